@@ -1,0 +1,19 @@
+//! The only place that reads the time. Leases and locks use the database's clock instead.
+
+use jiff::Timestamp;
+
+/// Where the time comes from; a test gives another one.
+pub trait Clock: Send + Sync {
+    /// Now.
+    fn now(&self) -> Timestamp;
+}
+
+/// The machine's clock.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct System;
+
+impl Clock for System {
+    fn now(&self) -> Timestamp {
+        Timestamp::now()
+    }
+}

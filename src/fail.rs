@@ -1,0 +1,79 @@
+//! Fail points: places before and after each step with a side effect.
+//!
+//! Compiled in only with the feature `failpoints`, for the tests. `BARNCAT_FAILPOINTS` turns them
+//! on by the grammar of the crate `fail` (`publish.commit.before=panic`), with two additions:
+//! `kill` ends the process by SIGKILL, as a crash would, and `list` (alone, as the variable's whole
+//! value) prints each point's name on stderr as it is passed, so that the crash tests find them all
+//! without a list kept by hand.
+
+/// A point that a test can make the process die or fail at. `name` is dotted, like
+/// `stage.manifest.before`.
+#[macro_export]
+macro_rules! fail_point {
+    ($name:literal) => {
+        $crate::fail::pass($name)
+    };
+}
+
+/// Passes the point `name`: does nothing unless the feature `failpoints` is on and the point set.
+#[inline]
+pub fn pass(name: &'static str) {
+    #[cfg(feature = "failpoints")]
+    on::pass(name);
+    #[cfg(not(feature = "failpoints"))]
+    let _ = name;
+}
+
+#[cfg(feature = "failpoints")]
+mod on {
+    use std::sync::OnceLock;
+
+    enum Mode {
+        Off,
+        List,
+        KillAt(String),
+        Crate,
+    }
+
+    /// Read once: the binary under test gets its points from its environment.
+    fn mode() -> &'static Mode {
+        static MODE: OnceLock<Mode> = OnceLock::new();
+        MODE.get_or_init(|| match std::env::var("BARNCAT_FAILPOINTS") {
+            Err(_) => Mode::Off,
+            Ok(text) if text == "list" => Mode::List,
+            Ok(text) => match text.strip_suffix("=kill") {
+                Some(name) => Mode::KillAt(name.to_owned()),
+                None => {
+                    for point in text.split(';') {
+                        if let Some((name, actions)) = point.split_once('=') {
+                            fail::cfg(name.trim(), actions.trim()).expect(
+                                "BARNCAT_FAILPOINTS follows the grammar of the crate `fail`",
+                            );
+                        }
+                    }
+                    Mode::Crate
+                }
+            },
+        })
+    }
+
+    #[expect(
+        clippy::print_stderr,
+        reason = "only in the tests' build: they read the names"
+    )]
+    pub(super) fn pass(name: &'static str) {
+        match mode() {
+            Mode::Off => {}
+            Mode::List => eprintln!("fail point: {name}"),
+            Mode::KillAt(wanted) if wanted == name => {
+                // SIGKILL to ourselves: no destructor runs, no buffer is flushed.
+                let _ = std::process::Command::new("kill")
+                    .args(["-9", &std::process::id().to_string()])
+                    .status();
+                std::process::abort();
+            }
+            Mode::KillAt(_) => {}
+            Mode::Crate => fail::eval(name, |_| ()).unwrap_or(()),
+        }
+    }
+}

@@ -1,0 +1,23 @@
+//! barncat, the working cat of a warehouse: copies tables from a Postgres read replica to a stage
+//! (S3 or a folder) and from there into a warehouse, and publishes each of them atomically.
+//!
+//! The modules, in the order of the data; a module imports from those above it only:
+//!
+//! | module | is for |
+//! | --- | --- |
+//! | [`error`], [`secret`], [`clock`], [`mod@fail`] | classes of error; redacted strings; injected time; fail points |
+//! | [`sql`] | quoting, names |
+//! | [`schema`] | what a table looks like: canonical form, hash, difference, type mapping |
+//! | [`stage`] | the object store between source and warehouse, and the manifest |
+//! | [`source`] | where rows come from: snapshots, parts, streams |
+//! | [`warehouse`] | where tables are published, and the ledger |
+
+pub mod clock;
+pub mod error;
+pub mod fail;
+pub mod schema;
+pub mod secret;
+pub mod source;
+pub mod sql;
+pub mod stage;
+pub mod warehouse;

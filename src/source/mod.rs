@@ -1,0 +1,126 @@
+//! Where rows come from.
+//!
+//! A [`Source`] opens a [`Snapshot`]: one moment, which all parts of a table, and all tables that
+//! share it, show. A part is a byte stream that ends explicitly: a broken connection is an error,
+//! never an end. Knows nothing of stage or warehouse.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use jiff::Timestamp;
+
+use crate::{error::Fault, schema::TableSchema, sql::TableName, stage::manifest::Format};
+
+/// Any error of a source, with its class and hint.
+pub type SourceError = Box<dyn Fault + Send + Sync>;
+
+/// A source. Every method may be called in parallel.
+#[async_trait]
+pub trait Source: Send + Sync {
+    /// Its name in the project.
+    fn name(&self) -> &str;
+
+    /// The relations of a schema that can be loaded, sorted by name.
+    async fn tables(&self, schema: &str) -> Result<Vec<SourceTable>, SourceError>;
+
+    /// Opens a snapshot of its own and holds it until the last clone of the `Arc` is dropped.
+    async fn open_snapshot(&self) -> Result<Arc<dyn Snapshot>, SourceError>;
+}
+
+/// A relation of a source.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SourceTable {
+    /// Its name there.
+    pub name: TableName,
+    /// Its size on disk (partitions together), 0 where it has none.
+    pub bytes: u64,
+    /// The planner's estimate of its rows; `None` where it was never analyzed.
+    pub rows_estimate: Option<u64>,
+}
+
+/// Which moment a snapshot shows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Position {
+    /// The snapshot's id, unique over all: stands in the ledger.
+    pub snapshot: String,
+    /// When it was taken, by the source's clock. On a standby: the last replayed commit's time if
+    /// it lags behind what it has received, else now.
+    pub as_of: Timestamp,
+    /// The log position that had surely been replayed when it was taken.
+    pub lsn: Option<u64>,
+    /// `pg_control_system().system_identifier`; positions compare only within one.
+    pub system: Option<String>,
+    /// How far the standby was behind what it had received.
+    pub lag_seconds: Option<f64>,
+}
+
+/// One moment of a source. Every method may be called in parallel.
+#[async_trait]
+pub trait Snapshot: Send + Sync {
+    /// Which moment.
+    fn position(&self) -> &Position;
+
+    /// A table's schema at that moment.
+    async fn describe(&self, table: &TableName) -> Result<TableSchema, SourceError>;
+
+    /// Splits a table into parts. An empty table has one part.
+    async fn plan_parts(&self, extraction: &Extraction) -> Result<Vec<PartPlan>, SourceError>;
+
+    /// Opens a part's stream. Waits for a free connection of the source's limit. All streams of a
+    /// table that show files rewritten since `plan_parts` end in an error of class `passing`.
+    async fn read(&self, part: &PartPlan) -> Result<Box<dyn PartStream>, SourceError>;
+}
+
+/// What is to be read of a table.
+#[derive(Debug, Clone)]
+pub struct Extraction {
+    /// The table.
+    pub table: TableName,
+    /// SQL expressions, one a column, each over the table's own columns.
+    pub expressions: Vec<String>,
+    /// Which rows: a SQL condition, or all.
+    pub condition: Option<String>,
+    /// How rows are written.
+    pub format: Format,
+    /// About how much of the relation one part covers, on the source's disk.
+    pub part_bytes: u64,
+    /// The run's id, for `application_name`.
+    pub run: String,
+}
+
+/// One part that can be read: made by [`Snapshot::plan_parts`], meant for the same snapshot.
+#[derive(Debug, Clone)]
+pub struct PartPlan {
+    /// Its place among the table's parts, from 0.
+    pub number: u32,
+    /// The table.
+    pub table: TableName,
+    /// The whole COPY statement.
+    pub copy_sql: String,
+    /// The relation whose files are read, and its file when the parts were planned: changed files
+    /// mean lost rows.
+    pub file: Option<(u32, u32)>,
+    /// About how much it covers, on the source's disk.
+    pub bytes_estimate: u64,
+    /// The run's id, for `application_name`.
+    pub run: String,
+}
+
+/// A part on its way.
+#[async_trait]
+pub trait PartStream: Send {
+    /// The next bytes with the rows that end in them, or `None` at the true end: the server has said
+    /// that the COPY is complete, its own count of rows equals the stream's, and the files read are
+    /// still those that were planned.
+    async fn next(&mut self) -> Result<Option<Chunk>, SourceError>;
+}
+
+/// Some bytes of a part.
+#[derive(Debug, Clone)]
+pub struct Chunk {
+    /// The bytes, as COPY sent them.
+    pub bytes: Bytes,
+    /// How many rows end in them.
+    pub rows: u64,
+}

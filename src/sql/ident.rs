@@ -1,0 +1,70 @@
+//! Names and literals as Postgres reads them.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// A table's full name. Written `schema.table`, it is the task's name, and what ledger, locks and
+/// stage paths use; [`TableName::quoted`] is what SQL uses.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct TableName {
+    /// The schema, as it is (not quoted).
+    pub schema: String,
+    /// The table, as it is (not quoted).
+    pub name: String,
+}
+
+impl TableName {
+    /// A name from its two halves.
+    pub fn new(schema: impl Into<String>, name: impl Into<String>) -> Self {
+        Self {
+            schema: schema.into(),
+            name: name.into(),
+        }
+    }
+
+    /// `"schema"."table"`, for SQL.
+    pub fn quoted(&self) -> String {
+        format!("{}.{}", quote_ident(&self.schema), quote_ident(&self.name))
+    }
+}
+
+impl fmt::Display for TableName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.schema, self.name)
+    }
+}
+
+/// A name in double quotes; always quoted, so that no list of reserved words is needed.
+pub fn quote_ident(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+/// A string literal. A backslash makes it an `E''` string, which reads the same whatever
+/// `standard_conforming_strings` says.
+pub fn quote_literal(text: &str) -> String {
+    let doubled = text.replace('\'', "''");
+    if doubled.contains('\\') {
+        format!("E'{}'", doubled.replace('\\', "\\\\"))
+    } else {
+        format!("'{doubled}'")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_quoted_whatever_they_hold() {
+        assert_eq!(quote_ident("order"), "\"order\"");
+        assert_eq!(quote_ident("a\"b.c"), "\"a\"\"b.c\"");
+        assert_eq!(TableName::new("Raw", "../x").quoted(), "\"Raw\".\"../x\"");
+    }
+
+    #[test]
+    fn literals_survive_quotes_and_backslashes() {
+        assert_eq!(quote_literal("it's"), "'it''s'");
+        assert_eq!(quote_literal(r"a\'b"), r"E'a\\''b'");
+    }
+}

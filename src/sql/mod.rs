@@ -1,0 +1,5 @@
+//! SQL as text: quoting and names. Never talks to a database.
+
+mod ident;
+
+pub use ident::{TableName, quote_ident, quote_literal};

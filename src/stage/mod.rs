@@ -1,0 +1,84 @@
+//! The object store between source and warehouse, and what lies there.
+//!
+//! A load's objects are its parts and its [`manifest`], which is written last: without it a load
+//! does not exist. Nothing here knows tables or SQL.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures_util::stream::BoxStream;
+
+pub mod manifest;
+
+/// A store of whole objects. Keys are relative to the stage's root, `/` between their parts.
+///
+/// Every method may be called in parallel. An object is whole or absent: what a crash or an error
+/// leaves of an unfinished one is never seen by `get` or `list`.
+#[async_trait]
+pub trait Stage: Send + Sync {
+    /// Where it is, for people: `file:/srv/stage`, `s3://bucket/prefix`. Holds no secret.
+    fn url(&self) -> String;
+
+    /// Starts an object. It exists after [`Upload::finish`] said `Ok`; after `Err` it may or may
+    /// not, and a second `put` of the same key takes its place.
+    async fn put(&self, key: &str) -> Result<Box<dyn Upload>, StageError>;
+
+    /// Reads an object from its start. A stream that breaks ends in an error, never silently.
+    async fn get(
+        &self,
+        key: &str,
+    ) -> Result<BoxStream<'static, Result<Bytes, StageError>>, StageError>;
+
+    /// All objects whose key starts with `prefix` (which ends in `/`), sorted by key.
+    async fn list(&self, prefix: &str) -> Result<Vec<Object>, StageError>;
+
+    /// Deletes objects; one that is not there is no error.
+    async fn delete(&self, keys: &[String]) -> Result<(), StageError>;
+
+    /// Aborts what crashes left: unfinished uploads and temporary files under `prefix`, whose load
+    /// `is_dead` says is over. Returns how many.
+    async fn sweep(
+        &self,
+        prefix: &str,
+        is_dead: &(dyn for<'a> Fn(&'a str) -> bool + Send + Sync),
+    ) -> Result<u64, StageError>;
+}
+
+/// A shared stage.
+pub type SharedStage = Arc<dyn Stage>;
+
+/// An object under way. Dropped without `finish`, it is abandoned: nothing is seen of it, and what
+/// lies in the store is swept later.
+#[async_trait]
+pub trait Upload: Send {
+    /// Adds bytes. Waits while earlier ones are on their way, so that memory stays bounded.
+    async fn write(&mut self, bytes: Bytes) -> Result<(), StageError>;
+
+    /// Makes the object visible; it is durable after `Ok`.
+    async fn finish(self: Box<Self>) -> Result<(), StageError>;
+
+    /// Gives it up and removes what was written.
+    async fn abort(self: Box<Self>);
+}
+
+/// An object in a listing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Object {
+    /// Its key.
+    pub key: String,
+    /// Its size.
+    pub bytes: u64,
+}
+
+/// What can go wrong with the stage.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StageError {
+    /// An object that should be there is not.
+    #[error("the stage has no object {key}")]
+    Missing {
+        /// The object's key.
+        key: String,
+    },
+}

@@ -1,0 +1,252 @@
+//! Where tables are published, and the ledger that says which load each of them shows.
+//!
+//! One trait, [`Warehouse`], and the handle it gives for one load, [`Staging`]. Methods are coarse:
+//! the implementation decides what is eager and what is one transaction. On Postgres with
+//! `COPY … FREEZE` fill, audit and publish are one transaction on one connection; on Redshift the
+//! fill is one COPY after the manifest. Nothing here decides *whether* or *how* to publish: that is
+//! `publish::decide`, handed over as one [`Publication`].
+
+use std::{collections::BTreeMap, time::Duration};
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use tokio::sync::mpsc;
+
+use crate::{
+    error::Fault,
+    schema::TableSchema,
+    sql::TableName,
+    stage::{
+        SharedStage,
+        manifest::{Compression, Format, Manifest, Part},
+    },
+};
+
+/// Any error of a warehouse, with its class and hint.
+pub type WarehouseError = Box<dyn Fault + Send + Sync>;
+
+/// A warehouse. Every method may be called in parallel.
+#[async_trait]
+pub trait Warehouse: Send + Sync {
+    /// Host and database, for people. Holds no secret.
+    fn place(&self) -> String;
+
+    /// Makes the schemas and the ledger that are missing, under a lock, so that two processes may
+    /// do it at once. Does nothing the second time.
+    async fn prepare(&self) -> Result<(), WarehouseError>;
+
+    /// What must be known to map types: version, the extension types that are there.
+    async fn abilities(&self) -> Result<Abilities, WarehouseError>;
+
+    /// The last published load of each table that has one.
+    async fn last_loads(&self) -> Result<BTreeMap<TableName, LedgerRow>, WarehouseError>;
+
+    /// The last published load of one table.
+    async fn last_load(&self, table: &TableName) -> Result<Option<LedgerRow>, WarehouseError>;
+
+    /// Whether a load is published: asked after the answer to a COMMIT was lost. Waits until a
+    /// COMMIT of it that is still under way has ended.
+    async fn is_published(&self, load: &str) -> Result<bool, WarehouseError>;
+
+    /// The live table, or `None` where there is none.
+    async fn live(&self, table: &TableName) -> Result<Option<LiveTable>, WarehouseError>;
+
+    /// Makes the empty staging table of one load and gives the handle that fills and publishes it.
+    async fn open_staging(&self, spec: StagingSpec) -> Result<Box<dyn Staging>, WarehouseError>;
+
+    /// Drops staging tables (and tables swapped away) of loads that `is_dead` says are over.
+    /// Returns their names.
+    async fn sweep(
+        &self,
+        is_dead: &(dyn for<'a> Fn(&'a str) -> bool + Send + Sync),
+    ) -> Result<Vec<String>, WarehouseError>;
+}
+
+/// A load's staging table, from empty to published.
+///
+/// Dropped without `publish`, nothing of it is ever seen; what is left of the staging table, if
+/// anything, is swept by the next run. Calls are one after the other: fill, then count and query,
+/// then publish.
+#[async_trait]
+pub trait Staging: Send {
+    /// Fills the staging table from parts as they become whole in the stage, each verified against
+    /// its size and SHA-256 while it is read. `Ok(rows)` only after [`Fill::Done`] has come and the
+    /// rows taken in equal the manifest's; a channel that closes before is an error.
+    async fn fill(
+        &mut self,
+        parts: mpsc::Receiver<Fill>,
+        stage: SharedStage,
+    ) -> Result<u64, WarehouseError>;
+
+    /// `count(*)` of the staging table, counted by the warehouse.
+    async fn count(&mut self) -> Result<u64, WarehouseError>;
+
+    /// Makes the staging table's rows the live ones and writes the ledger row, in one transaction.
+    ///
+    /// After `Ok` both are visible, after `Err` neither. A lost answer to COMMIT is resolved inside,
+    /// by asking the ledger for the load's id. If the table's last load is not
+    /// [`Publication::previous`] any more, nothing is published (class `passing`, "superseded").
+    async fn publish(
+        self: Box<Self>,
+        publication: Publication,
+    ) -> Result<Published, WarehouseError>;
+
+    /// Gives the load up and leaves nothing of it behind, as far as the connection allows.
+    async fn discard(self: Box<Self>);
+}
+
+/// What a fill is told.
+#[derive(Debug, Clone)]
+pub enum Fill {
+    /// A part is whole in the stage.
+    Part(Part),
+    /// The manifest is written: nothing more comes.
+    Done(Manifest),
+}
+
+/// What a warehouse can hold.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Abilities {
+    /// `server_version_num`; 150018 for 15.18.
+    pub version: u32,
+    /// Types that extensions brought, by extension and type name, as SQL writes them there:
+    /// `("hstore", "hstore")` → `public.hstore`.
+    pub extension_types: BTreeMap<(String, String), String>,
+    /// Whether other sessions' snapshots can be seen (on Postgres: `pg_read_all_stats`).
+    pub sees_snapshots: bool,
+}
+
+/// The staging table of one load.
+#[derive(Debug, Clone)]
+pub struct StagingSpec {
+    /// The load's id: the staging table carries it in its name.
+    pub load: String,
+    /// The run's id: in the connections' `application_name`.
+    pub run: String,
+    /// The table it is for.
+    pub table: TableName,
+    /// Its columns, as the warehouse's SQL writes them.
+    pub columns: Vec<StagingColumn>,
+    /// The primary key; empty where there is none.
+    pub key: Vec<String>,
+    /// How the parts are written.
+    pub format: Format,
+    /// How the parts are compressed.
+    pub compression: Compression,
+    /// How many connections fill at once. 1: fill and publish are one transaction, with FREEZE.
+    pub fill_jobs: u32,
+}
+
+/// A column of a staging table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StagingColumn {
+    /// Its name.
+    pub name: String,
+    /// Its type, in the warehouse's SQL.
+    pub sql_type: String,
+    /// Whether NULL is allowed.
+    pub nullable: bool,
+}
+
+/// How rows are made the live ones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PublishKind {
+    /// Rename the old table away, rename the staging table in. Also where there is no old one.
+    Swap,
+    /// Delete and insert, in place.
+    Replace,
+}
+
+/// A decision to publish, with all that it needs.
+#[derive(Debug, Clone)]
+pub struct Publication {
+    /// Swap or replace.
+    pub kind: PublishKind,
+    /// The load that the decision stood on; `None` where the table had none.
+    pub previous: Option<String>,
+    /// What is written to the ledger. `rows` must be the staging table's count.
+    pub ledger: LedgerRow,
+    /// Privilege → roles, given to a table that was not there before.
+    pub grants: BTreeMap<String, Vec<String>>,
+    /// Drop views that cannot be kept, instead of refusing.
+    pub drop_broken_views: bool,
+    /// How long one wait for a lock may take; well below `deadlock_timeout`.
+    pub lock_timeout: Duration,
+    /// How long locks are tried for, all tries together.
+    pub lock_wait: Duration,
+    /// How long readers with older snapshots are waited for where FREEZE does not serve.
+    pub snapshot_wait: Duration,
+    /// Past `snapshot_wait`, publish all the same: the deadline is near.
+    pub deadline_near: bool,
+}
+
+/// What a publish did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Published {
+    /// When it was committed, by the warehouse's clock.
+    pub at: Timestamp,
+    /// How it was done in the end (a swap may turn into a replace, see `snapshot_wait`).
+    pub kind: PublishKind,
+    /// What people should know: views that were dropped, a reader that was not waited for.
+    pub warnings: Vec<String>,
+}
+
+/// One row of the ledger: one publish. Column by column in `sql/ledger/postgres.sql`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LedgerRow {
+    /// The load's id (ULID); the primary key.
+    pub load: String,
+    /// The table.
+    pub table: TableName,
+    /// The load that this one follows; unique per table, which is the compare-and-set.
+    pub previous: Option<String>,
+    /// The run's id.
+    pub run: String,
+    /// `full`, `append`, `merge`, later `restore`, `adopt`.
+    pub strategy: String,
+    /// How it was published.
+    pub publish: PublishKind,
+    /// The source's name in the project.
+    pub source: String,
+    /// The table there.
+    pub source_table: TableName,
+    /// The source's system identifier: positions compare only within one.
+    pub system: Option<String>,
+    /// The source's write-ahead log position of the snapshot.
+    pub lsn: Option<String>,
+    /// The moment that the rows show.
+    pub as_of: Timestamp,
+    /// The shared snapshot's id: tables with the same one match each other.
+    pub snapshot: String,
+    /// The schema's hash with its version.
+    pub schema_hash: String,
+    /// The source's schema, canonical.
+    pub schema: TableSchema,
+    /// SHA-256 over the parts' SHA-256s, or `None` where there is no stage object behind it.
+    pub content_hash: Option<String>,
+    /// The manifest's key in the stage.
+    pub manifest: Option<String>,
+    /// Rows of the load.
+    pub rows: u64,
+    /// Bytes of the load in the stage.
+    pub bytes: u64,
+    /// How far the cursor has been loaded.
+    pub watermark: Option<String>,
+    /// When it was published; set by the warehouse.
+    pub published_at: Option<Timestamp>,
+}
+
+/// A table of the warehouse as it stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LiveTable {
+    /// Its columns with types, as the warehouse's SQL writes them.
+    pub columns: Vec<StagingColumn>,
+    /// Its size on disk, with indexes.
+    pub bytes: u64,
+    /// What a swap cannot carry over, in words for people; empty: a swap is safe.
+    pub obstacles: Vec<String>,
+    /// Views that read it, outermost first, as `schema.view`.
+    pub views: Vec<String>,
+}

@@ -1,0 +1,1 @@
+//! The integration tests: one binary, one link. They need the servers that `make test` starts.
