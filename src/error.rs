@@ -56,11 +56,7 @@ impl Failure {
             message.push_str(&error.to_string());
             cause = error.source();
         }
-        Self {
-            class: error.class(),
-            message,
-            hint: error.hint(),
-        }
+        Self { class: error.class(), message, hint: error.hint() }
     }
 }
 

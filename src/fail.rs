@@ -46,9 +46,8 @@ mod on {
                 None => {
                     for point in text.split(';') {
                         if let Some((name, actions)) = point.split_once('=') {
-                            fail::cfg(name.trim(), actions.trim()).expect(
-                                "BARNCAT_FAILPOINTS follows the grammar of the crate `fail`",
-                            );
+                            fail::cfg(name.trim(), actions.trim())
+                                .expect("BARNCAT_FAILPOINTS follows the grammar of the crate `fail`");
                         }
                     }
                     Mode::Crate
@@ -57,19 +56,15 @@ mod on {
         })
     }
 
-    #[expect(
-        clippy::print_stderr,
-        reason = "only in the tests' build: they read the names"
-    )]
+    #[expect(clippy::print_stderr, reason = "only in the tests' build: they read the names")]
     pub(super) fn pass(name: &'static str) {
         match mode() {
             Mode::Off => {}
             Mode::List => eprintln!("fail point: {name}"),
             Mode::KillAt(wanted) if wanted == name => {
                 // SIGKILL to ourselves: no destructor runs, no buffer is flushed.
-                let _ = std::process::Command::new("kill")
-                    .args(["-9", &std::process::id().to_string()])
-                    .status();
+                let _ =
+                    std::process::Command::new("kill").args(["-9", &std::process::id().to_string()]).status();
                 std::process::abort();
             }
             Mode::KillAt(_) => {}

@@ -40,7 +40,7 @@ pub struct SourceTable {
 }
 
 /// Which moment a snapshot shows.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Position {
     /// The snapshot's id, unique over all: stands in the ledger.
     pub snapshot: String,

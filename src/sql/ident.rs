@@ -17,10 +17,7 @@ pub struct TableName {
 impl TableName {
     /// A name from its two halves.
     pub fn new(schema: impl Into<String>, name: impl Into<String>) -> Self {
-        Self {
-            schema: schema.into(),
-            name: name.into(),
-        }
+        Self { schema: schema.into(), name: name.into() }
     }
 
     /// `"schema"."table"`, for SQL.

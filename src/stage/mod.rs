@@ -25,10 +25,7 @@ pub trait Stage: Send + Sync {
     async fn put(&self, key: &str) -> Result<Box<dyn Upload>, StageError>;
 
     /// Reads an object from its start. A stream that breaks ends in an error, never silently.
-    async fn get(
-        &self,
-        key: &str,
-    ) -> Result<BoxStream<'static, Result<Bytes, StageError>>, StageError>;
+    async fn get(&self, key: &str) -> Result<BoxStream<'static, Result<Bytes, StageError>>, StageError>;
 
     /// All objects whose key starts with `prefix` (which ends in `/`), sorted by key.
     async fn list(&self, prefix: &str) -> Result<Vec<Object>, StageError>;

@@ -73,11 +73,7 @@ pub trait Staging: Send {
     /// Fills the staging table from parts as they become whole in the stage, each verified against
     /// its size and SHA-256 while it is read. `Ok(rows)` only after [`Fill::Done`] has come and the
     /// rows taken in equal the manifest's; a channel that closes before is an error.
-    async fn fill(
-        &mut self,
-        parts: mpsc::Receiver<Fill>,
-        stage: SharedStage,
-    ) -> Result<u64, WarehouseError>;
+    async fn fill(&mut self, parts: mpsc::Receiver<Fill>, stage: SharedStage) -> Result<u64, WarehouseError>;
 
     /// `count(*)` of the staging table, counted by the warehouse.
     async fn count(&mut self) -> Result<u64, WarehouseError>;
@@ -87,10 +83,7 @@ pub trait Staging: Send {
     /// After `Ok` both are visible, after `Err` neither. A lost answer to COMMIT is resolved inside,
     /// by asking the ledger for the load's id. If the table's last load is not
     /// [`Publication::previous`] any more, nothing is published (class `passing`, "superseded").
-    async fn publish(
-        self: Box<Self>,
-        publication: Publication,
-    ) -> Result<Published, WarehouseError>;
+    async fn publish(self: Box<Self>, publication: Publication) -> Result<Published, WarehouseError>;
 
     /// Gives the load up and leaves nothing of it behind, as far as the connection allows.
     async fn discard(self: Box<Self>);
