@@ -14,6 +14,7 @@
 
 pub mod clock;
 pub mod error;
+pub mod event;
 pub mod fail;
 pub mod schema;
 pub mod secret;

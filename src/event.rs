@@ -1,0 +1,194 @@
+//! What happened in a run, as plain data.
+//!
+//! Events only tell: losing one may lose a progress line, never a fact. Truth is written by awaited
+//! calls (control database, ledger). The outcomes are what `run --output json` prints.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::error::Failure;
+
+/// Something that happened.
+#[derive(Debug, Clone)]
+pub enum Event {
+    /// The run has begun.
+    RunStarted {
+        /// The run's id.
+        run: String,
+        /// `production` or `test`.
+        mode: String,
+        /// Host and database of the warehouse.
+        place: String,
+        /// The schemas that are written to.
+        schemas: Vec<String>,
+        /// All tasks, in the order in which they will start.
+        tasks: Vec<String>,
+    },
+    /// An attempt at a task has begun.
+    TaskStarted {
+        /// The task's full name.
+        task: String,
+        /// Its tier.
+        tier: Tier,
+        /// `full`, `append`, `merge`.
+        strategy: String,
+        /// Which attempt, from 1.
+        attempt: u32,
+        /// The rows that are expected, for the share done.
+        rows_expected: Option<u64>,
+    },
+    /// A task has got further.
+    TaskProgress {
+        /// The task's full name.
+        task: String,
+        /// What it does now.
+        step: Step,
+        /// Rows extracted so far.
+        rows: u64,
+        /// Bytes extracted so far, before compression.
+        bytes: u64,
+    },
+    /// An attempt failed and there will be another.
+    TaskRetry {
+        /// The task's full name.
+        task: String,
+        /// Which attempt failed, from 1.
+        attempt: u32,
+        /// How many there are at most.
+        attempts_max: u32,
+        /// When the next one begins.
+        next_in_seconds: f64,
+        /// Why.
+        failure: Failure,
+    },
+    /// Something that people should know and that stops nothing.
+    Warning {
+        /// The task's full name, where it is about one.
+        task: Option<String>,
+        /// A sentence.
+        message: String,
+    },
+    /// A task has ended.
+    TaskFinished(TaskOutcome),
+    /// The run has ended.
+    RunFinished(RunOutcome),
+}
+
+/// What a load is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Step {
+    /// Waits for a lock, a slot or a connection.
+    Waiting,
+    /// Reads the source (and fills the staging table side by side).
+    Extracting,
+    /// Fills what is left.
+    Filling,
+    /// Builds keys, waits for locks, commits.
+    Publishing,
+}
+
+/// How important a task is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, Default)]
+#[serde(rename_all = "snake_case")]
+pub enum Tier {
+    /// Operations depend on it.
+    Critical,
+    /// Everything else.
+    #[default]
+    Optional,
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RunStatus {
+    /// Every task is done.
+    Succeeded,
+    /// Every critical task is done, some optional one is not.
+    Degraded,
+    /// A critical task failed; where the selection has none: any task.
+    Failed,
+    /// Stopped by SIGINT or SIGTERM.
+    Cancelled,
+}
+
+/// How a task ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TaskStatus {
+    /// Published.
+    Succeeded,
+    /// The same as what is published already; nothing was published.
+    Unchanged,
+    /// Its last attempt failed.
+    Failed,
+    /// Something it needs failed.
+    Blocked,
+    /// Somebody else holds its lock, or a person put it on hold.
+    Held,
+    /// Not run, by a setting.
+    Skipped,
+    /// Stopped by SIGINT or SIGTERM.
+    Cancelled,
+}
+
+/// How a run went: the one object that `run --output json` prints.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RunOutcome {
+    /// The run's id.
+    pub run: String,
+    /// `production` or `test`.
+    pub mode: String,
+    /// How it ended.
+    pub status: RunStatus,
+    /// When it began.
+    pub started_at: Timestamp,
+    /// How long it took.
+    pub seconds: f64,
+    /// Its tasks, in the order in which they ended.
+    pub tasks: Vec<TaskOutcome>,
+}
+
+/// How a task went.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TaskOutcome {
+    /// Its full name, `schema.table`.
+    pub task: String,
+    /// `load`; later `model`, `check`, `command`.
+    pub kind: String,
+    /// Its tier.
+    pub tier: Tier,
+    /// How it ended.
+    pub status: TaskStatus,
+    /// How many attempts were made; 0 where none was.
+    pub attempts: u32,
+    /// `full`, `append`, `merge`.
+    pub strategy: Option<String>,
+    /// Why it was done this way: `the schema changed: column \`tip\` was added`.
+    pub reason: Option<String>,
+    /// `swap` or `replace`.
+    pub publish: Option<String>,
+    /// Rows of the load.
+    pub rows: Option<u64>,
+    /// Bytes of the load in the stage.
+    pub bytes: Option<u64>,
+    /// How long it took, all attempts together.
+    pub seconds: f64,
+    /// The load's id.
+    pub load: Option<String>,
+    /// The moment that its rows show.
+    pub as_of: Option<Timestamp>,
+    /// The shared snapshot's id: tasks with the same one match each other.
+    pub snapshot: Option<String>,
+    /// How far the cursor has been loaded.
+    pub watermark: Option<String>,
+    /// By which tasks it is blocked.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub blocked_by: Vec<String>,
+    /// What people should know.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
+    /// Why it failed.
+    pub error: Option<Failure>,
+}
