@@ -7,6 +7,7 @@
 //! | --- | --- |
 //! | [`error`], [`secret`], [`clock`], [`mod@fail`] | classes of error; redacted strings; injected time; fail points |
 //! | [`sql`] | quoting, names |
+//! | [`pg`] | the only place that opens a Postgres connection |
 //! | [`schema`] | what a table looks like: canonical form, hash, difference, type mapping |
 //! | [`stage`] | the object store between source and warehouse, and the manifest |
 //! | [`source`] | where rows come from: snapshots, parts, streams |
@@ -16,6 +17,7 @@ pub mod clock;
 pub mod error;
 pub mod event;
 pub mod fail;
+pub mod pg;
 pub mod schema;
 pub mod secret;
 pub mod source;

@@ -1,0 +1,240 @@
+//! What can go wrong with a Postgres server.
+
+use std::{error::Error as _, io, path::PathBuf};
+
+use tokio_postgres::error::{DbError, SqlState};
+
+use super::sqlstate;
+use crate::error::{Class, Fault};
+
+/// An error of a connection or a statement.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PgError {
+    /// A url that cannot be used. The url itself is not shown: it holds a password.
+    #[error("the postgres url is wrong: {what}")]
+    Url {
+        /// In which way.
+        what: String,
+    },
+    /// Certificates or the handshake.
+    #[error("no TLS with {place}")]
+    Tls {
+        /// Host and port.
+        place: String,
+        /// Why.
+        source: TlsError,
+    },
+    /// No TCP connection.
+    #[error("cannot reach {place}")]
+    Reach {
+        /// Host, port and database.
+        place: String,
+        /// Why.
+        source: io::Error,
+    },
+    /// The server refused the login.
+    #[error("cannot log in to {place}")]
+    Login {
+        /// Host, port and database.
+        place: String,
+        /// Why.
+        source: ServerError,
+    },
+    /// A statement failed.
+    #[error("cannot {doing}")]
+    Statement {
+        /// What was attempted: an infinitive with its object.
+        doing: String,
+        /// Why.
+        source: ServerError,
+    },
+    /// The connection broke while a statement was under way: its outcome is not known.
+    #[error("cannot {doing}: the connection to {place} broke")]
+    Broken {
+        /// What was attempted.
+        doing: String,
+        /// Host, port and database.
+        place: String,
+    },
+    /// The driver and the server do not understand each other.
+    #[error("cannot {doing}: {what}")]
+    Driver {
+        /// What was attempted.
+        doing: String,
+        /// What the driver says.
+        what: String,
+    },
+}
+
+/// Why there is no TLS.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TlsError {
+    /// A file of certificates or keys.
+    #[error("{} cannot be read: {what}", path.display())]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        what: String,
+    },
+    /// A certificate without a key, or a key without one.
+    #[error("a client certificate needs its key, and a key its certificate")]
+    HalfAPair,
+    /// Nobody to trust.
+    #[error("no root certificate was found on this system")]
+    NoRoots,
+    /// rustls refuses.
+    #[error("{0}")]
+    Config(rustls::Error),
+    /// The handshake failed.
+    #[error("{0}")]
+    Handshake(String),
+}
+
+/// What a server said, without what it said of rows: its DETAIL and CONTEXT, and the quoted parts of
+/// messages about data, can hold values.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{message} ({})", code.code())]
+pub struct ServerError {
+    /// The SQLSTATE.
+    pub code: SqlState,
+    /// Its message, values cut out; of a COPY with its line and column.
+    pub message: String,
+    /// The schema that it is about.
+    pub schema: Option<String>,
+    /// The table that it is about.
+    pub table: Option<String>,
+    /// The column that it is about.
+    pub column: Option<String>,
+    /// The constraint that it is about.
+    pub constraint: Option<String>,
+}
+
+impl ServerError {
+    pub(super) fn of(error: &DbError) -> Self {
+        let code = error.code().clone();
+        let mut message = error.message().to_owned();
+        // Class 22 (data exception) quotes values; 23 (constraints) and the rest quote names.
+        if code.code().starts_with("22") {
+            message = cut_quoted(&message);
+        }
+        if let Some(place) = error.where_().and_then(copy_place) {
+            message = format!("{message}, at {place}");
+        }
+        Self {
+            code,
+            message,
+            schema: error.schema().map(str::to_owned),
+            table: error.table().map(str::to_owned),
+            column: error.column().map(str::to_owned),
+            constraint: error.constraint().map(str::to_owned),
+        }
+    }
+}
+
+/// `COPY orders, line 5, column fee: "abc"` → `line 5, column fee`.
+fn copy_place(context: &str) -> Option<String> {
+    let line = context.lines().find(|line| line.starts_with("COPY "))?;
+    let place = line.get(line.find(", line ")? + 2..)?;
+    // What follows the first colon is the value.
+    Some(place.split(": ").next().unwrap_or(place).to_owned())
+}
+
+/// Replaces what stands between quotes by `…`.
+fn cut_quoted(message: &str) -> String {
+    match (message.find('"'), message.rfind('"')) {
+        (Some(first), Some(last)) if last > first => {
+            format!("{}\"…\"{}", &message[..first], &message[last + 1..])
+        }
+        _ => message.to_owned(),
+    }
+}
+
+impl PgError {
+    /// The error of a statement. `doing` is an infinitive with its object: `copy public.orders`.
+    pub fn of(doing: impl Into<String>, place: &str, error: &tokio_postgres::Error) -> Self {
+        let doing = doing.into();
+        if let Some(error) = error.as_db_error() {
+            return Self::Statement { doing, source: ServerError::of(error) };
+        }
+        let cause = error.source();
+        if error.is_closed() || cause.is_some_and(<dyn std::error::Error>::is::<io::Error>) {
+            return Self::Broken { doing, place: place.to_owned() };
+        }
+        let what = match cause {
+            Some(cause) => format!("{error}: {cause}"),
+            None => error.to_string(),
+        };
+        Self::Driver { doing, what }
+    }
+
+    /// The server's own error, where there is one.
+    pub fn server(&self) -> Option<&ServerError> {
+        match self {
+            Self::Login { source, .. } | Self::Statement { source, .. } => Some(source),
+            _ => None,
+        }
+    }
+
+    /// The SQLSTATE, where the server gave one.
+    pub fn code(&self) -> Option<&str> {
+        self.server().map(|error| error.code.code())
+    }
+}
+
+impl Fault for PgError {
+    fn class(&self) -> Class {
+        match self {
+            Self::Url { .. } => Class::Usage,
+            Self::Tls { .. } => Class::Lasting,
+            Self::Reach { .. } | Self::Broken { .. } => Class::Passing,
+            Self::Login { source, .. } | Self::Statement { source, .. } => sqlstate::class(&source.code),
+            Self::Driver { .. } => Class::Bug,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::Url { .. } => {
+                "it is written postgres://user:password@host:5432/database?sslmode=verify-full"
+            }
+            Self::Tls { source: TlsError::Handshake(_), .. } => {
+                "`tls.ca` names the root certificates to trust; sslmode=disable turns TLS off"
+            }
+            Self::Reach { source, .. } if source.kind() == io::ErrorKind::ConnectionRefused => {
+                "is the server running, and does it listen on that port?"
+            }
+            Self::Reach { source, .. } if source.kind() == io::ErrorKind::TimedOut => {
+                "does a firewall or security group let this machine in?"
+            }
+            Self::Login { source, .. } | Self::Statement { source, .. } => {
+                return sqlstate::hint(&source.code).map(str::to_owned);
+            }
+            Self::Broken { .. } => "the server was restarted, or the network between was cut",
+            Self::Tls { .. } | Self::Reach { .. } | Self::Driver { .. } => return None,
+        };
+        Some(hint.to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_copys_place_keeps_no_value() {
+        let place = |context| copy_place(context);
+        assert_eq!(place("COPY orders, line 5, column fee: \"abc\"").as_deref(), Some("line 5, column fee"));
+        assert_eq!(place("COPY t, line 7: \"1,secret: x, line 3\"").as_deref(), Some("line 7"));
+        assert_eq!(place("COPY t, line 7, column c").as_deref(), Some("line 7, column c"));
+        assert_eq!(place("PL/pgSQL function f()"), None);
+    }
+
+    #[test]
+    fn quoted_values_are_cut_out() {
+        assert_eq!(cut_quoted("invalid input syntax: \"4\"2\""), "invalid input syntax: \"…\"");
+        assert_eq!(cut_quoted("division by zero"), "division by zero");
+    }
+}

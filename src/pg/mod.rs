@@ -1,0 +1,21 @@
+//! The only place that opens a Postgres connection: endpoint, TLS, session settings, classes of
+//! errors.
+//!
+//! Knows nothing of tables. Every error that leaves here has been stripped of what the server says
+//! about rows' values; see [`ServerError`].
+
+mod connect;
+mod endpoint;
+mod error;
+mod session;
+mod settle;
+mod sqlstate;
+mod tag;
+mod tls;
+
+pub use connect::{Cancel, Connection, connect};
+pub use endpoint::{Endpoint, TlsMode, TlsSettings};
+pub use error::{PgError, ServerError, TlsError};
+pub use session::Session;
+pub use settle::settle;
+pub use sqlstate::class;

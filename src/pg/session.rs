@@ -1,0 +1,38 @@
+//! The settings that every session has, so that a value is written and read in one way only.
+
+use crate::sql::quote_literal;
+
+/// What a session is for.
+#[derive(Debug, Clone)]
+pub struct Session {
+    /// Shown in `pg_stat_activity`; the server keeps 63 bytes.
+    pub application_name: String,
+}
+
+impl Session {
+    /// A session that tells what it is for: `barncat 01JD3… public.orders`.
+    pub fn new(application_name: impl Into<String>) -> Self {
+        Self { application_name: application_name.into() }
+    }
+
+    /// The statements that fix it. COPY's text and CSV depend on all of these (PostgreSQL's
+    /// documentation of COPY, "File Formats"; `lc_monetary` for `money`). With an empty
+    /// `search_path` types and tables are written with their schema. A time limit set for the role
+    /// must not end a long COPY. Keepalives free the locks of a client that vanished after about a
+    /// minute.
+    pub(super) fn statements(&self) -> String {
+        let mut name = self.application_name.clone();
+        while name.len() > 63 {
+            name.pop();
+        }
+        format!(
+            "SET application_name = {}; SET client_encoding = 'UTF8'; SET DateStyle = 'ISO, YMD'; \
+             SET IntervalStyle = 'postgres'; SET TimeZone = 'UTC'; SET extra_float_digits = 3; \
+             SET bytea_output = 'hex'; SET xmloption = 'content'; SET lc_monetary = 'C'; \
+             SET search_path = ''; SET row_security = off; SET statement_timeout = 0; \
+             SET lock_timeout = 0; SET idle_in_transaction_session_timeout = 0; \
+             SET tcp_keepalives_idle = 30; SET tcp_keepalives_interval = 10; SET tcp_keepalives_count = 3",
+            quote_literal(&name)
+        )
+    }
+}
