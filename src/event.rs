@@ -181,6 +181,8 @@ pub struct TaskOutcome {
     pub as_of: Option<Timestamp>,
     /// The shared snapshot's id: tasks with the same one match each other.
     pub snapshot: Option<String>,
+    /// How far the source was behind what it had received when that snapshot was taken.
+    pub lag_seconds: Option<f64>,
     /// How far the cursor has been loaded.
     pub watermark: Option<String>,
     /// By which tasks it is blocked.
