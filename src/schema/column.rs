@@ -1,5 +1,7 @@
 //! A table's columns and key, as the source's catalog has them.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 /// A table of a source.
@@ -110,4 +112,23 @@ pub enum TypeKind {
     },
     /// Any other base type made by hand.
     Other,
+    /// Not in a source: what a loader's `hash` setting makes of a column. Only the SHA-256 of the
+    /// value's text leaves the source.
+    Hashed {
+        /// The type that the source has.
+        of: Box<ColumnType>,
+    },
+}
+
+impl TableSchema {
+    /// The column of that name.
+    pub fn column(&self, name: &str) -> Option<&Column> {
+        self.columns.iter().find(|column| column.name == name)
+    }
+}
+
+impl fmt::Display for ColumnType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.sql)
+    }
 }

@@ -1,8 +1,24 @@
 //! What a table looks like: canonical form, SHA-256 of it, difference in words, type mapping.
 //!
-//! Pure: knows no connection. The source reads a [`TableSchema`] out of its catalog; `types` says
-//! how each column arrives in the warehouse; the ledger keeps the canonical form and its hash.
+//! Pure: knows no connection. The source reads a [`TableSchema`] out of its catalog. [`Selection`]
+//! leaves out and hashes what the loader says; what comes out of it is again a [`TableSchema`], and
+//! that one is hashed ([`hash`], [`matches`]), kept in the ledger, compared ([`diff()`]) and mapped
+//! to the warehouse's types ([`shape()`]).
 
+mod abilities;
 mod column;
+mod diff;
+mod hash;
+mod selection;
+mod shape;
+#[cfg(test)]
+mod testing;
+mod types;
 
+pub use abilities::Abilities;
 pub use column::{Column, ColumnType, Generated, RelationKind, TableSchema, TypeKind};
+pub use diff::{Change, diff, in_words};
+pub use hash::{UnknownVersion, hash, matches};
+pub use selection::{Selected, Selection, SelectionError};
+pub use shape::{Format, Shape, ShapeError, ShapedColumn, shape};
+pub use types::postgres::{Arrival, Expression, arrival};

@@ -3,17 +3,8 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+pub use crate::schema::Format;
 use crate::{schema::TableSchema, sql::TableName};
-
-/// How rows are written in a part.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Format {
-    /// Postgres' binary COPY, header and trailer in each part. Between two Postgres with equal types.
-    Binary,
-    /// CSV as Postgres writes it; NULL is an unquoted empty field.
-    Csv,
-}
 
 /// How a part is compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
