@@ -12,7 +12,9 @@
 //! | [`stage`] | the object store between source and warehouse, and the manifest |
 //! | [`source`] | where rows come from: snapshots, parts, streams |
 //! | [`warehouse`] | where tables are published, and the ledger |
+//! | [`cli`] | the command line: the only place that prints |
 
+pub mod cli;
 pub mod clock;
 pub mod error;
 pub mod event;

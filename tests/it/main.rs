@@ -1,1 +1,3 @@
 //! The integration tests: one binary, one link. They need the servers that `make test` starts.
+
+mod cli;

@@ -1,0 +1,269 @@
+//! The command line: commands, flags, help. Reads nothing but its arguments and the variables that
+//! stand for some of them.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use super::exit;
+
+/// The whole command line.
+#[derive(Debug, Parser)]
+#[command(
+    name = "barncat",
+    version,
+    about = "Copies tables from a Postgres read replica into a warehouse, each published atomically",
+    after_help = "`barncat COMMAND --help` shows examples.",
+    after_long_help = exit::EXPLANATION,
+    max_term_width = 100,
+    disable_help_subcommand = true
+)]
+pub(super) struct CommandLine {
+    /// What every command takes.
+    #[command(flatten)]
+    pub(super) global: Global,
+    /// The command.
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+/// What every command takes.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Everywhere")]
+pub(super) struct Global {
+    /// The project's folder
+    #[arg(long, global = true, value_name = "DIR", default_value = ".", hide_default_value = true)]
+    pub(super) project: PathBuf,
+
+    /// Read barncat.NAME.toml over barncat.toml
+    #[arg(long, global = true, value_name = "NAME", env = "BARNCAT_ENV", hide_env_values = true)]
+    pub(super) env: Option<String>,
+
+    /// How stdout is written
+    #[arg(long, global = true, value_name = "FORMAT", default_value = "text", hide_possible_values = true)]
+    #[arg(help = "How stdout is written: text or json")]
+    pub(super) output: OutputFormat,
+
+    /// Tell more on stderr; twice: everything
+    #[arg(short, long, global = true, action = clap::ArgAction::Count, conflicts_with = "quiet")]
+    pub(super) verbose: u8,
+
+    /// Only warnings and errors on stderr
+    #[arg(short, long, global = true)]
+    pub(super) quiet: bool,
+
+    /// How log lines are written: text or json
+    #[arg(long, global = true, value_name = "FORMAT", env = "BARNCAT_LOG_FORMAT")]
+    #[arg(default_value = "text", hide_possible_values = true, hide_env_values = true)]
+    pub(super) log_format: OutputFormat,
+}
+
+/// How something is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum OutputFormat {
+    /// For people.
+    Text,
+    /// For programs.
+    Json,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Write a small working project
+    #[command(after_help = "\
+Examples:
+  barncat init warehouse && cd warehouse && barncat validate")]
+    Init {
+        /// Where to; made if it is not there
+        #[arg(value_name = "DIR", default_value = ".", hide_default_value = true)]
+        dir: PathBuf,
+    },
+
+    /// Log in to everything and test each privilege, setting and clock that a run needs
+    #[command(after_help = "\
+Prints a line for each test: ok, warn or fail, with the SQL that mends it. Changes nothing that stays.
+Exits 1 if a test failed.
+
+Examples:
+  barncat doctor
+  barncat doctor --output json | jq '.tests[] | select(.status == \"fail\")'")]
+    Doctor,
+
+    /// Read the project and report every mistake; connects to nothing and needs no variables
+    #[command(after_help = "\
+Exits 2 if there is a mistake.
+
+Examples:
+  barncat validate
+  barncat validate --env staging --output json")]
+    Validate,
+
+    /// List a source's tables, with the rows for loaders/
+    #[command(after_help = "\
+Shows size, key and the likely cursor of each table, and prints a row for each one that no file in
+loaders/ names; with --write these rows are added to the source's file.
+
+Examples:
+  barncat discover shop
+  barncat discover shop --write
+  barncat discover shop --check       # in CI: exits 1 when a table is not listed")]
+    Discover {
+        /// A source of the project
+        source: String,
+        /// Add the rows that are missing to the source's file in loaders/
+        #[arg(long, conflicts_with = "check")]
+        write: bool,
+        /// Print only tables that are not listed, and exit 1 if there is one
+        #[arg(long)]
+        check: bool,
+    },
+
+    /// Show what a run would do and why; connects, changes nothing
+    #[command(after_help = "\
+Examples:
+  barncat plan
+  barncat plan orders 'raw_shop.order_*'
+  barncat plan --exit-code            # 10 when a schema change or a rebuild is ahead")]
+    Plan {
+        /// Which tasks.
+        #[command(flatten)]
+        selection: Selection,
+        /// Exit 10 when a schema change or a rebuild is ahead
+        #[arg(long)]
+        exit_code: bool,
+    },
+
+    /// Load tables and publish them, now
+    #[command(
+        after_help = "\
+Examples:
+  barncat run                         # everything
+  barncat run orders customers        # only these
+  barncat run 'raw_shop.*' --exclude order_events
+  barncat run --failed                # what failed last time
+  barncat run --mode test             # into the test schemas only
+  barncat run --output json | jq .status",
+        after_long_help = RUN_HELP
+    )]
+    Run(RunArgs),
+
+    /// Show what is running
+    #[command(after_help = "\
+Examples:
+  barncat status
+  barncat status --output json")]
+    Status,
+
+    /// Show what ran, what it cost, and the load that each table shows
+    #[command(after_help = "\
+Examples:
+  barncat history
+  barncat history orders")]
+    History {
+        /// Only this table
+        table: Option<String>,
+        /// How many lines at most
+        #[arg(short = 'n', long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
+        limit: u32,
+    },
+
+    /// Print shell completions
+    #[command(after_help = "\
+Examples:
+  source <(barncat completions bash)
+  barncat completions zsh > ~/.zfunc/_barncat")]
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+}
+
+/// What `run` takes.
+#[derive(Debug, Args)]
+pub(super) struct RunArgs {
+    /// Which tasks.
+    #[command(flatten)]
+    pub(super) selection: Selection,
+
+    /// Where to write: production, or test (the test schemas only)
+    #[arg(long, value_name = "MODE", env = "BARNCAT_MODE", default_value = "production")]
+    #[arg(hide_possible_values = true, hide_env_values = true)]
+    pub(super) mode: Mode,
+
+    /// Publish again, even what has not changed
+    #[arg(long)]
+    pub(super) full: bool,
+
+    /// Only what failed, was blocked or was not reached last time
+    #[arg(long)]
+    pub(super) failed: bool,
+
+    /// How many tables at once
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(super) jobs: Option<u32>,
+
+    /// Exit 1 if any task failed, an optional one too
+    #[arg(long)]
+    pub(super) strict: bool,
+}
+
+/// Which tasks a command is about.
+#[derive(Debug, Args)]
+pub(super) struct Selection {
+    /// Tasks: a name, schema.name or a glob; none: all
+    #[arg(value_name = "SELECT")]
+    pub(super) select: Vec<String>,
+
+    /// Not these; may be given more than once, or with commas
+    #[arg(long, value_name = "SELECT", value_delimiter = ',')]
+    pub(super) exclude: Vec<String>,
+}
+
+/// Where a run writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Mode {
+    /// The schemas of the project.
+    Production,
+    /// The test schemas, and nothing else.
+    Test,
+}
+
+const RUN_HELP: &str = "\
+Examples:
+  barncat run                         # everything
+  barncat run orders customers        # only these
+  barncat run 'raw_shop.*' --exclude order_events
+  barncat run --failed                # what failed last time
+  barncat run --mode test             # into the test schemas only
+  barncat run --output json | jq .status
+
+Exit status:
+    0  every critical task is done (where the selection has none: every task); a degraded run,
+       where only optional tasks failed, is 0 with a warning, unless --strict
+    1  a critical task failed
+    2  the command line or the project is wrong; nothing was started
+    3  all selected tasks were held; nothing was done
+  130  stopped by SIGINT
+  143  stopped by SIGTERM";
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        CommandLine::command().debug_assert();
+    }
+
+    #[test]
+    fn excluded_tasks_never_swallow_selected_ones() {
+        let line = CommandLine::try_parse_from(["barncat", "run", "--exclude", "a,b", "orders"])
+            .expect("a valid command line");
+        let Command::Run(run) = line.command else { panic!("not a run: {:?}", line.command) };
+        assert_eq!(run.selection.exclude, ["a", "b"]);
+        assert_eq!(run.selection.select, ["orders"]);
+    }
+}

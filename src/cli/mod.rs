@@ -1,0 +1,119 @@
+//! The command line: the only place that prints.
+//!
+//! [`main`] reads the arguments, starts logging and the runtime, runs one command and gives its exit
+//! status. Each command is one file. Data goes to stdout, everything else to stderr.
+
+use std::{ffi::OsString, path::PathBuf};
+
+use clap::{CommandFactory, FromArgMatches};
+
+use self::{
+    args::{Command, CommandLine, Global, OutputFormat},
+    complaint::Complaint,
+    exit::Exit,
+    output::Output,
+    screen::Screen,
+    signals::{Signals, Stop},
+};
+
+mod args;
+mod columns;
+mod complaint;
+mod completions;
+mod exit;
+mod log;
+mod names;
+mod output;
+mod progress;
+mod quantity;
+#[cfg(test)]
+mod sample;
+mod screen;
+mod signals;
+mod style;
+mod summary;
+
+/// What every command is given.
+struct Context {
+    /// The project's folder.
+    project: PathBuf,
+    /// The overlay's name.
+    env: Option<String>,
+    /// Where to write.
+    output: Output,
+    /// Whether a run shows live lines.
+    live: bool,
+    /// Cancelled when the command should stop.
+    stop: Stop,
+}
+
+/// Runs the command that `arguments` name, the program's own name first. Returns the exit status.
+pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
+    let command_line = match parse(arguments) {
+        Ok(command_line) => command_line,
+        // Also the way of --help and --version, which clap writes to stdout.
+        Err(error) => {
+            let _ = error.print();
+            return u8::try_from(error.exit_code()).unwrap_or(Exit::Usage.code());
+        }
+    };
+    let CommandLine { global, command } = command_line;
+    let context = Context::new(global);
+    let exit = match start(&context, command) {
+        Ok(exit) => exit,
+        Err(complaint) => {
+            complaint.print(&context.output);
+            complaint.exit()
+        }
+    };
+    context.stop.exit().unwrap_or(exit).code()
+}
+
+fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<CommandLine, clap::Error> {
+    let matches = CommandLine::command().styles(style::HELP).try_get_matches_from(arguments)?;
+    CommandLine::from_arg_matches(&matches)
+}
+
+/// Runs the command until it ends, or until the second signal.
+fn start(context: &Context, command: Command) -> Result<Exit, Complaint> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Complaint::of_io("could not start the runtime", &error))?;
+    let result = runtime.block_on(async {
+        let signals =
+            Signals::listen().map_err(|error| Complaint::of_io("could not listen for signals", &error))?;
+        let told = || context.output.say("stopping; a second signal stops at once");
+        tokio::select! {
+            biased;
+            result = dispatch(context, command) => result,
+            exit = signals.attend(context.stop.clone(), told) => Ok(exit),
+        }
+    });
+    // What still runs in the background (a name that is being resolved) is not waited for.
+    runtime.shutdown_background();
+    result
+}
+
+async fn dispatch(context: &Context, command: Command) -> Result<Exit, Complaint> {
+    match command {
+        Command::Completions { shell } => completions::completions(&context.output, shell),
+        _ => Ok(Exit::Failed),
+    }
+}
+
+impl Context {
+    fn new(global: Global) -> Self {
+        let screen = Screen::stderr();
+        let live = screen.is_terminal() && !global.quiet && global.log_format == OutputFormat::Text;
+        let verbosity = log::Verbosity { verbose: global.verbose, quiet: global.quiet, live };
+        log::start(global.log_format, verbosity, &screen);
+        Self {
+            project: global.project,
+            env: global.env,
+            output: Output::new(global.output, global.quiet, screen),
+            live,
+            stop: Stop::default(),
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! The text of one task's line. Pure: state in, text out.
+
+use std::time::Duration;
+
+use crate::{
+    cli::{quantity, style},
+    error::Failure,
+    event::{Step, TaskOutcome, TaskStatus, Tier},
+};
+
+/// How wide the names and strategies of a run's tasks are.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Widths {
+    pub(super) name: usize,
+    pub(super) tier: bool,
+}
+
+/// What a line tells of a task that is under way.
+#[derive(Debug, Clone)]
+pub(super) struct Line {
+    pub(super) name: String,
+    pub(super) tier: Tier,
+    pub(super) strategy: String,
+    pub(super) now: Now,
+}
+
+/// Where the task stands.
+#[derive(Debug, Clone)]
+pub(super) enum Now {
+    /// An attempt is under way, for `elapsed` now.
+    Working { step: Step, rows: u64, bytes: u64, rows_expected: Option<u64>, elapsed: Duration },
+    /// The next attempt begins in `wait`.
+    Retrying { attempt: u32, attempts_max: u32, wait: Duration, failure: Failure },
+}
+
+impl Line {
+    /// The whole line, without a newline.
+    pub(super) fn text(&self, widths: Widths) -> String {
+        let head = head(&self.name, self.tier, &self.strategy, widths);
+        match &self.now {
+            Now::Working { step: Step::Extracting, rows, bytes, rows_expected, elapsed } => {
+                format!("{head}{}", extracting(*rows, *bytes, *rows_expected, *elapsed))
+            }
+            Now::Working { step, rows, elapsed, .. } => {
+                let elapsed = quantity::duration(elapsed.as_secs_f64());
+                match step {
+                    Step::Waiting => format!("{head}{}", style::paint(style::DIM, "waits")),
+                    Step::Filling => format!("{head}fills {} rows   {elapsed}", quantity::exact(*rows)),
+                    _ => format!("{head}publishes {} rows   {elapsed}", quantity::exact(*rows)),
+                }
+            }
+            Now::Retrying { attempt, attempts_max, wait, failure } => format!(
+                "{head}{} attempt {} of {attempts_max} in {:.0} s: {}",
+                style::paint(style::ERROR, "✗"),
+                attempt + 1,
+                wait.as_secs_f64().ceil(),
+                one_line(&failure.message),
+            ),
+        }
+    }
+}
+
+/// The line of a task that has ended; it stays above the live ones.
+pub(super) fn ended(name: &str, outcome: &TaskOutcome, widths: Widths) -> String {
+    let head = head(name, outcome.tier, outcome.strategy.as_deref().unwrap_or(""), widths);
+    let seconds = quantity::duration(outcome.seconds);
+    let rows = || format!("{:>12} rows   {seconds}", quantity::exact(outcome.rows.unwrap_or(0)));
+    let why = || outcome.error.as_ref().map_or(String::new(), |error| one_line(&error.message));
+    let tail = match outcome.status {
+        TaskStatus::Succeeded => format!("{} {}", style::paint(style::GOOD, "✓"), rows()),
+        TaskStatus::Unchanged => format!("{} {}   unchanged", style::paint(style::GOOD, "="), rows()),
+        TaskStatus::Failed => format!("{} {}", style::paint(style::ERROR, "✗"), why()),
+        TaskStatus::Blocked => {
+            format!("{} blocked by {}", style::paint(style::WARNING, "○"), outcome.blocked_by.join(", "))
+        }
+        TaskStatus::Held => format!("{} held   {}", style::paint(style::WARNING, "○"), why()),
+        TaskStatus::Skipped => format!("{} skipped", style::paint(style::DIM, "-")),
+        TaskStatus::Cancelled => format!("{} cancelled", style::paint(style::WARNING, "○")),
+    };
+    format!("{head}{}", tail.trim_end())
+}
+
+fn head(name: &str, tier: Tier, strategy: &str, widths: Widths) -> String {
+    let name = format!("{name:<width$}", width = widths.name);
+    let tier = match (widths.tier, tier) {
+        (false, _) => String::new(),
+        (true, Tier::Critical) => format!("{}  ", style::paint(style::STRONG, "critical")),
+        (true, Tier::Optional) => " ".repeat("critical  ".len()),
+    };
+    format!("  {name}  {tier}{strategy:<6}  ")
+}
+
+const BAR_CELLS: usize = 20;
+
+fn extracting(rows: u64, bytes: u64, rows_expected: Option<u64>, elapsed: Duration) -> String {
+    let seconds = elapsed.as_secs_f64();
+    let rate = if seconds < 0.5 { 0.0 } else { rows as f64 / seconds };
+    let mut text = match rows_expected {
+        // An estimate that turned out too small says nothing about what is left.
+        Some(expected) if expected >= rows && expected > 0 => {
+            let share = rows as f64 / expected as f64;
+            format!("{}  {} of {} rows", bar(share), quantity::short(rows), quantity::short(expected))
+        }
+        _ => format!("{}  {} rows  {}", bar(0.0), quantity::short(rows), quantity::bytes(bytes)),
+    };
+    if rate >= 1.0 {
+        text.push_str(&format!("   {}/s", quantity::short(rate as u64)));
+        if let Some(left) = rows_expected.and_then(|expected| expected.checked_sub(rows)) {
+            text.push_str(&format!("   {} left", quantity::duration((left as f64 / rate).ceil())));
+        }
+    }
+    text
+}
+
+/// A bar of fixed width, by half cells.
+fn bar(share: f64) -> String {
+    let halves = ((share.clamp(0.0, 1.0) * (BAR_CELLS * 2) as f64) as usize).min(BAR_CELLS * 2);
+    let mut full = "━".repeat(halves / 2);
+    if halves % 2 == 1 {
+        full.push('╸');
+    }
+    let rest = " ".repeat(BAR_CELLS - halves.div_ceil(2));
+    format!("{}{rest}", style::paint(style::SHARE, &full))
+}
+
+/// A message's first line: a line on the screen is one line.
+fn one_line(message: &str) -> String {
+    message.lines().next().unwrap_or("").to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{cli::sample, error::Class};
+
+    const WIDTHS: Widths = Widths { name: 9, tier: true };
+
+    fn plain(text: &str) -> String {
+        anstream::adapter::strip_str(text).to_string()
+    }
+
+    fn line(now: Now) -> Line {
+        Line { name: "orders".into(), tier: Tier::Critical, strategy: "merge".into(), now }
+    }
+
+    fn working(step: Step, rows: u64, rows_expected: Option<u64>) -> Now {
+        Now::Working { step, rows, bytes: rows * 100, rows_expected, elapsed: Duration::from_secs(10) }
+    }
+
+    #[test]
+    fn a_line_tells_share_rate_and_time_left() {
+        let text = line(working(Step::Extracting, 3_100_000, Some(4_000_000))).text(WIDTHS);
+        assert_eq!(
+            plain(&text),
+            "  orders     critical  merge   ━━━━━━━━━━━━━━━╸      3.1 M of 4.0 M rows   310 k/s   3.0 s left"
+        );
+    }
+
+    #[test]
+    fn an_estimate_that_was_too_small_is_left_out() {
+        let text = plain(&line(working(Step::Extracting, 5_000, Some(4_000))).text(WIDTHS));
+        assert!(text.ends_with("5.0 k rows  500 kB   500/s"), "{text}");
+    }
+
+    #[test]
+    fn a_retry_tells_which_attempt_comes_when_and_why() {
+        let failure = Failure {
+            class: Class::Passing,
+            message: "the server answered 503\nand more".into(),
+            hint: None,
+        };
+        let now = Now::Retrying { attempt: 1, attempts_max: 3, wait: Duration::from_millis(7_200), failure };
+        assert_eq!(
+            plain(&line(now).text(WIDTHS)),
+            "  orders     critical  merge   ✗ attempt 2 of 3 in 8 s: the server answered 503"
+        );
+    }
+
+    #[test]
+    fn every_other_step_has_its_word() {
+        let texts = [Step::Waiting, Step::Filling, Step::Publishing]
+            .map(|step| plain(&line(working(step, 12_402, None)).text(WIDTHS)).split_off(31));
+        assert_eq!(texts, ["waits", "fills 12,402 rows   10 s", "publishes 12,402 rows   10 s"]);
+    }
+
+    #[test]
+    fn an_ended_task_tells_how_it_ended() {
+        let widths = Widths { name: 18, tier: true };
+        let lines: Vec<_> =
+            sample::every_status().iter().map(|task| plain(&ended(&task.task, task, widths))).collect();
+        insta::assert_snapshot!(lines.join("\n"));
+    }
+}

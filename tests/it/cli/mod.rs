@@ -1,0 +1,48 @@
+//! The command line as its users meet it: stdout, stderr and exit status of the built binary.
+
+use std::{
+    path::Path,
+    process::{Command, Stdio},
+};
+
+mod arguments;
+
+/// What is replaced before a snapshot is compared: what differs from run to run.
+const FILTERS: &[(&str, &str)] = &[
+    (r"\b[0-7][0-9A-HJKMNP-TV-Z]{25}\b", "[ULID]"),
+    (r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(Z| UTC)", "[TIME]"),
+];
+
+/// The binary in a folder, with no variables but those given and no terminal.
+fn barncat(dir: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_barncat"));
+    command.args(arguments).current_dir(dir).env_clear().stdin(Stdio::null());
+    command.envs(variables.iter().copied());
+    command
+}
+
+/// Runs the binary and writes down what came of it, as one text.
+fn told(dir: &Path, arguments: &[&str]) -> String {
+    told_with(dir, arguments, &[])
+}
+
+/// The same, with variables.
+fn told_with(dir: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> String {
+    let output = barncat(dir, arguments, variables).output().expect("the built binary starts");
+    let status = output.status.code().map_or("a signal".to_owned(), |code| code.to_string());
+    format!(
+        "exit status: {status}\n--- stdout\n{}--- stderr\n{}",
+        String::from_utf8(output.stdout).expect("stdout is UTF-8"),
+        String::from_utf8(output.stderr).expect("stderr is UTF-8"),
+    )
+}
+
+/// Compares with the snapshot of the calling test's name.
+macro_rules! assert_told {
+    ($text:expr) => {
+        insta::with_settings!({ filters => $crate::cli::FILTERS.to_vec() }, {
+            insta::assert_snapshot!($text);
+        });
+    };
+}
+use assert_told;
