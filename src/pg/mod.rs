@@ -16,6 +16,6 @@ mod tls;
 pub use connect::{Cancel, Connection, connect};
 pub use endpoint::{Endpoint, TlsMode, TlsSettings};
 pub use error::{PgError, ServerError, TlsError};
-pub use session::Session;
+pub use session::{Session, set_application_name};
 pub use settle::settle;
 pub use sqlstate::class;

@@ -21,18 +21,23 @@ impl Session {
     /// must not end a long COPY. Keepalives free the locks of a client that vanished after about a
     /// minute.
     pub(super) fn statements(&self) -> String {
-        let mut name = self.application_name.clone();
-        while name.len() > 63 {
-            name.pop();
-        }
         format!(
-            "SET application_name = {}; SET client_encoding = 'UTF8'; SET DateStyle = 'ISO, YMD'; \
+            "{}; SET client_encoding = 'UTF8'; SET DateStyle = 'ISO, YMD'; \
              SET IntervalStyle = 'postgres'; SET TimeZone = 'UTC'; SET extra_float_digits = 3; \
              SET bytea_output = 'hex'; SET xmloption = 'content'; SET lc_monetary = 'C'; \
              SET search_path = ''; SET row_security = off; SET statement_timeout = 0; \
              SET lock_timeout = 0; SET idle_in_transaction_session_timeout = 0; \
              SET tcp_keepalives_idle = 30; SET tcp_keepalives_interval = 10; SET tcp_keepalives_count = 3",
-            quote_literal(&name)
+            set_application_name(&self.application_name)
         )
     }
+}
+
+/// The statement that says in `pg_stat_activity` what a session is for. The server keeps 63 bytes.
+pub fn set_application_name(name: &str) -> String {
+    let mut name = name.to_owned();
+    while name.len() > 63 {
+        name.pop();
+    }
+    format!("SET application_name = {}", quote_literal(&name))
 }

@@ -12,6 +12,13 @@ use jiff::Timestamp;
 
 use crate::{error::Fault, schema::TableSchema, sql::TableName, stage::manifest::Format};
 
+pub mod postgres;
+mod shared;
+mod slots;
+
+pub use shared::SharedSnapshots;
+pub use slots::{LocalSlots, Slot, Slots};
+
 /// Any error of a source, with its class and hint.
 pub type SourceError = Box<dyn Fault + Send + Sync>;
 
@@ -47,7 +54,10 @@ pub struct Position {
     /// When it was taken, by the source's clock. On a standby: the last replayed commit's time if
     /// it lags behind what it has received, else now.
     pub as_of: Timestamp,
-    /// The log position that had surely been replayed when it was taken.
+    /// A log position that the snapshot surely has reached: read just before it was taken.
+    pub lsn_floor: Option<u64>,
+    /// A log position that the snapshot surely has not passed: read just after. Stands in the
+    /// ledger; a later snapshot whose floor is below it is of a server that stands behind.
     pub lsn: Option<u64>,
     /// `pg_control_system().system_identifier`; positions compare only within one.
     pub system: Option<String>,
@@ -60,6 +70,12 @@ pub struct Position {
 pub trait Snapshot: Send + Sync {
     /// Which moment.
     fn position(&self) -> &Position;
+
+    /// Whether new streams can still join it: its session may have been ended by the server.
+    fn is_alive(&self) -> bool;
+
+    /// The server's version, as `server_version_num` has it: 150018 for 15.18.
+    fn server_version(&self) -> u32;
 
     /// A table's schema at that moment.
     async fn describe(&self, table: &TableName) -> Result<TableSchema, SourceError>;
@@ -77,7 +93,9 @@ pub trait Snapshot: Send + Sync {
 pub struct Extraction {
     /// The table.
     pub table: TableName,
-    /// SQL expressions, one a column, each over the table's own columns.
+    /// The table's columns that the expressions read: the role must be allowed to.
+    pub columns: Vec<String>,
+    /// SQL expressions, one a column of the load, each over the table's own columns.
     pub expressions: Vec<String>,
     /// Which rows: a SQL condition, or all.
     pub condition: Option<String>,
@@ -85,8 +103,6 @@ pub struct Extraction {
     pub format: Format,
     /// About how much of the relation one part covers, on the source's disk.
     pub part_bytes: u64,
-    /// The run's id, for `application_name`.
-    pub run: String,
 }
 
 /// One part that can be read: made by [`Snapshot::plan_parts`], meant for the same snapshot.
@@ -98,13 +114,12 @@ pub struct PartPlan {
     pub table: TableName,
     /// The whole COPY statement.
     pub copy_sql: String,
-    /// The relation whose files are read, and its file when the parts were planned: changed files
-    /// mean lost rows.
-    pub file: Option<(u32, u32)>,
+    /// The relation that is read (a partition's leaf), and its oid when the parts were planned.
+    pub relation: (TableName, u32),
+    /// How rows are written.
+    pub format: Format,
     /// About how much it covers, on the source's disk.
     pub bytes_estimate: u64,
-    /// The run's id, for `application_name`.
-    pub run: String,
 }
 
 /// A part on its way.

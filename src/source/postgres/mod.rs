@@ -1,0 +1,78 @@
+//! A Postgres replica (or, where it is allowed, a primary) as a source.
+//!
+//! A snapshot is a `REPEATABLE READ, READ ONLY` transaction that exports its snapshot; each part is
+//! read by a session that joins it. Nothing is created on the server. What is tried on which
+//! version is in the design notes of `docs/ARCHITECTURE.md`.
+
+mod catalog;
+mod error;
+mod parts;
+mod readers;
+mod snapshot;
+mod stream;
+mod type_info;
+
+use std::{net::IpAddr, sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+
+pub use self::error::PostgresSourceError;
+use super::{Slots, Snapshot, Source, SourceError, SourceTable};
+use crate::pg::{self, Connection, Endpoint, PgError, Session};
+
+/// How to treat a Postgres source.
+pub struct Options {
+    /// Its name in the project.
+    pub name: String,
+    /// Where it is.
+    pub endpoint: Endpoint,
+    /// Whether a server that is no standby may be read.
+    pub allow_primary: bool,
+    /// How far a standby may be behind.
+    pub max_lag: Option<Duration>,
+    /// The run's id, for `application_name`.
+    pub run: String,
+}
+
+/// A Postgres source.
+pub struct PostgresSource {
+    options: Arc<Options>,
+    slots: Arc<dyn Slots>,
+}
+
+impl PostgresSource {
+    /// A source whose connections each hold one of `slots`.
+    pub fn new(options: Options, slots: Arc<dyn Slots>) -> Self {
+        Self { options: Arc::new(options), slots }
+    }
+}
+
+#[async_trait]
+impl Source for PostgresSource {
+    fn name(&self) -> &str {
+        &self.options.name
+    }
+
+    async fn tables(&self, schema: &str) -> Result<Vec<SourceTable>, SourceError> {
+        let _slot = self.slots.take(1).await?;
+        let connection = self.options.connect(None, "catalog").await.map_err(PostgresSourceError::from)?;
+        Ok(catalog::tables(&connection, schema).await?)
+    }
+
+    async fn open_snapshot(&self) -> Result<Arc<dyn Snapshot>, SourceError> {
+        // The holder and one reader together: a holder that can never read would block others.
+        let slots = self.slots.take(2).await?;
+        Ok(Arc::new(snapshot::PostgresSnapshot::open(self.options.clone(), self.slots.clone(), slots).await?))
+    }
+}
+
+impl Options {
+    /// A connection, told apart in `pg_stat_activity` by run and what it reads.
+    async fn connect(&self, pin: Option<IpAddr>, what: &str) -> Result<Connection, PgError> {
+        let session = Session::new(format!("barncat {} {what}", self.run));
+        match pin {
+            Some(address) => pg::connect(&self.endpoint.pinned(address), &session).await,
+            None => pg::connect(&self.endpoint, &session).await,
+        }
+    }
+}

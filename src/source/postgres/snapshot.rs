@@ -1,0 +1,273 @@
+//! A snapshot exported by one session and joined by the others.
+
+use std::{net::IpAddr, sync::Arc};
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+
+use super::{
+    Options, PostgresSourceError, catalog, parts,
+    readers::{Reader, Readers},
+    stream,
+};
+use crate::{
+    error::{Class, Fault},
+    pg::{Connection, PgError, set_application_name},
+    schema::{RelationKind, TableSchema},
+    source::{Extraction, PartPlan, PartStream, Position, Slot, Slots, Snapshot, SourceError},
+    sql::{TableName, quote_literal},
+};
+
+/// An open snapshot. Dropping it ends the exporting transaction; streams that have begun go on.
+pub(super) struct PostgresSnapshot {
+    options: Arc<Options>,
+    holder: Connection,
+    _holder_slot: Option<Slot>,
+    exported: String,
+    identity: Identity,
+    position: Position,
+    version: u32,
+    pin: Option<IpAddr>,
+    readers: Arc<Readers>,
+}
+
+/// What tells one server, and one snapshot of it, from another.
+#[derive(Debug, PartialEq, Eq)]
+struct Identity {
+    started_at: Timestamp,
+    snapshot: String,
+    /// Settings as the transaction has them: a pooler by transaction loses those of the session.
+    settings: String,
+}
+
+impl PostgresSnapshot {
+    pub(super) async fn open(
+        options: Arc<Options>,
+        slots: Arc<dyn Slots>,
+        mut taken: Vec<Slot>,
+    ) -> Result<Self, PostgresSourceError> {
+        let holder = options.connect(None, "snapshot").await?;
+        let pin = holder.address();
+        let (version, in_recovery) = check_server(&options, &holder).await?;
+        let floor = log_position(&holder, in_recovery).await?;
+        holder.run("open a snapshot", "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
+        let exported: String = one(&holder, "export a snapshot", "SELECT pg_export_snapshot()").await?.get(0);
+        let identity = identity(&holder).await?;
+        let position = position(&holder, in_recovery, &identity, floor).await?;
+        if let (Some(lag_seconds), Some(max)) = (position.lag_seconds, options.max_lag)
+            && lag_seconds > max.as_secs_f64()
+        {
+            let source_name = options.name.clone();
+            return Err(PostgresSourceError::Lag { source_name, lag_seconds, max_seconds: max.as_secs() });
+        }
+        let holder_slot = taken.pop();
+        let readers = Readers::new(slots, taken);
+        tracing::debug!(source = options.name, snapshot = position.snapshot, as_of = %position.as_of, "snapshot.opened");
+        Ok(Self {
+            options,
+            holder,
+            _holder_slot: holder_slot,
+            exported,
+            identity,
+            position,
+            version,
+            pin,
+            readers,
+        })
+    }
+
+    /// A session in this snapshot.
+    async fn join(&self, table: &TableName) -> Result<Reader, SourceError> {
+        let mut reader = self.readers.take().await?;
+        let connection = match reader.connection.take() {
+            Some(connection) if !connection.is_closed() => connection,
+            _ => {
+                self.options.connect(self.pin, &table.to_string()).await.map_err(PostgresSourceError::from)?
+            }
+        };
+        self.enter(&connection, table).await?;
+        reader.connection = Some(connection);
+        Ok(reader)
+    }
+
+    async fn enter(&self, connection: &Connection, table: &TableName) -> Result<(), PostgresSourceError> {
+        let sql = format!(
+            "{}; BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET TRANSACTION SNAPSHOT {}",
+            set_application_name(&format!("barncat {} {table}", self.options.run)),
+            quote_literal(&self.exported)
+        );
+        if let Err(error) = connection.run("join the snapshot", &sql).await {
+            // invalid_parameter_value: this server does not know the snapshot that another exported.
+            return Err(match error.code() {
+                Some("22023") if self.is_alive() => {
+                    self.not_one_server("a snapshot exported by one session is unknown to the next")
+                }
+                _ => read_error(error, table),
+            });
+        }
+        let joined = identity(connection).await.map_err(|error| read_error(error, table))?;
+        if joined.started_at != self.identity.started_at {
+            return Err(self.not_one_server("two sessions reached two servers"));
+        }
+        if joined != self.identity {
+            return Err(self.not_one_server("a session did not keep its settings or its snapshot"));
+        }
+        Ok(())
+    }
+
+    fn not_one_server(&self, what: &str) -> PostgresSourceError {
+        PostgresSourceError::NotOneServer {
+            source_name: self.options.name.clone(),
+            place: self.options.endpoint.place(),
+            what: what.to_owned(),
+        }
+    }
+
+    async fn relation(&self, table: &TableName) -> Result<catalog::Relation, PostgresSourceError> {
+        let relation =
+            catalog::relation(&self.holder, table).await.map_err(|error| conflict(error, table))?;
+        relation.ok_or_else(|| PostgresSourceError::NoTable {
+            source_name: self.options.name.clone(),
+            table: table.clone(),
+        })
+    }
+}
+
+#[async_trait]
+impl Snapshot for PostgresSnapshot {
+    fn position(&self) -> &Position {
+        &self.position
+    }
+
+    fn is_alive(&self) -> bool {
+        !self.holder.is_closed()
+    }
+
+    fn server_version(&self) -> u32 {
+        self.version
+    }
+
+    async fn describe(&self, table: &TableName) -> Result<TableSchema, SourceError> {
+        let relation = self.relation(table).await?;
+        let schema = catalog::describe(&self.holder, table, &relation).await;
+        Ok(schema.map_err(|error| conflict(error, table))?)
+    }
+
+    async fn plan_parts(&self, extraction: &Extraction) -> Result<Vec<PartPlan>, SourceError> {
+        let table = &extraction.table;
+        let relation = self.relation(table).await?;
+        if relation.unlogged && self.position.lag_seconds.is_some() {
+            return Err(PostgresSourceError::Unlogged { table: table.clone() }.into());
+        }
+        let role = || self.options.endpoint.user().unwrap_or_default().to_owned();
+        if catalog::hides_rows(&self.holder, table, relation.oid).await? {
+            return Err(PostgresSourceError::RowSecurity { table: table.clone(), role: role() }.into());
+        }
+        let (whole, each) =
+            catalog::privileges(&self.holder, table, relation.oid, &extraction.columns).await?;
+        let denied: Vec<String> =
+            each.iter().filter(|(_, may)| !**may).map(|(name, _)| name.clone()).collect();
+        if !whole && (!denied.is_empty() || each.is_empty()) {
+            let columns = if denied.len() == each.len() { Vec::new() } else { denied };
+            return Err(PostgresSourceError::Privilege { table: table.clone(), columns, role: role() }.into());
+        }
+        // A range of ctid needs the privilege on the whole table, and is only fast from 14 on.
+        let by_ctid = whole
+            && self.version >= 140_000
+            && !matches!(relation.kind, RelationKind::View | RelationKind::Foreign);
+        let plans = parts::plan(&self.holder, extraction, &relation, by_ctid).await;
+        Ok(plans.map_err(|error| conflict(error, table))?)
+    }
+
+    async fn read(&self, part: &PartPlan) -> Result<Box<dyn PartStream>, SourceError> {
+        let reader = self.join(&part.table).await?;
+        Ok(Box::new(stream::CopyStream::begin(reader, part.clone()).await?))
+    }
+}
+
+/// Refuses a server that cannot be read safely; answers its version and whether it is a standby.
+async fn check_server(options: &Options, holder: &Connection) -> Result<(u32, bool), PostgresSourceError> {
+    let sql = "SELECT current_setting('server_version_num')::int, pg_is_in_recovery(), current_setting('server_encoding')";
+    let row = one(holder, "look at the server", sql).await?;
+    let (source_name, place) = (options.name.clone(), options.endpoint.place());
+    let in_recovery: bool = row.get(1);
+    if !in_recovery && !options.allow_primary {
+        return Err(PostgresSourceError::Primary { source_name, place });
+    }
+    if row.get::<_, &str>(2) == "SQL_ASCII" {
+        return Err(PostgresSourceError::SqlAscii { source_name, place });
+    }
+    Ok((row.get::<_, i32>(0).try_into().unwrap_or(0), in_recovery))
+}
+
+async fn identity(connection: &Connection) -> Result<Identity, PgError> {
+    let sql = "
+        SELECT pg_postmaster_start_time(), pg_current_snapshot()::text,
+               concat_ws('|', current_setting('DateStyle'), current_setting('TimeZone'), current_setting('IntervalStyle'),
+                   current_setting('extra_float_digits'), current_setting('bytea_output'), current_setting('row_security'),
+                   current_setting('search_path'), current_setting('transaction_isolation'))";
+    let row = one(connection, "look at the session", sql).await?;
+    Ok(Identity { started_at: row.get(0), snapshot: row.get(1), settings: row.get(2) })
+}
+
+/// How far the log is replayed (standby) or written (primary).
+async fn log_position(connection: &Connection, in_recovery: bool) -> Result<Option<u64>, PgError> {
+    let sql = if in_recovery {
+        "SELECT (pg_last_wal_replay_lsn() - '0/0')::text"
+    } else {
+        "SELECT (pg_current_wal_insert_lsn() - '0/0')::text"
+    };
+    let lsn: Option<String> = one(connection, "read the log position", sql).await?.get(0);
+    Ok(lsn.and_then(|lsn| lsn.parse().ok()))
+}
+
+async fn position(
+    holder: &Connection,
+    in_recovery: bool,
+    identity: &Identity,
+    lsn_floor: Option<u64>,
+) -> Result<Position, PgError> {
+    // A standby that has replayed all it received, and still receives, shows the present; the age
+    // of its last commit grows on an idle primary too.
+    let sql = "
+        SELECT now(), (SELECT system_identifier::text FROM pg_control_system()),
+               CASE WHEN NOT pg_is_in_recovery()
+                      OR (pg_last_wal_receive_lsn() IS NOT DISTINCT FROM pg_last_wal_replay_lsn()
+                          AND EXISTS (SELECT FROM pg_stat_get_wal_receiver() WHERE pid IS NOT NULL))
+                    THEN now() ELSE coalesce(pg_last_xact_replay_timestamp(), now()) END";
+    let row = one(holder, "read the position", sql).await?;
+    let (now, as_of): (Timestamp, Timestamp) = (row.get(0), row.get(2));
+    let system: Option<String> = row.get(1);
+    let lsn = log_position(holder, in_recovery).await?;
+    let lag_seconds = in_recovery.then(|| now.duration_since(as_of).as_secs_f64().max(0.0));
+    let snapshot = format!(
+        "{}/{}/{}",
+        system.as_deref().unwrap_or("?"),
+        lsn.map_or_else(|| "?".to_owned(), |lsn| format!("{:X}/{:X}", lsn >> 32, lsn & 0xFFFF_FFFF)),
+        identity.snapshot
+    );
+    Ok(Position { snapshot, as_of, lsn_floor, lsn, system, lag_seconds })
+}
+
+async fn one(connection: &Connection, doing: &str, sql: &str) -> Result<tokio_postgres::Row, PgError> {
+    connection.query_one(sql, &[]).await.map_err(|error| connection.error(doing, &error))
+}
+
+/// The error of a session that reads: 40001 is a recovery conflict whatever its (localised) text
+/// says, and so is the end of the session by the server.
+pub(super) fn read_error(error: PgError, table: &TableName) -> PostgresSourceError {
+    let table = || table.clone();
+    match error.code() {
+        Some("40001" | "57P01") => PostgresSourceError::Conflict { table: table() },
+        // undefined_table, undefined_column, undefined_object: there when the snapshot was taken.
+        Some("42P01" | "42703" | "42704") => PostgresSourceError::Moved { table: table() },
+        _ => PostgresSourceError::Server(error),
+    }
+}
+
+fn conflict(error: PostgresSourceError, table: &TableName) -> PostgresSourceError {
+    match error {
+        PostgresSourceError::Server(error) if error.class() == Class::Passing => read_error(error, table),
+        error => error,
+    }
+}

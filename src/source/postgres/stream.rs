@@ -1,0 +1,143 @@
+//! One part on its way: a COPY, counted, and checked at its end.
+
+use std::pin::Pin;
+
+use async_trait::async_trait;
+use bytes::{Bytes, BytesMut};
+use futures_util::StreamExt;
+use tokio_postgres::CopyOutStream;
+
+use super::{PostgresSourceError, readers::Reader, snapshot::read_error};
+use crate::{
+    pg::Connection,
+    source::{Chunk, PartPlan, PartStream, SourceError},
+    stage::manifest::Format,
+};
+
+/// Rows are handed on in chunks of about this size.
+const CHUNK_BYTES: usize = 128 * 1024;
+
+/// A COPY under way. Dropped before its end, the server is asked to cancel it.
+pub(super) struct CopyStream {
+    reader: Option<Reader>,
+    copy: Pin<Box<CopyOutStream>>,
+    part: PartPlan,
+    messages: u64,
+    rows: u64,
+    ended: bool,
+}
+
+impl CopyStream {
+    pub(super) async fn begin(reader: Reader, part: PartPlan) -> Result<Self, PostgresSourceError> {
+        let Some(connection) = &reader.connection else {
+            return Err(PostgresSourceError::NoAnswer { table: part.table });
+        };
+        connection.clear_copy_rows();
+        connection.set_busy(true);
+        let copy = match connection.copy_out(&part.copy_sql).await {
+            Ok(copy) => Box::pin(copy),
+            Err(error) => return Err(copy_error(connection, &part, &error)),
+        };
+        Ok(Self { reader: Some(reader), copy, part, messages: 0, rows: 0, ended: false })
+    }
+
+    /// Reads messages until a chunk is full or the COPY ends. One message is one row; in binary the
+    /// header comes with the first row, and the trailer is a message of its own.
+    async fn gather(&mut self) -> Result<BytesMut, PostgresSourceError> {
+        let mut bytes = BytesMut::with_capacity(CHUNK_BYTES + CHUNK_BYTES / 8);
+        while bytes.len() < CHUNK_BYTES {
+            match self.copy.next().await {
+                Some(Ok(message)) => {
+                    self.messages += 1;
+                    bytes.extend_from_slice(&message);
+                }
+                Some(Err(error)) => {
+                    return Err(match self.reader.as_ref().and_then(|reader| reader.connection.as_ref()) {
+                        Some(connection) => copy_error(connection, &self.part, &error),
+                        None => PostgresSourceError::NoAnswer { table: self.part.table.clone() },
+                    });
+                }
+                None => {
+                    self.ended = true;
+                    break;
+                }
+            }
+        }
+        Ok(bytes)
+    }
+
+    /// After the last message: the server's own count, and whether the files are still those that
+    /// were planned. The table's lock is still held here, so nothing can change in between.
+    async fn verify(&mut self) -> Result<(), PostgresSourceError> {
+        let table = &self.part.table;
+        let no_answer = || PostgresSourceError::NoAnswer { table: table.clone() };
+        let reader = self.reader.take().ok_or_else(no_answer)?;
+        let connection = reader.connection.as_ref().ok_or_else(no_answer)?;
+        let intact = is_intact(connection, &self.part).await?;
+        let said = connection.copy_rows().ok_or_else(no_answer)?;
+        if !intact {
+            return Err(PostgresSourceError::Moved { table: self.part.relation.0.clone() });
+        }
+        if said != self.rows {
+            return Err(PostgresSourceError::Count { table: table.clone(), said, counted: self.rows });
+        }
+        // Out of the transaction, so that a session between two parts holds no lock.
+        connection.run("end a part", "COMMIT").await.map_err(|error| read_error(error, table))?;
+        connection.set_busy(false);
+        reader.give_back();
+        Ok(())
+    }
+}
+
+/// Whether the relation that was read is the one that was planned, with the same files and columns.
+///
+/// A snapshot protects rows, not files: a rewrite (VACUUM FULL, CLUSTER, TRUNCATE, some ALTER)
+/// replayed meanwhile makes the same snapshot read other files, without an error. A plain SELECT
+/// sees `pg_class` and `pg_attribute` as the snapshot does, while the functions look things up in
+/// the newest catalog, as COPY did: where the two differ, something moved.
+async fn is_intact(connection: &Connection, part: &PartPlan) -> Result<bool, PostgresSourceError> {
+    let (relation, oid) = &part.relation;
+    let sql = "
+        SELECT (c.relkind NOT IN ('r', 'm') OR c.relfilenode IS NOT DISTINCT FROM pg_relation_filenode(c.oid))
+           AND to_regclass($2)::oid IS NOT DISTINCT FROM c.oid
+           AND NOT EXISTS (
+               SELECT FROM pg_attribute a
+               WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+                 AND (pg_identify_object_as_address('pg_class'::regclass, c.oid, a.attnum)).object_names[3]
+                     IS DISTINCT FROM a.attname::text)
+        FROM pg_class c WHERE c.oid = $1";
+    let row = connection
+        .query_opt(sql, &[oid, &relation.quoted()])
+        .await
+        .map_err(|error| read_error(connection.error(format!("check {relation}"), &error), relation))?;
+    Ok(row.is_some_and(|row| row.get(0)))
+}
+
+fn copy_error(
+    connection: &Connection,
+    part: &PartPlan,
+    error: &tokio_postgres::Error,
+) -> PostgresSourceError {
+    read_error(connection.error(format!("read {}", part.table), error), &part.table)
+}
+
+#[async_trait]
+impl PartStream for CopyStream {
+    async fn next(&mut self) -> Result<Option<Chunk>, SourceError> {
+        if self.ended {
+            if self.reader.is_some() {
+                self.verify().await?;
+            }
+            return Ok(None);
+        }
+        let bytes: Bytes = self.gather().await?.freeze();
+        let rows = match self.part.format {
+            // The last message is the trailer; until the end, one that has not been counted yet.
+            Format::Binary => self.messages.saturating_sub(1),
+            Format::Csv => self.messages,
+        };
+        let new_rows = rows - self.rows;
+        self.rows = rows;
+        Ok(Some(Chunk { bytes, rows: new_rows }))
+    }
+}
