@@ -69,9 +69,9 @@ pub enum Event {
         message: String,
     },
     /// A task has ended.
-    TaskFinished(TaskOutcome),
+    TaskFinished(Box<TaskOutcome>),
     /// The run has ended.
-    RunFinished(RunOutcome),
+    RunFinished(Box<RunOutcome>),
 }
 
 /// What a load is doing.

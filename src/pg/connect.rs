@@ -116,7 +116,7 @@ impl Connection {
             PgError::Broken { doing, place } => {
                 let words = self.last_words.lock().unwrap_or_else(PoisonError::into_inner).clone();
                 match words {
-                    Some(source) => PgError::Statement { doing, source },
+                    Some(source) => PgError::Statement { doing, source: Box::new(source) },
                     None => PgError::Broken { doing, place },
                 }
             }
@@ -264,7 +264,7 @@ async fn dial(endpoint: &Endpoint) -> Result<(Socket, Option<IpAddr>), PgError> 
 fn login_error(endpoint: &Endpoint, error: &tokio_postgres::Error) -> PgError {
     let place = endpoint.place();
     if let Some(error) = error.as_db_error() {
-        return PgError::Login { place, source: ServerError::of(error) };
+        return PgError::Login { place, source: Box::new(ServerError::of(error)) };
     }
     let cause = error.source();
     // The driver keeps the kind to itself; its Display is the only place that tells.

@@ -39,7 +39,7 @@ pub enum PgError {
         /// Host, port and database.
         place: String,
         /// Why.
-        source: ServerError,
+        source: Box<ServerError>,
     },
     /// A statement failed.
     #[error("cannot {doing}")]
@@ -47,7 +47,7 @@ pub enum PgError {
         /// What was attempted: an infinitive with its object.
         doing: String,
         /// Why.
-        source: ServerError,
+        source: Box<ServerError>,
     },
     /// The connection broke while a statement was under way: its outcome is not known.
     #[error("cannot {doing}: the connection to {place} broke")]
@@ -157,7 +157,7 @@ impl PgError {
     pub fn of(doing: impl Into<String>, place: &str, error: &tokio_postgres::Error) -> Self {
         let doing = doing.into();
         if let Some(error) = error.as_db_error() {
-            return Self::Statement { doing, source: ServerError::of(error) };
+            return Self::Statement { doing, source: Box::new(ServerError::of(error)) };
         }
         let cause = error.source();
         if error.is_closed() || cause.is_some_and(<dyn std::error::Error>::is::<io::Error>) {

@@ -96,7 +96,7 @@ pub enum Fill {
     /// A part is whole in the stage.
     Part(Part),
     /// The manifest is written: nothing more comes.
-    Done(Manifest),
+    Done(Box<Manifest>),
 }
 
 /// The staging table of one load.
