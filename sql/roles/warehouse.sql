@@ -22,6 +22,7 @@ END $$;
 GRANT CONNECT, CREATE ON DATABASE :"database" TO :"role";
 
 -- A reader whose snapshot is older than the new rows would find a swapped table empty, so a publish
--- waits for such readers. pg_stat_activity shows everybody's backend_xmin, state and application
--- name only to members of this role; they are read, nothing can be changed with them.
+-- waits for such readers and names the one it waits for. Without this membership pg_stat_activity
+-- hides other sessions' state, application name and kind (PostgreSQL 15 still shows backend_xmin,
+-- managed services may not). It only reads: nothing can be changed with it.
 GRANT pg_read_all_stats TO :"role";
