@@ -36,6 +36,7 @@ mod on {
     }
 
     /// Read once: the binary under test gets its points from its environment.
+    #[expect(clippy::disallowed_methods, reason = "not a setting: the tests' build alone reads it")]
     fn mode() -> &'static Mode {
         static MODE: OnceLock<Mode> = OnceLock::new();
         MODE.get_or_init(|| match std::env::var("BARNCAT_FAILPOINTS") {

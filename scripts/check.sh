@@ -1,0 +1,29 @@
+#!/usr/bin/env bash
+# What CI asks for beside the tests. All of it runs, so that one look shows every complaint.
+set -uo pipefail
+
+cd "$(dirname "$0")/.." || exit
+
+failed=()
+step() { # name command…
+  printf '== %s\n' "$1" >&2
+  "${@:2}" || failed+=("$1")
+}
+
+step "format" cargo fmt --check
+# The features are those of the tests, so that the two share what they build.
+step "lints" cargo clippy --quiet --all-targets --all-features -- -D warnings
+step "docs" env RUSTDOCFLAGS="-D warnings" cargo doc --quiet --no-deps --all-features
+if command -v shellcheck >/dev/null; then
+  step "scripts" shellcheck -x scripts/*.sh .ci/run
+else
+  printf 'scripts: not looked at, for lack of shellcheck (apt-get install shellcheck)\n' >&2
+fi
+if cargo deny --version >/dev/null 2>&1; then
+  step "licences and bans" cargo deny --offline --all-features check bans licenses sources
+fi
+
+if [ ${#failed[@]} -gt 0 ]; then
+  printf 'error: %s\n' "${failed[@]/%/ failed}" >&2
+  exit 1
+fi

@@ -1,0 +1,32 @@
+#!/usr/bin/env bash
+# Runs the tests on throwaway servers: those that scripts/servers.sh up has started already, or its
+# own, which are gone afterwards whatever happens. Arguments go to cargo nextest, or to cargo test
+# where that is all there is.
+set -euo pipefail
+
+cd "$(dirname "$0")/.."
+
+command -v cargo >/dev/null || {
+  printf 'error: cargo is missing\nhint: install Rust from https://rustup.rs, then run make test again\n' >&2
+  exit 1
+}
+
+if ! scripts/servers.sh status >/dev/null 2>&1; then
+  trap 'scripts/servers.sh down' EXIT
+  trap 'exit 130' INT TERM
+  scripts/servers.sh up
+fi
+set -a
+# shellcheck disable=SC1091  # made by servers.sh
+. target/servers/env
+set +a
+# The tests start servers of their own and compare by psql; pgbench is the data nobody here designed.
+PATH=$BARNCAT_SERVERS_BIN:$PATH
+
+if cargo nextest --version >/dev/null 2>&1; then
+  cargo nextest run --features failpoints "$@"
+  # nextest leaves the examples in the docs out.
+  [ $# -gt 0 ] || cargo test --quiet --doc --features failpoints
+else
+  cargo test --features failpoints "$@"
+fi
