@@ -33,6 +33,11 @@ pub trait Fault: std::error::Error {
     fn hint(&self) -> Option<String> {
         None
     }
+
+    /// SQL that mends it, ready to run by somebody with the right to; `doctor` prints it.
+    fn mend(&self) -> Option<String> {
+        None
+    }
 }
 
 /// An error as plain data: `{"class", "message", "hint"}`.

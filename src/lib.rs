@@ -6,6 +6,7 @@
 //! | module | is for |
 //! | --- | --- |
 //! | [`error`], [`secret`], [`clock`], [`mod@fail`] | classes of error; redacted strings; injected time; fail points |
+//! | [`event`], [`diagnosis`] | what happened in a run, and what a test of the surroundings found, as plain data |
 //! | [`sql`] | quoting, names |
 //! | [`pg`] | the only place that opens a Postgres connection |
 //! | [`schema`] | what a table looks like: canonical form, hash, difference, type mapping |
@@ -16,6 +17,7 @@
 
 pub mod cli;
 pub mod clock;
+pub mod diagnosis;
 pub mod error;
 pub mod event;
 pub mod fail;

@@ -171,6 +171,27 @@ impl Fault for PostgresSourceError {
             Self::Count { .. } | Self::NoAnswer { .. } => return None,
         })
     }
+
+    fn mend(&self) -> Option<String> {
+        match self {
+            Self::Privilege { table, columns, role } if columns.is_empty() => {
+                Some(format!("GRANT SELECT ON {} TO {};", table.quoted(), crate::sql::quote_ident(role)))
+            }
+            Self::Privilege { table, columns, role } => {
+                let columns: Vec<_> = columns.iter().map(|column| crate::sql::quote_ident(column)).collect();
+                Some(format!(
+                    "GRANT SELECT ({}) ON {} TO {};",
+                    columns.join(", "),
+                    table.quoted(),
+                    crate::sql::quote_ident(role)
+                ))
+            }
+            Self::RowSecurity { role, .. } => {
+                Some(format!("ALTER ROLE {} BYPASSRLS;", crate::sql::quote_ident(role)))
+            }
+            _ => None,
+        }
+    }
 }
 
 impl From<PostgresSourceError> for SourceError {

@@ -4,7 +4,9 @@
 //! read by a session that joins it. Nothing is created on the server. What is tried on which
 //! version is in the design notes of `docs/ARCHITECTURE.md`.
 
+mod advice;
 mod catalog;
+mod diagnose;
 mod error;
 mod parts;
 mod readers;
@@ -16,9 +18,17 @@ use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 
-pub use self::error::PostgresSourceError;
+pub use self::{
+    advice::{CursorAdvice, SetBy, TableAdvice, Tells},
+    error::PostgresSourceError,
+};
 use super::{Slots, Snapshot, Source, SourceError, SourceTable};
-use crate::pg::{self, Connection, Endpoint, PgError, Session};
+use crate::{
+    diagnosis::Finding,
+    pg::{self, Connection, Endpoint, PgError, Session},
+    schema::Selection,
+    sql::TableName,
+};
 
 /// How to treat a Postgres source.
 pub struct Options {
@@ -44,6 +54,18 @@ impl PostgresSource {
     /// A source whose connections each hold one of `slots`.
     pub fn new(options: Options, slots: Arc<dyn Slots>) -> Self {
         Self { options: Arc::new(options), slots }
+    }
+
+    /// Looks at every table of a schema: its key, its likely cursor.
+    pub async fn advise(&self, schema: &str) -> Result<Vec<TableAdvice>, SourceError> {
+        let _slot = self.slots.take(1).await?;
+        let connection = self.options.connect(None, "catalog").await.map_err(PostgresSourceError::from)?;
+        Ok(advice::advise(&connection, schema).await?)
+    }
+
+    /// Tests what a run needs of the server, and of each table that a loader takes.
+    pub async fn diagnose(&self, wanted: &[(TableName, Selection)]) -> Vec<Finding> {
+        diagnose::diagnose(self, wanted).await
     }
 }
 

@@ -90,6 +90,12 @@ impl PostgresSnapshot {
         Ok(reader)
     }
 
+    /// Joins it once by a new session that is closed again: whether reading could work.
+    pub(super) async fn try_join(&self, what: &str) -> Result<(), PostgresSourceError> {
+        let connection = self.options.connect(self.pin, what).await?;
+        self.enter(&connection, &TableName::new("pg_catalog", "pg_class")).await
+    }
+
     async fn enter(&self, connection: &Connection, table: &TableName) -> Result<(), PostgresSourceError> {
         let sql = format!(
             "{}; BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET TRANSACTION SNAPSHOT {}",

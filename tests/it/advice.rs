@@ -1,0 +1,144 @@
+//! What is said of a source's tables and of its server, on the real standby.
+
+use std::sync::Arc;
+
+use barncat::{
+    diagnosis::{Finding, Verdict},
+    pg::{self, Endpoint, Session, TlsSettings},
+    schema::Selection,
+    secret::Secret,
+    source::{
+        LocalSlots,
+        postgres::{Options, PostgresSource, SetBy, TableAdvice, Tells},
+    },
+    sql::{TableName, quote_ident},
+};
+
+use crate::support::{Schema, variable};
+
+fn endpoint(name: &str) -> Endpoint {
+    Endpoint::parse(&Secret::new(variable(name)), &TlsSettings::default(), std::path::Path::new("."))
+        .expect("the servers' addresses are valid")
+}
+
+fn source(name: &str) -> PostgresSource {
+    let options = Options {
+        name: "shop".into(),
+        endpoint: endpoint(name),
+        allow_primary: false,
+        max_lag: None,
+        run: "test".into(),
+    };
+    PostgresSource::new(options, Arc::new(LocalSlots::new(2)))
+}
+
+async fn advice(schema: &Schema, table: &str) -> TableAdvice {
+    let all = source("BARNCAT_REPLICA_URL").advise(schema.name()).await.expect("the standby answers");
+    all.into_iter().find(|advice| advice.table.name.name == table).expect("the table is listed")
+}
+
+async fn found(schema: &Schema, tables: &[&str]) -> Vec<Finding> {
+    let wanted: Vec<_> =
+        tables.iter().map(|table| (TableName::new(schema.name(), *table), Selection::default())).collect();
+    source("BARNCAT_REPLICA_URL").diagnose(&wanted).await
+}
+
+#[tokio::test]
+async fn a_trigger_makes_a_cursor_trustworthy() {
+    let schema = Schema::on_standby(
+        "CREATE TABLE t (id bigint PRIMARY KEY GENERATED ALWAYS AS IDENTITY, created_at timestamptz NOT NULL DEFAULT now(),
+                         updated_at timestamptz NOT NULL DEFAULT now());
+         CREATE INDEX ON t (updated_at);
+         CREATE FUNCTION touch() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN NEW.updated_at := now(); RETURN NEW; END';
+         CREATE TRIGGER touch BEFORE UPDATE ON t FOR EACH ROW EXECUTE FUNCTION touch();",
+    )
+    .await;
+    let advice = advice(&schema, "t").await;
+    assert_eq!(advice.key, ["id"]);
+    let cursor = advice.cursor.expect("a cursor is seen");
+    assert_eq!((cursor.column.as_str(), cursor.indexed, cursor.tells), ("updated_at", true, Tells::Updates));
+    assert_eq!(cursor.set_by, SetBy::Trigger("touch".into()));
+}
+
+#[tokio::test]
+async fn a_disabled_trigger_and_a_nullable_column_are_no_cursor() {
+    let schema = Schema::on_standby(
+        "CREATE TABLE t (a text, updated_at timestamptz DEFAULT now());
+         CREATE TABLE u (a int, b int, updated_at timestamptz NOT NULL DEFAULT now(), PRIMARY KEY (b, a));
+         CREATE FUNCTION touch() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN NEW.updated_at := now(); RETURN NEW; END';
+         CREATE TRIGGER touch BEFORE UPDATE ON u FOR EACH ROW EXECUTE FUNCTION touch();
+         ALTER TABLE u DISABLE TRIGGER touch;",
+    )
+    .await;
+    assert_eq!(advice(&schema, "t").await.cursor, None);
+    let advice = advice(&schema, "u").await;
+    assert_eq!(advice.key, ["b", "a"]);
+    let cursor = advice.cursor.expect("a cursor is seen");
+    assert_eq!((cursor.indexed, cursor.set_by), (false, SetBy::Default));
+}
+
+#[tokio::test]
+async fn a_standby_whose_tables_can_be_read_has_no_failure() {
+    let schema = Schema::on_standby("CREATE TABLE t (id int)").await;
+    let found = found(&schema, &["t"]).await;
+    assert!(found.iter().all(|finding| finding.status != Verdict::Fail), "{found:#?}");
+    for test in ["login", "replica", "snapshot", "lag", "tables", "clock"] {
+        assert!(found.iter().any(|finding| finding.test == test), "{test}: {found:#?}");
+    }
+}
+
+#[tokio::test]
+async fn a_missing_privilege_comes_with_the_sql_that_grants_it() {
+    let schema = Schema::on_standby(
+        "CREATE TABLE t (id int, secret text); CREATE TABLE u (id int); REVOKE SELECT ON t, u FROM barncat_source;
+         GRANT SELECT (id) ON t TO barncat_source",
+    )
+    .await;
+    let failures: Vec<_> = found(&schema, &["t", "u", "none"])
+        .await
+        .into_iter()
+        .filter(|finding| finding.status == Verdict::Fail)
+        .map(|finding| (finding.message, finding.sql))
+        .collect();
+    let name = |table: &str| format!("{}.{}", quote_ident(schema.name()), quote_ident(table));
+    assert_eq!(failures.len(), 3, "{failures:#?}");
+    assert_eq!(
+        failures[0].1,
+        Some(format!("GRANT SELECT (\"secret\") ON {} TO \"barncat_source\";", name("t")))
+    );
+    assert_eq!(failures[1].1, Some(format!("GRANT SELECT ON {} TO \"barncat_source\";", name("u"))));
+    assert_eq!(failures[2].0, format!("source shop has no table {}.none", schema.name()));
+    // What is printed mends it.
+    for (_, sql) in &failures[..2] {
+        schema.run_on_primary(sql.as_deref().expect("both have SQL")).await;
+    }
+    let found = found(&schema, &["t", "u"]).await;
+    assert!(found.iter().all(|finding| finding.status != Verdict::Fail), "{found:#?}");
+}
+
+#[tokio::test]
+async fn a_primary_is_refused_by_name() {
+    let found = source("BARNCAT_PRIMARY_URL").diagnose(&[]).await;
+    let failure = found.iter().find(|finding| finding.status == Verdict::Fail).expect("it is refused");
+    assert!(failure.message.contains("is a primary, not a read replica"), "{failure:?}");
+    assert!(failure.hint.as_deref().is_some_and(|hint| hint.contains("allow_primary")), "{failure:?}");
+}
+
+#[tokio::test]
+async fn the_servers_settings_are_judged() {
+    let admin =
+        pg::connect(&endpoint("BARNCAT_REPLICA_ADMIN_URL"), &Session::new("test")).await.expect("it answers");
+    let row = admin
+        .query_one(
+            "SELECT current_setting('hot_standby_feedback'), current_setting('max_standby_streaming_delay')",
+            &[],
+        )
+        .await
+        .expect("it answers");
+    let found = source("BARNCAT_REPLICA_URL").diagnose(&[]).await;
+    let status = |test| found.iter().find(|finding| finding.test == test).map(|finding| finding.status);
+    let expected = if row.get::<_, &str>(0) == "on" { Verdict::Ok } else { Verdict::Warn };
+    assert_eq!(status("hot_standby_feedback"), Some(expected));
+    let expected = if row.get::<_, &str>(1) == "30s" { Verdict::Warn } else { Verdict::Ok };
+    assert_eq!(status("max_standby_streaming_delay"), Some(expected));
+}
