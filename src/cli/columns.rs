@@ -12,6 +12,7 @@ pub(super) fn lay(titles: &[&str], rows: impl IntoIterator<Item = Vec<String>>) 
     table.add_rows(rows);
     for (index, title) in titles.iter().enumerate() {
         let Some(column) = table.column_mut(index) else { continue };
+        column.set_padding((0, 2));
         if title.starts_with('>') {
             column.set_cell_alignment(CellAlignment::Right);
         }

@@ -31,6 +31,11 @@ impl Screen {
         self.terminal
     }
 
+    /// How many columns it has; a guess where it is no terminal.
+    pub(super) fn width(&self) -> usize {
+        terminal_size::terminal_size_of(io::stderr()).map_or(80, |(width, _)| width.0.into())
+    }
+
     /// Writes lines above the live ones. Colours in `text` are taken out where nobody wants them.
     pub(super) fn write(&self, text: &str) {
         let plain;

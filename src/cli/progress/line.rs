@@ -8,11 +8,22 @@ use crate::{
     event::{Step, TaskOutcome, TaskStatus, Tier},
 };
 
-/// How wide the names and strategies of a run's tasks are.
+/// How wide things are, in columns.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Widths {
+    /// The longest name.
     pub(super) name: usize,
-    pub(super) tier: bool,
+    /// The terminal.
+    pub(super) screen: usize,
+}
+
+impl Widths {
+    /// What is left for a bar beside the head and the figures: on a narrow terminal none.
+    fn bar(self) -> usize {
+        const FIGURES: usize = "  999 k of 999 M rows   999 k/s   59 min 59 s left".len();
+        let left = self.screen.saturating_sub(HEAD + self.name + FIGURES);
+        if left < BAR_CELLS_MIN { 0 } else { left.min(BAR_CELLS_MAX) }
+    }
 }
 
 /// What a line tells of a task that is under way.
@@ -39,7 +50,7 @@ impl Line {
         let head = head(&self.name, self.tier, &self.strategy, widths);
         match &self.now {
             Now::Working { step: Step::Extracting, rows, bytes, rows_expected, elapsed } => {
-                format!("{head}{}", extracting(*rows, *bytes, *rows_expected, *elapsed))
+                format!("{head}{}", extracting(*rows, *bytes, *rows_expected, *elapsed, widths.bar()))
             }
             Now::Working { step, rows, elapsed, .. } => {
                 let elapsed = quantity::duration(elapsed.as_secs_f64());
@@ -82,26 +93,39 @@ pub(super) fn ended(name: &str, outcome: &TaskOutcome, widths: Widths) -> String
 
 fn head(name: &str, tier: Tier, strategy: &str, widths: Widths) -> String {
     let name = format!("{name:<width$}", width = widths.name);
-    let tier = match (widths.tier, tier) {
-        (false, _) => String::new(),
-        (true, Tier::Critical) => format!("{}  ", style::paint(style::STRONG, "critical")),
-        (true, Tier::Optional) => " ".repeat("critical  ".len()),
+    let tier = match tier {
+        Tier::Critical => style::paint(style::STRONG, "critical"),
+        Tier::Optional => " ".repeat("critical".len()),
     };
-    format!("  {name}  {tier}{strategy:<6}  ")
+    format!("  {name}  {tier}  {strategy:<6}  ")
 }
 
-const BAR_CELLS: usize = 20;
+/// The columns of a head beside the name.
+const HEAD: usize = "    critical  append  ".len();
+const BAR_CELLS_MIN: usize = 5;
+const BAR_CELLS_MAX: usize = 20;
 
-fn extracting(rows: u64, bytes: u64, rows_expected: Option<u64>, elapsed: Duration) -> String {
+fn extracting(
+    rows: u64,
+    bytes: u64,
+    rows_expected: Option<u64>,
+    elapsed: Duration,
+    bar_cells: usize,
+) -> String {
     let seconds = elapsed.as_secs_f64();
     let rate = if seconds < 0.5 { 0.0 } else { rows as f64 / seconds };
     let mut text = match rows_expected {
         // An estimate that turned out too small says nothing about what is left.
         Some(expected) if expected >= rows && expected > 0 => {
             let share = rows as f64 / expected as f64;
-            format!("{}  {} of {} rows", bar(share), quantity::short(rows), quantity::short(expected))
+            format!(
+                "{}{} of {} rows",
+                bar(share, bar_cells),
+                quantity::short(rows),
+                quantity::short(expected)
+            )
         }
-        _ => format!("{}  {} rows  {}", bar(0.0), quantity::short(rows), quantity::bytes(bytes)),
+        _ => format!("{}{} rows   {}", bar(0.0, bar_cells), quantity::short(rows), quantity::bytes(bytes)),
     };
     if rate >= 1.0 {
         text.push_str(&format!("   {}/s", quantity::short(rate as u64)));
@@ -112,15 +136,18 @@ fn extracting(rows: u64, bytes: u64, rows_expected: Option<u64>, elapsed: Durati
     text
 }
 
-/// A bar of fixed width, by half cells.
-fn bar(share: f64) -> String {
-    let halves = ((share.clamp(0.0, 1.0) * (BAR_CELLS * 2) as f64) as usize).min(BAR_CELLS * 2);
+/// A bar by half cells, with a gap behind it.
+fn bar(share: f64, cells: usize) -> String {
+    if cells == 0 {
+        return String::new();
+    }
+    let halves = ((share.clamp(0.0, 1.0) * (cells * 2) as f64) as usize).min(cells * 2);
     let mut full = "━".repeat(halves / 2);
     if halves % 2 == 1 {
         full.push('╸');
     }
-    let rest = " ".repeat(BAR_CELLS - halves.div_ceil(2));
-    format!("{}{rest}", style::paint(style::SHARE, &full))
+    let rest = " ".repeat(cells - halves.div_ceil(2));
+    format!("{}{rest}  ", style::paint(style::SHARE, &full))
 }
 
 /// A message's first line: a line on the screen is one line.
@@ -133,7 +160,7 @@ mod tests {
     use super::*;
     use crate::{cli::sample, error::Class};
 
-    const WIDTHS: Widths = Widths { name: 9, tier: true };
+    const WIDTHS: Widths = Widths { name: 9, screen: 120 };
 
     fn plain(text: &str) -> String {
         anstream::adapter::strip_str(text).to_string()
@@ -159,7 +186,14 @@ mod tests {
     #[test]
     fn an_estimate_that_was_too_small_is_left_out() {
         let text = plain(&line(working(Step::Extracting, 5_000, Some(4_000))).text(WIDTHS));
-        assert!(text.ends_with("5.0 k rows  500 kB   500/s"), "{text}");
+        assert!(text.ends_with("5.0 k rows   500 kB   500/s"), "{text}");
+    }
+
+    #[test]
+    fn a_narrow_terminal_has_figures_and_no_bar() {
+        let narrow = Widths { name: 9, screen: 80 };
+        let text = plain(&line(working(Step::Extracting, 3_100_000, Some(4_000_000))).text(narrow));
+        assert_eq!(text, "  orders     critical  merge   3.1 M of 4.0 M rows   310 k/s   3.0 s left");
     }
 
     #[test]
@@ -185,7 +219,7 @@ mod tests {
 
     #[test]
     fn an_ended_task_tells_how_it_ended() {
-        let widths = Widths { name: 18, tier: true };
+        let widths = Widths { name: 18, screen: 120 };
         let lines: Vec<_> =
             sample::every_status().iter().map(|task| plain(&ended(&task.task, task, widths))).collect();
         insta::assert_snapshot!(lines.join("\n"));

@@ -39,7 +39,7 @@ impl Live {
             Event::RunStarted { mode, place, schemas, tasks, .. } => {
                 self.screen.write(&format!("{}\n", summary::first_line(mode, schemas, place)));
                 self.names = ShortNames::of(tasks.iter().map(String::as_str));
-                self.widths = Widths { name: self.names.width(), tier: true };
+                self.widths = Widths { name: self.names.width(), screen: self.screen.width() };
             }
             Event::TaskStarted { task, tier, strategy, rows_expected, .. } => {
                 self.start(task, *tier, strategy, *rows_expected);
@@ -68,6 +68,7 @@ impl Live {
     }
 
     pub(super) fn refresh(&mut self) {
+        self.widths.screen = self.screen.width();
         for task in self.tasks.values_mut() {
             task.refresh(self.widths);
         }
