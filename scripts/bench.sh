@@ -1,0 +1,232 @@
+#!/usr/bin/env bash
+# Speed and memory: standby → stage → warehouse by barncat, against the plain binary pipe of two
+# psqls, in the same minutes on the same servers. Prints JSON; docs/BENCHMARKS.md keeps the figures.
+#
+#   scripts/bench.sh             5 million rows, 5 rounds; medians
+#   scripts/bench.sh --memory    one run each at 0.5, 5 and 20 million rows: peak memory
+#
+# ROWS, RUNS and WAYS ("pipe run run_fill_jobs_2") choose less or more. Each round takes each way in
+# turn, so that a noisy minute hits all of them. The servers stay (target/bench, scripts/bench.sh
+# down), so that a second bench need not generate the rows again.
+set -euo pipefail
+
+repo=$(cd "$(dirname "$0")/.." && pwd)
+dir=$repo/target/bench
+rows=${ROWS:-5000000} runs=${RUNS:-5} ways=${WAYS:-pipe run run_fill_jobs_2}
+cd "$repo"
+
+fail() {
+  printf 'error: %s\n' "$1" >&2
+  [ $# -lt 2 ] || printf 'hint: %s\n' "$2" >&2
+  exit 1
+}
+
+say() { printf '%s\n' "$1" >&2; }
+
+psql_at() { "$BARNCAT_SERVERS_BIN/psql" -X -q -At -v ON_ERROR_STOP=1 -d "$@"; }
+
+# ---- set-up ---------------------------------------------------------------------------------------
+
+start_servers() {
+  scripts/servers.sh up --dir "$dir/servers" >/dev/null
+  # shellcheck disable=SC1091  # made by servers.sh
+  . "$dir/servers/env"
+  primary_url=${BARNCAT_PRIMARY_ADMIN_URL%/*}/bench
+  replica_url=${BARNCAT_REPLICA_URL%/*}/bench
+  replica_admin_url=${BARNCAT_REPLICA_ADMIN_URL%/*}/bench
+  warehouse_url=$BARNCAT_WAREHOUSE_URL
+  # What starts by itself in one way's minute would be counted against it.
+  local server
+  for server in "$BARNCAT_PRIMARY_ADMIN_URL" "$BARNCAT_WAREHOUSE_ADMIN_URL"; do
+    psql_at "$server" -c 'ALTER SYSTEM SET autovacuum = off' -c 'SELECT pg_reload_conf()' >/dev/null
+  done
+}
+
+make_rows() { # rows
+  [ "$(psql_at "$BARNCAT_PRIMARY_ADMIN_URL" -c "SELECT 1 FROM pg_database WHERE datname = 'bench'")" ] ||
+    psql_at "$BARNCAT_PRIMARY_ADMIN_URL" -c 'CREATE DATABASE bench'
+  psql_at "$primary_url" -v role=barncat_source -v database=bench -v schema=public -v owner=postgres \
+    -f sql/roles/source.sql >/dev/null
+  if [ "$(psql_at "$primary_url" -c 'SELECT max(id) FROM orders' 2>/dev/null || true)" != "$1" ]; then
+    say "making $1 rows"
+    psql_at "$primary_url" -v "rows=$1" -f sql/demo/bench.sql
+  fi
+  scripts/servers.sh catch-up --dir "$dir/servers"
+  psql_at "$replica_admin_url" -c 'SELECT count(*) FROM orders' >/dev/null # both start with warm caches
+}
+
+# One project a way of filling, so that each swaps over a table of its own.
+write_project() { # way settings-of-the-row
+  local project=$dir/$1
+  mkdir -p "$project/loaders"
+  cat >"$project/barncat.toml" <<TOML
+[project]
+name = "bench"
+[sources.shop]
+kind = "postgres"
+url = "\${SHOP_REPLICA_URL}"
+connections = 6
+[stage]
+url = "file:./stage"
+[warehouse]
+kind = "postgres"
+url = "\${WAREHOUSE_URL}"
+schema = "$1"
+TOML
+  cat >"$project/loaders/shop.toml" <<TOML
+source = "shop"
+schema = "public"
+[tables]
+orders = { strategy = "full"$2 }
+TOML
+}
+
+# ---- measuring ------------------------------------------------------------------------------------
+
+# CPU seconds that a cluster has used so far: the postmaster with the children it has reaped, and
+# those that live. A process's name may hold anything, so it is cut out before fields are counted.
+cluster_cpu() { # postmaster's pid
+  # Processes that end meanwhile are no error.
+  { sed -s 's/^\([0-9]*\) (.*) /\1 /' /proc/[0-9]*/stat 2>/dev/null || true; } |
+    awk -v pid="$1" -v ticks="$(getconf CLK_TCK)" '
+      $1 == pid { used += $13 + $14 + $15 + $16 }
+      $3 == pid { used += $13 + $14 }
+      END { print used / ticks }'
+}
+
+pipe() {
+  local columns
+  columns=$(psql_at "$replica_url" -c "SELECT string_agg(format('%I %s%s', attname, format_type(atttypid, atttypmod),
+    CASE WHEN attnotnull THEN ' NOT NULL' ELSE '' END), ', ' ORDER BY attnum)
+    FROM pg_attribute WHERE attrelid = 'public.orders'::regclass AND attnum > 0 AND NOT attisdropped")
+  psql_at "$replica_url" -c 'COPY orders TO STDOUT (FORMAT binary)' |
+    psql_at "$warehouse_url" --single-transaction -c 'SET client_min_messages = error' \
+      -c 'CREATE SCHEMA IF NOT EXISTS pipe' -c "CREATE TABLE pipe.incoming ($columns)" \
+      -c 'COPY pipe.incoming FROM STDIN (FORMAT binary)' -c 'ALTER TABLE pipe.incoming ADD PRIMARY KEY (id)' \
+      -c 'DROP TABLE IF EXISTS pipe.orders' -c 'ALTER TABLE pipe.incoming RENAME TO orders'
+}
+
+run_barncat() { # way
+  SHOP_REPLICA_URL=$replica_url WAREHOUSE_URL=$warehouse_url "$time" -f %M -o "$dir/peak" \
+    "$barncat" run --quiet --output json --project "$dir/$1" >"$dir/$1.json"
+}
+
+# Bytes of the newest load in the stage.
+staged_bytes() { # way
+  local newest
+  newest=$(find "$dir/$1/stage" -name manifest.json -printf '%T@ %h\n' 2>/dev/null | sort -n | tail -n 1 | cut -d ' ' -f 2-)
+  [ -n "$newest" ] || { echo 0 && return; }
+  find "$newest" -type f -printf '%s\n' | awk '{ bytes += $1 } END { print bytes }'
+}
+
+# Appends one line: way, wall, client's CPU, source's CPU, warehouse's CPU, bytes staged, peak memory.
+measure() { # way
+  local way=$1 source_before warehouse_before used peak=0 TIMEFORMAT='%R %U %S'
+  # A row changes, so that no load is the same as the last one; then all are at rest.
+  psql_at "$primary_url" -c "UPDATE orders SET rider_id = coalesce(rider_id, 0) + 1 WHERE id = 1"
+  scripts/servers.sh catch-up --dir "$dir/servers"
+  psql_at "$BARNCAT_PRIMARY_ADMIN_URL" -c CHECKPOINT
+  psql_at "$BARNCAT_WAREHOUSE_ADMIN_URL" -c CHECKPOINT
+  source_before=$(cluster_cpu "$BARNCAT_REPLICA_PID") warehouse_before=$(cluster_cpu "$BARNCAT_WAREHOUSE_PID")
+  if [ "$way" = pipe ]; then
+    { time pipe 2>"$dir/$way.log"; } 2>"$dir/time" || { cat "$dir/$way.log" >&2 && fail "the pipe failed"; }
+  else
+    { time run_barncat "$way" 2>"$dir/$way.log"; } 2>"$dir/time" ||
+      { cat "$dir/$way.log" >&2 && fail "barncat run failed in $dir/$way"; }
+    peak=$(($(tail -n 1 "$dir/peak") * 1024))
+  fi
+  used=$(cat "$dir/time")
+  awk -v way="$way" -v used="$used" -v peak="$peak" -v staged="$(staged_bytes "$way")" \
+    -v source="$(cluster_cpu "$BARNCAT_REPLICA_PID")" -v source_before="$source_before" \
+    -v warehouse="$(cluster_cpu "$BARNCAT_WAREHOUSE_PID")" -v warehouse_before="$warehouse_before" '
+    BEGIN {
+      split(used, t, " ")
+      printf "%s\t%s\t%.2f\t%.2f\t%.2f\t%d\t%d\n", way, t[1], t[2] + t[3], source - source_before,
+        warehouse - warehouse_before, staged, peak
+    }' >>"$dir/figures"
+  tail -n 1 "$dir/figures" >&2
+}
+
+# ---- the two benches ------------------------------------------------------------------------------
+
+# Medians and ratios, by the database that is there anyway.
+report() {
+  psql_at "$BARNCAT_WAREHOUSE_ADMIN_URL" -v "rows=$rows" -v "runs=$runs" -f - <<SQL
+CREATE TEMPORARY TABLE figures (way text, wall float, client float, source float, warehouse float, staged bigint, peak bigint);
+\\copy figures FROM '$dir/figures'
+CREATE TEMPORARY VIEW medians AS
+SELECT way, percentile_cont(0.5) WITHIN GROUP (ORDER BY wall) AS wall, min(wall) AS fastest, max(wall) AS slowest,
+       percentile_cont(0.5) WITHIN GROUP (ORDER BY client) AS client,
+       percentile_cont(0.5) WITHIN GROUP (ORDER BY source) AS source,
+       percentile_cont(0.5) WITHIN GROUP (ORDER BY warehouse) AS warehouse, max(staged) AS staged, max(peak) AS peak
+FROM figures GROUP BY way;
+SELECT jsonb_pretty(jsonb_build_object('rows', :rows, 'runs', :runs,
+    'wall_ratio_to_pipe', (SELECT jsonb_object_agg(m.way, round((m.wall / p.wall)::numeric, 2))
+                           FROM medians m, medians p WHERE p.way = 'pipe'),
+    'ways', (SELECT jsonb_object_agg(way, jsonb_build_object(
+        'wall_seconds', round(wall::numeric, 2), 'fastest_seconds', fastest, 'slowest_seconds', slowest,
+        'client_cpu_seconds', round(client::numeric, 2), 'source_cpu_seconds', round(source::numeric, 2),
+        'warehouse_cpu_seconds', round(warehouse::numeric, 2), 'staged_bytes', nullif(staged, 0), 'peak_memory_bytes', nullif(peak, 0)))
+        FROM medians)));
+SQL
+}
+
+digest() { # url table
+  psql_at "$1" -c "SELECT count(*), sum(hashtextextended(o::text, 0)::numeric) FROM $2 o"
+}
+
+# A fast way that loses a row would be no way.
+require_equal() { # way
+  [ "$(digest "$replica_url" public.orders)" = "$(digest "$warehouse_url" "$1.orders")" ] ||
+    fail "$1.orders is not equal to the source"
+}
+
+speed() {
+  local round way
+  make_rows "$rows"
+  rm -f "$dir/figures"
+  for round in $(seq "$runs"); do
+    say "round $round of $runs: way, seconds of wall, client, source, warehouse; bytes staged, peak memory"
+    for way in $ways; do measure "$way"; done
+  done
+  # The row that changes between the measurements is the last way's own.
+  require_equal "${ways##* }"
+  report
+}
+
+memory() {
+  local size
+  rm -f "$dir/figures" "$dir/memory"
+  for size in 500000 5000000 20000000; do
+    make_rows "$size"
+    measure run
+    require_equal run
+    printf '%s %s\n' "$size" "$(tail -n 1 "$dir/figures" | cut -f 7)" >>"$dir/memory"
+  done
+  awk 'BEGIN { printf "{\"peak_memory_bytes\": {" }
+    { printf "%s\"%s rows\": %s", separator, $1, $2; separator = ", " } END { print "}}" }' "$dir/memory"
+}
+
+build() {
+  [ "$ways" != pipe ] || return 0
+  time=$(type -P time) || fail "GNU time is missing" "apt-get install time"
+  cargo build --release --quiet --bin barncat
+  barncat=${CARGO_TARGET_DIR:-$repo/target}/release/barncat
+}
+
+[ -r /proc/self/stat ] || fail "the benchmark reads /proc, so it needs Linux"
+case ${1:-speed} in
+  speed | --memory) ;;
+  down)
+    scripts/servers.sh down --dir "$dir/servers"
+    rm -rf "$dir"
+    exit
+    ;;
+  *) fail "unknown argument \`$1\`" "nothing, --memory, or down" ;;
+esac
+build
+mkdir -p "$dir"
+start_servers
+write_project run ""
+write_project run_fill_jobs_2 ", fill_jobs = 2"
+if [ "${1:-speed}" = speed ]; then speed; else memory; fi
