@@ -1,10 +1,14 @@
 //! The object written last: a load's parts with their rows, bytes and SHA-256.
 
+use bytes::Bytes;
+use futures_util::StreamExt;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
+use super::{LoadPrefix, Stage, StageError, key::hex};
 pub use crate::schema::Format;
-use crate::{schema::TableSchema, sql::TableName};
+use crate::{fail_point, schema::TableSchema, sql::TableName};
 
 /// How a part is compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -71,5 +75,53 @@ impl Manifest {
     /// The bytes of all parts, as they lie in the stage.
     pub fn bytes(&self) -> u64 {
         self.parts.iter().map(|part| part.bytes).sum()
+    }
+
+    /// The version that this binary writes, and the newest that it reads.
+    pub const VERSION: u32 = 1;
+
+    /// Writes it: from here on the load exists.
+    pub async fn write(&self, stage: &dyn Stage, prefix: &LoadPrefix) -> Result<(), StageError> {
+        let key = prefix.manifest();
+        let error =
+            |what: serde_json::Error| StageError::Manifest { key: key.clone(), what: what.to_string() };
+        let json = serde_json::to_vec_pretty(self).map_err(error)?;
+        fail_point!("stage.manifest.before");
+        let mut upload = stage.put(&key).await?;
+        upload.write(Bytes::from(json)).await?;
+        upload.finish().await?;
+        fail_point!("stage.manifest.after");
+        Ok(())
+    }
+
+    /// Reads one.
+    pub async fn read(stage: &dyn Stage, key: &str) -> Result<Self, StageError> {
+        let error = |what: String| StageError::Manifest { key: key.to_owned(), what };
+        let mut json = Vec::new();
+        let mut object = stage.get(key).await?;
+        while let Some(bytes) = object.next().await {
+            json.extend_from_slice(&bytes?);
+        }
+        let manifest: Self = serde_json::from_slice(&json).map_err(|what| error(what.to_string()))?;
+        if manifest.version > Self::VERSION {
+            return Err(error(format!("it has version {}, a newer barncat wrote it", manifest.version)));
+        }
+        Ok(manifest)
+    }
+
+    /// SHA-256 over what the rows are and how they are written: two loads with the same one have the
+    /// same rows in the same form.
+    pub fn content_hash(&self) -> String {
+        let mut hash = Sha256::new();
+        let mut add = |text: &str| {
+            hash.update((text.len() as u64).to_be_bytes());
+            hash.update(text.as_bytes());
+        };
+        add(&format!("{:?} {:?} {}", self.format, self.compression, self.columns.len()));
+        self.columns.iter().for_each(|column| add(column));
+        for part in &self.parts {
+            add(&format!("{} {}", part.rows, part.sha256));
+        }
+        hex(&hash.finalize())
     }
 }

@@ -9,7 +9,22 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::stream::BoxStream;
 
+mod error;
+mod key;
+mod local;
 pub mod manifest;
+mod part;
+
+pub use self::{
+    error::StageError,
+    key::LoadPrefix,
+    part::{PartReader, PartWriter},
+};
+
+/// A stage in a folder, which is made by the first object.
+pub fn local(root: std::path::PathBuf) -> SharedStage {
+    Arc::new(local::LocalStage::new(root))
+}
 
 /// A store of whole objects. Keys are relative to the stage's root, `/` between their parts.
 ///
@@ -66,16 +81,4 @@ pub struct Object {
     pub key: String,
     /// Its size.
     pub bytes: u64,
-}
-
-/// What can go wrong with the stage.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum StageError {
-    /// An object that should be there is not.
-    #[error("the stage has no object {key}")]
-    Missing {
-        /// The object's key.
-        key: String,
-    },
 }

@@ -1,0 +1,156 @@
+//! Where a load's objects lie: `<project>/<mode>/<schema.table>/<load id>/…`.
+//!
+//! Names come from databases and can be anything (`../x`, 63 bytes of emoji). In a key only lower
+//! case letters, digits, `_`, `-` and single dots stay as they are, so that a key is a safe path on a
+//! file system that folds case too; every other byte is written `=XX`. A name that grows too long is
+//! cut and ends in a hash of the whole.
+
+use std::fmt::Write as _;
+
+use sha2::{Digest, Sha256};
+
+use super::manifest::{Compression, Format};
+use crate::sql::TableName;
+
+/// File systems allow 255 bytes a component.
+const COMPONENT_BYTES_MAX: usize = 200;
+
+/// The keys of one load.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LoadPrefix {
+    table: String,
+    load: String,
+}
+
+impl LoadPrefix {
+    /// The keys of the load `load` of `table`.
+    pub fn new(project: &str, mode: &str, table: &TableName, load: &str) -> Self {
+        let table = format!(
+            "{}{}/",
+            Self::mode_prefix(project, mode),
+            bounded(&format!("{}.{}", encode(&table.schema), encode(&table.name)), &table.to_string())
+        );
+        Self { table, load: load.to_owned() }
+    }
+
+    /// Where all loads of a project in one mode lie; ends in `/`.
+    pub fn mode_prefix(project: &str, mode: &str) -> String {
+        format!("{}/{}/", bounded(&encode(project), project), encode(mode))
+    }
+
+    /// Where all loads of the table lie; ends in `/`.
+    pub fn table_prefix(&self) -> String {
+        self.table.clone()
+    }
+
+    /// Where the load's objects lie; ends in `/`.
+    pub fn prefix(&self) -> String {
+        format!("{}{}/", self.table, self.load)
+    }
+
+    /// The key of the part `number`.
+    pub fn part(&self, number: u32, format: Format, compression: Compression) -> String {
+        let format = match format {
+            Format::Binary => "pgcopy",
+            Format::Csv => "csv",
+        };
+        let compression = match compression {
+            Compression::Zstd => "zst",
+            Compression::Gzip => "gz",
+        };
+        format!("{}part-{number:05}.{format}.{compression}", self.prefix())
+    }
+
+    /// The key of the manifest.
+    pub fn manifest(&self) -> String {
+        format!("{}manifest.json", self.prefix())
+    }
+
+    /// The load that a key belongs to; `None` for a key of any other form.
+    pub fn load_of(key: &str) -> Option<String> {
+        let mut parts = key.rsplitn(3, '/');
+        let (_object, load) = (parts.next()?, parts.next()?);
+        ulid::Ulid::from_string(load).ok().map(|_| load.to_owned())
+    }
+}
+
+/// The name with every byte that is not safe written `=XX`. Injective: `=` itself is not safe.
+fn encode(name: &str) -> String {
+    let mut encoded = String::with_capacity(name.len());
+    for byte in name.bytes() {
+        match byte {
+            b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-' => encoded.push(char::from(byte)),
+            _ => {
+                let _ = write!(encoded, "={byte:02x}");
+            }
+        }
+    }
+    encoded
+}
+
+/// Cuts what is too long and puts a hash of the whole name behind it.
+fn bounded(encoded: &str, whole: &str) -> String {
+    if encoded.len() <= COMPONENT_BYTES_MAX {
+        return encoded.to_owned();
+    }
+    let hash = Sha256::digest(whole.as_bytes());
+    let cut = &encoded[..COMPONENT_BYTES_MAX - 34];
+    format!("{cut}=~{}", hex(&hash[..16]))
+}
+
+/// Bytes in lower-case hex.
+pub(super) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut hex, byte| {
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const LOAD: &str = "01ARZ3NDEKTSV4RRFFQ69G5FAV";
+
+    fn prefix(schema: &str, name: &str) -> LoadPrefix {
+        LoadPrefix::new("deliveries", "production", &TableName::new(schema, name), LOAD)
+    }
+
+    #[test]
+    fn plain_names_stay_readable() {
+        let prefix = prefix("raw_shop", "orders");
+        assert_eq!(
+            prefix.part(3, Format::Csv, Compression::Zstd),
+            format!("deliveries/production/raw_shop.orders/{LOAD}/part-00003.csv.zst")
+        );
+        assert_eq!(LoadPrefix::load_of(&prefix.manifest()).as_deref(), Some(LOAD));
+        assert_eq!(LoadPrefix::load_of("a/b/c"), None);
+    }
+
+    #[test]
+    fn names_that_differ_in_case_or_in_their_dot_do_not_meet() {
+        assert_ne!(prefix("a", "B").prefix(), prefix("a", "b").prefix());
+        assert_ne!(prefix("a.b", "c").prefix(), prefix("a", "b.c").prefix());
+        assert!(!prefix("..", "../x").prefix().contains(".."));
+    }
+
+    proptest! {
+        #[test]
+        fn every_component_is_safe_and_short(schema in ".{0,63}", name in ".{0,63}") {
+            let key = prefix(&schema, &name).manifest();
+            prop_assert_eq!(key.split('/').count(), 5);
+            for component in key.split('/') {
+                prop_assert!(!component.is_empty() && component.len() <= 255 && component != "..");
+            }
+        }
+
+        #[test]
+        fn two_names_never_share_a_prefix(a in "\\PC{0,40}", b in "\\PC{0,40}") {
+            prop_assume!(a != b);
+            prop_assert_ne!(prefix("s", &a).prefix(), prefix("s", &b).prefix());
+            prop_assert_ne!(prefix(&a, "t").prefix(), prefix(&b, "t").prefix());
+        }
+    }
+}

@@ -1,0 +1,259 @@
+//! A folder as the stage.
+//!
+//! An object is written to a temporary file beside its place, synced, and renamed: it is whole or
+//! absent. Files and folders are readable by their owner only, since rows lie in them.
+
+use std::{
+    fs,
+    io::{self, Read, Write as _},
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    path::{Path, PathBuf},
+};
+
+use async_trait::async_trait;
+use bytes::{Bytes, BytesMut};
+use futures_util::stream::{self, BoxStream};
+use tokio::task::spawn_blocking;
+
+use super::{Object, Stage, StageError, Upload, key::LoadPrefix};
+use crate::fail_point;
+
+/// What a file is called until it is whole.
+const UNFINISHED: &str = ".unfinished";
+
+/// How much of a file is read at once.
+const READ_BYTES: usize = 256 * 1024;
+
+/// A folder.
+pub(super) struct LocalStage {
+    root: PathBuf,
+}
+
+impl LocalStage {
+    /// A stage in `root`, which is made by the first `put`.
+    pub(super) fn new(root: PathBuf) -> Self {
+        Self { root }
+    }
+
+    fn path(&self, key: &str) -> PathBuf {
+        self.root.join(key)
+    }
+}
+
+#[async_trait]
+impl Stage for LocalStage {
+    fn url(&self) -> String {
+        format!("file:{}", self.root.display())
+    }
+
+    async fn put(&self, key: &str) -> Result<Box<dyn Upload>, StageError> {
+        let (path, key) = (self.path(key), key.to_owned());
+        let file = blocking("create", &key, {
+            let path = path.clone();
+            move || create(&path)
+        })
+        .await?;
+        Ok(Box::new(LocalUpload { path, key, file: Some(file) }))
+    }
+
+    async fn get(&self, key: &str) -> Result<BoxStream<'static, Result<Bytes, StageError>>, StageError> {
+        let path = self.path(key);
+        let file = blocking("read", key, move || fs::File::open(path)).await;
+        let file = match file {
+            Err(StageError::File { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
+                return Err(StageError::Missing { key: key.to_owned() });
+            }
+            file => file?,
+        };
+        let key = key.to_owned();
+        Ok(Box::pin(stream::try_unfold(file, move |file| {
+            let key = key.clone();
+            async move {
+                let read = blocking("read", &key, move || read_block(file)).await?;
+                Ok(read.map(|(bytes, file)| (bytes, file)))
+            }
+        })))
+    }
+
+    async fn list(&self, prefix: &str) -> Result<Vec<Object>, StageError> {
+        let (root, start) = (self.root.clone(), self.path(prefix));
+        let files = blocking("list", prefix, move || walk(&start)).await?;
+        let mut objects: Vec<Object> = files
+            .into_iter()
+            .filter(|(path, _)| !is_unfinished(path))
+            .filter_map(|(path, bytes)| Some(Object { key: key_of(&root, &path)?, bytes }))
+            .collect();
+        objects.sort_by(|a, b| a.key.cmp(&b.key));
+        Ok(objects)
+    }
+
+    async fn delete(&self, keys: &[String]) -> Result<(), StageError> {
+        for key in keys {
+            let (root, path) = (self.root.clone(), self.path(key));
+            fail_point!("stage.delete.before");
+            blocking("delete", key, move || remove(&root, &path)).await?;
+            fail_point!("stage.delete.after");
+        }
+        Ok(())
+    }
+
+    async fn sweep(
+        &self,
+        prefix: &str,
+        is_dead: &(dyn for<'a> Fn(&'a str) -> bool + Send + Sync),
+    ) -> Result<u64, StageError> {
+        let (root, start) = (self.root.clone(), self.path(prefix));
+        let files = blocking("list", prefix, move || walk(&start)).await?;
+        let mut swept = 0;
+        for (path, _) in files.into_iter().filter(|(path, _)| is_unfinished(path)) {
+            let Some(key) = key_of(&root, &path) else { continue };
+            if LoadPrefix::load_of(&key).is_some_and(|load| is_dead(&load)) {
+                let root = root.clone();
+                blocking("delete", &key, move || remove(&root, &path)).await?;
+                swept += 1;
+            }
+        }
+        Ok(swept)
+    }
+}
+
+/// A file under way. Dropped, it is removed.
+struct LocalUpload {
+    path: PathBuf,
+    key: String,
+    file: Option<fs::File>,
+}
+
+#[async_trait]
+impl Upload for LocalUpload {
+    async fn write(&mut self, bytes: Bytes) -> Result<(), StageError> {
+        let Some(mut file) = self.file.take() else { return Ok(()) };
+        let file = blocking("write", &self.key, move || {
+            file.write_all(&bytes)?;
+            Ok(file)
+        });
+        self.file = Some(file.await?);
+        Ok(())
+    }
+
+    async fn finish(mut self: Box<Self>) -> Result<(), StageError> {
+        let Some(file) = self.file.take() else { return Ok(()) };
+        let path = self.path.clone();
+        fail_point!("stage.finish.before");
+        let finished = blocking("write", &self.key, move || {
+            file.sync_all()?;
+            fs::rename(unfinished(&path), &path)?;
+            sync_folder(path.parent())
+        })
+        .await;
+        if finished.is_err() {
+            let _ = fs::remove_file(unfinished(&self.path));
+        }
+        fail_point!("stage.finish.after");
+        finished
+    }
+
+    async fn abort(self: Box<Self>) {
+        drop(self);
+    }
+}
+
+impl Drop for LocalUpload {
+    fn drop(&mut self) {
+        // Still open: neither finished nor failed in a way that removed it.
+        if self.file.take().is_some() {
+            let _ = fs::remove_file(unfinished(&self.path));
+        }
+    }
+}
+
+fn unfinished(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(UNFINISHED);
+    name.into()
+}
+
+fn is_unfinished(path: &Path) -> bool {
+    path.as_os_str().as_encoded_bytes().ends_with(UNFINISHED.as_bytes())
+}
+
+fn create(path: &Path) -> io::Result<fs::File> {
+    if let Some(folder) = path.parent() {
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+        // A folder that is new must outlive a power cut as the file in it does.
+        for folder in folder.ancestors().take(4) {
+            sync_folder(Some(folder)).or_else(|error| match error.kind() {
+                io::ErrorKind::PermissionDenied => Ok(()),
+                _ => Err(error),
+            })?;
+        }
+    }
+    fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(unfinished(path))
+}
+
+fn sync_folder(folder: Option<&Path>) -> io::Result<()> {
+    match folder {
+        Some(folder) if !folder.as_os_str().is_empty() => fs::File::open(folder)?.sync_all(),
+        _ => Ok(()),
+    }
+}
+
+fn read_block(mut file: fs::File) -> io::Result<Option<(Bytes, fs::File)>> {
+    let mut bytes = BytesMut::zeroed(READ_BYTES);
+    let read = file.read(&mut bytes)?;
+    bytes.truncate(read);
+    Ok(if read == 0 { None } else { Some((bytes.freeze(), file)) })
+}
+
+/// All files below a folder with their sizes; none where there is no such folder.
+fn walk(start: &Path) -> io::Result<Vec<(PathBuf, u64)>> {
+    let mut files = Vec::new();
+    let mut folders = vec![start.to_owned()];
+    while let Some(folder) = folders.pop() {
+        let entries = match fs::read_dir(&folder) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            entries => entries?,
+        };
+        for entry in entries {
+            let entry = entry?;
+            let metadata = entry.metadata()?;
+            if metadata.is_dir() {
+                folders.push(entry.path());
+            } else {
+                files.push((entry.path(), metadata.len()));
+            }
+        }
+    }
+    Ok(files)
+}
+
+fn key_of(root: &Path, path: &Path) -> Option<String> {
+    path.strip_prefix(root).ok()?.to_str().map(str::to_owned)
+}
+
+/// Removes a file and the folders that it leaves empty.
+fn remove(root: &Path, path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    for folder in path.ancestors().skip(1) {
+        if folder == root || fs::remove_dir(folder).is_err() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// File work off the threads that serve connections.
+async fn blocking<T: Send + 'static>(
+    doing: &'static str,
+    key: &str,
+    work: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> Result<T, StageError> {
+    let error = |source| StageError::File { doing, key: key.to_owned(), source };
+    match spawn_blocking(work).await {
+        Ok(done) => done.map_err(error),
+        Err(_) => Err(error(io::Error::other("the task ended by itself"))),
+    }
+}
