@@ -13,10 +13,12 @@
 //! | [`stage`] | the object store between source and warehouse, and the manifest |
 //! | [`source`] | where rows come from: snapshots, parts, streams |
 //! | [`warehouse`] | where tables are published, and the ledger |
+//! | [`control`] | the control database: runs, attempts, locks, history |
 //! | [`cli`] | the command line: the only place that prints |
 
 pub mod cli;
 pub mod clock;
+pub mod control;
 pub mod diagnosis;
 pub mod error;
 pub mod event;

@@ -261,7 +261,7 @@ async fn dial(endpoint: &Endpoint) -> Result<(Socket, Option<IpAddr>), PgError> 
     Err(reach(last))
 }
 
-fn login_error(endpoint: &Endpoint, error: &tokio_postgres::Error) -> PgError {
+pub(super) fn login_error(endpoint: &Endpoint, error: &tokio_postgres::Error) -> PgError {
     let place = endpoint.place();
     if let Some(error) = error.as_db_error() {
         return PgError::Login { place, source: Box::new(ServerError::of(error)) };

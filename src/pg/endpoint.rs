@@ -109,6 +109,11 @@ impl Endpoint {
     pub fn pool(&self, session: &super::Session, size: usize) -> Result<deadpool_postgres::Pool, PgError> {
         super::connect::pool(self, session, size)
     }
+
+    /// What an error of such a pool means when it opens a connection.
+    pub fn login_error(&self, error: &tokio_postgres::Error) -> PgError {
+        super::connect::login_error(self, error)
+    }
 }
 
 impl std::fmt::Debug for Endpoint {

@@ -16,7 +16,8 @@ impl Session {
     }
 
     /// The statements that fix it. COPY's text and CSV depend on all of these (PostgreSQL's
-    /// documentation of COPY, "File Formats"; `lc_monetary` for `money`). With an empty
+    /// documentation of COPY, "File Formats"). `lc_monetary` stays the server's own: it says how
+    /// many digits of a `money` follow the point, see `schema::arrival`. With an empty
     /// `search_path` types and tables are written with their schema. A time limit set for the role
     /// must not end a long COPY. Keepalives free the locks of a client that vanished after about a
     /// minute.
@@ -24,7 +25,7 @@ impl Session {
         format!(
             "{}; SET client_encoding = 'UTF8'; SET DateStyle = 'ISO, YMD'; \
              SET IntervalStyle = 'postgres'; SET TimeZone = 'UTC'; SET extra_float_digits = 3; \
-             SET bytea_output = 'hex'; SET xmloption = 'content'; SET lc_monetary = 'C'; \
+             SET bytea_output = 'hex'; SET xmloption = 'content'; \
              SET search_path = ''; SET row_security = off; SET statement_timeout = 0; \
              SET lock_timeout = 0; SET idle_in_transaction_session_timeout = 0; \
              SET tcp_keepalives_idle = 30; SET tcp_keepalives_interval = 10; SET tcp_keepalives_count = 3",

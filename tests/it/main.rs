@@ -2,4 +2,5 @@
 
 mod advice;
 mod cli;
+mod control;
 mod support;

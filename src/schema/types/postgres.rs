@@ -152,6 +152,10 @@ fn array_arrival(of: &ColumnType, sql: &str, source_version: u32, abilities: &Ab
         // An array of a domain over an array: SQL has no array of arrays.
         return Arrival::cast("text[]").because(format!("{sql} is an array of arrays"));
     }
+    if is_domain_over_extension(&of.kind) {
+        // The source may know the domain's base by another name than the warehouse does.
+        return Arrival::cast("text[]").because(format!("{sql} is an array of a domain"));
+    }
     let array = format!("{}[]", element.sql_type);
     let expression = match (&of.kind, element.expression) {
         (TypeKind::Builtin { .. } | TypeKind::Extension { .. }, Expression::Plain) => Expression::Plain,
@@ -168,19 +172,18 @@ fn array_arrival(of: &ColumnType, sql: &str, source_version: u32, abilities: &Ab
         }
         _ => array,
     };
-    let binary = element.binary && !is_extension_type(&of.kind, &expression);
-    Arrival { sql_type, expression, binary, note: element.note }
+    // An array's header names its element's oid, which differs between databases for these.
+    let is_own = matches!((&of.kind, &expression), (TypeKind::Extension { .. }, Expression::Plain));
+    Arrival { sql_type, expression, binary: element.binary && !is_own, note: element.note }
 }
 
-/// An array's header names its element's oid, which differs between databases for all but built-in
-/// types.
-fn is_extension_type(of: &TypeKind, expression: &Expression) -> bool {
-    let base = match of {
-        TypeKind::Domain { base } => &base.kind,
-        of => of,
-    };
-    matches!(base, TypeKind::Extension { .. })
-        && !matches!(expression, Expression::Cast(to) if to == "text[]")
+fn is_domain_over_extension(of: &TypeKind) -> bool {
+    match of {
+        TypeKind::Domain { base } => {
+            matches!(base.kind, TypeKind::Extension { .. }) || is_domain_over_extension(&base.kind)
+        }
+        _ => false,
+    }
 }
 
 /// Extension types whose binary form has been the same in all of the extension's versions.

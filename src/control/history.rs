@@ -1,0 +1,256 @@
+//! Reads what runs, what ran, and how long it usually takes.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use jiff::Timestamp;
+use serde::de::DeserializeOwned;
+use tokio_postgres::Row;
+
+use super::{Control, ControlError, session::SEEN};
+use crate::{
+    event::{RunOutcome, TaskOutcome},
+    fail_point,
+    sql::TableName,
+};
+
+/// A run under way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunningRun {
+    /// The run's id.
+    pub run: String,
+    /// `production` or `test`.
+    pub mode: String,
+    /// What was asked for.
+    pub selection: String,
+    /// The machine.
+    pub host: String,
+    /// The process there.
+    pub pid: i64,
+    /// When it began.
+    pub started_at: Timestamp,
+    /// Its process has died; the next run closes it.
+    pub is_crashed: bool,
+    /// Its tasks under way, the earliest first.
+    pub tasks: Vec<RunningTask>,
+}
+
+/// A task under way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunningTask {
+    /// The task's full name.
+    pub task: String,
+    /// `load`, `model`, …
+    pub kind: String,
+    /// Which attempt, from 1; 0 before the first.
+    pub attempt: u32,
+    /// That attempt's load.
+    pub load: Option<String>,
+    /// When the task began.
+    pub started_at: Timestamp,
+}
+
+/// A run that ended.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PastRun {
+    /// The run's id.
+    pub run: String,
+    /// `production` or `test`.
+    pub mode: String,
+    /// What was asked for.
+    pub selection: String,
+    /// When it began.
+    pub started_at: Timestamp,
+    /// When it ended; of a crashed one, when that was found.
+    pub ended_at: Timestamp,
+    /// How: as in `run --output json`, or `crashed`.
+    pub status: String,
+    /// All of it; `None` where it crashed or was written in a form that this release does not know.
+    pub outcome: Option<RunOutcome>,
+}
+
+/// A task that ended.
+#[derive(Debug, Clone, PartialEq)]
+pub struct HistoryRow {
+    /// The run's id.
+    pub run: String,
+    /// The task's full name.
+    pub task: String,
+    /// How it ended: as in `run --output json`, or `crashed`.
+    pub status: String,
+    /// When it began.
+    pub started_at: Timestamp,
+    /// How long it took, all attempts together.
+    pub seconds: Option<f64>,
+    /// Rows of the load.
+    pub rows: Option<u64>,
+    /// Bytes of the load in the stage.
+    pub bytes: Option<u64>,
+    /// The load's id.
+    pub load: Option<String>,
+    /// All of it; `None` as in [`PastRun::outcome`].
+    pub outcome: Option<TaskOutcome>,
+}
+
+/// What a task usually takes: medians of its last five publishes.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Expected {
+    /// How long, all attempts together.
+    pub seconds: f64,
+    /// Rows of the load.
+    pub rows: Option<u64>,
+    /// Bytes of the load in the stage.
+    pub bytes: Option<u64>,
+}
+
+impl Control {
+    /// The runs under way, the earliest first.
+    pub async fn running(&self) -> Result<Vec<RunningRun>, ControlError> {
+        let doing = "list the runs under way";
+        let runs = format!(
+            "SELECT r.run, r.mode, r.selection, r.host, r.pid, r.started_at,
+                 NOT EXISTS (SELECT FROM control.sessions s WHERE s.session = r.session
+                     AND s.expires_at > clock_timestamp() AND {SEEN})
+             FROM control.runs r WHERE r.ended_at IS NULL ORDER BY r.started_at"
+        );
+        let mut running: Vec<RunningRun> =
+            self.database().query(doing, &runs, &[]).await?.iter().map(running_run).collect();
+        let tasks = "SELECT t.run, t.task, t.kind, coalesce(a.attempt, 0), a.load, t.started_at
+            FROM control.tasks t LEFT JOIN LATERAL (
+                SELECT attempt, load FROM control.attempts a
+                WHERE a.run = t.run AND a.task = t.task ORDER BY attempt DESC LIMIT 1) a ON true
+            WHERE t.ended_at IS NULL AND t.run = ANY($1) ORDER BY t.started_at";
+        let ids: Vec<&str> = running.iter().map(|run| run.run.as_str()).collect();
+        let rows = self.database().query(doing, tasks, &[&ids]).await?;
+        for row in &rows {
+            let id: &str = row.get(0);
+            if let Some(run) = running.iter_mut().find(|run| run.run == id) {
+                run.tasks.push(running_task(row));
+            }
+        }
+        Ok(running)
+    }
+
+    /// The last `limit` runs that ended, the latest first.
+    pub async fn past_runs(&self, limit: u32) -> Result<Vec<PastRun>, ControlError> {
+        let select = "SELECT run, mode, selection, started_at, ended_at, status, outcome
+            FROM control.runs WHERE ended_at IS NOT NULL ORDER BY started_at DESC LIMIT $1";
+        let rows = self.database().query("list past runs", select, &[&i64::from(limit)]).await?;
+        Ok(rows.iter().map(past_run).collect())
+    }
+
+    /// The last `limit` tasks that ended, of one table or of all, the latest first.
+    pub async fn history(
+        &self,
+        table: Option<&TableName>,
+        limit: u32,
+    ) -> Result<Vec<HistoryRow>, ControlError> {
+        let select = "SELECT run, task, status, started_at, seconds, rows, bytes, load, outcome
+            FROM control.tasks WHERE ended_at IS NOT NULL AND ($1::text IS NULL OR task = $1)
+            ORDER BY started_at DESC LIMIT $2";
+        let task = table.map(ToString::to_string);
+        let rows = self.database().query("read the history", select, &[&task, &i64::from(limit)]).await?;
+        Ok(rows.iter().map(history_row).collect())
+    }
+
+    /// What a task usually takes; `None` where it was never published.
+    pub async fn expected(&self, task: &str) -> Result<Option<Expected>, ControlError> {
+        Ok(self.medians(Some(task)).await?.remove(task))
+    }
+
+    /// What each task usually takes, by its full name.
+    pub async fn all_expected(&self) -> Result<BTreeMap<String, Expected>, ControlError> {
+        self.medians(None).await
+    }
+
+    async fn medians(&self, task: Option<&str>) -> Result<BTreeMap<String, Expected>, ControlError> {
+        let medians = "SELECT task,
+                percentile_cont(0.5) WITHIN GROUP (ORDER BY seconds),
+                percentile_disc(0.5) WITHIN GROUP (ORDER BY rows),
+                percentile_disc(0.5) WITHIN GROUP (ORDER BY bytes)
+            FROM (SELECT task, seconds, rows, bytes,
+                      row_number() OVER (PARTITION BY task ORDER BY started_at DESC) AS nth
+                  FROM control.tasks
+                  WHERE status = 'succeeded' AND seconds IS NOT NULL AND ($1::text IS NULL OR task = $1)) t
+            WHERE nth <= 5 GROUP BY task";
+        let rows = self.database().query("read the expected times", medians, &[&task]).await?;
+        let expected = rows.iter().map(|row| {
+            let expected =
+                Expected { seconds: row.get(1), rows: count(row.get(2)), bytes: count(row.get(3)) };
+            (row.get(0), expected)
+        });
+        Ok(expected.collect())
+    }
+
+    /// Forgets runs that ended longer ago than `keep`, and processes that have long died. Returns
+    /// how many runs.
+    pub async fn prune(&self, keep: Duration) -> Result<u64, ControlError> {
+        let doing = "forget old runs";
+        fail_point!("control.prune.before");
+        let runs = "DELETE FROM control.runs WHERE ended_at < clock_timestamp() - make_interval(secs => $1)";
+        let forgotten = self.database().execute(doing, runs, &[&keep.as_secs_f64()]).await?;
+        let sessions = "DELETE FROM control.sessions s
+            WHERE s.expires_at < clock_timestamp() - interval '1 day'
+              AND NOT EXISTS (SELECT FROM control.runs r WHERE r.session = s.session AND r.ended_at IS NULL)";
+        self.database().execute(doing, sessions, &[]).await?;
+        fail_point!("control.prune.after");
+        Ok(forgotten)
+    }
+}
+
+fn running_run(row: &Row) -> RunningRun {
+    RunningRun {
+        run: row.get(0),
+        mode: row.get(1),
+        selection: row.get(2),
+        host: row.get(3),
+        pid: row.get(4),
+        started_at: row.get(5),
+        is_crashed: row.get(6),
+        tasks: Vec::new(),
+    }
+}
+
+fn running_task(row: &Row) -> RunningTask {
+    RunningTask {
+        task: row.get(1),
+        kind: row.get(2),
+        attempt: u32::try_from(row.get::<_, i32>(3)).unwrap_or(0),
+        load: row.get(4),
+        started_at: row.get(5),
+    }
+}
+
+fn past_run(row: &Row) -> PastRun {
+    PastRun {
+        run: row.get(0),
+        mode: row.get(1),
+        selection: row.get(2),
+        started_at: row.get(3),
+        ended_at: row.get(4),
+        status: row.get(5),
+        outcome: known(row.get(6)),
+    }
+}
+
+fn history_row(row: &Row) -> HistoryRow {
+    HistoryRow {
+        run: row.get(0),
+        task: row.get(1),
+        status: row.get(2),
+        started_at: row.get(3),
+        seconds: row.get(4),
+        rows: count(row.get(5)),
+        bytes: count(row.get(6)),
+        load: row.get(7),
+        outcome: known(row.get(8)),
+    }
+}
+
+fn count(number: Option<i64>) -> Option<u64> {
+    number.and_then(|number| u64::try_from(number).ok())
+}
+
+/// What another release wrote may have another form: then it is left out.
+fn known<T: DeserializeOwned>(json: Option<serde_json::Value>) -> Option<T> {
+    json.and_then(|json| serde_json::from_value(json).ok())
+}

@@ -1,0 +1,217 @@
+//! A process at work: a connection that it keeps open, and the locks that it holds.
+//!
+//! Others see that the process has died by its connection's absence from `pg_stat_activity`, at
+//! once; that its machine hangs or is cut off, by a row that is not renewed any more.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use tokio::{
+    task::AbortHandle,
+    time::{Instant, sleep, timeout},
+};
+use tokio_util::sync::CancellationToken;
+
+use super::{ControlError, Timing, database::Database};
+use crate::{fail_point, pg::Connection};
+
+/// Whether the server still has the connection of the session `s`. A role sees when the sessions of
+/// other roles began only as a member of `pg_read_all_stats`; then the process id alone must do.
+pub(super) const SEEN: &str = "EXISTS (SELECT FROM pg_catalog.pg_stat_activity a
+    WHERE a.pid = s.backend_pid AND (a.backend_start IS NULL OR a.backend_start = s.backend_start))";
+
+/// How often the connection is looked at; costs no statement.
+const LOOK: Duration = Duration::from_millis(500);
+
+/// A process' session; ends with its last lease and `Control`.
+pub(super) struct Session {
+    /// Its id.
+    pub(super) id: String,
+    pub(super) database: Arc<Database>,
+    pub(super) timing: Timing,
+    locks: Arc<Locks>,
+    heartbeat: AbortHandle,
+}
+
+/// The locks that this process holds, by name.
+#[derive(Default)]
+struct Locks(Mutex<HashMap<String, Held>>);
+
+#[derive(Clone)]
+struct Held {
+    epoch: i64,
+    lost: CancellationToken,
+    /// Given up here, but not yet known to be free in the database.
+    given_up: bool,
+}
+
+impl Locks {
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, Held>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Marks as lost what was held before the database was asked and is not in its answer.
+    fn compare(&self, before: &HashMap<String, Held>, answer: &[(String, i64)]) {
+        for (name, held) in before {
+            if !answer.iter().any(|(other, epoch)| other == name && *epoch == held.epoch) {
+                held.lost.cancel();
+                self.forget(name, held.epoch);
+            }
+        }
+    }
+
+    fn forget(&self, name: &str, epoch: i64) {
+        let mut locks = self.lock();
+        if locks.get(name).is_some_and(|held| held.epoch == epoch) {
+            locks.remove(name);
+        }
+    }
+
+    fn lose_all(&self) {
+        for (_, held) in self.lock().drain() {
+            held.lost.cancel();
+        }
+    }
+}
+
+impl Session {
+    /// Opens the connection and writes the session's row.
+    pub(super) async fn open(database: Arc<Database>, timing: Timing) -> Result<Arc<Self>, ControlError> {
+        let heart = Heart {
+            id: ulid::Ulid::generate().to_string(),
+            host: host(),
+            database: database.clone(),
+            timing,
+            locks: Arc::default(),
+        };
+        let connection = database.connect().await?;
+        fail_point!("control.session.before");
+        heart.renew(&connection).await?;
+        fail_point!("control.session.after");
+        let (id, locks) = (heart.id.clone(), heart.locks.clone());
+        let heartbeat = tokio::spawn(heart.beat(connection)).abort_handle();
+        Ok(Arc::new(Self { id, database, timing, locks, heartbeat }))
+    }
+
+    /// Notes a lock that the database has given; the token is cancelled when it is lost.
+    pub(super) fn hold(&self, name: &str, epoch: i64) -> CancellationToken {
+        let lost = CancellationToken::new();
+        self.locks.lock().insert(name.to_owned(), Held { epoch, lost: lost.clone(), given_up: false });
+        lost
+    }
+
+    /// Gives a lock back. Where that fails it is tried again with each renewal.
+    pub(super) async fn give_back(&self, name: &str, epoch: i64) -> Result<(), ControlError> {
+        if let Some(held) = self.locks.lock().get_mut(name).filter(|held| held.epoch == epoch) {
+            held.given_up = true;
+        }
+        fail_point!("control.unlock.before");
+        free(&self.database, &self.id, name, epoch).await?;
+        fail_point!("control.unlock.after");
+        self.locks.forget(name, epoch);
+        Ok(())
+    }
+
+    /// Frees every lock and removes the row.
+    pub(super) async fn end(&self) -> Result<(), ControlError> {
+        self.heartbeat.abort();
+        self.locks.lose_all();
+        fail_point!("control.session_end.before");
+        let end = "WITH freed AS (UPDATE control.locks SET session = NULL WHERE session = $1)
+                   DELETE FROM control.sessions WHERE session = $1";
+        self.database.execute("end the session", end, &[&self.id]).await?;
+        fail_point!("control.session_end.after");
+        Ok(())
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        // The connection closes with it, by which others see at once that nobody is here any more.
+        self.heartbeat.abort();
+    }
+}
+
+async fn free(database: &Database, session: &str, name: &str, epoch: i64) -> Result<(), ControlError> {
+    let free = "UPDATE control.locks SET session = NULL WHERE name = $1 AND epoch = $2 AND session = $3";
+    database.execute("give a lock back", free, &[&name, &epoch, &session]).await.map(drop)
+}
+
+fn host() -> String {
+    // The kernel's own answer; a variable of the environment may be another machine's.
+    std::fs::read_to_string("/proc/sys/kernel/hostname")
+        .map_or_else(|_| "unknown".to_owned(), |name| name.trim().to_owned())
+}
+
+/// What keeps a session alive.
+struct Heart {
+    id: String,
+    host: String,
+    database: Arc<Database>,
+    timing: Timing,
+    locks: Arc<Locks>,
+}
+
+impl Heart {
+    /// Renews until it is aborted; opens the connection anew where it broke.
+    async fn beat(self, connection: Connection) {
+        let mut connection = Some(connection);
+        let mut renewed_at = Instant::now();
+        loop {
+            sleep(LOOK.min(self.timing.renew)).await;
+            let is_open = connection.as_ref().is_some_and(|connection| !connection.is_closed());
+            if !is_open || renewed_at.elapsed() >= self.timing.renew {
+                // Counted from before the question: the answer may be long under way.
+                let asked_at = Instant::now();
+                match timeout(self.timing.renew, self.renew_over(connection.take())).await {
+                    Ok(Ok(renewed)) => (connection, renewed_at) = (Some(renewed), asked_at),
+                    Ok(Err(error)) => {
+                        tracing::warn!(error = %crate::error::Failure::of(&error), "locks not renewed");
+                    }
+                    Err(_) => tracing::warn!("locks not renewed: the control database does not answer"),
+                }
+            }
+            if renewed_at.elapsed() >= self.timing.ttl {
+                self.locks.lose_all();
+            }
+        }
+    }
+
+    /// Renews over the connection if it is open, else over a new one.
+    async fn renew_over(&self, connection: Option<Connection>) -> Result<Connection, ControlError> {
+        let connection = match connection.filter(|connection| !connection.is_closed()) {
+            Some(connection) => connection,
+            None => self.database.connect().await?,
+        };
+        self.renew(&connection).await?;
+        Ok(connection)
+    }
+
+    /// Writes the session's row anew and learns which locks it still holds.
+    async fn renew(&self, connection: &Connection) -> Result<(), ControlError> {
+        let before = self.locks.lock().clone();
+        let renew = "WITH renewed AS (
+                INSERT INTO control.sessions (session, host, pid, backend_pid, backend_start, expires_at)
+                SELECT $1, $2, $3, pid, backend_start, clock_timestamp() + make_interval(secs => $4)
+                FROM pg_catalog.pg_stat_activity WHERE pid = pg_backend_pid()
+                ON CONFLICT (session) DO UPDATE SET backend_pid = excluded.backend_pid,
+                    backend_start = excluded.backend_start, expires_at = excluded.expires_at, gone_at = NULL)
+            SELECT name, epoch FROM control.locks WHERE session = $1";
+        let parameters: super::database::Parameters<'_> =
+            &[&self.id, &self.host, &i64::from(std::process::id()), &self.timing.ttl.as_secs_f64()];
+        let rows = connection
+            .query(&self.database.sql(renew), parameters)
+            .await
+            .map_err(|error| self.database.error("renew the locks", &error))?;
+        let answer: Vec<(String, i64)> = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
+        self.locks.compare(&before, &answer);
+        for (name, held) in before.iter().filter(|(_, held)| held.given_up) {
+            free(&self.database, &self.id, name, held.epoch).await?;
+            self.locks.forget(name, held.epoch);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,224 @@
+use std::time::Duration;
+
+use barncat::{
+    control::{Control, RunStart},
+    error::{Class, Failure},
+    event::{RunOutcome, RunStatus, TaskOutcome, TaskStatus, Tier},
+    schema::{Column, ColumnType, Generated, RelationKind, TableSchema, TypeKind},
+    sql::TableName,
+};
+use jiff::Timestamp;
+
+use super::{QUICK, endpoint_of, fresh_schema, in_a_process_that_is_killed, open, superuser};
+use crate::support::variable;
+
+fn start(run: &str) -> RunStart {
+    RunStart {
+        run: run.to_owned(),
+        mode: "production".to_owned(),
+        selection: "*".to_owned(),
+        version: "0.1.0".to_owned(),
+        host: "here".to_owned(),
+        pid: 7,
+    }
+}
+
+fn outcome(task: &str, status: TaskStatus, seconds: f64) -> TaskOutcome {
+    TaskOutcome {
+        task: task.to_owned(),
+        kind: "load".to_owned(),
+        tier: Tier::Critical,
+        status,
+        attempts: 1,
+        strategy: Some("full".to_owned()),
+        reason: None,
+        publish: Some("swap".to_owned()),
+        rows: Some(seconds as u64 * 100),
+        bytes: Some(seconds as u64 * 1000),
+        seconds,
+        load: Some(format!("load-{seconds}")),
+        as_of: Some("2026-11-22T05:00:00Z".parse::<Timestamp>().expect("RFC 3339")),
+        snapshot: None,
+        lag_seconds: None,
+        watermark: None,
+        blocked_by: Vec::new(),
+        warnings: Vec::new(),
+        error: None,
+    }
+}
+
+fn run_outcome(run: &str) -> RunOutcome {
+    RunOutcome {
+        run: run.to_owned(),
+        mode: "production".to_owned(),
+        status: RunStatus::Succeeded,
+        started_at: "2026-11-22T05:00:00Z".parse().expect("RFC 3339"),
+        seconds: 3.5,
+        tasks: vec![outcome("raw.orders", TaskStatus::Succeeded, 3.0)],
+    }
+}
+
+async fn begin(control: &Control, run: &str, load: &str) {
+    control.start_run(&start(run)).await.expect("it is recorded");
+    control.start_task(run, "raw.orders", "load", Tier::Critical).await.expect("it is recorded");
+    control.start_attempt(run, "raw.orders", 1, load).await.expect("it is recorded");
+}
+
+#[tokio::test]
+async fn a_run_is_told_from_its_start_to_its_end() {
+    let control = open(&fresh_schema()).await;
+    begin(&control, "run-1", "load-1").await;
+    let running = control.running().await.unwrap();
+    assert_eq!((running[0].run.as_str(), running[0].is_crashed), ("run-1", false));
+    let task = &running[0].tasks[0];
+    assert_eq!((task.task.as_str(), task.attempt, task.load.as_deref()), ("raw.orders", 1, Some("load-1")));
+    assert_eq!(control.live_loads().await.unwrap(), ["load-1"]);
+
+    let failure = Failure { class: Class::Passing, message: "cut".to_owned(), hint: None };
+    control.finish_attempt("run-1", "raw.orders", 1, TaskStatus::Failed, Some(&failure)).await.unwrap();
+    assert!(control.live_loads().await.unwrap().is_empty());
+    control.start_attempt("run-1", "raw.orders", 2, "load-2").await.unwrap();
+    control.start_attempt("run-1", "raw.orders", 2, "load-3").await.unwrap();
+    assert_eq!(control.live_loads().await.unwrap(), ["load-3"], "a new snapshot is a new load");
+    control.finish_attempt("run-1", "raw.orders", 2, TaskStatus::Succeeded, None).await.unwrap();
+
+    let done = outcome("raw.orders", TaskStatus::Succeeded, 3.0);
+    control.finish_task("run-1", &done).await.unwrap();
+    control.finish_run(&run_outcome("run-1")).await.unwrap();
+    assert!(control.running().await.unwrap().is_empty());
+    let past = control.past_runs(5).await.unwrap();
+    assert_eq!(
+        (past[0].status.as_str(), past[0].outcome.as_ref()),
+        ("succeeded", Some(&run_outcome("run-1")))
+    );
+    let history = control.history(Some(&TableName::new("raw", "orders")), 5).await.unwrap();
+    assert_eq!((history[0].rows, history[0].outcome.as_ref()), (Some(300), Some(&done)));
+    assert!(control.history(Some(&TableName::new("raw", "riders")), 5).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_task_that_never_began_is_told_too() {
+    let control = open(&fresh_schema()).await;
+    control.start_run(&start("run-1")).await.unwrap();
+    control.finish_task("run-1", &outcome("raw.orders", TaskStatus::Blocked, 0.0)).await.unwrap();
+    assert_eq!(control.history(None, 5).await.unwrap()[0].status, "blocked");
+}
+
+#[tokio::test]
+async fn a_crashed_run_is_seen_at_once_and_closed_by_the_next() {
+    let schema = fresh_schema();
+    let control = open(&schema).await;
+    in_a_process_that_is_killed({
+        let schema = schema.clone();
+        move || async move { begin(&open(&schema).await, "run-1", "load-1").await }
+    });
+    assert!(control.running().await.unwrap()[0].is_crashed);
+    begin(&control, "run-2", "load-2").await;
+    assert_eq!(control.live_loads().await.unwrap(), ["load-2"], "what the dead run left may be swept");
+    let running = control.running().await.unwrap();
+    assert_eq!(running.iter().map(|run| run.run.as_str()).collect::<Vec<_>>(), ["run-2"]);
+    let past = &control.past_runs(5).await.unwrap()[0];
+    assert_eq!((past.run.as_str(), past.status.as_str(), &past.outcome), ("run-1", "crashed", &None));
+    assert_eq!(control.history(None, 5).await.unwrap()[0].status, "crashed");
+}
+
+#[tokio::test]
+async fn a_living_run_is_not_closed_by_the_next() {
+    let schema = fresh_schema();
+    let (one, two) = (open(&schema).await, open(&schema).await);
+    begin(&one, "run-1", "load-1").await;
+    begin(&two, "run-2", "load-2").await;
+    let mut live = two.live_loads().await.unwrap();
+    live.sort();
+    assert_eq!(live, ["load-1", "load-2"]);
+    assert!(two.running().await.unwrap().iter().all(|run| !run.is_crashed));
+}
+
+#[tokio::test]
+async fn what_is_expected_is_the_median_of_the_last_five() {
+    let control = open(&fresh_schema()).await;
+    assert_eq!(control.expected("raw.orders").await.unwrap(), None);
+    for (at, seconds) in [900.0, 1.0, 2.0, 3.0, 40.0, 5.0].into_iter().enumerate() {
+        let run = format!("run-{at}");
+        control.start_run(&start(&run)).await.unwrap();
+        control.finish_task(&run, &outcome("raw.orders", TaskStatus::Succeeded, seconds)).await.unwrap();
+        control.finish_task(&run, &outcome("raw.riders", TaskStatus::Failed, seconds)).await.unwrap();
+    }
+    let expected = control.expected("raw.orders").await.unwrap().expect("it was published");
+    assert_eq!((expected.seconds, expected.rows, expected.bytes), (3.0, Some(300), Some(3000)));
+    let all = control.all_expected().await.unwrap();
+    assert_eq!(all.keys().collect::<Vec<_>>(), ["raw.orders"], "what failed tells nothing");
+}
+
+#[tokio::test]
+async fn a_schema_is_recorded_when_it_changes() {
+    let schema = fresh_schema();
+    let control = open(&schema).await;
+    let kind = TypeKind::Builtin { name: "int8".to_owned() };
+    let columns = vec![Column {
+        name: "id".to_owned(),
+        number: 1,
+        column_type: ColumnType { sql: "bigint".to_owned(), kind },
+        nullable: false,
+        generated: Generated::No,
+    }];
+    let table_schema = TableSchema { kind: RelationKind::Table, columns, key: vec!["id".to_owned()] };
+    let table = TableName::new("raw", "orders");
+    for (hash, load) in [("v1:a", "1"), ("v1:a", "2"), ("v1:b", "3"), ("v1:b", "3"), ("v1:a", "4")] {
+        control.record_schema(&table, hash, &table_schema, load).await.unwrap();
+    }
+    let all = format!("SELECT load FROM {schema}.schemas ORDER BY seen_at");
+    let rows = superuser().await.query(&all, &[]).await.unwrap();
+    assert_eq!(rows.iter().map(|row| row.get(0)).collect::<Vec<String>>(), ["1", "3", "4"]);
+}
+
+#[tokio::test]
+async fn old_runs_are_forgotten_and_young_ones_are_not() {
+    let schema = fresh_schema();
+    let control = open(&schema).await;
+    for run in ["old", "young", "under-way"] {
+        begin(&control, run, run).await;
+    }
+    control.finish_run(&run_outcome("old")).await.unwrap();
+    control.finish_run(&run_outcome("young")).await.unwrap();
+    let age = format!("UPDATE {schema}.runs SET ended_at = ended_at - interval '40 days' WHERE run = 'old'");
+    superuser().await.batch_execute(&age).await.unwrap();
+    assert_eq!(control.prune(Duration::from_secs(30 * 86_400)).await.unwrap(), 1);
+    assert_eq!(control.past_runs(5).await.unwrap()[0].run, "young");
+    assert_eq!(control.running().await.unwrap()[0].run, "under-way");
+}
+
+#[tokio::test]
+async fn the_end_of_a_task_is_recorded_though_the_database_is_away_for_a_moment() {
+    let schema = fresh_schema();
+    let admin = superuser().await;
+    let role = format!("role_{schema}");
+    let roles = format!(
+        "CREATE ROLE {role} LOGIN PASSWORD 'secret'; CREATE SCHEMA {schema}; GRANT ALL ON SCHEMA {schema} TO {role}"
+    );
+    admin.batch_execute(&roles).await.unwrap();
+    let url = variable("BARNCAT_WAREHOUSE_URL");
+    let (_, server) = url.split_once('@').expect("the url has a password");
+    let endpoint = endpoint_of(&format!("postgres://{role}:secret@{server}"));
+    let control = Control::open_with(&endpoint, &schema, QUICK).await.unwrap();
+    begin(&control, "run-1", "load-1").await;
+
+    let cut = format!(
+        "ALTER ROLE {role} CONNECTION LIMIT 0;
+         SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '{role}'"
+    );
+    admin.batch_execute(&cut).await.unwrap();
+    assert!(
+        control.start_task("run-1", "raw.riders", "load", Tier::Optional).await.is_err(),
+        "nothing new starts"
+    );
+    let writer = control.clone();
+    let ended = tokio::spawn(async move {
+        writer.finish_task("run-1", &outcome("raw.orders", TaskStatus::Succeeded, 3.0)).await
+    });
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    assert!(!ended.is_finished());
+    admin.batch_execute(&format!("ALTER ROLE {role} CONNECTION LIMIT -1")).await.unwrap();
+    ended.await.unwrap().unwrap();
+    assert_eq!(control.history(None, 5).await.unwrap()[0].status, "succeeded");
+}
