@@ -18,3 +18,8 @@ impl Clock for System {
         Timestamp::now()
     }
 }
+
+/// A new id for a run or a load: a ULID, so that ids sort by time.
+pub fn new_id() -> String {
+    ulid::Ulid::generate().to_string()
+}

@@ -9,6 +9,7 @@
 //! | [`event`], [`diagnosis`] | what happened in a run, and what a test of the surroundings found, as plain data |
 //! | [`sql`] | quoting, names |
 //! | [`pg`] | the only place that opens a Postgres connection |
+//! | [`aws`] | one client for S3 |
 //! | [`schema`] | what a table looks like: canonical form, hash, difference, type mapping |
 //! | [`stage`] | the object store between source and warehouse, and the manifest |
 //! | [`source`] | where rows come from: snapshots, parts, streams |
@@ -16,6 +17,7 @@
 //! | [`control`] | the control database: runs, attempts, locks, history |
 //! | [`cli`] | the command line: the only place that prints |
 
+pub mod aws;
 pub mod cli;
 pub mod clock;
 pub mod control;

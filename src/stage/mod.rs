@@ -14,12 +14,25 @@ mod key;
 mod local;
 pub mod manifest;
 mod part;
+mod s3;
 
 pub use self::{
     error::StageError,
     key::LoadPrefix,
     part::{PartReader, PartWriter},
+    s3::Encryption,
 };
+
+/// A stage in a bucket, below `prefix`.
+pub async fn s3(
+    access: &crate::aws::S3Access,
+    bucket: &str,
+    prefix: &str,
+    encryption: Encryption,
+) -> SharedStage {
+    let client = crate::aws::s3_client(access).await;
+    Arc::new(s3::S3Stage::new(client, bucket.to_owned(), prefix, encryption))
+}
 
 /// A stage in a folder, which is made by the first object.
 pub fn local(root: std::path::PathBuf) -> SharedStage {

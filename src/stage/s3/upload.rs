@@ -1,0 +1,256 @@
+//! One object on its way to S3.
+
+use async_trait::async_trait;
+use aws_sdk_s3::{
+    operation::upload_part::UploadPartOutput,
+    primitives::ByteStream,
+    types::{ChecksumAlgorithm, CompletedMultipartUpload, CompletedPart},
+};
+use bytes::{Bytes, BytesMut};
+use serde::{Deserialize, Serialize};
+use tokio::task::JoinHandle;
+
+use super::{S3Stage, error::s3_error};
+use crate::{
+    fail_point,
+    stage::{StageError, Upload},
+};
+
+/// The least that S3 takes as a piece of an upload (but the last). Four uploads with one piece being
+/// filled and one on its way hold 40 MiB.
+const PIECE_BYTES: usize = 5 << 20;
+
+/// What the note of an upload is called: the object's key with this behind it.
+pub(super) const NOTE: &str = ".upload";
+
+/// What stands in a note.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct UploadNote {
+    pub(super) key: String,
+    pub(super) upload_id: String,
+}
+
+/// An object on its way: small ones go up in one request at the end.
+pub(super) struct S3Upload {
+    stage: S3Stage,
+    key: String,
+    filling: BytesMut,
+    upload_id: Option<String>,
+    /// The piece on its way; at most one, so that memory stays bounded.
+    under_way: Option<JoinHandle<Result<CompletedPart, StageError>>>,
+    pieces: Vec<CompletedPart>,
+    bytes: u64,
+    ended: bool,
+}
+
+impl S3Upload {
+    pub(super) fn new(stage: S3Stage, key: String) -> Self {
+        Self {
+            stage,
+            key,
+            filling: BytesMut::new(),
+            upload_id: None,
+            under_way: None,
+            pieces: Vec::new(),
+            bytes: 0,
+            ended: false,
+        }
+    }
+
+    /// Sends what is gathered as the next piece, once the one before it has arrived.
+    async fn send_piece(&mut self) -> Result<(), StageError> {
+        self.arrive().await?;
+        let upload_id = match &self.upload_id {
+            Some(upload_id) => upload_id.clone(),
+            None => self.begin().await?,
+        };
+        let number = i32::try_from(self.pieces.len() + 1).unwrap_or(i32::MAX);
+        let body = std::mem::take(&mut self.filling).freeze();
+        let (stage, full) = (self.stage.clone(), self.stage.full(&self.key));
+        self.under_way = Some(tokio::spawn(async move {
+            fail_point!("stage.piece.before");
+            let sent = stage
+                .client
+                .upload_part()
+                .bucket(&stage.bucket)
+                .key(&full)
+                .upload_id(upload_id)
+                .part_number(number)
+                .checksum_algorithm(ChecksumAlgorithm::Crc32)
+                .body(ByteStream::from(body))
+                .send()
+                .await
+                .map_err(|error| s3_error("write", &stage.bucket, &full, &error))?;
+            fail_point!("stage.piece.after");
+            Ok(completed(number, &sent))
+        }));
+        Ok(())
+    }
+
+    /// Waits for the piece on its way.
+    async fn arrive(&mut self) -> Result<(), StageError> {
+        if let Some(under_way) = self.under_way.take() {
+            let piece = under_way.await.map_err(|error| {
+                super::broken("write", &self.stage.bucket, &self.stage.full(&self.key), &error)
+            })?;
+            self.pieces.push(piece?);
+        }
+        Ok(())
+    }
+
+    /// Creates the upload and notes its id.
+    async fn begin(&mut self) -> Result<String, StageError> {
+        let stage = &self.stage;
+        let full = stage.full(&self.key);
+        let (encryption, kms_key) = stage.encryption();
+        fail_point!("stage.upload.create.before");
+        let created = stage
+            .client
+            .create_multipart_upload()
+            .bucket(&stage.bucket)
+            .key(&full)
+            .checksum_algorithm(ChecksumAlgorithm::Crc32)
+            .set_server_side_encryption(encryption)
+            .set_ssekms_key_id(kms_key)
+            .send()
+            .await
+            .map_err(|error| s3_error("write", &stage.bucket, &full, &error))?;
+        fail_point!("stage.upload.create.after");
+        let upload_id = created.upload_id().unwrap_or_default().to_owned();
+        self.upload_id = Some(upload_id.clone());
+        let note = UploadNote { key: self.key.clone(), upload_id: upload_id.clone() };
+        let json = serde_json::to_vec(&note).unwrap_or_default();
+        put_object(&self.stage, &format!("{}{NOTE}", self.key), Bytes::from(json)).await?;
+        fail_point!("stage.upload.note.after");
+        Ok(upload_id)
+    }
+
+    async fn complete(&mut self, upload_id: String) -> Result<(), StageError> {
+        let stage = &self.stage;
+        let full = stage.full(&self.key);
+        let pieces = std::mem::take(&mut self.pieces);
+        fail_point!("stage.upload.complete.before");
+        let completed = stage
+            .client
+            .complete_multipart_upload()
+            .bucket(&stage.bucket)
+            .key(&full)
+            .upload_id(upload_id)
+            .multipart_upload(CompletedMultipartUpload::builder().set_parts(Some(pieces)).build())
+            .send()
+            .await;
+        fail_point!("stage.upload.complete.after");
+        if let Err(error) = completed {
+            // The answer to an earlier try may have been lost: then the upload is gone and the
+            // object is there.
+            let gone =
+                error.as_service_error().is_some_and(|error| error.meta().code() == Some("NoSuchUpload"));
+            if !(gone && self.is_there().await) {
+                return Err(s3_error("complete", &stage.bucket, &full, &error));
+            }
+        }
+        stage.delete(&[format!("{}{NOTE}", self.key)]).await
+    }
+
+    /// Whether the whole object is there.
+    async fn is_there(&self) -> bool {
+        let head =
+            self.stage.client.head_object().bucket(&self.stage.bucket).key(self.stage.full(&self.key)).send();
+        head.await.is_ok_and(|head| head.content_length().and_then(|n| n.try_into().ok()) == Some(self.bytes))
+    }
+}
+
+use crate::stage::Stage as _;
+
+async fn put_object(stage: &S3Stage, key: &str, body: Bytes) -> Result<(), StageError> {
+    let full = stage.full(key);
+    let (encryption, kms_key) = stage.encryption();
+    stage
+        .client
+        .put_object()
+        .bucket(&stage.bucket)
+        .key(&full)
+        .checksum_algorithm(ChecksumAlgorithm::Crc32)
+        .set_server_side_encryption(encryption)
+        .set_ssekms_key_id(kms_key)
+        .body(ByteStream::from(body))
+        .send()
+        .await
+        .map_err(|error| s3_error("write", &stage.bucket, &full, &error))?;
+    Ok(())
+}
+
+fn completed(number: i32, sent: &UploadPartOutput) -> CompletedPart {
+    CompletedPart::builder()
+        .part_number(number)
+        .set_e_tag(sent.e_tag().map(str::to_owned))
+        .set_checksum_crc32(sent.checksum_crc32().map(str::to_owned))
+        .build()
+}
+
+#[async_trait]
+impl Upload for S3Upload {
+    async fn write(&mut self, bytes: Bytes) -> Result<(), StageError> {
+        self.bytes += bytes.len() as u64;
+        if self.filling.is_empty() {
+            self.filling.reserve(PIECE_BYTES + bytes.len());
+        }
+        self.filling.extend_from_slice(&bytes);
+        if self.filling.len() >= PIECE_BYTES {
+            self.send_piece().await?;
+        }
+        Ok(())
+    }
+
+    async fn finish(mut self: Box<Self>) -> Result<(), StageError> {
+        fail_point!("stage.finish.before");
+        if self.upload_id.is_some() {
+            if !self.filling.is_empty() {
+                self.send_piece().await?;
+            }
+            self.arrive().await?;
+        }
+        match self.upload_id.clone() {
+            Some(upload_id) => self.complete(upload_id).await?,
+            None => {
+                let body = std::mem::take(&mut self.filling).freeze();
+                put_object(&self.stage, &self.key, body).await?;
+            }
+        }
+        self.ended = true;
+        fail_point!("stage.finish.after");
+        Ok(())
+    }
+
+    async fn abort(mut self: Box<Self>) {
+        self.ended = true;
+        if let Some(under_way) = self.under_way.take() {
+            under_way.abort();
+        }
+        if let Some(upload_id) = self.upload_id.take() {
+            give_up(self.stage.clone(), self.key.clone(), upload_id).await;
+        }
+    }
+}
+
+/// Aborts an upload and removes its note; what does not work now is done by the next sweep.
+async fn give_up(stage: S3Stage, key: String, upload_id: String) {
+    if stage.abort(&key, &upload_id).await.is_ok() {
+        let _ = stage.delete(&[format!("{key}{NOTE}")]).await;
+    }
+}
+
+impl Drop for S3Upload {
+    fn drop(&mut self) {
+        if self.ended {
+            return;
+        }
+        if let Some(under_way) = self.under_way.take() {
+            under_way.abort();
+        }
+        if let (Some(upload_id), Ok(runtime)) = (self.upload_id.take(), tokio::runtime::Handle::try_current())
+        {
+            runtime.spawn(give_up(self.stage.clone(), std::mem::take(&mut self.key), upload_id));
+        }
+    }
+}
