@@ -49,13 +49,13 @@ for table in $tables; do
   IFS='|' read -r source_columns columns <<<"$(ask "$BARNCAT_REPLICA_URL" "$(columns_sql "$table")")"
   name=$(published_name "$table")
   source=$(ask "$BARNCAT_REPLICA_URL" "$(digest_sql "$source_columns" "public.$table" "$(condition "$table")")")
-  warehouse=$(ask "$BARNCAT_WAREHOUSE_URL" "$(digest_sql "$columns" "raw_shop.$name" true)") || warehouse="unreadable|"
+  warehouse=$(ask "$BARNCAT_WAREHOUSE_URL" "$(digest_sql "$columns" "raw_shop.$name" true)" 2>&1) || warehouse=${warehouse%%$'\n'*}
   compared=$((compared + 1))
   if [ "$source" = "$warehouse" ]; then
     printf '  ✓ %-16s %10s rows equal\n' "$name" "${source%|*}"
   else
     differing=$((differing + 1))
-    printf '  ✗ %-16s source %s, warehouse %s (rows|hash)\n' "$name" "$source" "$warehouse"
+    printf '  ✗ %-16s source %s (rows|hash), warehouse %s\n' "$name" "$source" "$warehouse"
   fi
 done
 if [ "$differing" -gt 0 ]; then

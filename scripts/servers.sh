@@ -68,7 +68,7 @@ write_member() {
   printf '%s_ADMIN_URL=%s\n' "$name" \
     "$(role_url postgres "$BARNCAT_ADMIN_PASSWORD" "$member" "$(database_of "$member")")"
   printf '%s_PORT=%s\n' "$name" "$(port_of "$member")"
-  printf '%s_DATA=%s\n' "$name" "$BARNCAT_SERVERS_DATA/$member"
+  printf '%s_DATA=%q\n' "$name" "$BARNCAT_SERVERS_DATA/$member"
   printf '%s_PID=%s\n' "$name" "$(pid_of "$member")"
 }
 
@@ -77,9 +77,9 @@ write_state() {
   local member
   umask 077
   {
-    printf 'BARNCAT_SERVERS_BIN=%s\n' "$bin"
+    printf 'BARNCAT_SERVERS_BIN=%q\n' "$bin"
     printf 'BARNCAT_SERVERS_USER=%s\n' "$BARNCAT_SERVERS_USER"
-    printf 'BARNCAT_SERVERS_DATA=%s\n' "$BARNCAT_SERVERS_DATA"
+    printf 'BARNCAT_SERVERS_DATA=%q\n' "$BARNCAT_SERVERS_DATA"
     printf 'BARNCAT_ADMIN_PASSWORD=%s\n' "$BARNCAT_ADMIN_PASSWORD"
     printf 'BARNCAT_SOURCE_PASSWORD=%s\n' "$BARNCAT_SOURCE_PASSWORD"
     printf 'BARNCAT_WAREHOUSE_PASSWORD=%s\n' "$BARNCAT_WAREHOUSE_PASSWORD"
@@ -272,7 +272,7 @@ ensure_member() {
 wants() { case ",$only," in *",$1,"*) return 0 ;; *) return 1 ;; esac; }
 
 up() {
-  local status=0 source_side
+  local status=0 source_side warehouse_side
   mkdir -p "$dir"
   if ! load_state; then
     BARNCAT_SERVERS_USER=$(server_user)
@@ -287,13 +287,16 @@ up() {
   [ -d "$BARNCAT_SERVERS_DATA" ] ||
     fail "$BARNCAT_SERVERS_DATA is gone, where $dir/env says the clusters are" \
       "scripts/servers.sh down --dir $dir"
+  # Both in the background: inside of a list with `||` the shell would not stop at an error.
   (
     if wants primary || wants standby; then ensure_member primary; fi
     if wants standby; then ensure_member standby; fi
   ) &
   source_side=$!
-  if wants warehouse; then (ensure_member warehouse) || status=$?; fi
+  (if wants warehouse; then ensure_member warehouse; fi) &
+  warehouse_side=$!
   wait "$source_side" || status=$?
+  wait "$warehouse_side" || status=$?
   [ "$status" -eq 0 ] || exit "$status"
   write_state
   trap - EXIT INT TERM
@@ -372,7 +375,6 @@ while [ $# -gt 0 ]; do
 done
 for name in ${only//,/ } $member; do variable_of "$name" >/dev/null; done
 case $dir in /*) ;; *) dir=$PWD/$dir ;; esac
-case $dir in *[!A-Za-z0-9/._-]*) fail "the folder's path has characters other than A-Z a-z 0-9 / . _ -: $dir" ;; esac
 umask 022
 
 case $command in
