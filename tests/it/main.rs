@@ -1,5 +1,7 @@
 //! The integration tests: one binary, one link. They need the servers that `make test` starts.
 
+#![expect(clippy::disallowed_methods, reason = "the addresses of the servers are in the environment")]
+
 mod advice;
 mod cli;
 mod control;
