@@ -7,6 +7,7 @@
 //! doing the same work; that a stale one does no harm is the ledger's doing, in the warehouse itself.
 
 mod database;
+mod diagnose;
 mod error;
 mod history;
 mod locks;

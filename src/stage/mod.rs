@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::stream::BoxStream;
 
+mod diagnose;
 mod error;
 mod key;
 mod local;
@@ -17,6 +18,7 @@ mod part;
 mod s3;
 
 pub use self::{
+    diagnose::diagnose,
     error::StageError,
     key::LoadPrefix,
     part::{PartReader, PartWriter},

@@ -2,7 +2,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "the addresses of the servers are in the environment")]
 
-mod advice;
 mod cli;
 mod control;
 mod support;
+mod surroundings;

@@ -15,8 +15,12 @@ pub(crate) fn variable(name: &str) -> String {
 
 /// A plain connection to one of the servers.
 pub(crate) async fn connect(name: &str) -> Client {
-    let (client, connection) =
-        tokio_postgres::connect(&variable(name), NoTls).await.expect("the test's server answers");
+    connect_to(&variable(name)).await
+}
+
+/// A plain connection to any of their databases.
+pub(crate) async fn connect_to(url: &str) -> Client {
+    let (client, connection) = tokio_postgres::connect(url, NoTls).await.expect("the test's server answers");
     tokio::spawn(connection);
     client
 }

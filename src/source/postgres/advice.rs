@@ -70,6 +70,18 @@ struct Candidate {
     trigger: Option<String>,
 }
 
+/// The schemas that the role may use and that hold something to load, sorted by name.
+pub(super) async fn schemas(connection: &Connection) -> Result<Vec<String>, PostgresSourceError> {
+    let sql = "
+        SELECT n.nspname::text FROM pg_namespace n
+        WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' AND has_schema_privilege(n.oid, 'USAGE')
+          AND EXISTS (SELECT FROM pg_class c WHERE c.relnamespace = n.oid AND c.relkind IN ('r', 'p', 'v', 'm', 'f'))
+        ORDER BY n.nspname COLLATE \"C\"";
+    let rows =
+        connection.query(sql, &[]).await.map_err(|error| connection.error("list the schemas", &error))?;
+    Ok(rows.iter().map(|row| row.get(0)).collect())
+}
+
 /// Looks at every table of a schema.
 pub(super) async fn advise(
     connection: &Connection,

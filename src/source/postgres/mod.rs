@@ -56,6 +56,13 @@ impl PostgresSource {
         Self { options: Arc::new(options), slots }
     }
 
+    /// The schemas that hold something to load.
+    pub async fn schemas(&self) -> Result<Vec<String>, SourceError> {
+        let _slot = self.slots.take(1).await?;
+        let connection = self.options.connect(None, "catalog").await.map_err(PostgresSourceError::from)?;
+        Ok(advice::schemas(&connection).await?)
+    }
+
     /// Looks at every table of a schema: its key, its likely cursor.
     pub async fn advise(&self, schema: &str) -> Result<Vec<TableAdvice>, SourceError> {
         let _slot = self.slots.take(1).await?;

@@ -1,8 +1,9 @@
-//! What is said of a source's tables and of its server, on the real standby.
+//! What discover and doctor find on real servers.
 
 use std::sync::Arc;
 
 use barncat::{
+    control::Control,
     diagnosis::{Finding, Verdict},
     pg::{self, Endpoint, Session, TlsSettings},
     schema::Selection,
@@ -141,4 +142,35 @@ async fn the_servers_settings_are_judged() {
     assert_eq!(status("hot_standby_feedback"), Some(expected));
     let expected = if row.get::<_, &str>(1) == "30s" { Verdict::Warn } else { Verdict::Ok };
     assert_eq!(status("max_standby_streaming_delay"), Some(expected));
+}
+
+#[tokio::test]
+async fn a_control_database_without_rights_fails_until_the_printed_sql_has_run() {
+    let name = format!("doctor_{}", std::process::id());
+    let admin = crate::support::connect_to(
+        &variable("BARNCAT_WAREHOUSE_ADMIN_URL").replace("/warehouse", "/control"),
+    )
+    .await;
+    let found = Control::diagnose(&endpoint("BARNCAT_CONTROL_URL"), &name).await;
+    let failure = found.iter().find(|finding| finding.status == Verdict::Fail).expect("it may not create it");
+    assert_eq!(failure.test, "schema", "{failure:?}");
+    admin.batch_execute(failure.sql.as_deref().expect("SQL that mends it")).await.expect("valid SQL");
+    let found = Control::diagnose(&endpoint("BARNCAT_CONTROL_URL"), &name).await;
+    assert!(found.iter().all(|finding| finding.status == Verdict::Ok), "{found:#?}");
+    Control::open(&endpoint("BARNCAT_CONTROL_URL"), &name).await.expect("it may be made now");
+    let found = Control::diagnose(&endpoint("BARNCAT_CONTROL_URL"), &name).await;
+    assert!(found.iter().any(|finding| finding.message == "are those of this release"), "{found:#?}");
+}
+
+#[tokio::test]
+async fn a_server_that_does_not_answer_is_one_failure() {
+    let nowhere = Endpoint::parse(
+        &Secret::new("postgres://barncat@127.0.0.1:1/control"),
+        &TlsSettings::default(),
+        std::path::Path::new("."),
+    )
+    .expect("a valid url");
+    let found = Control::diagnose(&nowhere, "barncat_control").await;
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0].message.starts_with("cannot reach 127.0.0.1:1/control: "), "{found:?}");
 }
