@@ -2,7 +2,7 @@
 //!
 //! Pure: knows no connection. The source reads a [`TableSchema`] out of its catalog. [`Selection`]
 //! leaves out and hashes what the loader says; what comes out of it is again a [`TableSchema`], and
-//! that one is hashed ([`hash`], [`matches`]), kept in the ledger, compared ([`diff()`]) and mapped
+//! that one is hashed ([`hash()`], [`matches()`]), kept in the ledger, compared ([`diff()`]) and mapped
 //! to the warehouse's types ([`shape()`]).
 
 mod abilities;

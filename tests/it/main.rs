@@ -2,6 +2,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "the addresses of the servers are in the environment")]
 
+mod arrival;
 mod cli;
 mod control;
 mod support;

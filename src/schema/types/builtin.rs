@@ -127,7 +127,8 @@ const BUILTINS: &[Builtin] = &[
     same("polygon"),
     same("circle"),
     same("tsvector"),
-    same("tsquery"),
+    // As with oidvector: an empty one is sent, and refused.
+    same("tsquery").binary(Binary::Never),
     same("int4range"),
     same("int8range"),
     same("numrange").binary(INFINITE_NUMERIC),
@@ -145,8 +146,9 @@ const BUILTINS: &[Builtin] = &[
     same("xid8").since(130_000),
     same("cid"),
     same("tid"),
-    same("oidvector"),
-    same("int2vector"),
+    // Their binary input refuses what their output makes of an empty one.
+    same("oidvector").binary(Binary::Never),
+    same("int2vector").binary(Binary::Never),
     same("pg_lsn"),
     same("pg_snapshot").since(130_000),
     same("txid_snapshot"),
