@@ -5,7 +5,7 @@ use std::{future::Future, time::Duration};
 
 use backon::{ExponentialBuilder, Retryable};
 use deadpool_postgres::{Client, Pool, PoolError};
-use tokio_postgres::{Row, Transaction, types::ToSql};
+use tokio_postgres::{Row, types::ToSql};
 
 use super::ControlError;
 use crate::{
@@ -52,23 +52,23 @@ impl Database {
             .map_err(ControlError::Failed)
     }
 
-    /// A connection of the pool.
-    pub(super) async fn client(&self) -> Result<Client, ControlError> {
-        self.pool.get().await.map_err(|error| match error {
+    async fn client(&self, doing: &'static str) -> Result<Client, ControlError> {
+        answered(doing, PATIENCE, self.pool.get()).await?.map_err(|error| match error {
             PoolError::Backend(error) => ControlError::Failed(self.endpoint.login_error(&error)),
             error => ControlError::Pool { what: error.to_string() },
         })
     }
 
-    /// Begins a transaction; it rolls back unless it is committed.
-    pub(super) async fn begin<'a>(
-        &'a self,
-        client: &'a mut Client,
+    /// Begins a transaction. Each of its statements is waited for no longer than `patience`.
+    pub(super) async fn begin(
+        &self,
         doing: &'static str,
-    ) -> Result<Work<'a>, ControlError> {
-        let client: &mut tokio_postgres::Client = client;
-        let transaction = client.transaction().await.map_err(|error| self.error(doing, &error))?;
-        Ok(Work { database: self, transaction, doing })
+        patience: Duration,
+    ) -> Result<Work<'_>, ControlError> {
+        let client = Some(self.client(doing).await?);
+        let work = Work { database: self, client, doing, patience };
+        work.run("BEGIN").await?;
+        Ok(work)
     }
 
     /// One statement, committed by itself.
@@ -78,8 +78,11 @@ impl Database {
         sql: &str,
         parameters: Parameters<'_>,
     ) -> Result<Vec<Row>, ControlError> {
-        let client = self.client().await?;
-        client.query(&self.sql(sql), parameters).await.map_err(|error| self.error(doing, &error))
+        let work =
+            Work { database: self, client: Some(self.client(doing).await?), doing, patience: PATIENCE };
+        let rows = work.query(sql, parameters).await?;
+        work.done();
+        Ok(rows)
     }
 
     /// One statement, committed by itself; how many rows it touched.
@@ -89,8 +92,11 @@ impl Database {
         sql: &str,
         parameters: Parameters<'_>,
     ) -> Result<u64, ControlError> {
-        let client = self.client().await?;
-        client.execute(&self.sql(sql), parameters).await.map_err(|error| self.error(doing, &error))
+        let work =
+            Work { database: self, client: Some(self.client(doing).await?), doing, patience: PATIENCE };
+        let count = work.execute(sql, parameters).await?;
+        work.done();
+        Ok(count)
     }
 
     pub(super) fn error(&self, doing: &'static str, error: &tokio_postgres::Error) -> ControlError {
@@ -98,11 +104,14 @@ impl Database {
     }
 }
 
-/// A transaction.
+/// A connection of the pool in use. Dropped in the middle of something, be it an error or a wait
+/// that was given up, it is closed: the server rolls back, and nobody gets a connection that is
+/// still busy or silent.
 pub(super) struct Work<'a> {
     database: &'a Database,
-    transaction: Transaction<'a>,
+    client: Option<Client>,
     doing: &'static str,
+    patience: Duration,
 }
 
 impl Work<'_> {
@@ -112,7 +121,7 @@ impl Work<'_> {
 
     /// Statements as they stand: `control.` is not replaced.
     pub(super) async fn run(&self, sql: &str) -> Result<(), ControlError> {
-        self.transaction.batch_execute(sql).await.map_err(|error| self.database.error(self.doing, &error))
+        self.answer(self.client().batch_execute(sql)).await
     }
 
     pub(super) async fn query(
@@ -120,18 +129,59 @@ impl Work<'_> {
         sql: &str,
         parameters: Parameters<'_>,
     ) -> Result<Vec<Row>, ControlError> {
-        let rows = self.transaction.query(&self.database.sql(sql), parameters).await;
-        rows.map_err(|error| self.database.error(self.doing, &error))
+        self.answer(self.client().query(&self.database.sql(sql), parameters)).await
     }
 
     pub(super) async fn execute(&self, sql: &str, parameters: Parameters<'_>) -> Result<u64, ControlError> {
-        let count = self.transaction.execute(&self.database.sql(sql), parameters).await;
-        count.map_err(|error| self.database.error(self.doing, &error))
+        self.answer(self.client().execute(&self.database.sql(sql), parameters)).await
     }
 
     pub(super) async fn commit(self) -> Result<(), ControlError> {
-        self.transaction.commit().await.map_err(|error| self.database.error(self.doing, &error))
+        self.run("COMMIT").await?;
+        self.done();
+        Ok(())
     }
+
+    pub(super) async fn rollback(self) -> Result<(), ControlError> {
+        self.run("ROLLBACK").await?;
+        self.done();
+        Ok(())
+    }
+
+    async fn answer<T>(
+        &self,
+        statement: impl Future<Output = Result<T, tokio_postgres::Error>>,
+    ) -> Result<T, ControlError> {
+        let answer = answered(self.doing, self.patience, statement).await?;
+        answer.map_err(|error| self.database.error(self.doing, &error))
+    }
+
+    fn client(&self) -> &tokio_postgres::Client {
+        self.client.as_ref().expect("it is there until the work is done")
+    }
+
+    /// Gives the connection back to the pool.
+    fn done(mut self) {
+        drop(self.client.take());
+    }
+}
+
+impl Drop for Work<'_> {
+    fn drop(&mut self) {
+        drop(self.client.take().map(Client::take));
+    }
+}
+
+/// How long one statement may take.
+pub(super) const PATIENCE: Duration = Duration::from_secs(20);
+
+async fn answered<T>(
+    doing: &'static str,
+    patience: Duration,
+    question: impl Future<Output = T>,
+) -> Result<T, ControlError> {
+    let seconds = patience.as_secs();
+    tokio::time::timeout(patience, question).await.map_err(|_| ControlError::Silent { doing, seconds })
 }
 
 /// Writes what has happened already: tried again for about half a minute while the error is a

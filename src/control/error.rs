@@ -18,6 +18,14 @@ pub enum ControlError {
         /// What the pool says.
         what: String,
     },
+    /// No answer in time.
+    #[error("cannot {doing}: the control database has not answered for {seconds} s")]
+    Silent {
+        /// What was attempted: an infinitive with its object.
+        doing: &'static str,
+        /// For how long.
+        seconds: u64,
+    },
     /// The process is ending.
     #[error("the control database was not asked: the process is ending")]
     Ending,
@@ -47,7 +55,7 @@ impl Fault for ControlError {
     fn class(&self) -> Class {
         match self {
             Self::Failed(source) => source.class(),
-            Self::Pool { .. } | Self::Ending => Class::Passing,
+            Self::Pool { .. } | Self::Silent { .. } | Self::Ending => Class::Passing,
             Self::Newer { .. } | Self::Altered { .. } => Class::Lasting,
         }
     }
@@ -55,7 +63,7 @@ impl Fault for ControlError {
     fn hint(&self) -> Option<String> {
         match self {
             Self::Failed(source) => source.hint(),
-            Self::Pool { .. } | Self::Ending => None,
+            Self::Pool { .. } | Self::Silent { .. } | Self::Ending => None,
             Self::Newer { .. } => Some("use the barncat that made the change, or a newer one".to_owned()),
             Self::Altered { .. } => Some(
                 "migrations are never edited; was this schema made by a build between releases?".to_owned(),

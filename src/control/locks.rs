@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
-use super::{Control, ControlError, session::SEEN, session::Session};
+use super::{Control, ControlError, database::PATIENCE, session::SEEN, session::Session};
 use crate::fail_point;
 
 /// Who takes a lock.
@@ -192,8 +192,7 @@ async fn attempt(
     holder: Holder,
 ) -> Result<Try, ControlError> {
     let grace = session.timing.grace.as_secs_f64();
-    let mut client = session.database.client().await?;
-    let work = session.database.begin(&mut client, "take a lock").await?;
+    let work = session.database.begin("take a lock", PATIENCE).await?;
     let make = "INSERT INTO control.locks (name, epoch) SELECT name, 0 FROM unnest($1::text[]) AS name
                 ON CONFLICT DO NOTHING";
     work.execute(make, &[&names]).await?;
@@ -211,8 +210,7 @@ async fn attempt(
     let most = i64::from(*want.end());
     let taken = work.query(&take, &[&grace, &names, &most, &session.id, &holder.run, &holder.what]).await?;
     if taken.is_empty() || taken.len() < usize::try_from(*want.start()).unwrap_or(usize::MAX) {
-        drop(work);
-        drop(client);
+        work.rollback().await?;
         return Ok(Try::Busy { fading: mark_gone(&session, &names).await? });
     }
     fail_point!("control.lock.before");

@@ -1,10 +1,12 @@
 //! The control database's migrations: compiled in, append-only, each run once and by one process.
 
+use std::time::Duration;
+
 use sha2::{Digest, Sha256};
 
 use super::{
     ControlError,
-    database::{Database, Work},
+    database::{Database, PATIENCE, Work},
 };
 use crate::{fail_point, sql::quote_ident};
 
@@ -45,8 +47,10 @@ pub(super) enum State {
 
 /// Looks, and changes nothing. `Err` where this release must not work with it.
 pub(super) async fn state(database: &Database) -> Result<State, ControlError> {
-    let mut client = database.client().await?;
-    compare(&read(&database.begin(&mut client, "look at the migrations").await?).await?)
+    let work = database.begin("look at the migrations", PATIENCE).await?;
+    let applied = read(&work).await?;
+    work.rollback().await?;
+    compare(&applied)
 }
 
 /// Makes the schema and runs what is missing, each migration in a transaction of its own under an
@@ -60,15 +64,14 @@ pub(super) async fn migrate(database: &Database) -> Result<(), ControlError> {
 
 /// Runs the next migration, if there still is one once the lock is held.
 async fn step(database: &Database) -> Result<(), ControlError> {
-    let mut client = database.client().await?;
-    let work = database.begin(&mut client, "migrate").await?;
+    let work = database.begin("migrate", Duration::from_secs(120)).await?;
     let lock = format!("SELECT pg_advisory_xact_lock({})", lock_key(database.schema()));
     work.run(&format!("SET LOCAL lock_timeout = '60s'; {lock}")).await?;
     // A table that somebody uses is not waited for any longer: others would queue behind.
     work.run("SET LOCAL lock_timeout = '5s'").await?;
     let applied = read(&work).await?;
     if compare(&applied)? == State::Ready {
-        return Ok(());
+        return work.rollback().await;
     }
     if applied.is_empty() {
         make_schema(&work).await?;
