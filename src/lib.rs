@@ -26,6 +26,7 @@ pub mod error;
 pub mod event;
 pub mod fail;
 pub mod pg;
+pub mod publish;
 pub mod schema;
 pub mod secret;
 pub mod source;

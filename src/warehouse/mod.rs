@@ -6,17 +6,27 @@
 //! fill is one COPY after the manifest. Nothing here decides *whether* or *how* to publish: that is
 //! `publish::decide`, handed over as one [`Publication`].
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    str::FromStr,
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
+pub mod postgres;
+#[cfg(test)]
+pub(crate) mod testing;
+
+pub use self::postgres::PostgresWarehouse;
 pub use crate::schema::Abilities;
 use crate::{
     error::Fault,
-    schema::TableSchema,
+    schema::{RelationKind, TableSchema},
     sql::TableName,
     stage::{
         SharedStage,
@@ -45,6 +55,9 @@ pub trait Warehouse: Send + Sync {
 
     /// The last published load of one table.
     async fn last_load(&self, table: &TableName) -> Result<Option<LedgerRow>, WarehouseError>;
+
+    /// Which of these loads are published.
+    async fn published_among(&self, loads: &[String]) -> Result<BTreeSet<String>, WarehouseError>;
 
     /// Whether a load is published: asked after the answer to a COMMIT was lost. Waits until a
     /// COMMIT of it that is still under way has ended.
@@ -141,6 +154,27 @@ pub enum PublishKind {
     Replace,
 }
 
+impl fmt::Display for PublishKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Swap => "swap",
+            Self::Replace => "replace",
+        })
+    }
+}
+
+impl FromStr for PublishKind {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "swap" => Ok(Self::Swap),
+            "replace" => Ok(Self::Replace),
+            other => Err(format!("`{other}` is no way to publish")),
+        }
+    }
+}
+
 /// A decision to publish, with all that it needs.
 #[derive(Debug, Clone)]
 pub struct Publication {
@@ -223,6 +257,8 @@ pub struct LedgerRow {
 /// A table of the warehouse as it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LiveTable {
+    /// What it is: only a plain table can be published to.
+    pub kind: RelationKind,
     /// Its columns with types, as the warehouse's SQL writes them.
     pub columns: Vec<StagingColumn>,
     /// Its size on disk, with indexes.

@@ -5,5 +5,6 @@
 mod arrival;
 mod cli;
 mod control;
+mod publish;
 mod support;
 mod surroundings;

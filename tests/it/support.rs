@@ -1,5 +1,7 @@
 //! What the tests share: the servers that `scripts/test.sh` has started, and schemas on them.
 
+pub(crate) mod warehouse;
+
 use std::{
     sync::atomic::{AtomicU32, Ordering},
     time::{Duration, Instant},

@@ -1,0 +1,120 @@
+//! What can go wrong in a Postgres warehouse.
+
+use crate::{
+    error::{Class, Fault},
+    pg::PgError,
+    sql::TableName,
+    stage::StageError,
+    warehouse::WarehouseError,
+};
+
+/// An error of a Postgres warehouse.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PostgresWarehouseError {
+    /// The connection or a statement.
+    #[error(transparent)]
+    Server(#[from] PgError),
+    /// A part could not be read back.
+    #[error(transparent)]
+    Stage(#[from] StageError),
+    /// A value that the table cannot hold. The value itself is not shown.
+    #[error("the warehouse's table {table} cannot hold a value of the source")]
+    Value {
+        /// The table.
+        table: TableName,
+        /// What the server says: line and column, where it knows them.
+        source: PgError,
+    },
+    /// A row of the ledger that this version cannot read.
+    #[error("the ledger's row of load {load} cannot be read: {what}")]
+    Ledger {
+        /// The load.
+        load: String,
+        /// What is wrong with it.
+        what: String,
+    },
+    /// The parts stopped coming before the manifest was written.
+    #[error("the load of {table} was given up before its manifest was written")]
+    NoManifest {
+        /// The table.
+        table: TableName,
+    },
+    /// What was filled is not what the manifest lists.
+    #[error("the parts filled into the staging table of {table} are not those of its manifest")]
+    NotTheManifest {
+        /// The table.
+        table: TableName,
+    },
+    /// The warehouse counts other rows than the source.
+    #[error("{object} has {expected} rows, the warehouse took in {taken}")]
+    Count {
+        /// A part's key, or the staging table's name.
+        object: String,
+        /// The rows that it should have.
+        expected: u64,
+        /// The rows that the warehouse counts.
+        taken: u64,
+    },
+    /// Another load was published since this one was decided upon.
+    #[error("{table} is superseded: another load of it was published since this one was decided upon")]
+    Superseded {
+        /// The table.
+        table: TableName,
+    },
+    /// There is a relation of the table's name that the ledger knows nothing of.
+    #[error("{table} is there already, neither created nor adopted by barncat")]
+    NotOurs {
+        /// The table.
+        table: TableName,
+    },
+}
+
+impl PostgresWarehouseError {
+    /// The error of a COPY into the staging table of `table`.
+    pub(super) fn of_copy(table: &TableName, error: PgError) -> Self {
+        match error.code() {
+            // Data exceptions, and values against NOT NULL, a check, a key.
+            Some(code) if code.starts_with("22") || code.starts_with("23") => {
+                Self::Value { table: table.clone(), source: error }
+            }
+            _ => Self::Server(error),
+        }
+    }
+}
+
+impl Fault for PostgresWarehouseError {
+    fn class(&self) -> Class {
+        match self {
+            Self::Server(error) => error.class(),
+            Self::Stage(error) => error.class(),
+            Self::NoManifest { .. } | Self::Superseded { .. } => Class::Passing,
+            Self::Value { .. } | Self::Ledger { .. } | Self::NotOurs { .. } => Class::Lasting,
+            Self::NotTheManifest { .. } | Self::Count { .. } => Class::Bug,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Server(error) => error.hint(),
+            Self::Stage(error) => error.hint(),
+            Self::Value { .. } => Some(
+                "its types differ from the source's: compare the two by `barncat plan`, or leave the column out by `exclude`"
+                    .to_owned(),
+            ),
+            Self::Ledger { .. } => Some("was it written by a newer barncat?".to_owned()),
+            Self::Superseded { .. } => Some("the next load is decided upon anew".to_owned()),
+            Self::NotOurs { table } => Some(format!(
+                "rename or drop it, or give the loader another name for the table: `as = \"{}_loaded\"`",
+                table.name
+            )),
+            Self::NoManifest { .. } | Self::NotTheManifest { .. } | Self::Count { .. } => None,
+        }
+    }
+}
+
+impl From<PostgresWarehouseError> for WarehouseError {
+    fn from(error: PostgresWarehouseError) -> Self {
+        Box::new(error)
+    }
+}

@@ -1,0 +1,225 @@
+//! The ledger's rows, read and written.
+
+use std::{collections::BTreeSet, str::FromStr};
+
+use jiff::Timestamp;
+use tokio_postgres::{Row, types::Json};
+
+use super::PostgresWarehouseError;
+use crate::{
+    pg::{Connection, PgError},
+    schema::TableSchema,
+    sql::{TableName, quote_ident},
+    warehouse::{LedgerRow, PublishKind},
+};
+
+const COLUMNS: &str = "load, table_schema, table_name, previous, run, strategy, publish, source, \
+    source_schema, source_table, system, lsn::text, as_of, snapshot, schema_hash, schema, content_hash, \
+    manifest, rows, bytes, watermark, published_at";
+
+/// The last load is the one that no other of the table follows; see the view `tables`.
+fn last_loads_sql(ledger: &str, condition: &str) -> String {
+    format!(
+        "SELECT {COLUMNS} FROM {ledger}.loads l
+         WHERE {condition} AND NOT EXISTS (
+             SELECT FROM {ledger}.loads n
+             WHERE n.table_schema = l.table_schema AND n.table_name = l.table_name
+               AND coalesce(n.previous, '') = l.load)",
+        ledger = quote_ident(ledger)
+    )
+}
+
+/// The last load of every table.
+pub(super) async fn last_loads(
+    connection: &Connection,
+    ledger: &str,
+) -> Result<Vec<LedgerRow>, PostgresWarehouseError> {
+    let rows = connection.query(&last_loads_sql(ledger, "true"), &[]).await;
+    rows.map_err(|error| read_error(connection, &error))?.iter().map(read).collect()
+}
+
+/// The last load of one table.
+pub(super) async fn last_load(
+    connection: &Connection,
+    ledger: &str,
+    table: &TableName,
+) -> Result<Option<LedgerRow>, PostgresWarehouseError> {
+    let sql = last_loads_sql(ledger, "table_schema = $1 AND table_name = $2");
+    let row = connection.query_opt(&sql, &[&table.schema, &table.name]).await;
+    row.map_err(|error| read_error(connection, &error))?.as_ref().map(read).transpose()
+}
+
+/// One load, if it is published.
+pub(super) async fn load(
+    connection: &Connection,
+    ledger: &str,
+    load: &str,
+) -> Result<Option<LedgerRow>, PostgresWarehouseError> {
+    let sql = format!("SELECT {COLUMNS} FROM {}.loads WHERE load = $1", quote_ident(ledger));
+    let row = connection.query_opt(&sql, &[&load]).await;
+    row.map_err(|error| read_error(connection, &error))?.as_ref().map(read).transpose()
+}
+
+/// Which of these loads are published.
+pub(super) async fn published_among(
+    connection: &Connection,
+    ledger: &str,
+    loads: &[String],
+) -> Result<BTreeSet<String>, PostgresWarehouseError> {
+    let sql = format!("SELECT load FROM {}.loads WHERE load = ANY ($1)", quote_ident(ledger));
+    let rows = connection.query(&sql, &[&loads]).await.map_err(|error| read_error(connection, &error))?;
+    Ok(rows.iter().map(|row| row.get(0)).collect())
+}
+
+/// Whether a load is published, also while its COMMIT is still under way: a plain read sees nothing
+/// then, but an INSERT of the same key waits for it.
+pub(super) async fn is_published(
+    connection: &Connection,
+    ledger: &str,
+    load: &str,
+) -> Result<bool, PostgresWarehouseError> {
+    connection.set_busy(true);
+    connection.run("ask the ledger", "BEGIN").await?;
+    // The question's table name is empty, so that it meets nothing but the primary key.
+    let sql = format!(
+        "INSERT INTO {}.loads (load, table_schema, table_name, previous, run, strategy, publish, source,
+             source_schema, source_table, as_of, snapshot, schema_hash, schema, rows, bytes)
+         VALUES ($1, '', '', $1, '', '', 'swap', '', '', '', now(), '', '', '{{}}', 0, 0)",
+        quote_ident(ledger)
+    );
+    let asked = connection.execute(&sql, &[&load]).await.map_err(|error| read_error(connection, &error));
+    connection.run("ask the ledger", "ROLLBACK").await?;
+    connection.set_busy(false);
+    match asked {
+        Ok(_) => Ok(false),
+        Err(error) if error.code() == Some("23505") => Ok(true),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// What the INSERT of a publish found.
+pub(super) enum Entry {
+    /// The row is written; seen by others after COMMIT.
+    Written(Timestamp),
+    /// This very load is published already. The transaction is aborted.
+    There,
+    /// Another load follows the same one. The transaction may be aborted.
+    Superseded,
+}
+
+/// Writes the row of a publish: its first statement. Waits for another publish of the same table.
+pub(super) async fn write(
+    connection: &Connection,
+    ledger: &str,
+    row: &LedgerRow,
+    kind: PublishKind,
+) -> Result<Entry, PostgresWarehouseError> {
+    // A `previous` that is not there would begin a second chain beside the first.
+    let sql = format!(
+        "INSERT INTO {ledger}.loads (load, table_schema, table_name, previous, run, strategy, publish, source,
+             source_schema, source_table, system, lsn, as_of, snapshot, schema_hash, schema, content_hash,
+             manifest, rows, bytes, watermark)
+         SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12::text::pg_lsn, $13, $14, $15, $16, $17,
+             $18, $19, $20, $21
+         WHERE $4::text IS NULL OR EXISTS (
+             SELECT FROM {ledger}.loads WHERE load = $4 AND table_schema = $2 AND table_name = $3)
+         RETURNING published_at",
+        ledger = quote_ident(ledger)
+    );
+    let (rows, bytes) = (count(row.rows), count(row.bytes));
+    let kind = kind.to_string();
+    let written = connection
+        .query_opt(
+            &sql,
+            &[
+                &row.load,
+                &row.table.schema,
+                &row.table.name,
+                &row.previous,
+                &row.run,
+                &row.strategy,
+                &kind,
+                &row.source,
+                &row.source_table.schema,
+                &row.source_table.name,
+                &row.system,
+                &row.lsn,
+                &row.as_of,
+                &row.snapshot,
+                &row.schema_hash,
+                &Json(&row.schema),
+                &row.content_hash,
+                &row.manifest,
+                &rows,
+                &bytes,
+                &row.watermark,
+            ],
+        )
+        .await
+        .map_err(|error| connection.error(format!("write {} into the ledger", row.table), &error));
+    match written {
+        Ok(Some(row)) => Ok(Entry::Written(row.get(0))),
+        Ok(None) => Ok(Entry::Superseded),
+        Err(error) if error.code() == Some("23505") => Ok(match constraint(&error) {
+            Some("loads_pkey") => Entry::There,
+            _ => Entry::Superseded,
+        }),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Corrects how a publish was done in the end, in its own transaction.
+pub(super) async fn correct_kind(
+    connection: &Connection,
+    ledger: &str,
+    load: &str,
+    kind: PublishKind,
+) -> Result<(), PostgresWarehouseError> {
+    let sql = format!("UPDATE {}.loads SET publish = $2 WHERE load = $1", quote_ident(ledger));
+    connection
+        .execute(&sql, &[&load, &kind.to_string()])
+        .await
+        .map_err(|error| connection.error(format!("correct load {load} in the ledger"), &error))?;
+    Ok(())
+}
+
+fn constraint(error: &PgError) -> Option<&str> {
+    error.server().and_then(|error| error.constraint.as_deref())
+}
+
+fn count(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+fn read_error(connection: &Connection, error: &tokio_postgres::Error) -> PgError {
+    connection.error("read the ledger", error)
+}
+
+fn read(row: &Row) -> Result<LedgerRow, PostgresWarehouseError> {
+    let load: String = row.get(0);
+    let wrong = |what: String| PostgresWarehouseError::Ledger { load: load.clone(), what };
+    let publish = PublishKind::from_str(row.get(6)).map_err(&wrong)?;
+    let Json(schema): Json<TableSchema> = row.try_get(15).map_err(|error| wrong(error.to_string()))?;
+    Ok(LedgerRow {
+        table: TableName::new(row.get::<_, String>(1), row.get::<_, String>(2)),
+        previous: row.get(3),
+        run: row.get(4),
+        strategy: row.get(5),
+        publish,
+        source: row.get(7),
+        source_table: TableName::new(row.get::<_, String>(8), row.get::<_, String>(9)),
+        system: row.get(10),
+        lsn: row.get(11),
+        as_of: row.get(12),
+        snapshot: row.get(13),
+        schema_hash: row.get(14),
+        schema,
+        content_hash: row.get(16),
+        manifest: row.get(17),
+        rows: u64::try_from(row.get::<_, i64>(18)).unwrap_or(0),
+        bytes: u64::try_from(row.get::<_, i64>(19)).unwrap_or(0),
+        watermark: row.get(20),
+        published_at: Some(row.get(21)),
+        load,
+    })
+}

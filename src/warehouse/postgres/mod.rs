@@ -1,0 +1,118 @@
+//! A Postgres warehouse.
+//!
+//! With one connection a load is one transaction: the staging table is created, filled by `COPY …
+//! WITH (FREEZE)`, keyed, counted and swapped in, and a crash anywhere leaves nothing behind. The
+//! ledger row is the first statement of the publish, so that who publishes twice, or second, finds
+//! out before any lock is taken. Nothing here decides whether to publish.
+
+mod error;
+mod fill;
+mod ledger;
+mod live;
+mod prepare;
+mod publish;
+mod staging;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use async_trait::async_trait;
+
+pub use self::error::PostgresWarehouseError;
+use super::{LedgerRow, LiveTable, Staging, StagingSpec, Warehouse, WarehouseError};
+use crate::{
+    pg::{self, Connection, Endpoint, PgError, Session},
+    schema::Abilities,
+    sql::TableName,
+};
+
+/// Names that a mode or a run gives.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The schema of the ledger: `barncat`, in test mode `barncat_test`.
+    pub ledger_schema: String,
+    /// The schema of staging tables: `barncat_staging`, in test mode `barncat_test_staging`.
+    pub staging_schema: String,
+    /// The run's id, for `application_name`.
+    pub run: String,
+}
+
+/// A Postgres warehouse.
+pub struct PostgresWarehouse {
+    server: Arc<Server>,
+}
+
+/// Where it is and how it is used; shared with the staging handles.
+struct Server {
+    endpoint: Endpoint,
+    options: Options,
+}
+
+impl PostgresWarehouse {
+    /// A warehouse at this endpoint. Connects only when it is used, and keeps no connection open.
+    pub fn new(endpoint: Endpoint, options: Options) -> Self {
+        Self { server: Arc::new(Server { endpoint, options }) }
+    }
+}
+
+impl Server {
+    /// A connection, told apart in `pg_stat_activity` by run and what it does.
+    async fn connect(&self, what: &str) -> Result<Connection, PgError> {
+        let session = Session::new(format!("barncat {} {what}", self.options.run));
+        pg::connect(&self.endpoint, &session).await
+    }
+}
+
+#[async_trait]
+impl Warehouse for PostgresWarehouse {
+    fn place(&self) -> String {
+        self.server.endpoint.place()
+    }
+
+    async fn prepare(&self) -> Result<(), WarehouseError> {
+        Ok(prepare::prepare(&self.server).await?)
+    }
+
+    async fn abilities(&self) -> Result<Abilities, WarehouseError> {
+        Ok(prepare::abilities(&self.server).await?)
+    }
+
+    async fn last_loads(&self) -> Result<BTreeMap<TableName, LedgerRow>, WarehouseError> {
+        let connection = self.server.connect("ledger").await.map_err(PostgresWarehouseError::from)?;
+        let rows = ledger::last_loads(&connection, &self.server.options.ledger_schema).await?;
+        Ok(rows.into_iter().map(|row| (row.table.clone(), row)).collect())
+    }
+
+    async fn last_load(&self, table: &TableName) -> Result<Option<LedgerRow>, WarehouseError> {
+        let connection = self.server.connect("ledger").await.map_err(PostgresWarehouseError::from)?;
+        Ok(ledger::last_load(&connection, &self.server.options.ledger_schema, table).await?)
+    }
+
+    async fn published_among(&self, loads: &[String]) -> Result<BTreeSet<String>, WarehouseError> {
+        let connection = self.server.connect("ledger").await.map_err(PostgresWarehouseError::from)?;
+        Ok(ledger::published_among(&connection, &self.server.options.ledger_schema, loads).await?)
+    }
+
+    async fn is_published(&self, load: &str) -> Result<bool, WarehouseError> {
+        let connection = self.server.connect("ledger").await.map_err(PostgresWarehouseError::from)?;
+        Ok(ledger::is_published(&connection, &self.server.options.ledger_schema, load).await?)
+    }
+
+    async fn live(&self, table: &TableName) -> Result<Option<LiveTable>, WarehouseError> {
+        let connection = self.server.connect("catalog").await.map_err(PostgresWarehouseError::from)?;
+        Ok(live::live(&connection, table).await?)
+    }
+
+    async fn open_staging(&self, spec: StagingSpec) -> Result<Box<dyn Staging>, WarehouseError> {
+        Ok(Box::new(staging::PostgresStaging::open(self.server.clone(), spec).await?))
+    }
+
+    async fn sweep(
+        &self,
+        is_dead: &(dyn for<'a> Fn(&'a str) -> bool + Send + Sync),
+    ) -> Result<Vec<String>, WarehouseError> {
+        Ok(prepare::sweep(&self.server, is_dead).await?)
+    }
+}

@@ -1,0 +1,147 @@
+//! The handle of one load: its staging table, from empty to published.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use tokio::sync::mpsc;
+
+use super::{PostgresWarehouseError, Server, fill, prepare, publish};
+use crate::{
+    fail_point,
+    pg::{Connection, PgError},
+    sql::{TableName, quote_ident},
+    stage::SharedStage,
+    warehouse::{Fill, Publication, Published, Staging, StagingSpec, WarehouseError},
+};
+
+/// A staging table and the connection that works on it. Dropped, the transaction is rolled back by
+/// the server, and the staging table was never there.
+pub(super) struct PostgresStaging {
+    pub(super) server: Arc<Server>,
+    pub(super) spec: StagingSpec,
+    /// The staging table's name.
+    pub(super) table: TableName,
+    pub(super) connection: Connection,
+}
+
+impl PostgresStaging {
+    pub(super) async fn open(server: Arc<Server>, spec: StagingSpec) -> Result<Self, PostgresWarehouseError> {
+        prepare::ensure_schema(&server, &spec.table.schema).await?;
+        let connection = server.connect(&spec.table.to_string()).await?;
+        let table = TableName::new(&server.options.staging_schema, name_of(&spec.load, &spec.table.name));
+        // From here on whoever drops this wants the server to stop.
+        connection.set_busy(true);
+        fail_point!("staging.create.before");
+        // FREEZE asks for a table that is made in the transaction that fills it.
+        connection.run("begin a load", "BEGIN").await?;
+        create(&connection, &table, &spec).await?;
+        fail_point!("staging.create.after");
+        Ok(Self { server, spec, table, connection })
+    }
+
+    /// What happens when the last part is in: the key, and the figures for the planner.
+    async fn finish_fill(&self) -> Result<(), PostgresWarehouseError> {
+        fail_point!("staging.key.before");
+        if !self.spec.key.is_empty() {
+            let sql = format!(
+                "ALTER TABLE {} ADD CONSTRAINT {} PRIMARY KEY ({})",
+                self.table.quoted(),
+                quote_ident(&key_name(&self.spec.load)),
+                columns(&self.spec.key)
+            );
+            self.connection.run(&format!("build the key of {}", self.spec.table), &sql).await?;
+        }
+        self.connection
+            .run(&format!("analyze {}", self.spec.table), &format!("ANALYZE {}", self.table.quoted()))
+            .await?;
+        fail_point!("staging.key.after");
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Staging for PostgresStaging {
+    async fn fill(&mut self, parts: mpsc::Receiver<Fill>, stage: SharedStage) -> Result<u64, WarehouseError> {
+        let rows = fill::fill(self, parts, &stage).await?;
+        self.finish_fill().await?;
+        Ok(rows)
+    }
+
+    async fn count(&mut self) -> Result<u64, WarehouseError> {
+        let sql = format!("SELECT count(*) FROM {}", self.table.quoted());
+        let row = self
+            .connection
+            .query_one(&sql, &[])
+            .await
+            .map_err(|error| self.connection.error(format!("count {}", self.spec.table), &error))
+            .map_err(PostgresWarehouseError::from)?;
+        Ok(u64::try_from(row.get::<_, i64>(0)).unwrap_or(0))
+    }
+
+    async fn publish(self: Box<Self>, publication: Publication) -> Result<Published, WarehouseError> {
+        Ok(publish::publish(*self, &publication).await?)
+    }
+
+    async fn discard(self: Box<Self>) {
+        // If even this fails the connection is gone, and the server rolls back by itself.
+        if self.connection.run("give a load up", "ROLLBACK").await.is_ok() {
+            self.connection.set_busy(false);
+        }
+    }
+}
+
+/// Makes the empty staging table.
+async fn create(connection: &Connection, table: &TableName, spec: &StagingSpec) -> Result<(), PgError> {
+    let columns: Vec<String> = spec
+        .columns
+        .iter()
+        .map(|column| {
+            let null = if column.nullable { "" } else { " NOT NULL" };
+            format!("{} {}{null}", quote_ident(&column.name), column.sql_type)
+        })
+        .collect();
+    let sql = format!("CREATE TABLE {} ({})", table.quoted(), columns.join(", "));
+    connection.run(&format!("create the staging table of {}", spec.table), &sql).await
+}
+
+/// Names in SQL's list form.
+pub(super) fn columns<'a>(names: impl IntoIterator<Item = &'a String>) -> String {
+    names.into_iter().map(|name| quote_ident(name)).collect::<Vec<_>>().join(", ")
+}
+
+/// The staging table of a load: its id, which holds no `_`, then as much of the table's name as fits
+/// in the 63 bytes of a name.
+pub(super) fn name_of(load: &str, table: &str) -> String {
+    let mut name = format!("{load}_{table}");
+    while name.len() > 63 {
+        name.pop();
+    }
+    name
+}
+
+/// The load that a relation of the staging schema belongs to.
+pub(super) fn load_of(name: &str) -> Option<&str> {
+    name.split_once('_').map(|(load, _)| load)
+}
+
+/// The primary key's constraint until it gets the name that people see.
+pub(super) fn key_name(load: &str) -> String {
+    name_of(load, "pkey")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_staging_tables_name_carries_its_load_whatever_the_table_is_called() {
+        let load = "01JD3Z6Q7V5X8Y9ABCDEFGHJKM";
+        let long = "ä".repeat(31);
+        for table in ["orders", "a_b_c", "", &long] {
+            let name = name_of(load, table);
+            assert!(name.len() <= 63, "{name}");
+            assert_eq!(load_of(&name), Some(load));
+        }
+        assert_eq!(load_of("orders"), None);
+    }
+}

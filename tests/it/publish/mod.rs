@@ -1,0 +1,4 @@
+//! Publishing to a real Postgres.
+
+mod ledger;
+mod swap;
