@@ -20,7 +20,9 @@
 pub mod aws;
 pub mod cli;
 pub mod clock;
+pub mod config;
 pub mod control;
+pub mod dag;
 pub mod diagnosis;
 pub mod error;
 pub mod event;

@@ -1,0 +1,101 @@
+//! From rows and patterns to one load a table.
+
+use std::collections::BTreeMap;
+
+use super::{
+    LoadSpec, Loader, Mistakes, Project,
+    loader::Row,
+    mistake::{Collector, did_you_mean},
+};
+
+/// Postgres keeps this much of a name.
+const NAME_BYTES_MAX: usize = 63;
+
+impl Project {
+    /// The loads of the project, given the tables that each source has in each schema, by source and
+    /// schema. A row of its own beats a pattern, a longer pattern a shorter one.
+    pub fn loads(&self, found: &BTreeMap<(String, String), Vec<String>>) -> Result<Vec<LoadSpec>, Mistakes> {
+        let mistakes = Collector::default();
+        let mut loads = Vec::new();
+        let mut groups = 0;
+        for loader in &self.loaders {
+            let none = Vec::new();
+            let tables = found.get(&(loader.source.clone(), loader.schema.clone())).unwrap_or(&none);
+            let start = loads.len();
+            expand(loader, tables, &mut loads, &mistakes);
+            for group in &loader.consistent {
+                mark_group(loader, group, groups, &mut loads[start..], &mistakes);
+                groups += 1;
+            }
+        }
+        refuse_doubles(&loads, &mistakes);
+        mistakes.into_result(Some(loads))
+    }
+}
+
+fn expand(loader: &Loader, tables: &[String], loads: &mut Vec<LoadSpec>, mistakes: &Collector) {
+    for row in loader.rows.iter().filter(|row| row.pattern.is_none() && !tables.contains(&row.name)) {
+        if row.settings.is_some() {
+            let message = format!(
+                "source `{}` has no table `{}` in schema `{}`",
+                loader.source, row.name, loader.schema
+            );
+            let hint = did_you_mean(&row.name, tables.iter().map(String::as_str))
+                .or_else(|| Some(format!("`barncat discover {}` lists its tables", loader.source)));
+            mistakes.add(row.place.clone(), message, hint);
+        }
+    }
+    for table in tables {
+        let Some(row) = row_of(loader, table) else { continue };
+        let Some(settings) = &row.settings else { continue };
+        let mut spec = settings.spec.clone();
+        spec.source_table.name.clone_from(table);
+        spec.target.name = settings.name_as.clone().unwrap_or_else(|| table.clone());
+        for name in [&spec.target.name, &spec.target.schema] {
+            if name.is_empty() || name.len() > NAME_BYTES_MAX {
+                let message =
+                    format!("`{name}` has {} bytes; a name in the warehouse has 1 to 63", name.len());
+                mistakes.add(row.place.clone(), message, None);
+            }
+        }
+        loads.push(spec);
+    }
+}
+
+/// The row that a table goes by.
+fn row_of<'a>(loader: &'a Loader, table: &str) -> Option<&'a Row> {
+    let exact = loader.rows.iter().find(|row| row.pattern.is_none() && row.name == table);
+    exact.or_else(|| {
+        let matches = |row: &&Row| row.pattern.as_ref().is_some_and(|pattern| pattern.is_match(table));
+        loader.rows.iter().filter(matches).max_by_key(|row| row.name.len())
+    })
+}
+
+fn mark_group(loader: &Loader, group: &[String], id: usize, loads: &mut [LoadSpec], mistakes: &Collector) {
+    for name in group {
+        let Some(load) = loads.iter_mut().find(|load| load.source_table.name == *name) else {
+            let known = loads.iter().map(|load| load.source_table.name.as_str());
+            let message = format!("`consistent` names `{name}`, which is not loaded");
+            mistakes.add(loader.consistent_place.clone(), message, did_you_mean(name, known));
+            continue;
+        };
+        if load.consistent_group.is_some_and(|other| other != id) {
+            let message = format!("`{name}` is in two groups of `consistent`");
+            mistakes.add(loader.consistent_place.clone(), message, Some("join the groups".to_owned()));
+        }
+        load.consistent_group = Some(id);
+    }
+}
+
+fn refuse_doubles(loads: &[LoadSpec], mistakes: &Collector) {
+    let mut seen: BTreeMap<String, &LoadSpec> = BTreeMap::new();
+    for load in loads {
+        let name = load.target.to_string();
+        if let Some(first) = seen.get(&name) {
+            let message = format!("two tasks have the name `{name}`; the other is at {}", first.place);
+            let hint = "`as` gives one of them another name, `into` another schema".to_owned();
+            mistakes.add(load.place.clone(), message, Some(hint));
+        }
+        seen.entry(name).or_insert(load);
+    }
+}

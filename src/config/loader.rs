@@ -1,0 +1,366 @@
+//! `loaders/*.toml`: one file a source and schema, one row a table.
+
+use std::time::Duration;
+
+use globset::{GlobBuilder, GlobMatcher};
+use toml_edit::Item;
+
+use super::{
+    Keys, Text,
+    mistake::{Collector, Place},
+    warehouse::compression,
+};
+use crate::{
+    event::Tier,
+    sql::TableName,
+    stage::manifest::{Compression, Format},
+};
+
+/// How a loader brings rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Strategy {
+    /// The whole table, each time.
+    Full,
+    /// New rows, by the cursor.
+    Append,
+    /// New and changed rows, by cursor and key.
+    Merge,
+}
+
+impl std::fmt::Display for Strategy {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Full => "full",
+            Self::Append => "append",
+            Self::Merge => "merge",
+        })
+    }
+}
+
+/// How a load is published.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PublishChoice {
+    /// By swap, and by replace where a swap would lose something.
+    Auto,
+    /// By swap, or not at all.
+    Swap,
+    /// By replace, or not at all.
+    Replace,
+}
+
+/// What to do when the source's schema changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnSchemaChange {
+    /// Load the table anew.
+    Rebuild,
+    /// Add new nullable columns in place.
+    Extend,
+    /// Keep the last good table.
+    Refuse,
+}
+
+/// What to do about a view that cannot be kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnBrokenView {
+    /// Refuse the publish.
+    Refuse,
+    /// Drop the view, with a warning.
+    Drop,
+}
+
+/// Whether rows that are gone from the source are noticed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Deletes {
+    /// They stay.
+    Ignore,
+    /// Key sets are compared.
+    Detect,
+}
+
+/// One load: a row, with the defaults, for one table of the source.
+#[derive(Debug, Clone)]
+pub struct LoadSpec {
+    /// The source's name.
+    pub source: String,
+    /// The table there.
+    pub source_table: TableName,
+    /// The table in the warehouse: the task's name.
+    pub target: TableName,
+    /// How rows are brought.
+    pub strategy: Strategy,
+    /// The column that orders new rows.
+    pub cursor: Option<String>,
+    /// The key, where the source's primary key is not to be it.
+    pub key: Vec<String>,
+    /// Only these columns.
+    pub columns: Option<Vec<String>>,
+    /// Not these.
+    pub exclude: Vec<String>,
+    /// Of these only the SHA-256.
+    pub hash: Vec<String>,
+    /// Which rows: a SQL condition.
+    pub condition: Option<String>,
+    /// Its tier, where it is said.
+    pub tier: Option<Tier>,
+    /// Its tags.
+    pub tags: Vec<String>,
+    /// The time of day by which it must be published: `06:00`.
+    pub deadline: Option<String>,
+    /// Whether deleted rows are noticed.
+    pub deletes: Deletes,
+    /// What to do when the schema changed.
+    pub on_schema_change: OnSchemaChange,
+    /// Larger tables are not rebuilt by themselves; in bytes.
+    pub rebuild_limit: Option<u64>,
+    /// How it is published.
+    pub publish: PublishChoice,
+    /// What to do about a view that cannot be kept.
+    pub on_broken_view: OnBrokenView,
+    /// How rows are written in the stage; `None`: as fits.
+    pub format: Option<Format>,
+    /// How parts are compressed; `None`: as the stage says.
+    pub compression: Option<Compression>,
+    /// How many connections fill it; `None`: as the warehouse says.
+    pub fill_jobs: Option<u32>,
+    /// How often it is tried at most.
+    pub attempts: u32,
+    /// How long one attempt may take.
+    pub time_limit: Option<Duration>,
+    /// Tables of one group, over the project, are always of one snapshot.
+    pub consistent_group: Option<usize>,
+    /// Where its row is.
+    pub place: Place,
+}
+
+/// One file of loaders.
+#[derive(Debug, Clone)]
+pub struct Loader {
+    /// The source's name.
+    pub source: String,
+    /// The source's schema.
+    pub schema: String,
+    /// The warehouse's schema.
+    pub into: String,
+    /// Tables that are always of one snapshot.
+    pub consistent: Vec<Vec<String>>,
+    /// The file, relative to the project.
+    pub file: String,
+    pub(super) source_place: Place,
+    pub(super) consistent_place: Place,
+    pub(super) rows: Vec<Row>,
+}
+
+/// One row: a table, or a pattern.
+#[derive(Debug, Clone)]
+pub(super) struct Row {
+    pub(super) name: String,
+    /// `None`: a table's own name.
+    pub(super) pattern: Option<GlobMatcher>,
+    pub(super) place: Place,
+    /// `None`: skipped.
+    pub(super) settings: Option<Settings>,
+}
+
+/// A row's settings, the defaults in them.
+#[derive(Debug, Clone)]
+pub(super) struct Settings {
+    pub(super) name_as: Option<String>,
+    /// With `source_table` and `target` still to be filled in.
+    pub(super) spec: LoadSpec,
+}
+
+impl Loader {
+    /// The tables that have a row of their own and are not skipped.
+    pub fn exact_names(&self) -> Vec<String> {
+        let exact = |row: &&Row| row.pattern.is_none() && row.settings.is_some();
+        self.rows.iter().filter(exact).map(|row| row.name.clone()).collect()
+    }
+
+    /// Whether a table has a row of its own, a skipped one too.
+    pub fn lists(&self, table: &str) -> bool {
+        self.rows.iter().any(|row| row.pattern.is_none() && row.name == table)
+    }
+}
+
+/// Reads one file.
+pub(super) fn read(text: &Text, into: &str, mistakes: &Collector) -> Option<Loader> {
+    let keys = Keys::of_file(text, mistakes)?;
+    let source = keys.string("source");
+    if !keys.has("source") {
+        keys.missing("source", "source = \"shop\" names a source of barncat.toml");
+    }
+    let schema = keys.string("schema").unwrap_or_else(|| "public".to_owned());
+    let into = keys.string("into").unwrap_or_else(|| into.to_owned());
+    let consistent = keys.string_lists("consistent");
+    let base = base(source.as_deref().unwrap_or_default(), &schema, &into, keys.place());
+    let defaults = match keys.table("defaults") {
+        None => Settings { name_as: None, spec: base },
+        Some(defaults) => {
+            let settings = settings(&defaults, Settings { name_as: None, spec: base }, false);
+            defaults.finish();
+            settings
+        }
+    };
+    let rows: Vec<Row> =
+        keys.named("tables").into_iter().filter_map(|row| read_row(&keys, row, &defaults)).collect();
+    if !keys.has("tables") {
+        keys.missing("tables", "[tables] \"*\" = \"full\" loads all of the schema");
+    }
+    let (source_place, consistent_place) = (keys.place_of("source"), keys.place_of("consistent"));
+    keys.finish();
+    let file = text.name.clone();
+    Some(Loader { source: source?, schema, into, consistent, file, source_place, consistent_place, rows })
+}
+
+/// What holds where a row says nothing.
+fn base(source: &str, schema: &str, into: &str, place: Place) -> LoadSpec {
+    LoadSpec {
+        source: source.to_owned(),
+        source_table: TableName::new(schema, ""),
+        target: TableName::new(into, ""),
+        strategy: Strategy::Full,
+        cursor: None,
+        key: Vec::new(),
+        columns: None,
+        exclude: Vec::new(),
+        hash: Vec::new(),
+        condition: None,
+        tier: None,
+        tags: Vec::new(),
+        deadline: None,
+        deletes: Deletes::Ignore,
+        on_schema_change: OnSchemaChange::Rebuild,
+        rebuild_limit: None,
+        publish: PublishChoice::Auto,
+        on_broken_view: OnBrokenView::Refuse,
+        format: None,
+        compression: None,
+        fill_jobs: None,
+        attempts: 3,
+        time_limit: None,
+        consistent_group: None,
+        place,
+    }
+}
+
+const STRATEGIES: [(&str, Option<Strategy>); 4] = [
+    ("full", Some(Strategy::Full)),
+    ("append", Some(Strategy::Append)),
+    ("merge", Some(Strategy::Merge)),
+    ("skip", None),
+];
+
+fn read_row(keys: &Keys<'_>, row: (String, Place, &Item), defaults: &Settings) -> Option<Row> {
+    let (name, place, item) = row;
+    let pattern = match is_pattern(&name) {
+        false => None,
+        true => match GlobBuilder::new(&name).literal_separator(false).build() {
+            Ok(glob) => Some(glob.compile_matcher()),
+            Err(error) => {
+                keys.mistakes.add(place, format!("`{name}` is no pattern: {}", error.kind()), None);
+                return None;
+            }
+        },
+    };
+    let settings = match item.as_str() {
+        Some(word) => match STRATEGIES.iter().find(|(name, _)| *name == word) {
+            Some((_, Some(strategy))) => {
+                let mut settings = defaults.clone();
+                settings.spec.strategy = *strategy;
+                if *strategy != Strategy::Full && settings.spec.cursor.is_none() {
+                    let hint = format!("{name} = {{ strategy = \"{word}\", cursor = \"…\" }}");
+                    keys.mistakes.add(place.clone(), format!("table `{name}` needs `cursor`"), Some(hint));
+                }
+                Some(settings)
+            }
+            Some((_, None)) => None,
+            None => {
+                let hint = super::mistake::did_you_mean(word, STRATEGIES.iter().map(|(name, _)| *name));
+                let message = format!("`{word}` is none of `full`, `append`, `merge`, `skip`");
+                keys.mistakes.add(keys.text.place(item.span()), message, hint);
+                return None;
+            }
+        },
+        None => {
+            let owner = format!("table `{name}`");
+            let row = Keys::new(keys.text, item, owner, place.clone(), keys.mistakes)?;
+            let settings = settings(&row, defaults.clone(), true);
+            if settings.name_as.is_some() && pattern.is_some() {
+                row.wrong("as", "would give many tables one name");
+            }
+            row.finish();
+            Some(settings)
+        }
+    };
+    let settings = settings.map(|mut settings| {
+        settings.spec.place = place.clone();
+        settings
+    });
+    Some(Row { name, pattern, place, settings })
+}
+
+fn is_pattern(name: &str) -> bool {
+    name.contains(['*', '?', '[', '{'])
+}
+
+/// Reads a row's keys over the defaults; the defaults' own keys too.
+fn settings(keys: &Keys<'_>, over: Settings, is_row: bool) -> Settings {
+    let Settings { mut name_as, mut spec } = over;
+    if is_row {
+        name_as = keys.string("as");
+        spec.key = keys.strings("key");
+        spec.columns = keys.strings_or_none("columns");
+        spec.deadline = keys.string("deadline");
+        if spec.deadline.as_ref().is_some_and(|at| at.parse::<jiff::civil::Time>().is_err()) {
+            keys.wrong("deadline", "is not a time of day like `06:00`");
+        }
+    }
+    let strategies = [("full", Strategy::Full), ("append", Strategy::Append), ("merge", Strategy::Merge)];
+    take(&mut spec.strategy, keys.choice("strategy", &strategies));
+    spec.cursor = keys.string("cursor").or(spec.cursor);
+    spec.exclude.extend(keys.strings("exclude"));
+    spec.hash.extend(keys.strings("hash"));
+    spec.condition = keys.string("where").or(spec.condition);
+    spec.tier =
+        keys.choice("tier", &[("critical", Tier::Critical), ("optional", Tier::Optional)]).or(spec.tier);
+    spec.tags.extend(keys.strings("tags"));
+    take(
+        &mut spec.deletes,
+        keys.choice("deletes", &[("ignore", Deletes::Ignore), ("detect", Deletes::Detect)]),
+    );
+    let changes = [
+        ("rebuild", OnSchemaChange::Rebuild),
+        ("extend", OnSchemaChange::Extend),
+        ("refuse", OnSchemaChange::Refuse),
+    ];
+    take(&mut spec.on_schema_change, keys.choice("on_schema_change", &changes));
+    spec.rebuild_limit = keys.size("rebuild_limit").or(spec.rebuild_limit);
+    let publish =
+        [("auto", PublishChoice::Auto), ("swap", PublishChoice::Swap), ("replace", PublishChoice::Replace)];
+    take(&mut spec.publish, keys.choice("publish", &publish));
+    let broken = [("refuse", OnBrokenView::Refuse), ("drop", OnBrokenView::Drop)];
+    take(&mut spec.on_broken_view, keys.choice("on_broken_view", &broken));
+    spec.format = keys.choice("format", &[("binary", Format::Binary), ("csv", Format::Csv)]).or(spec.format);
+    spec.compression = compression(keys).or(spec.compression);
+    spec.fill_jobs = keys.number("fill_jobs", 1..=64).or(spec.fill_jobs);
+    take(&mut spec.attempts, keys.number("attempts", 1..=100));
+    spec.time_limit = keys.duration("time_limit").or(spec.time_limit);
+    later(keys);
+    if is_row && spec.strategy != Strategy::Full && spec.cursor.is_none() {
+        keys.missing("cursor", "the column that orders new rows: `id`, `updated_at`");
+    }
+    Settings { name_as, spec }
+}
+
+/// Keys whose work comes with the checks and with Redshift: known, and held to be tables.
+fn later(keys: &Keys<'_>) {
+    for key in ["checks", "redshift"] {
+        keys.named(key);
+    }
+}
+
+fn take<T>(place: &mut T, value: Option<T>) {
+    if let Some(value) = value {
+        *place = value;
+    }
+}

@@ -1,0 +1,36 @@
+//! A project's text: read whole, every mistake at once, each with its place.
+//!
+//! Knows text and no connections. Variables of the environment are looked at only when a
+//! [`Template`] is resolved, so that `validate` needs none of them.
+
+mod expand;
+mod keys;
+mod loader;
+mod mistake;
+mod project;
+mod quantity;
+mod source;
+mod template;
+mod text;
+mod warehouse;
+
+use std::path::Path;
+
+pub(crate) use self::mistake::nearest;
+use self::{keys::Keys, mistake::Collector, text::Text};
+pub use self::{
+    loader::{Deletes, LoadSpec, Loader, OnBrokenView, OnSchemaChange, PublishChoice, Strategy},
+    mistake::{Mistake, Mistakes, Place},
+    project::{Project, Schedule},
+    source::{SourceConfig, SourceKind},
+    template::{ConfigError, Environment, Template},
+    warehouse::{ControlConfig, Keep, Sse, StageConfig, WarehouseConfig, WarehouseKind},
+};
+
+/// Reads the project in `dir`: `barncat.toml`, under `env` with `barncat.ENV.toml` over it, and
+/// `loaders/*.toml`.
+pub fn read(dir: &Path, env: Option<&str>) -> Result<Project, Mistakes> {
+    let mistakes = Collector::default();
+    let project = project::read(dir, env, &mistakes);
+    mistakes.into_result(project)
+}

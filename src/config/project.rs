@@ -1,0 +1,236 @@
+//! `barncat.toml` and the files beside it, put together.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use toml_edit::Item;
+
+use super::{
+    Collector, ControlConfig, Keys, Loader, Place, SourceConfig, StageConfig, Template, Text,
+    WarehouseConfig, loader, mistake::did_you_mean, source, warehouse,
+};
+
+/// A project, read whole.
+#[derive(Debug, Clone)]
+pub struct Project {
+    /// Its folder.
+    pub dir: PathBuf,
+    /// The overlay that was read over it.
+    pub env: Option<String>,
+    /// Its name: the first part of every key in the stage.
+    pub name: String,
+    /// The time zone of its schedules and deadlines.
+    pub timezone: String,
+    /// Its sources, by name.
+    pub sources: BTreeMap<String, SourceConfig>,
+    /// The stage.
+    pub stage: StageConfig,
+    /// The warehouse.
+    pub warehouse: WarehouseConfig,
+    /// The control database.
+    pub control: ControlConfig,
+    /// Its schedules, by name.
+    pub schedules: BTreeMap<String, Schedule>,
+    /// Its loaders, in the order of their files.
+    pub loaders: Vec<Loader>,
+}
+
+/// When `serve` runs what. Read and checked; nothing runs by it yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Schedule {
+    /// Every so often.
+    pub every: Option<Duration>,
+    /// By a cron expression of five fields.
+    pub cron: Option<String>,
+    /// What: a selection.
+    pub select: String,
+    /// Whether tables that await a rebuild are rebuilt.
+    pub rebuild: bool,
+}
+
+const FILE: &str = "barncat.toml";
+
+/// Reads a project; mistakes go to `mistakes`.
+pub(super) fn read(dir: &Path, env: Option<&str>, mistakes: &Collector) -> Option<Project> {
+    let hint = "`barncat init` writes a small working project; --project names another folder";
+    let text = Text::read(dir, FILE, Some(hint), mistakes)?;
+    let over = match env {
+        None => None,
+        Some(env) => Some(Text::read(dir, &format!("barncat.{env}.toml"), None, mistakes)?),
+    };
+    let base = Keys::of_file(&text, mistakes)?;
+    let over = match &over {
+        None => None,
+        Some(over) => Some(Keys::of_file(over, mistakes)?),
+    };
+    let sections = Sections { base, over };
+    let (name, timezone) = project(sections.of("project"));
+    let sources: BTreeMap<String, SourceConfig> = sources(sections.of("sources"));
+    let stage = warehouse::read_stage(sections.of("stage"));
+    let warehouse = warehouse::read_warehouse(sections.of("warehouse"));
+    let control = warehouse::read_control(sections.of("control"));
+    if let (Some(stage), Some(config)) = (&stage, &warehouse) {
+        warehouse::check_redshift(sections.of("warehouse"), stage, config, &control);
+    }
+    let schedules = schedules(sections.of("schedules"));
+    alerts(sections.of("alerts"));
+    let into = warehouse.as_ref().map_or("public", |warehouse| &warehouse.schema);
+    let loaders = loaders(dir, sections.of("sources"), &sources, into, mistakes);
+    sections.finish();
+    Some(Project {
+        dir: dir.to_owned(),
+        env: env.map(str::to_owned),
+        name: name?,
+        timezone,
+        sources,
+        stage: stage?,
+        warehouse: warehouse?,
+        control,
+        schedules,
+        loaders,
+    })
+}
+
+/// The sections of `barncat.toml` and of the overlay, whose sections take the place of the others.
+struct Sections<'a> {
+    base: Keys<'a>,
+    over: Option<Keys<'a>>,
+}
+
+impl<'a> Sections<'a> {
+    fn of(&self, section: &str) -> &Keys<'a> {
+        match &self.over {
+            Some(over) if over.has(section) => over,
+            _ => &self.base,
+        }
+    }
+
+    /// Each file is held against all sections, those that the other one takes the place of too.
+    fn finish(self) {
+        const SECTIONS: [&str; 7] =
+            ["project", "sources", "stage", "warehouse", "control", "schedules", "alerts"];
+        for keys in [Some(self.base), self.over].into_iter().flatten() {
+            for section in SECTIONS {
+                keys.know(section);
+            }
+            keys.finish();
+        }
+    }
+}
+
+fn project(file: &Keys<'_>) -> (Option<String>, String) {
+    let utc = || "UTC".to_owned();
+    let Some(keys) = file.table("project") else {
+        file.missing("project", "[project] name = \"deliveries\"");
+        return (None, utc());
+    };
+    let name = keys.string("name");
+    match &name {
+        None if !keys.has("name") => keys.missing("name", "name = \"deliveries\""),
+        Some(name) if name.trim().is_empty() => keys.wrong("name", "is empty"),
+        _ => {}
+    }
+    let timezone = keys.string("timezone").unwrap_or_else(utc);
+    if jiff::tz::TimeZone::get(&timezone).is_err() {
+        keys.wrong("timezone", "is not a time zone like `Europe/London`");
+    }
+    if let Some(requires) = keys.string("requires") {
+        check_version(&keys, &requires);
+    }
+    keys.finish();
+    (name, timezone)
+}
+
+/// `requires = ">=0.3"`: a project for a newer barncat is refused, not half understood.
+fn check_version(keys: &Keys<'_>, requires: &str) {
+    let version =
+        |text: &str| -> Option<Vec<u32>> { text.trim().split('.').map(|n| n.parse().ok()).collect() };
+    let here = version(env!("CARGO_PKG_VERSION")).unwrap_or_default();
+    match requires.trim().strip_prefix(">=").and_then(version) {
+        None => keys.wrong("requires", "is not of the form `>=0.3`"),
+        Some(wanted) if here < wanted => keys.wrong(
+            "requires",
+            format_args!("asks for {requires}, and this is barncat {}", env!("CARGO_PKG_VERSION")),
+        ),
+        Some(_) => {}
+    }
+}
+
+fn sources(file: &Keys<'_>) -> BTreeMap<String, SourceConfig> {
+    let named = file.named("sources");
+    if named.is_empty() {
+        file.missing("sources", "[sources.shop] kind = \"postgres\"");
+    }
+    named
+        .into_iter()
+        .filter_map(|(name, place, item)| Some((name.clone(), source::read(&name, place, item, file)?)))
+        .collect()
+}
+
+fn schedules(file: &Keys<'_>) -> BTreeMap<String, Schedule> {
+    let read = |(name, place, item): (String, Place, &Item)| {
+        let keys = Keys::new(file.text, item, format!("schedule `{name}`"), place, file.mistakes)?;
+        let schedule = Schedule {
+            every: keys.duration("every"),
+            cron: keys.string("cron"),
+            select: keys.string("select").unwrap_or_else(|| "*".to_owned()),
+            rebuild: keys.boolean("rebuild").unwrap_or(false),
+        };
+        if keys.has("every") == keys.has("cron") {
+            keys.missing("every", "either every = \"30m\" or cron = \"0 1 * * *\"");
+        }
+        if schedule.cron.as_ref().is_some_and(|cron| cron.split_whitespace().count() != 5) {
+            keys.wrong("cron", "has not the five fields of a cron expression");
+        }
+        keys.finish();
+        Some((name, schedule))
+    };
+    file.named("schedules").into_iter().filter_map(read).collect()
+}
+
+/// `[alerts]`: the keys are known; what they are for comes with the alerts.
+fn alerts(file: &Keys<'_>) {
+    let Some(keys) = file.table("alerts") else { return };
+    let _: Option<Template> = keys.template("heartbeat");
+    if let Some(slack) = keys.table("slack") {
+        slack.template("webhook");
+        slack.finish();
+    }
+    keys.finish();
+}
+
+fn loaders(
+    dir: &Path,
+    file: &Keys<'_>,
+    sources: &BTreeMap<String, SourceConfig>,
+    into: &str,
+    mistakes: &Collector,
+) -> Vec<Loader> {
+    let mut names: Vec<String> = fs::read_dir(dir.join("loaders"))
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+        .filter(|name| name.ends_with(".toml") && !name.starts_with('.'))
+        .map(|name| format!("loaders/{name}"))
+        .collect();
+    names.sort();
+    // Every source that is written, right or wrong: a mistake in one is told once, where it is.
+    let known: Vec<String> = file.named("sources").into_iter().map(|(name, _, _)| name).collect();
+    let mut loaders = Vec::new();
+    for name in names {
+        let Some(text) = Text::read(dir, &name, None, mistakes) else { continue };
+        let Some(loader) = loader::read(&text, into, mistakes) else { continue };
+        if !known.contains(&loader.source) {
+            let message = format!("there is no source `{}`", loader.source);
+            let hint = did_you_mean(&loader.source, known.iter().map(String::as_str));
+            mistakes.add(loader.source_place.clone(), message, hint);
+        } else if sources.contains_key(&loader.source) {
+            loaders.push(loader);
+        }
+    }
+    loaders
+}

@@ -1,0 +1,205 @@
+//! `[stage]`, `[warehouse]`, `[control]`: where rows go.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use super::{Keys, Template, source};
+use crate::{pg::TlsSettings, stage::manifest::Compression};
+
+/// `[stage]`.
+#[derive(Debug, Clone)]
+pub struct StageConfig {
+    /// `s3://bucket/prefix`, or `file:` and a folder, relative to the project.
+    pub url: Template,
+    /// How much of each table's past stays.
+    pub keep: Keep,
+    /// Another S3 than Amazon's.
+    pub endpoint: Option<Template>,
+    /// The bucket's region.
+    pub region: Option<String>,
+    /// `https://host/bucket/key` instead of `https://bucket.host/key`.
+    pub path_style: bool,
+    /// How objects are encrypted where they lie.
+    pub sse: Option<Sse>,
+    /// How parts are compressed.
+    pub compression: Compression,
+}
+
+/// How much of each table's past stays in the stage: whichever is less.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Keep {
+    /// So many published loads.
+    pub loads: u32,
+    /// Those of so many days.
+    pub days: u32,
+}
+
+/// Encryption in S3.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Sse {
+    /// By S3's own keys.
+    S3,
+    /// By a key of KMS.
+    Kms {
+        /// Its id or ARN.
+        key: String,
+    },
+}
+
+/// The kinds of warehouse.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WarehouseKind {
+    /// PostgreSQL.
+    Postgres,
+    /// Amazon Redshift.
+    Redshift,
+}
+
+/// `[warehouse]`.
+#[derive(Debug, Clone)]
+pub struct WarehouseConfig {
+    /// Its kind.
+    pub kind: WarehouseKind,
+    /// Where it is.
+    pub url: Template,
+    /// TLS, beside what the url says.
+    pub tls: TlsSettings,
+    /// Where tasks go unless they say otherwise.
+    pub schema: String,
+    /// The schema of test mode for a schema of the project: `{schema}` stands for its name.
+    pub test_schema: Template,
+    /// Privilege → roles, given to tables that barncat creates.
+    pub grants: BTreeMap<String, Vec<String>>,
+    /// How many connections fill one table.
+    pub fill_jobs: u32,
+    /// How long one wait for a lock may take; below the server's `deadlock_timeout`.
+    pub lock_timeout: Duration,
+    /// How long locks are waited for in all.
+    pub lock_wait: Duration,
+    /// How long readers with older snapshots are waited for.
+    pub snapshot_wait: Duration,
+}
+
+/// `[control]`.
+#[derive(Debug, Clone, Default)]
+pub struct ControlConfig {
+    /// Where it is; `None`, or what resolves to nothing: in the warehouse.
+    pub url: Option<Template>,
+}
+
+/// The privileges that a table can have.
+const PRIVILEGES: &[&str] = &["select", "insert", "update", "delete", "references", "trigger", "truncate"];
+
+pub(super) fn read_stage(file: &Keys<'_>) -> Option<StageConfig> {
+    let Some(keys) = file.table("stage") else {
+        file.missing("stage", "[stage] url = \"file:./stage\"");
+        return None;
+    };
+    let url = keys.template("url");
+    match &url {
+        None if !keys.has("url") => keys.missing("url", "url = \"s3://bucket/prefix\", or \"file:./stage\""),
+        Some(url) if !url.may_start_with("s3://") && !url.may_start_with("file:") => {
+            keys.wrong("url", "starts with neither `s3://` nor `file:`");
+        }
+        _ => {}
+    }
+    let keep = keys.table("keep").map(|keys| {
+        let keep = Keep {
+            loads: keys.number("loads", 1..=1_000_000).unwrap_or(3),
+            days: keys.number("days", 1..=1_000_000).unwrap_or(7),
+        };
+        keys.finish();
+        keep
+    });
+    let kms_key = keys.string("kms_key");
+    let sse = match keys.choice("sse", &[("s3", false), ("kms", true)]) {
+        Some(true) if kms_key.is_none() => {
+            keys.missing("kms_key", "sse = \"kms\" encrypts with a key of yours: its id or ARN");
+            None
+        }
+        Some(true) => kms_key.map(|key| Sse::Kms { key }),
+        Some(false) => Some(Sse::S3),
+        None => None,
+    };
+    let stage = StageConfig {
+        url: url?,
+        keep: keep.unwrap_or(Keep { loads: 3, days: 7 }),
+        endpoint: keys.template("endpoint"),
+        region: keys.string("region"),
+        path_style: keys.boolean("path_style").unwrap_or(false),
+        sse,
+        compression: compression(&keys).unwrap_or(Compression::Zstd),
+    };
+    keys.finish();
+    Some(stage)
+}
+
+/// `compression`, which a loader's row has too.
+pub(super) fn compression(keys: &Keys<'_>) -> Option<Compression> {
+    keys.choice("compression", &[("zstd", Compression::Zstd), ("gzip", Compression::Gzip)])
+}
+
+pub(super) fn read_warehouse(file: &Keys<'_>) -> Option<WarehouseConfig> {
+    let Some(keys) = file.table("warehouse") else {
+        file.missing("warehouse", "[warehouse] kind = \"postgres\"");
+        return None;
+    };
+    let kind =
+        keys.choice("kind", &[("postgres", WarehouseKind::Postgres), ("redshift", WarehouseKind::Redshift)]);
+    if !keys.has("kind") {
+        keys.missing("kind", "kind = \"postgres\", or \"redshift\"");
+    }
+    let url = keys.template("url");
+    if !keys.has("url") {
+        keys.missing("url", "url = \"${WAREHOUSE_URL}\"");
+    }
+    let test_schema = keys
+        .template("test_schema")
+        .or_else(|| Template::parse("{schema}_test_${USER:-ci}", keys.place()).ok());
+    let grants = keys.lists_by_name("grants");
+    for privilege in grants.keys().filter(|name| !PRIVILEGES.contains(&name.to_lowercase().as_str())) {
+        keys.wrong("grants", format_args!("has `{privilege}`, which is no privilege on a table"));
+    }
+    let seconds = Duration::from_secs;
+    let config = WarehouseConfig {
+        tls: source::tls(&keys),
+        schema: keys.string("schema").unwrap_or_else(|| "public".to_owned()),
+        grants,
+        fill_jobs: keys.number("fill_jobs", 1..=64).unwrap_or(1),
+        lock_timeout: keys.duration("lock_timeout").unwrap_or(Duration::from_millis(300)),
+        lock_wait: keys.duration("lock_wait").unwrap_or(seconds(300)),
+        snapshot_wait: keys.duration("snapshot_wait").unwrap_or(seconds(60)),
+        kind: kind.unwrap_or(WarehouseKind::Postgres),
+        url: url.clone().unwrap_or_else(|| Template::literal("", keys.place())),
+        test_schema: test_schema?,
+    };
+    keys.finish();
+    (kind.is_some() && url.is_some()).then_some(config)
+}
+
+pub(super) fn read_control(file: &Keys<'_>) -> ControlConfig {
+    let Some(keys) = file.table("control") else { return ControlConfig::default() };
+    let config = ControlConfig { url: keys.template("url") };
+    keys.finish();
+    config
+}
+
+/// What Redshift needs and Postgres does not.
+pub(super) fn check_redshift(
+    file: &Keys<'_>,
+    stage: &StageConfig,
+    warehouse: &WarehouseConfig,
+    control: &ControlConfig,
+) {
+    if warehouse.kind != WarehouseKind::Redshift {
+        return;
+    }
+    if control.url.is_none() {
+        file.missing(
+            "control",
+            "Redshift cannot hold the control database: [control] url = \"${CONTROL_URL}\"",
+        );
+    }
+    if !stage.url.may_start_with("s3://") {
+        file.wrong("stage", "is no S3 bucket, and Redshift loads from nothing else");
+    }
+}
