@@ -34,3 +34,6 @@ pub fn read(dir: &Path, env: Option<&str>) -> Result<Project, Mistakes> {
     let project = project::read(dir, env, &mistakes);
     mistakes.into_result(project)
 }
+
+#[cfg(test)]
+mod tests;

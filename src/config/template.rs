@@ -43,6 +43,7 @@ impl Environment {
         Self(Variables::Given(variables.into_iter().collect()))
     }
 
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
     fn get(&self, name: &str) -> Option<String> {
         match &self.0 {
             Variables::Process => env::var(name).ok(),

@@ -1,0 +1,199 @@
+//! Whole projects: what is read of them, and every mistake with its place.
+
+use std::{collections::BTreeMap, fs, path::Path};
+
+use proptest::prelude::*;
+
+use super::{LoadSpec, Project, Strategy, read};
+use crate::error::Fault;
+
+const BASE: &str = "[project]
+name = \"deliveries\"
+
+[sources.shop]
+kind = \"postgres\"
+url = \"${SHOP_REPLICA_URL}\"
+
+[stage]
+url = \"file:./stage\"
+
+[warehouse]
+kind = \"postgres\"
+url = \"${WAREHOUSE_URL}\"
+schema = \"analytics\"
+";
+
+const LOADER: &str = "source = \"shop\"
+[tables]
+\"*\" = \"full\"
+";
+
+fn project(files: &[(&str, &str)], env: Option<&str>) -> Result<Project, String> {
+    let dir = tempfile::tempdir().unwrap();
+    fs::create_dir(dir.path().join("loaders")).unwrap();
+    for (name, text) in files {
+        fs::write(dir.path().join(name), text).unwrap();
+    }
+    read(dir.path(), env).map_err(|mistakes| mistakes.to_string())
+}
+
+fn loads(loader: &str, tables: &[&str]) -> Result<Vec<LoadSpec>, String> {
+    let project = project(&[("barncat.toml", BASE), ("loaders/shop.toml", loader)], None)?;
+    let tables = tables.iter().map(|table| (*table).to_owned()).collect();
+    let found = BTreeMap::from([(("shop".to_owned(), "public".to_owned()), tables)]);
+    project.loads(&found).map_err(|mistakes| mistakes.to_string())
+}
+
+#[test]
+fn the_demo_is_read_without_a_mistake() {
+    let project = read(Path::new(env!("CARGO_MANIFEST_DIR")), None).unwrap();
+    assert_eq!(project.name, "demo");
+    assert_eq!(project.loaders[0].into, "raw_shop");
+}
+
+#[test]
+fn a_row_beats_a_pattern_and_a_longer_pattern_a_shorter_one() {
+    let loader = "source = \"shop\"
+        [defaults]
+        tags = [\"all\"]
+        exclude = [\"secret\"]
+        [tables]
+        \"*\" = \"full\"
+        \"tmp_*\" = \"skip\"
+        \"tmp_kept*\" = { tags = [\"kept\"] }
+        tmp_one = \"full\"
+        orders = { strategy = \"merge\", cursor = \"updated_at\", as = \"all_orders\", exclude = [\"note\"] }";
+    let loads = loads(loader, &["orders", "riders", "tmp_a", "tmp_kept_b", "tmp_one"]).unwrap();
+    let names: Vec<String> = loads.iter().map(|load| load.target.to_string()).collect();
+    assert_eq!(
+        names,
+        ["analytics.all_orders", "analytics.riders", "analytics.tmp_kept_b", "analytics.tmp_one"]
+    );
+    assert_eq!(loads[0].strategy, Strategy::Merge);
+    assert_eq!(loads[0].exclude, ["secret", "note"]);
+    assert_eq!(loads[2].tags, ["all", "kept"]);
+    assert_eq!(loads[0].place.to_string(), "loaders/shop.toml:10:9");
+}
+
+#[test]
+fn an_overlays_sections_take_the_place_of_the_others() {
+    let over = "[warehouse]\nkind = \"postgres\"\nurl = \"postgres://staging/w\"\n";
+    let files = [("barncat.toml", BASE), ("barncat.staging.toml", over), ("loaders/shop.toml", LOADER)];
+    let staging = project(&files, Some("staging")).unwrap();
+    assert_eq!(staging.warehouse.schema, "public");
+    assert_eq!(project(&files, None).unwrap().warehouse.schema, "analytics");
+    let missing = project(&files, Some("nope")).unwrap_err();
+    assert_eq!(missing, "error: there is no such file\n  barncat.nope.toml");
+}
+
+#[test]
+fn every_mistake_is_told_at_once_with_its_place() {
+    let text = BASE
+        .replace("kind = \"postgres\"\nurl = \"${SHOP", "kind = \"postgrs\"\nconections = 3\nurl = \"${SHOP")
+        + "lock_wait = \"soon\"\ntest_schema = \"${A\"\n[projct]\n";
+    let loader =
+        "source = \"shp\"\n[tables]\norders = { strategy = \"merge\", cursr = \"id\" }\nx = \"ful\"\n";
+    let files = [("barncat.toml", text.as_str()), ("loaders/shop.toml", loader)];
+    assert_eq!(
+        project(&files, None).unwrap_err(),
+        "error: `kind` of [sources.shop] is none of `postgres`
+  barncat.toml:5:8
+hint: did you mean `postgres`?
+
+error: unknown key `conections` for [sources.shop]
+  barncat.toml:6:1
+hint: did you mean `connections`?
+
+error: `lock_wait` of [warehouse] is not a time span like `30m` or `2 hours`
+  barncat.toml:16:13
+
+error: `test_schema` of [warehouse] has a `${` without its `}`
+  barncat.toml:17:15
+
+error: unknown key `projct` for the file
+  barncat.toml:18:2
+hint: did you mean `project`?
+
+error: there is no source `shp`
+  loaders/shop.toml:1:1
+hint: did you mean `shop`?
+
+error: table `orders` needs `cursor`
+  loaders/shop.toml:3:1
+hint: the column that orders new rows: `id`, `updated_at`
+
+error: unknown key `cursr` for table `orders`
+  loaders/shop.toml:3:32
+hint: did you mean `cursor`?
+
+error: `ful` is none of `full`, `append`, `merge`, `skip`
+  loaders/shop.toml:4:5
+hint: did you mean `full`?"
+    );
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_one_mistake() {
+    let none = project(&[], None).unwrap_err();
+    assert!(none.starts_with("error: there is no such file\n  barncat.toml\nhint: `barncat init`"), "{none}");
+    let broken = project(&[("barncat.toml", "[project\nname = 1")], None).unwrap_err();
+    assert!(broken.starts_with("error: no TOML: ") && broken.contains("barncat.toml:1:9"), "{broken}");
+    let newer = BASE.replace("name = ", "requires = \">=99.1\"\nname = ");
+    let newer = project(&[("barncat.toml", &newer)], None).unwrap_err();
+    assert!(
+        newer.starts_with("error: `requires` of [project] asks for >=99.1, and this is barncat "),
+        "{newer}"
+    );
+}
+
+#[test]
+fn redshift_needs_a_control_database_and_a_bucket() {
+    let text = BASE.replace("[warehouse]\nkind = \"postgres\"", "[warehouse]\nkind = \"redshift\"");
+    let mistakes = project(&[("barncat.toml", &text)], None).unwrap_err();
+    assert!(mistakes.contains("needs `control`") && mistakes.contains("is no S3 bucket"), "{mistakes}");
+}
+
+#[test]
+fn tables_that_are_not_there_and_names_that_meet_are_mistakes() {
+    let loader = "source = \"shop\"
+consistent = [[\"orders\", \"itms\"]]
+[tables]
+\"*\" = \"full\"
+ordrs = \"full\"
+items = { as = \"orders\" }";
+    assert_eq!(
+        loads(loader, &["orders", "items"]).unwrap_err(),
+        "error: `consistent` names `itms`, which is not loaded
+  loaders/shop.toml:2:1
+hint: did you mean `items`?
+
+error: source `shop` has no table `ordrs` in schema `public`
+  loaders/shop.toml:5:1
+hint: did you mean `orders`?
+
+error: two tasks have the name `analytics.orders`; the other is at loaders/shop.toml:4:1
+  loaders/shop.toml:6:1
+hint: `as` gives one of them another name, `into` another schema"
+    );
+    let long = format!("source = \"shop\"\n[tables]\na = {{ as = \"{}\" }}", "x".repeat(64));
+    assert!(loads(&long, &["a"]).unwrap_err().contains("has 64 bytes"));
+}
+
+#[test]
+fn mistakes_are_of_class_usage() {
+    let mistakes = read(Path::new("/nonexistent"), None).unwrap_err();
+    assert_eq!(mistakes.class(), crate::error::Class::Usage);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    #[test]
+    fn no_text_makes_it_panic(at in 0..BASE.len(), cut in 0_usize..20, put in "\\PC{0,8}|[\\[\\]={}\"#\\n.]{0,8}") {
+        let mut text: Vec<char> = BASE.chars().chain(LOADER.chars()).collect();
+        let end = (at + cut).min(text.len());
+        text.splice(at..end, put.chars());
+        let text: String = text.into_iter().collect();
+        let _ = project(&[("barncat.toml", &text), ("loaders/shop.toml", &text)], None);
+    }
+}
