@@ -194,3 +194,30 @@ pub struct TaskOutcome {
     /// Why it failed.
     pub error: Option<Failure>,
 }
+
+impl TaskOutcome {
+    /// A load that has not ended yet: stopped, until something else is known.
+    pub fn new(task: &str, tier: Tier) -> Self {
+        Self {
+            task: task.to_owned(),
+            kind: "load".to_owned(),
+            tier,
+            status: TaskStatus::Cancelled,
+            attempts: 0,
+            strategy: None,
+            reason: None,
+            publish: None,
+            rows: None,
+            bytes: None,
+            seconds: 0.0,
+            load: None,
+            as_of: None,
+            snapshot: None,
+            lag_seconds: None,
+            watermark: None,
+            blocked_by: Vec::new(),
+            warnings: Vec::new(),
+            error: None,
+        }
+    }
+}

@@ -23,6 +23,7 @@ pub use error::ControlError;
 pub use history::{Expected, HistoryRow, PastRun, RunningRun, RunningTask};
 pub use locks::{HeldBy, Holder, Lease};
 pub use runs::RunStart;
+pub use session::host_name;
 
 use self::{database::Database, migrations::State, session::Session};
 use crate::pg::Endpoint;

@@ -82,7 +82,7 @@ impl Session {
     pub(super) async fn open(database: Arc<Database>, timing: Timing) -> Result<Arc<Self>, ControlError> {
         let heart = Heart {
             id: ulid::Ulid::generate().to_string(),
-            host: host(),
+            host: host_name(),
             database: database.clone(),
             timing,
             locks: Arc::default(),
@@ -140,7 +140,7 @@ async fn free(database: &Database, session: &str, name: &str, epoch: i64) -> Res
     database.execute("give a lock back", free, &[&name, &epoch, &session]).await.map(drop)
 }
 
-fn host() -> String {
+pub fn host_name() -> String {
     // The kernel's own answer; a variable of the environment may be another machine's.
     std::fs::read_to_string("/proc/sys/kernel/hostname")
         .map_or_else(|_| "unknown".to_owned(), |name| name.trim().to_owned())

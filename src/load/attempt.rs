@@ -1,0 +1,209 @@
+//! One attempt at one table: extract and fill side by side, then publish.
+
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+
+use super::{
+    Attempt, Decision, LoadError, Loaded, Workshop, decide::decide, extract::Extract, fill,
+    progress::Progress, tidy,
+};
+use crate::{
+    clock,
+    event::Step,
+    source::{Position, SharedSnapshots, Snapshot},
+    stage::manifest::Manifest,
+    warehouse::Published,
+};
+
+/// Makes one attempt at one table.
+///
+/// After `Ok` the table is published (or equals what is published already), after `Err` it is as it
+/// was. A passing failure gives the source's snapshot up, so that the next attempt gets a new one.
+pub async fn load(workshop: &Workshop, attempt: &Attempt) -> Result<Loaded, LoadError> {
+    let snapshots = snapshots(workshop, attempt)?;
+    let snapshot = snapshots.get().await.map_err(LoadError::Source)?;
+    let id = snapshot.position().snapshot.clone();
+    let loaded = in_snapshot(workshop, attempt, snapshot).await;
+    if matches!(loaded, Err(LoadError::Source(_))) {
+        snapshots.give_up(Some(&id)).await;
+    }
+    loaded
+}
+
+/// The shared snapshots of an attempt's source.
+pub(super) fn snapshots<'a>(
+    workshop: &'a Workshop,
+    attempt: &Attempt,
+) -> Result<&'a SharedSnapshots, LoadError> {
+    let spec = &attempt.spec;
+    workshop
+        .sources
+        .get(&spec.source)
+        .ok_or_else(|| LoadError::NoSource { table: spec.target.clone(), source_name: spec.source.clone() })
+}
+
+async fn in_snapshot(
+    workshop: &Workshop,
+    attempt: &Attempt,
+    snapshot: Arc<dyn Snapshot>,
+) -> Result<Loaded, LoadError> {
+    let begun = Begun::new(workshop, attempt, &*snapshot).await?;
+    let done = begun.side_by_side(snapshot).await;
+    begun.end(done).await
+}
+
+/// An attempt that has been decided upon: from here on it has an id and leaves traces.
+pub(super) struct Begun<'a> {
+    workshop: &'a Workshop,
+    attempt: &'a Attempt,
+    decision: Decision,
+    position: Position,
+    load: String,
+    progress: Progress,
+}
+
+/// What came of an attempt.
+pub(super) struct Done {
+    manifest: Manifest,
+    /// `None`: it equals what is published already.
+    published: Option<Published>,
+}
+
+impl<'a> Begun<'a> {
+    /// Decides and writes the attempt down, so that what it leaves behind is known to be alive.
+    pub(super) async fn new(
+        workshop: &'a Workshop,
+        attempt: &'a Attempt,
+        snapshot: &dyn Snapshot,
+    ) -> Result<Self, LoadError> {
+        let decision = decide(&attempt.spec, snapshot, &*workshop.warehouse).await?;
+        let load = clock::new_id();
+        let task = attempt.spec.target.to_string();
+        workshop.control.start_attempt(&workshop.run, &task, attempt.number, &load).await?;
+        let progress = Progress::new(task, workshop.events.clone());
+        progress.tell(Step::Extracting);
+        Ok(Self { workshop, attempt, decision, position: snapshot.position().clone(), load, progress })
+    }
+
+    /// Extracts and fills at once: a part is filled as soon as it is whole in the stage.
+    async fn side_by_side(&self, snapshot: Arc<dyn Snapshot>) -> Result<Done, LoadError> {
+        let mut staging = fill::open(self.workshop, self.attempt, &self.decision, &self.load).await?;
+        let (sender, receiver) = mpsc::channel(64);
+        let both = tokio::select! {
+            biased;
+            () = self.workshop.cancel.cancelled() => Err(LoadError::Cancelled),
+            both = async {
+                tokio::try_join!(
+                    self.extract(snapshot, Some(sender)),
+                    fill::fill(self.workshop, &mut staging, receiver),
+                )
+            } => both,
+        };
+        match both {
+            Ok((manifest, _)) if self.is_unchanged(&manifest) => {
+                staging.discard().await;
+                Ok(Done { manifest, published: None })
+            }
+            Ok((manifest, filled)) => self.publish(staging, manifest, filled).await,
+            Err(error) => {
+                staging.discard().await;
+                Err(error)
+            }
+        }
+    }
+
+    /// Reads the table into the stage, up to the manifest.
+    pub(super) async fn extract(
+        &self,
+        snapshot: Arc<dyn Snapshot>,
+        filling: Option<mpsc::Sender<crate::warehouse::Fill>>,
+    ) -> Result<Manifest, LoadError> {
+        let extract = Extract {
+            workshop: self.workshop,
+            spec: &self.attempt.spec,
+            decision: &self.decision,
+            load: &self.load,
+            attempt: self.attempt.number,
+            progress: self.progress.clone(),
+        };
+        let manifest = extract.run(snapshot, filling).await?;
+        self.progress.tell(Step::Filling);
+        Ok(manifest)
+    }
+
+    /// Fills from a load that is whole in the stage, and publishes it.
+    pub(super) async fn publish_staged(&self, manifest: Manifest) -> Result<Done, LoadError> {
+        if self.is_unchanged(&manifest) {
+            return Ok(Done { manifest, published: None });
+        }
+        let mut staging = fill::open(self.workshop, self.attempt, &self.decision, &self.load).await?;
+        let parts = fill::replay(&manifest);
+        let filled = tokio::select! {
+            biased;
+            () = self.workshop.cancel.cancelled() => Err(LoadError::Cancelled),
+            filled = fill::fill(self.workshop, &mut staging, parts) => filled,
+        };
+        match filled {
+            Ok(filled) => self.publish(staging, manifest, filled).await,
+            Err(error) => {
+                staging.discard().await;
+                Err(error)
+            }
+        }
+    }
+
+    async fn publish(
+        &self,
+        staging: Box<dyn crate::warehouse::Staging>,
+        manifest: Manifest,
+        filled: u64,
+    ) -> Result<Done, LoadError> {
+        let filled = fill::Filled { staging, manifest: &manifest, rows: filled };
+        let (workshop, attempt) = (self.workshop, self.attempt);
+        let published =
+            fill::publish(workshop, attempt, &self.decision, &self.position, filled, &self.progress).await?;
+        Ok(Done { manifest, published: Some(published) })
+    }
+
+    /// Whether a load equals what is published: the same bytes in the stage, and the live table still
+    /// has the form that they were published in.
+    fn is_unchanged(&self, manifest: &Manifest) -> bool {
+        let (Some(last), Some(live)) = (&self.decision.last, &self.decision.live) else {
+            return false;
+        };
+        !self.attempt.full
+            && last.schema_hash == self.decision.schema_hash
+            && last.content_hash.as_deref() == Some(&manifest.content_hash())
+            && live.columns == super::decide::staging_columns(&self.decision.shape)
+    }
+
+    /// Writes down what has to be, and takes away what lies in the stage for nothing.
+    pub(super) async fn end(self, done: Result<Done, LoadError>) -> Result<Loaded, LoadError> {
+        let Self { workshop, attempt, decision, position, load, .. } = self;
+        let target = &attempt.spec.target;
+        let published = matches!(&done, Ok(Done { published: Some(_), .. }));
+        if published {
+            tidy::after_publish(workshop, target, &decision, &load).await;
+        } else {
+            tidy::remove_load(workshop, target, &load).await;
+        }
+        let Done { manifest, published } = done?;
+        let mut warnings = decision.notes;
+        warnings.extend(published.iter().flat_map(|published| published.warnings.iter().cloned()));
+        Ok(Loaded {
+            load,
+            reason: match published {
+                Some(_) => decision.reason,
+                None => "the same as what is published".to_owned(),
+            },
+            published: published.as_ref().map(|published| published.kind),
+            rows: manifest.rows(),
+            bytes: manifest.bytes(),
+            as_of: position.as_of,
+            snapshot: position.snapshot,
+            lag_seconds: position.lag_seconds,
+            warnings,
+        })
+    }
+}

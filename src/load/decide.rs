@@ -1,0 +1,147 @@
+//! What a load would do, and why: decided from the last published load, the source's schema and the
+//! live table, before a row is read.
+
+use crate::{
+    config::{LoadSpec, PublishChoice, Strategy},
+    publish,
+    schema::{self, Change, Selection, Shape, TableSchema, diff, in_words},
+    source::{Position, Snapshot},
+    warehouse::{LedgerRow, LiveTable, PublishKind, StagingColumn, Warehouse},
+};
+
+use super::LoadError;
+
+/// A load, decided upon.
+#[derive(Debug, Clone)]
+pub struct Decision {
+    /// The table's last published load.
+    pub last: Option<LedgerRow>,
+    /// The live table.
+    pub live: Option<LiveTable>,
+    /// The source's schema, as the loader takes it.
+    pub schema: TableSchema,
+    /// Its hash.
+    pub schema_hash: String,
+    /// What differs from the last published load's schema.
+    pub changes: Vec<Change>,
+    /// How rows travel.
+    pub shape: Shape,
+    /// How it is published.
+    pub publish: PublishKind,
+    /// Why it is done in this way.
+    pub reason: String,
+    /// What people should know.
+    pub notes: Vec<String>,
+}
+
+/// A decision with what can be said of its cost: a line of `plan`.
+#[derive(Debug, Clone)]
+pub struct Forecast {
+    /// The decision.
+    pub decision: Decision,
+    /// Which moment it was decided upon.
+    pub position: Position,
+    /// In how many parts it would be read.
+    pub parts: usize,
+    /// About how much would be read, on the source's disk.
+    pub bytes_estimate: u64,
+}
+
+/// Decides about one table.
+pub async fn decide(
+    spec: &LoadSpec,
+    snapshot: &dyn Snapshot,
+    warehouse: &dyn Warehouse,
+) -> Result<Decision, LoadError> {
+    if spec.strategy != Strategy::Full {
+        return Err(LoadError::Strategy { table: spec.target.clone(), strategy: spec.strategy.to_string() });
+    }
+    let last = warehouse.last_load(&spec.target).await.map_err(LoadError::Warehouse)?;
+    refuse_if_behind(spec, last.as_ref(), snapshot.position())?;
+    let found = snapshot.describe(&spec.source_table).await.map_err(LoadError::Source)?;
+    let selected = selection(spec).apply(&spec.source_table, &found)?;
+    let abilities = warehouse.abilities().await.map_err(LoadError::Warehouse)?;
+    let shape = schema::shape(
+        &spec.source_table,
+        &selected.schema,
+        snapshot.server_version(),
+        &abilities,
+        spec.format,
+    )?;
+    let live = warehouse.live(&spec.target).await.map_err(LoadError::Warehouse)?;
+    let choice = match spec.publish {
+        PublishChoice::Auto => publish::Choice::Auto,
+        PublishChoice::Swap => publish::Choice::Swap,
+        PublishChoice::Replace => publish::Choice::Replace,
+    };
+    let how = publish::decide(choice, &spec.target, last.as_ref(), live.as_ref(), &staging_columns(&shape))?;
+    let schema_hash = schema::hash(&selected.schema);
+    let changes = last.as_ref().map(|last| diff(&last.schema, &selected.schema)).unwrap_or_default();
+    let mut notes = selected.notes;
+    notes.extend(shape.notes.iter().cloned());
+    notes.extend(how.reason);
+    let reason = reason(last.as_ref(), live.as_ref(), &changes);
+    let publish = how.kind;
+    Ok(Decision { last, live, schema: selected.schema, schema_hash, changes, shape, publish, reason, notes })
+}
+
+/// A decision, with the parts that would be read.
+pub async fn forecast(
+    spec: &LoadSpec,
+    snapshot: &dyn Snapshot,
+    warehouse: &dyn Warehouse,
+) -> Result<Forecast, LoadError> {
+    let decision = decide(spec, snapshot, warehouse).await?;
+    let extraction = super::extract::extraction(spec, &decision, 1);
+    let parts = snapshot.plan_parts(&extraction).await.map_err(LoadError::Source)?;
+    Ok(Forecast {
+        position: snapshot.position().clone(),
+        parts: parts.len(),
+        bytes_estimate: parts.iter().map(|part| part.bytes_estimate).sum(),
+        decision,
+    })
+}
+
+/// The columns of the staging table.
+pub(super) fn staging_columns(shape: &Shape) -> Vec<StagingColumn> {
+    let column = |column: &schema::ShapedColumn| StagingColumn {
+        name: column.name.clone(),
+        sql_type: column.sql_type.clone(),
+        nullable: column.nullable,
+    };
+    shape.columns.iter().map(column).collect()
+}
+
+fn selection(spec: &LoadSpec) -> Selection {
+    Selection {
+        columns: spec.columns.clone(),
+        exclude: spec.exclude.clone(),
+        hash: spec.hash.clone(),
+        key: spec.key.clone(),
+    }
+}
+
+/// Another replica, or one after a failover, can stand behind what is published already. Positions
+/// compare only within one system, and a snapshot is never behind itself.
+fn refuse_if_behind(spec: &LoadSpec, last: Option<&LedgerRow>, now: &Position) -> Result<(), LoadError> {
+    let Some(last) = last else { return Ok(()) };
+    if last.source != spec.source || last.system != now.system || last.snapshot == now.snapshot {
+        return Ok(());
+    }
+    let published = last.lsn.as_deref().and_then(|lsn| lsn.parse::<u64>().ok());
+    match (published, now.lsn_floor) {
+        (Some(published), Some(floor)) if floor < published => {
+            Err(LoadError::Behind { table: spec.target.clone() })
+        }
+        _ => Ok(()),
+    }
+}
+
+fn reason(last: Option<&LedgerRow>, live: Option<&LiveTable>, changes: &[Change]) -> String {
+    match (last, live) {
+        (None, _) => "the first load".to_owned(),
+        (Some(_), None) => "the table is gone from the warehouse".to_owned(),
+        (Some(_), Some(_)) if !changes.is_empty() => format!("the schema changed: {}", in_words(changes)),
+        _ => "loaded whole each time".to_owned(),
+    }
+}

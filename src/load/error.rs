@@ -1,0 +1,135 @@
+//! What can go wrong with a load.
+
+use crate::{
+    error::{Class, Fault},
+    schema::{SelectionError, ShapeError},
+    sql::TableName,
+    stage::StageError,
+};
+
+/// An error of a load: its own, or that of the layer below.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LoadError {
+    /// The source.
+    #[error("{0}")]
+    Source(Box<dyn Fault + Send + Sync>),
+    /// The warehouse.
+    #[error("{0}")]
+    Warehouse(Box<dyn Fault + Send + Sync>),
+    /// The stage.
+    #[error(transparent)]
+    Stage(#[from] StageError),
+    /// The loader's settings do not fit the table.
+    #[error(transparent)]
+    Selection(#[from] SelectionError),
+    /// The table cannot be carried as asked.
+    #[error(transparent)]
+    Shape(#[from] ShapeError),
+    /// The control database.
+    #[error(transparent)]
+    Control(#[from] crate::control::ControlError),
+    /// The publish was refused before anything was read.
+    #[error(transparent)]
+    Refused(#[from] crate::publish::Refusal),
+    /// The replica shows an older moment than what is published.
+    #[error("the replica stands behind the last published load of {table}")]
+    Behind {
+        /// The table.
+        table: TableName,
+    },
+    /// Three counts of the rows that should be one.
+    #[error("{table}: {staged} rows were staged, {filled} filled, {counted} are in the staging table")]
+    Counts {
+        /// The table.
+        table: TableName,
+        /// By the manifest: the source's answer and the stream's count, equal already.
+        staged: u64,
+        /// By the COPY into the warehouse.
+        filled: u64,
+        /// By `count(*)`.
+        counted: u64,
+    },
+    /// A load of a source that the run did not open.
+    #[error("{table}: the source {source_name} is not open")]
+    NoSource {
+        /// The table.
+        table: TableName,
+        /// The source.
+        source_name: String,
+    },
+    /// A strategy that this version cannot run.
+    #[error("{table}: the strategy {strategy} is not built yet")]
+    Strategy {
+        /// The table.
+        table: TableName,
+        /// The strategy.
+        strategy: String,
+    },
+    /// Another member of a group that must match failed.
+    #[error("{table} must match {other}, which failed")]
+    GroupMember {
+        /// The table.
+        table: TableName,
+        /// The one that failed.
+        other: TableName,
+    },
+    /// An attempt that took longer than the loader allows.
+    #[error("{table}: the attempt took longer than {seconds} s")]
+    TimeLimit {
+        /// The table.
+        table: TableName,
+        /// `time_limit`.
+        seconds: u64,
+    },
+    /// A part's task ended without an answer.
+    #[error("{table}: the task that reads part {part} ended by itself")]
+    PartLost {
+        /// The table.
+        table: TableName,
+        /// The part's number.
+        part: u32,
+    },
+    /// The run should stop.
+    #[error("stopped")]
+    Cancelled,
+}
+
+impl LoadError {
+    fn fault(&self) -> Option<&dyn Fault> {
+        Some(match self {
+            Self::Source(error) | Self::Warehouse(error) => error.as_ref(),
+            Self::Stage(error) => error,
+            Self::Selection(error) => error,
+            Self::Shape(error) => error,
+            Self::Control(error) => error,
+            Self::Refused(error) => error,
+            _ => return None,
+        })
+    }
+}
+
+impl Fault for LoadError {
+    fn class(&self) -> Class {
+        match self {
+            Self::Behind { .. } | Self::GroupMember { .. } | Self::TimeLimit { .. } => Class::Passing,
+            Self::Strategy { .. } => Class::Lasting,
+            Self::Counts { .. } | Self::PartLost { .. } | Self::NoSource { .. } => Class::Bug,
+            // Never shown: a task that was stopped has a status of its own.
+            Self::Cancelled => Class::Passing,
+            _ => self.fault().map_or(Class::Bug, Fault::class),
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Behind { .. } => Some(
+                "it is tried again; another replica, or one after a failover, has to catch up first"
+                    .to_owned(),
+            ),
+            Self::TimeLimit { .. } => Some("`time_limit` of the table's row sets the limit".to_owned()),
+            Self::Strategy { .. } => Some("strategy = \"full\" works today".to_owned()),
+            _ => self.fault().and_then(Fault::hint),
+        }
+    }
+}

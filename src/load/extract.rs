@@ -1,0 +1,196 @@
+//! Reading a table's parts into the stage.
+
+use std::sync::Arc;
+
+use tokio::{
+    sync::{Semaphore, mpsc},
+    task::JoinSet,
+};
+use tokio_util::sync::CancellationToken;
+
+use super::{Decision, LoadError, Workshop, progress::Progress};
+use crate::{
+    config::LoadSpec,
+    fail_point,
+    source::{Extraction, PartPlan, Snapshot},
+    stage::{
+        LoadPrefix, PartWriter, SharedStage,
+        manifest::{Compression, Format, Manifest, Part},
+    },
+    warehouse::Fill,
+};
+
+/// How much of a relation one part covers.
+const PART_BYTES: u64 = 64 << 20;
+
+/// How many parts of one table are read side by side.
+const PARTS_AT_ONCE: usize = 4;
+
+/// What is to be read. A later attempt reads smaller parts: a shorter read is less likely to be
+/// cancelled by a standby.
+pub(super) fn extraction(spec: &LoadSpec, decision: &Decision, attempt: u32) -> Extraction {
+    let columns = decision.shape.columns.iter();
+    Extraction {
+        table: spec.source_table.clone(),
+        columns: columns.clone().map(|column| column.name.clone()).collect(),
+        expressions: columns.map(|column| column.expression.clone()).collect(),
+        condition: spec.condition.clone(),
+        format: decision.shape.format,
+        part_bytes: (PART_BYTES >> attempt.saturating_sub(1).min(5)).max(1 << 20),
+    }
+}
+
+/// One load being extracted.
+pub(super) struct Extract<'a> {
+    pub(super) workshop: &'a Workshop,
+    pub(super) spec: &'a LoadSpec,
+    pub(super) decision: &'a Decision,
+    pub(super) load: &'a str,
+    pub(super) attempt: u32,
+    pub(super) progress: Progress,
+}
+
+impl Extract<'_> {
+    /// Reads all parts, `PARTS_AT_ONCE` side by side, then writes the manifest. Each part goes to
+    /// `filling` as soon as it is whole in the stage, the manifest last. The snapshot is let go when
+    /// the last part is read.
+    pub(super) async fn run(
+        self,
+        snapshot: Arc<dyn Snapshot>,
+        filling: Option<mpsc::Sender<Fill>>,
+    ) -> Result<Manifest, LoadError> {
+        let plans = snapshot
+            .plan_parts(&extraction(self.spec, self.decision, self.attempt))
+            .await
+            .map_err(LoadError::Source)?;
+        let position = snapshot.position().clone();
+        let parts = self.read_parts(snapshot, plans, filling.as_ref()).await?;
+        let manifest = Manifest {
+            version: Manifest::VERSION,
+            load: self.load.to_owned(),
+            table: self.spec.target.clone(),
+            source: self.spec.source.clone(),
+            source_table: self.spec.source_table.clone(),
+            as_of: position.as_of,
+            lsn: position.lsn.map(|lsn| lsn.to_string()),
+            format: self.decision.shape.format,
+            compression: self.compression(),
+            columns: self.decision.shape.columns.iter().map(|column| column.name.clone()).collect(),
+            schema: self.decision.schema.clone(),
+            schema_hash: self.decision.schema_hash.clone(),
+            parts,
+        };
+        manifest.write(&*self.workshop.stage, &self.prefix()).await?;
+        if let Some(filling) = filling {
+            // If nobody listens any more, the fill has failed and says so itself.
+            let _ = filling.send(Fill::Done(Box::new(manifest.clone()))).await;
+        }
+        Ok(manifest)
+    }
+
+    async fn read_parts(
+        &self,
+        snapshot: Arc<dyn Snapshot>,
+        plans: Vec<PartPlan>,
+        filling: Option<&mpsc::Sender<Fill>>,
+    ) -> Result<Vec<Part>, LoadError> {
+        let table = &self.spec.target;
+        let at_once = Arc::new(Semaphore::new(PARTS_AT_ONCE));
+        // Dropping the set ends its tasks: a load that failed reads no further.
+        let mut reading = JoinSet::new();
+        let total = plans.len();
+        for plan in plans {
+            let part = self.part(plan, snapshot.clone());
+            let at_once = at_once.clone();
+            reading.spawn(async move {
+                let _turn = at_once.acquire_owned().await;
+                let number = part.plan.number;
+                (number, part.read().await)
+            });
+        }
+        drop(snapshot);
+        let mut parts: Vec<Option<Part>> = vec![None; total];
+        while let Some(read) = reading.join_next().await {
+            let lost = |_| LoadError::PartLost { table: table.clone(), part: 0 };
+            let (number, part) = read.map_err(lost)?;
+            let part = part?;
+            if let Some(filling) = filling {
+                let _ = filling.send(Fill::Part(part.clone())).await;
+            }
+            if let Some(place) = parts.get_mut(number as usize) {
+                *place = Some(part);
+            }
+        }
+        let lost = |number: usize| LoadError::PartLost {
+            table: table.clone(),
+            part: u32::try_from(number).unwrap_or(u32::MAX),
+        };
+        parts.into_iter().enumerate().map(|(number, part)| part.ok_or_else(|| lost(number))).collect()
+    }
+
+    fn part(&self, plan: PartPlan, snapshot: Arc<dyn Snapshot>) -> ReadPart {
+        let format: Format = self.decision.shape.format;
+        ReadPart {
+            key: self.prefix().part(plan.number, format, self.compression()),
+            compression: self.compression(),
+            plan,
+            snapshot,
+            stage: self.workshop.stage.clone(),
+            progress: self.progress.clone(),
+            cancel: self.workshop.cancel.clone(),
+        }
+    }
+
+    fn compression(&self) -> Compression {
+        self.spec.compression.unwrap_or(self.workshop.publishing.compression)
+    }
+
+    fn prefix(&self) -> LoadPrefix {
+        LoadPrefix::new(&self.workshop.project, &self.workshop.mode, &self.spec.target, self.load)
+    }
+}
+
+/// One part on its way from the source to the stage.
+struct ReadPart {
+    plan: PartPlan,
+    snapshot: Arc<dyn Snapshot>,
+    stage: SharedStage,
+    key: String,
+    compression: Compression,
+    progress: Progress,
+    cancel: CancellationToken,
+}
+
+impl ReadPart {
+    async fn read(self) -> Result<Part, LoadError> {
+        let cancel = self.cancel.clone();
+        tokio::select! {
+            biased;
+            () = cancel.cancelled() => Err(LoadError::Cancelled),
+            part = self.copy() => part,
+        }
+    }
+
+    async fn copy(self) -> Result<Part, LoadError> {
+        fail_point!("extract.part.before");
+        let mut stream = self.snapshot.read(&self.plan).await.map_err(LoadError::Source)?;
+        let mut writer = PartWriter::create(&self.stage, self.key, self.compression).await?;
+        loop {
+            match stream.next().await {
+                Ok(Some(chunk)) => {
+                    self.progress.add(chunk.rows, chunk.bytes.len() as u64);
+                    writer.write(&chunk.bytes, chunk.rows).await?;
+                }
+                // The true end: the source has vouched for every row.
+                Ok(None) => break,
+                Err(error) => {
+                    writer.abort().await;
+                    return Err(LoadError::Source(error));
+                }
+            }
+        }
+        let part = writer.finish().await?;
+        fail_point!("extract.part.after");
+        Ok(part)
+    }
+}

@@ -1,0 +1,145 @@
+//! From the stage into a staging table, and from there to its readers.
+
+use tokio::sync::mpsc;
+
+use super::{Attempt, Decision, LoadError, Workshop, decide::staging_columns, progress::Progress};
+use crate::{
+    config::OnBrokenView,
+    event::Step,
+    source::Position,
+    stage::{LoadPrefix, manifest::Manifest},
+    warehouse::{Fill, LedgerRow, Publication, Published, Staging, StagingSpec},
+};
+
+/// Opens the staging table of one load.
+pub(super) async fn open(
+    workshop: &Workshop,
+    attempt: &Attempt,
+    decision: &Decision,
+    load: &str,
+) -> Result<Box<dyn Staging>, LoadError> {
+    let spec = &attempt.spec;
+    let staging = StagingSpec {
+        load: load.to_owned(),
+        run: workshop.run.clone(),
+        table: spec.target.clone(),
+        columns: staging_columns(&decision.shape),
+        key: decision.shape.key.clone(),
+        format: decision.shape.format,
+        compression: spec.compression.unwrap_or(workshop.publishing.compression),
+        fill_jobs: spec.fill_jobs.unwrap_or(workshop.publishing.fill_jobs),
+    };
+    workshop.warehouse.open_staging(staging).await.map_err(LoadError::Warehouse)
+}
+
+/// Fills a staging table from parts as they come.
+pub(super) async fn fill(
+    workshop: &Workshop,
+    staging: &mut Box<dyn Staging>,
+    parts: mpsc::Receiver<Fill>,
+) -> Result<u64, LoadError> {
+    staging.fill(parts, workshop.stage.clone()).await.map_err(LoadError::Warehouse)
+}
+
+/// A whole load as a fill sees it: its parts, then its manifest.
+pub(super) fn replay(manifest: &Manifest) -> mpsc::Receiver<Fill> {
+    let (sender, receiver) = mpsc::channel(manifest.parts.len() + 1);
+    for part in &manifest.parts {
+        let _ = sender.try_send(Fill::Part(part.clone()));
+    }
+    let _ = sender.try_send(Fill::Done(Box::new(manifest.clone())));
+    receiver
+}
+
+/// A staging table with all its rows.
+pub(super) struct Filled<'a> {
+    pub(super) staging: Box<dyn Staging>,
+    pub(super) manifest: &'a Manifest,
+    /// The rows that the warehouse says it took in.
+    pub(super) rows: u64,
+}
+
+/// Compares the counts and publishes.
+pub(super) async fn publish(
+    workshop: &Workshop,
+    attempt: &Attempt,
+    decision: &Decision,
+    position: &Position,
+    filled: Filled<'_>,
+    progress: &Progress,
+) -> Result<Published, LoadError> {
+    let Filled { mut staging, manifest, rows: filled } = filled;
+    let counted = match staging.count().await {
+        Ok(counted) => counted,
+        Err(error) => {
+            staging.discard().await;
+            return Err(LoadError::Warehouse(error));
+        }
+    };
+    let staged = manifest.rows();
+    if staged != filled || staged != counted {
+        staging.discard().await;
+        return Err(LoadError::Counts { table: attempt.spec.target.clone(), staged, filled, counted });
+    }
+    progress.tell(Step::Publishing);
+    let publishing = &workshop.publishing;
+    let publication = Publication {
+        kind: decision.publish,
+        previous: decision.last.as_ref().map(|last| last.load.clone()),
+        ledger: ledger_row(workshop, attempt, decision, position, manifest),
+        grants: publishing.grants.clone(),
+        drop_broken_views: attempt.spec.on_broken_view == OnBrokenView::Drop,
+        lock_timeout: publishing.lock_timeout,
+        lock_wait: publishing.lock_wait,
+        snapshot_wait: publishing.snapshot_wait,
+        deadline_near: attempt.deadline_near,
+    };
+    tokio::select! {
+        biased;
+        published = staging.publish(publication) => published.map_err(LoadError::Warehouse),
+        () = workshop.cancel.cancelled() => {
+            // The COMMIT may have been under way: only the ledger knows.
+            match workshop.warehouse.is_published(&manifest.load).await {
+                Ok(true) => Ok(Published {
+                    at: manifest.as_of,
+                    kind: decision.publish,
+                    warnings: vec!["published while the run was being stopped".to_owned()],
+                }),
+                _ => Err(LoadError::Cancelled),
+            }
+        }
+    }
+}
+
+fn ledger_row(
+    workshop: &Workshop,
+    attempt: &Attempt,
+    decision: &Decision,
+    position: &Position,
+    manifest: &Manifest,
+) -> LedgerRow {
+    let spec = &attempt.spec;
+    let prefix = LoadPrefix::new(&workshop.project, &workshop.mode, &spec.target, &manifest.load);
+    LedgerRow {
+        load: manifest.load.clone(),
+        table: spec.target.clone(),
+        previous: decision.last.as_ref().map(|last| last.load.clone()),
+        run: workshop.run.clone(),
+        strategy: spec.strategy.to_string(),
+        publish: decision.publish,
+        source: spec.source.clone(),
+        source_table: spec.source_table.clone(),
+        system: position.system.clone(),
+        lsn: position.lsn.map(|lsn| lsn.to_string()),
+        as_of: position.as_of,
+        snapshot: position.snapshot.clone(),
+        schema_hash: decision.schema_hash.clone(),
+        schema: decision.schema.clone(),
+        content_hash: Some(manifest.content_hash()),
+        manifest: Some(prefix.manifest()),
+        rows: manifest.rows(),
+        bytes: manifest.bytes(),
+        watermark: None,
+        published_at: None,
+    }
+}

@@ -1,0 +1,118 @@
+//! One load: a table brought from its source to the stage, and from there into the warehouse.
+//!
+//! [`load`] makes one attempt at one table; [`load_group`] one attempt at tables that must match each
+//! other. Whoever calls decides about locks, retries and order (`run`). Rows always go through the
+//! stage; nothing is published before the manifest is written and three counts of the rows agree:
+//! the source's, the stream's, the staging table's.
+
+mod attempt;
+mod decide;
+mod error;
+mod extract;
+mod fill;
+mod group;
+mod progress;
+mod slots;
+mod tidy;
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use jiff::Timestamp;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+pub use self::{
+    attempt::load,
+    decide::{Decision, Forecast, decide, forecast},
+    error::LoadError,
+    group::load_group,
+    slots::LeasedSlots,
+    tidy::tidy,
+};
+use crate::{
+    config::{Keep, LoadSpec},
+    control::Control,
+    event::Event,
+    source::SharedSnapshots,
+    stage::{SharedStage, manifest::Compression},
+    warehouse::{PublishKind, Warehouse},
+};
+
+/// What every load of a run works with.
+pub struct Workshop {
+    /// The project's name: the first part of every key in the stage.
+    pub project: String,
+    /// `production` or `test`: the second one.
+    pub mode: String,
+    /// The run's id.
+    pub run: String,
+    /// The stage.
+    pub stage: SharedStage,
+    /// The warehouse.
+    pub warehouse: Arc<dyn Warehouse>,
+    /// The control database.
+    pub control: Control,
+    /// Each source's shared snapshots, by the source's name.
+    pub sources: BTreeMap<String, SharedSnapshots>,
+    /// How much of each table's past stays in the stage.
+    pub keep: Keep,
+    /// How loads are published.
+    pub publishing: Publishing,
+    /// Where events go; losing one loses a progress line, never a fact.
+    pub events: mpsc::Sender<Event>,
+    /// Cancelled when the run should stop.
+    pub cancel: CancellationToken,
+}
+
+/// The warehouse's settings for publishing.
+#[derive(Debug, Clone)]
+pub struct Publishing {
+    /// Privilege → roles, for tables that are new.
+    pub grants: BTreeMap<String, Vec<String>>,
+    /// How long one wait for a lock may take.
+    pub lock_timeout: Duration,
+    /// How long locks are tried for in all.
+    pub lock_wait: Duration,
+    /// How long readers with older snapshots are waited for.
+    pub snapshot_wait: Duration,
+    /// How many connections fill one table, unless its loader says otherwise.
+    pub fill_jobs: u32,
+    /// How parts are compressed, unless the table's loader says otherwise.
+    pub compression: Compression,
+}
+
+/// One try at one load.
+#[derive(Debug, Clone)]
+pub struct Attempt {
+    /// What to load.
+    pub spec: LoadSpec,
+    /// Which attempt, from 1. Later ones read smaller parts, from a new snapshot.
+    pub number: u32,
+    /// Publish even what has not changed.
+    pub full: bool,
+    /// The table's deadline is less than ten minutes away.
+    pub deadline_near: bool,
+}
+
+/// How an attempt went well.
+#[derive(Debug, Clone)]
+pub struct Loaded {
+    /// The load's id.
+    pub load: String,
+    /// Why it was done in this way.
+    pub reason: String,
+    /// How it was published; `None`: it equals what is published already.
+    pub published: Option<PublishKind>,
+    /// Its rows.
+    pub rows: u64,
+    /// Its bytes in the stage.
+    pub bytes: u64,
+    /// The moment that its rows show.
+    pub as_of: Timestamp,
+    /// The snapshot's id.
+    pub snapshot: String,
+    /// How far the source was behind.
+    pub lag_seconds: Option<f64>,
+    /// What people should know.
+    pub warnings: Vec<String>,
+}

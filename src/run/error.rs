@@ -1,0 +1,68 @@
+//! Why a run could not start.
+
+use crate::{
+    config::{ConfigError, Mistakes},
+    control::ControlError,
+    dag::SelectError,
+    error::{Class, Fault},
+    pg::PgError,
+    stage::StageError,
+};
+
+/// Why a run could not start: nothing was loaded.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RunError {
+    /// The project does not fit the source.
+    #[error(transparent)]
+    Project(#[from] Mistakes),
+    /// A variable is missing.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The selection names nothing.
+    #[error(transparent)]
+    Select(#[from] SelectError),
+    /// A url, or a server that does not answer.
+    #[error(transparent)]
+    Postgres(#[from] PgError),
+    /// The stage.
+    #[error(transparent)]
+    Stage(#[from] StageError),
+    /// The control database.
+    #[error(transparent)]
+    Control(#[from] ControlError),
+    /// The source or the warehouse.
+    #[error("{0}")]
+    Below(Box<dyn Fault + Send + Sync>),
+    /// A warehouse that this version cannot write to.
+    #[error("the warehouse kind redshift is not built yet")]
+    Redshift,
+}
+
+impl RunError {
+    fn fault(&self) -> Option<&dyn Fault> {
+        Some(match self {
+            Self::Project(error) => error,
+            Self::Config(error) => error,
+            Self::Select(error) => error,
+            Self::Postgres(error) => error,
+            Self::Stage(error) => error,
+            Self::Control(error) => error,
+            Self::Below(error) => error.as_ref(),
+            Self::Redshift => return None,
+        })
+    }
+}
+
+impl Fault for RunError {
+    fn class(&self) -> Class {
+        self.fault().map_or(Class::Usage, Fault::class)
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self.fault() {
+            Some(fault) => fault.hint(),
+            None => Some("kind = \"postgres\" works today".to_owned()),
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! One walk through the tasks: which ones, in which order, how often, and what became of them.
+//!
+//! Knows tasks and no tables: what a load does is `load`'s. Locks, attempts and outcomes are written
+//! to the control database by awaited calls; events only tell.
+
+mod error;
+mod execute;
+mod open;
+mod plan;
+mod retry;
+mod tasks;
+mod verdict;
+
+use jiff::Timestamp;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+pub use self::{
+    error::RunError,
+    open::{Mode, Opened, open},
+    plan::{Plan, PlannedTask, plan},
+};
+use crate::{
+    clock::{self, Clock},
+    config::{Environment, Project},
+    control::{self, RunStart},
+    event::{Event, RunOutcome, TaskOutcome},
+};
+
+/// What a run is asked to do.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// Which tasks; empty: all.
+    pub select: Vec<String>,
+    /// Which of them not.
+    pub exclude: Vec<String>,
+    /// Where to write.
+    pub mode: Mode,
+    /// Publish even what has not changed.
+    pub full: bool,
+    /// Only what failed, was blocked or was not reached last time.
+    pub failed: bool,
+    /// How many tasks at once.
+    pub jobs: usize,
+}
+
+/// Runs what is asked for. `Err` means that nothing was started; everything later is in the outcome.
+pub async fn run(
+    project: &Project,
+    environment: &Environment,
+    request: &Request,
+    events: mpsc::Sender<Event>,
+    cancel: CancellationToken,
+) -> Result<RunOutcome, RunError> {
+    let started_at = clock::System.now();
+    let begun = tokio::time::Instant::now();
+    let run = clock::new_id();
+    let opened = tokio::select! {
+        biased;
+        () = cancel.cancelled() => return Ok(stopped_early(run, request.mode, started_at)),
+        opened = open(project, environment, request.mode, &run, events.clone(), cancel.clone()) => opened?,
+    };
+    let prepared = tokio::select! {
+        biased;
+        () = cancel.cancelled() => return Ok(stopped_early(run, request.mode, started_at)),
+        prepared = prepare(project, request, &opened, &run) => prepared?,
+    };
+    let told = Event::RunStarted {
+        run: run.clone(),
+        mode: request.mode.to_string(),
+        place: opened.workshop.warehouse.place(),
+        schemas: prepared.schemas(),
+        tasks: prepared.names(),
+    };
+    let _ = events.send(told).await;
+    let tasks = execute::execute(&opened.workshop, prepared, request).await;
+    let outcome = RunOutcome {
+        status: verdict::status(&tasks, cancel.is_cancelled()),
+        run,
+        mode: request.mode.to_string(),
+        started_at,
+        seconds: begun.elapsed().as_secs_f64(),
+        tasks,
+    };
+    if let Err(error) = opened.workshop.control.finish_run(&outcome).await {
+        tracing::warn!(%error, "the run's end was not written to the control database");
+    }
+    if let Err(error) = opened.workshop.control.clone().close().await {
+        tracing::warn!(%error, "the session with the control database was not closed; it ends by itself");
+    }
+    let _ = events.send(Event::RunFinished(Box::new(outcome.clone()))).await;
+    Ok(outcome)
+}
+
+/// Everything before the first task: ledger, what crashes left, the list of tasks.
+async fn prepare(
+    project: &Project,
+    request: &Request,
+    opened: &Opened,
+    run: &str,
+) -> Result<tasks::Tasks, RunError> {
+    let workshop = &opened.workshop;
+    workshop.warehouse.prepare().await.map_err(RunError::Below)?;
+    let mut tasks = tasks::list(project, opened, request.mode).await?;
+    tasks.select(&request.select, &request.exclude)?;
+    if request.failed {
+        tasks.keep_unfinished(&workshop.control).await?;
+    }
+    workshop.control.start_run(&start(request, run)).await?;
+    // A leftover that cannot be taken away now is no reason to leave tables stale.
+    if let Err(error) = crate::load::tidy(workshop).await {
+        tracing::warn!(%error, "what earlier crashes left was not all taken away");
+    }
+    tasks.order(&workshop.control).await;
+    Ok(tasks)
+}
+
+fn start(request: &Request, run: &str) -> RunStart {
+    let selection = if request.select.is_empty() { "*".to_owned() } else { request.select.join(" ") };
+    RunStart {
+        run: run.to_owned(),
+        mode: request.mode.to_string(),
+        selection: match request.exclude.as_slice() {
+            [] => selection,
+            exclude => format!("{selection} --exclude {}", exclude.join(" ")),
+        },
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        host: control::host_name(),
+        pid: std::process::id(),
+    }
+}
+
+fn stopped_early(run: String, mode: Mode, started_at: Timestamp) -> RunOutcome {
+    let tasks: Vec<TaskOutcome> = Vec::new();
+    let status = verdict::status(&tasks, true);
+    RunOutcome { run, mode: mode.to_string(), status, started_at, seconds: 0.0, tasks }
+}
