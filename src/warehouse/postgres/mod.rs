@@ -12,6 +12,7 @@ mod live;
 mod prepare;
 mod publish;
 mod staging;
+mod swap;
 
 use std::{
     collections::{BTreeMap, BTreeSet},

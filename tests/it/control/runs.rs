@@ -112,7 +112,8 @@ async fn a_crashed_run_is_seen_at_once_and_closed_by_the_next() {
         let schema = schema.clone();
         move || async move { begin(&open(&schema).await, "run-1", "load-1").await }
     });
-    assert!(control.running().await.unwrap()[0].is_crashed);
+    until("the server notices the dead client", async || control.running().await.unwrap()[0].is_crashed)
+        .await;
     begin(&control, "run-2", "load-2").await;
     assert_eq!(control.live_loads().await.unwrap(), ["load-2"], "what the dead run left may be swept");
     let running = control.running().await.unwrap();
