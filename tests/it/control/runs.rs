@@ -9,7 +9,7 @@ use barncat::{
 };
 use jiff::Timestamp;
 
-use super::{QUICK, endpoint_of, fresh_schema, in_a_process_that_is_killed, open, superuser};
+use super::{QUICK, endpoint_of, fresh_schema, in_a_process_that_is_killed, open, superuser, until};
 use crate::support::variable;
 
 fn start(run: &str) -> RunStart {
