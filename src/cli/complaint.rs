@@ -2,17 +2,28 @@
 
 use std::io;
 
-use super::{exit::Exit, output::Output};
-use crate::error::{Class, Failure, Fault};
+use super::{exit::Exit, output::Output, quantity};
+use crate::{
+    config::Mistakes,
+    error::{Class, Failure, Fault},
+    run::RunError,
+};
 
 /// Why a command came to an early end: printed on stderr, and the exit status.
 #[derive(Debug)]
 pub(super) enum Complaint {
-    /// Any error.
+    /// The project's text is wrong.
+    Mistakes(Mistakes),
+    /// Any other error.
     Failure(Failure),
 }
 
 impl Complaint {
+    /// The command line asks for something that cannot be.
+    pub(super) fn usage(message: impl Into<String>, hint: Option<String>) -> Self {
+        Self::Failure(Failure { class: Class::Usage, message: message.into(), hint })
+    }
+
     /// An error of the machine itself.
     pub(super) fn of_io(doing: &str, error: &io::Error) -> Self {
         Self::Failure(Failure { class: Class::Lasting, message: format!("{doing}: {error}"), hint: None })
@@ -21,6 +32,7 @@ impl Complaint {
     /// The exit status.
     pub(super) fn exit(&self) -> Exit {
         match self {
+            Self::Mistakes(mistakes) => Exit::of_class(mistakes.class()),
             Self::Failure(failure) => Exit::of_class(failure.class),
         }
     }
@@ -28,6 +40,14 @@ impl Complaint {
     /// Tells people.
     pub(super) fn print(&self, output: &Output) {
         match self {
+            Self::Mistakes(Mistakes(mistakes)) => {
+                for mistake in mistakes {
+                    let place = mistake.place.to_string();
+                    output.error(&mistake.message, Some(&place), mistake.hint.as_deref());
+                    output.say("");
+                }
+                output.say(&format!("{}; nothing was started", quantity::count(mistakes.len(), "mistake")));
+            }
             Self::Failure(failure) => output.error(&failure.message, None, failure.hint.as_deref()),
         }
     }
@@ -39,14 +59,41 @@ impl From<Failure> for Complaint {
     }
 }
 
-impl<E: Fault> From<E> for Complaint {
-    fn from(error: E) -> Self {
-        Self::Failure(Failure::of(&error))
+impl From<RunError> for Complaint {
+    fn from(error: RunError) -> Self {
+        match error {
+            RunError::Project(mistakes) => Self::Mistakes(mistakes),
+            error => Self::Failure(Failure::of(&error)),
+        }
     }
 }
 
 impl From<Box<dyn Fault + Send + Sync>> for Complaint {
     fn from(error: Box<dyn Fault + Send + Sync>) -> Self {
         Self::Failure(Failure::of(error.as_ref()))
+    }
+}
+
+/// Errors of one kind each: a blanket implementation would hide those that are told apart above.
+macro_rules! from_faults {
+    ($($error:ty),+ $(,)?) => {
+        $(impl From<$error> for Complaint {
+            fn from(error: $error) -> Self {
+                Self::Failure(Failure::of(&error))
+            }
+        })+
+    };
+}
+
+from_faults!(
+    crate::cli::output::OutputError,
+    crate::config::ConfigError,
+    crate::control::ControlError,
+    crate::pg::PgError,
+);
+
+impl From<Mistakes> for Complaint {
+    fn from(mistakes: Mistakes) -> Self {
+        Self::Mistakes(mistakes)
     }
 }

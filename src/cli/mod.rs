@@ -3,7 +3,7 @@
 //! [`main`] reads the arguments, starts logging and the runtime, runs one command and gives its exit
 //! status. Each command is one file. Data goes to stdout, everything else to stderr.
 
-use std::{ffi::OsString, path::PathBuf};
+use std::{ffi::OsString, path::PathBuf, time::Duration};
 
 use clap::{CommandFactory, FromArgMatches};
 
@@ -15,6 +15,10 @@ use self::{
     screen::Screen,
     signals::{Signals, Stop},
 };
+use crate::{
+    config::{self, Environment, Project},
+    pg,
+};
 
 mod args;
 mod columns;
@@ -24,14 +28,19 @@ mod exit;
 mod log;
 mod names;
 mod output;
+mod plan;
 mod progress;
 mod quantity;
+mod run;
 #[cfg(test)]
 mod sample;
 mod screen;
 mod signals;
 mod style;
 mod summary;
+
+/// How long the cancelling of statements may hold up the end of the process.
+const SETTLE_MAX: Duration = Duration::from_secs(3);
 
 /// What every command is given.
 struct Context {
@@ -84,9 +93,15 @@ fn start(context: &Context, command: Command) -> Result<Exit, Complaint> {
         let signals =
             Signals::listen().map_err(|error| Complaint::of_io("could not listen for signals", &error))?;
         let told = || context.output.say("stopping; a second signal stops at once");
+        let work = async {
+            let result = dispatch(context, command).await;
+            // What was dropped in the middle of a statement is cancelled on its server.
+            pg::settle(SETTLE_MAX).await;
+            result
+        };
         tokio::select! {
             biased;
-            result = dispatch(context, command) => result,
+            result = work => result,
             exit = signals.attend(context.stop.clone(), told) => Ok(exit),
         }
     });
@@ -98,11 +113,18 @@ fn start(context: &Context, command: Command) -> Result<Exit, Complaint> {
 async fn dispatch(context: &Context, command: Command) -> Result<Exit, Complaint> {
     match command {
         Command::Completions { shell } => completions::completions(&context.output, shell),
+        Command::Run(args) => run::run(context, args).await,
+        Command::Plan { selection, exit_code } => plan::plan(context, selection, exit_code).await,
         _ => Ok(Exit::Failed),
     }
 }
 
 impl Context {
+    /// Reads the project.
+    fn read(&self) -> Result<(Project, Environment), Complaint> {
+        Ok((config::read(&self.project, self.env.as_deref())?, Environment::of_process()))
+    }
+
     fn new(global: Global) -> Self {
         let screen = Screen::stderr();
         let live = screen.is_terminal() && !global.quiet && global.log_format == OutputFormat::Text;

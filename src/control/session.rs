@@ -140,6 +140,7 @@ async fn free(database: &Database, session: &str, name: &str, epoch: i64) -> Res
     database.execute("give a lock back", free, &[&name, &epoch, &session]).await.map(drop)
 }
 
+/// The name of this machine, as its kernel has it; empty where it has none.
 pub fn host_name() -> String {
     // The kernel's own answer; a variable of the environment may be another machine's.
     std::fs::read_to_string("/proc/sys/kernel/hostname")

@@ -11,21 +11,28 @@ mod retry;
 mod tasks;
 mod verdict;
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use self::open::{Opened, open};
 pub use self::{
     error::RunError,
-    open::{Mode, Opened, open},
+    open::{Endpoints, Mode, control_schema, open_stage},
     plan::{Plan, PlannedTask, plan},
 };
 use crate::{
     clock::{self, Clock},
     config::{Environment, Project},
     control::{self, RunStart},
+    error::Fault,
     event::{Event, RunOutcome, TaskOutcome},
 };
+
+/// How often the sources' tables are listed before a run gives up.
+const LISTINGS_MAX: u32 = 4;
 
 /// What a run is asked to do.
 #[derive(Debug, Clone)]
@@ -101,7 +108,7 @@ async fn prepare(
 ) -> Result<tasks::Tasks, RunError> {
     let workshop = &opened.workshop;
     workshop.warehouse.prepare().await.map_err(RunError::Below)?;
-    let mut tasks = tasks::list(project, opened, request.mode).await?;
+    let mut tasks = list(project, opened).await?;
     tasks.select(&request.select, &request.exclude)?;
     if request.failed {
         tasks.keep_unfinished(&workshop.control).await?;
@@ -111,8 +118,25 @@ async fn prepare(
     if let Err(error) = crate::load::tidy(workshop).await {
         tracing::warn!(%error, "what earlier crashes left was not all taken away");
     }
-    tasks.order(&workshop.control).await;
+    tasks.order(Some(&workshop.control)).await;
     Ok(tasks)
+}
+
+/// Lists the tasks; a source that restarts just then is waited for.
+async fn list(project: &Project, opened: &Opened) -> Result<tasks::Tasks, RunError> {
+    let mut waits = retry::waits(LISTINGS_MAX);
+    loop {
+        let error = match tasks::list(project, &opened.workshop.sources, &opened.schemas).await {
+            Ok(tasks) => return Ok(tasks),
+            Err(error) => error,
+        };
+        let wait: Duration = match waits.next() {
+            Some(wait) if retry::is_worth_another_try(error.class()) => wait,
+            _ => return Err(error),
+        };
+        tracing::warn!(%error, seconds = wait.as_secs_f64(), "the sources' tables are listed again");
+        tokio::time::sleep(wait).await;
+    }
 }
 
 fn start(request: &Request, run: &str) -> RunStart {

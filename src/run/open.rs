@@ -14,7 +14,7 @@ use crate::{
     load::{LeasedSlots, Publishing, Workshop},
     pg::Endpoint,
     source::{
-        SharedSnapshots, Slots, Source,
+        LocalSlots, SharedSnapshots, Slots, Source,
         postgres::{Options, PostgresSource},
     },
     stage::{self, Encryption, SharedStage, StageError},
@@ -49,26 +49,39 @@ impl fmt::Display for Mode {
     }
 }
 
-/// A project whose servers have been reached.
-pub struct Opened {
-    /// What loads work with.
-    pub workshop: Arc<Workshop>,
+/// Which schemas of the warehouse a mode writes to.
+#[derive(Debug, Clone)]
+pub(super) struct Schemas {
+    mode: Mode,
     test_schema: String,
 }
 
-impl Opened {
+impl Schemas {
+    fn of(project: &Project, environment: &Environment, mode: Mode) -> Result<Self, RunError> {
+        let test_schema = project.warehouse.test_schema.resolve(environment)?.expose().to_owned();
+        Ok(Self { mode, test_schema })
+    }
+
     /// The warehouse's schema for one of the project's.
-    pub(super) fn schema(&self, mode: Mode, schema: &str) -> String {
-        match mode {
+    pub(super) fn name(&self, schema: &str) -> String {
+        match self.mode {
             Mode::Production => schema.to_owned(),
             Mode::Test => self.test_schema.replace("{schema}", schema),
         }
     }
 }
 
-/// Reaches everything that a run needs: control database, warehouse, stage, sources. Sources are
-/// reached by the first load that needs them.
-pub async fn open(
+/// A project opened for a run.
+pub(super) struct Opened {
+    /// What loads work with.
+    pub(super) workshop: Arc<Workshop>,
+    /// Where they write.
+    pub(super) schemas: Schemas,
+}
+
+/// Reaches everything that a run needs: control database, stage. The warehouse and the sources are
+/// reached by the first who needs them.
+pub(super) async fn open(
     project: &Project,
     environment: &Environment,
     mode: Mode,
@@ -77,23 +90,66 @@ pub async fn open(
     cancel: CancellationToken,
 ) -> Result<Opened, RunError> {
     let endpoints = Endpoints::of(project, environment)?;
-    let suffix = mode.suffix();
-    let control = Control::open(&endpoints.control, &format!("barncat_control{suffix}")).await?;
+    let schemas = Schemas::of(project, environment, mode)?;
+    let control = Control::open(&endpoints.control, &control_schema(mode)).await?;
+    let slots = |name: &str, count| -> Arc<dyn Slots> {
+        Arc::new(LeasedSlots::new(control.clone(), name, count, run))
+    };
     let workshop = Workshop {
         project: project.name.clone(),
         mode: mode.to_string(),
         run: run.to_owned(),
         stage: open_stage(project, environment).await?,
-        warehouse: open_warehouse(endpoints.warehouse, suffix, run),
-        sources: open_sources(project, endpoints.sources, &control, run),
+        warehouse: open_warehouse(endpoints.warehouse, mode, run),
+        sources: open_sources(project, endpoints.sources, slots, run),
         control,
         keep: project.stage.keep,
         publishing: publishing(project),
         events,
         cancel,
     };
-    let test_schema = project.warehouse.test_schema.resolve(environment)?.expose().to_owned();
-    Ok(Opened { workshop: Arc::new(workshop), test_schema })
+    Ok(Opened { workshop: Arc::new(workshop), schemas })
+}
+
+/// A project opened for looking: nothing is made, written or locked.
+pub(super) struct Looked {
+    /// By the source's name.
+    pub(super) sources: Sources,
+    /// The warehouse.
+    pub(super) warehouse: Arc<dyn Warehouse>,
+    /// The control database, where there is one.
+    pub(super) control: Option<Control>,
+    /// Where tasks write.
+    pub(super) schemas: Schemas,
+}
+
+/// Reaches what `plan` looks at. Its connections to the sources count among their limit where the
+/// control database is there to count them.
+pub(super) async fn look(
+    project: &Project,
+    environment: &Environment,
+    mode: Mode,
+    run: &str,
+) -> Result<Looked, RunError> {
+    let endpoints = Endpoints::of(project, environment)?;
+    let schemas = Schemas::of(project, environment, mode)?;
+    let control = Control::open_existing(&endpoints.control, &control_schema(mode)).await?;
+    let slots = |name: &str, count| -> Arc<dyn Slots> {
+        match &control {
+            Some(control) => Arc::new(LeasedSlots::new(control.clone(), name, count, run)),
+            None => Arc::new(LocalSlots::new(count)),
+        }
+    };
+    let sources = open_sources(project, endpoints.sources, slots, run);
+    Ok(Looked { sources, warehouse: open_warehouse(endpoints.warehouse, mode, run), control, schemas })
+}
+
+/// Each source's shared snapshots, by the source's name.
+pub(super) type Sources = BTreeMap<String, SharedSnapshots>;
+
+/// The control database's schema.
+pub fn control_schema(mode: Mode) -> String {
+    format!("barncat_control{}", mode.suffix())
 }
 
 /// The servers of a project, resolved and not yet reached.
@@ -156,7 +212,8 @@ pub async fn open_stage(project: &Project, environment: &Environment) -> Result<
     Ok(stage::s3(&access, bucket, prefix, encryption).await)
 }
 
-fn open_warehouse(endpoint: Endpoint, suffix: &str, run: &str) -> Arc<dyn Warehouse> {
+fn open_warehouse(endpoint: Endpoint, mode: Mode, run: &str) -> Arc<dyn Warehouse> {
+    let suffix = mode.suffix();
     let options = postgres::Options {
         ledger_schema: format!("barncat{suffix}"),
         staging_schema: format!("barncat_staging{suffix}"),
@@ -168,14 +225,13 @@ fn open_warehouse(endpoint: Endpoint, suffix: &str, run: &str) -> Arc<dyn Wareho
 fn open_sources(
     project: &Project,
     endpoints: BTreeMap<String, Endpoint>,
-    control: &Control,
+    slots: impl Fn(&str, u32) -> Arc<dyn Slots>,
     run: &str,
-) -> BTreeMap<String, SharedSnapshots> {
+) -> Sources {
     let mut sources = BTreeMap::new();
     for (name, endpoint) in endpoints {
         let Some(config) = project.sources.get(&name) else { continue };
-        let slots: Arc<dyn Slots> =
-            Arc::new(LeasedSlots::new(control.clone(), &name, config.connections, run));
+        let slots = slots(&name, config.connections);
         let source: Arc<dyn Source> = match config.kind {
             SourceKind::Postgres => {
                 Arc::new(PostgresSource::new(source_options(&name, config, endpoint, run), slots))

@@ -1,16 +1,20 @@
 //! What a run would do, and why: connects, changes nothing.
 
-use tokio::sync::mpsc;
-use tokio_util::sync::CancellationToken;
+use std::collections::BTreeSet;
 
-use super::{Mode, RunError, open, tasks};
+use super::{
+    Request, RunError,
+    open::{Looked, Sources, look},
+    tasks,
+};
 use crate::{
     clock,
     config::{Environment, LoadSpec, Project},
     control::Expected,
     error::Failure,
-    load::{Forecast, forecast},
+    load::{Forecast, LoadError, forecast},
     sql::TableName,
+    warehouse::Warehouse,
 };
 
 /// What a run would do.
@@ -19,6 +23,8 @@ pub struct Plan {
     pub mode: String,
     /// Host and database of the warehouse.
     pub place: String,
+    /// The schemas that a run would write to.
+    pub schemas: Vec<String>,
     /// Whether other sessions' snapshots can be seen there.
     pub sees_snapshots: bool,
     /// Task by task, in the order in which they would start.
@@ -38,47 +44,46 @@ pub struct PlannedTask {
 }
 
 /// Plans what a run of the same request would do.
-pub async fn plan(
-    project: &Project,
-    environment: &Environment,
-    request: &super::Request,
-    cancel: CancellationToken,
-) -> Result<Plan, RunError> {
-    let (events, _) = mpsc::channel(1);
-    let mode: Mode = request.mode;
-    let opened = open(project, environment, mode, &clock::new_id(), events, cancel).await?;
-    let workshop = &opened.workshop;
-    let mut tasks = tasks::list(project, &opened, mode).await?;
-    let all: Vec<TableName> = tasks.specs().iter().map(|spec| spec.target.clone()).collect();
+pub async fn plan(project: &Project, environment: &Environment, request: &Request) -> Result<Plan, RunError> {
+    let looked = look(project, environment, request.mode, &clock::new_id()).await?;
+    let planned = look_at(project, request, &looked).await;
+    if let Some(control) = looked.control {
+        // A session that is not ended here is ended by its server.
+        let _ = control.close().await;
+    }
+    planned
+}
+
+async fn look_at(project: &Project, request: &Request, looked: &Looked) -> Result<Plan, RunError> {
+    let warehouse = &*looked.warehouse;
+    let mut tasks = tasks::list(project, &looked.sources, &looked.schemas).await?;
+    let published = warehouse.last_loads().await.map_err(RunError::Below)?;
+    let all: BTreeSet<TableName> = tasks.specs().iter().map(|spec| spec.target.clone()).collect();
     tasks.select(&request.select, &request.exclude)?;
-    tasks.order(&workshop.control).await;
-    let published = workshop.warehouse.last_loads().await.map_err(RunError::Below)?;
-    let orphans = published.into_keys().filter(|table| !all.contains(table)).collect();
-    let expected = workshop.control.all_expected().await.unwrap_or_default();
+    tasks.order(looked.control.as_ref()).await;
     let mut planned = Vec::new();
     for spec in tasks.specs() {
         planned.push(PlannedTask {
-            expected: expected.get(&spec.target.to_string()).cloned(),
-            forecast: one(workshop, spec).await,
+            expected: tasks.expected(spec).cloned(),
+            forecast: one(&looked.sources, warehouse, spec).await,
             spec: spec.clone(),
         });
     }
     Ok(Plan {
-        mode: mode.to_string(),
-        place: workshop.warehouse.place(),
-        sees_snapshots: workshop.warehouse.abilities().await.map_err(RunError::Below)?.sees_snapshots,
+        mode: request.mode.to_string(),
+        place: warehouse.place(),
+        schemas: tasks.schemas(),
+        sees_snapshots: warehouse.abilities().await.map_err(RunError::Below)?.sees_snapshots,
         tasks: planned,
-        orphans,
+        orphans: published.into_keys().filter(|table| !all.contains(table)).collect(),
     })
 }
 
-async fn one(workshop: &crate::load::Workshop, spec: &LoadSpec) -> Result<Forecast, Failure> {
-    let Some(snapshots) = workshop.sources.get(&spec.source) else {
-        return Err(Failure::of(&crate::load::LoadError::NoSource {
-            table: spec.target.clone(),
-            source_name: spec.source.clone(),
-        }));
+async fn one(sources: &Sources, warehouse: &dyn Warehouse, spec: &LoadSpec) -> Result<Forecast, Failure> {
+    let Some(snapshots) = sources.get(&spec.source) else {
+        let (table, source_name) = (spec.target.clone(), spec.source.clone());
+        return Err(Failure::of(&LoadError::NoSource { table, source_name }));
     };
     let snapshot = snapshots.get().await.map_err(|error| Failure::of(&*error))?;
-    forecast(spec, &*snapshot, &*workshop.warehouse).await.map_err(|error| Failure::of(&error))
+    forecast(spec, &*snapshot, warehouse).await.map_err(|error| Failure::of(&error))
 }

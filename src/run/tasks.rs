@@ -2,7 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Mode, Opened, RunError};
+use super::{
+    RunError,
+    open::{Schemas, Sources},
+};
 use crate::{
     config::{LoadSpec, Project},
     control::{Control, Expected},
@@ -21,17 +24,17 @@ pub(super) struct Tasks {
 pub(super) struct Unit(pub(super) Vec<LoadSpec>);
 
 /// Lists what the project loads. Wildcards are matched against what the sources have now.
-pub(super) async fn list(project: &Project, opened: &Opened, mode: Mode) -> Result<Tasks, RunError> {
+pub(super) async fn list(project: &Project, sources: &Sources, schemas: &Schemas) -> Result<Tasks, RunError> {
     let mut found: BTreeMap<(String, String), Vec<String>> = BTreeMap::new();
     for loader in &project.loaders {
-        let Some(snapshots) = opened.workshop.sources.get(&loader.source) else { continue };
+        let Some(snapshots) = sources.get(&loader.source) else { continue };
         let tables = snapshots.source().tables(&loader.schema).await.map_err(RunError::Below)?;
         let names = tables.into_iter().map(|table| table.name.name).collect();
         found.insert((loader.source.clone(), loader.schema.clone()), names);
     }
     let mut specs = project.loads(&found)?;
     for spec in &mut specs {
-        spec.target.schema = opened.schema(mode, &spec.target.schema);
+        spec.target.schema = schemas.name(&spec.target.schema);
     }
     Ok(Tasks { specs, expected: BTreeMap::new() })
 }
@@ -70,9 +73,12 @@ impl Tasks {
 
     /// Critical ones first, then by the longest expected time, so that the longest does not start
     /// last.
-    pub(super) async fn order(&mut self, control: &Control) {
+    pub(super) async fn order(&mut self, control: Option<&Control>) {
         // Without a history the order is that of the tiers alone.
-        self.expected = control.all_expected().await.unwrap_or_default();
+        self.expected = match control {
+            Some(control) => control.all_expected().await.unwrap_or_default(),
+            None => BTreeMap::new(),
+        };
         let expected = |spec: &LoadSpec| {
             self.expected.get(&spec.target.to_string()).map_or(0.0, |expected| expected.seconds)
         };
@@ -87,6 +93,11 @@ impl Tasks {
     /// All tasks, in their order.
     pub(super) fn specs(&self) -> &[LoadSpec] {
         &self.specs
+    }
+
+    /// What a task took before.
+    pub(super) fn expected(&self, spec: &LoadSpec) -> Option<&Expected> {
+        self.expected.get(&spec.target.to_string())
     }
 
     /// The tasks' full names.

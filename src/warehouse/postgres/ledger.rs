@@ -34,8 +34,11 @@ pub(super) async fn last_loads(
     connection: &Connection,
     ledger: &str,
 ) -> Result<Vec<LedgerRow>, PostgresWarehouseError> {
-    let rows = connection.query(&last_loads_sql(ledger, "true"), &[]).await;
-    rows.map_err(|error| read_error(connection, &error))?.iter().map(read).collect()
+    match connection.query(&last_loads_sql(ledger, "true"), &[]).await {
+        Ok(rows) => rows.iter().map(read).collect(),
+        Err(error) if is_not_there(&error) => Ok(Vec::new()),
+        Err(error) => Err(read_error(connection, &error).into()),
+    }
 }
 
 /// The last load of one table.
@@ -45,8 +48,17 @@ pub(super) async fn last_load(
     table: &TableName,
 ) -> Result<Option<LedgerRow>, PostgresWarehouseError> {
     let sql = last_loads_sql(ledger, "table_schema = $1 AND table_name = $2");
-    let row = connection.query_opt(&sql, &[&table.schema, &table.name]).await;
-    row.map_err(|error| read_error(connection, &error))?.as_ref().map(read).transpose()
+    match connection.query_opt(&sql, &[&table.schema, &table.name]).await {
+        Ok(row) => row.as_ref().map(read).transpose(),
+        Err(error) if is_not_there(&error) => Ok(None),
+        Err(error) => Err(read_error(connection, &error).into()),
+    }
+}
+
+/// Before the first run there is no ledger, and `plan` makes none.
+fn is_not_there(error: &tokio_postgres::Error) -> bool {
+    use tokio_postgres::error::SqlState;
+    matches!(error.code(), Some(&SqlState::UNDEFINED_TABLE | &SqlState::INVALID_SCHEMA_NAME))
 }
 
 /// One load, if it is published.

@@ -1,0 +1,234 @@
+//! `plan`: what a run would do, and why.
+
+use serde::Serialize;
+
+use super::{
+    Context, args::Selection, columns, complaint::Complaint, exit::Exit, names::ShortNames, quantity, style,
+    summary,
+};
+use crate::{
+    error::{Class, Failure},
+    event::Tier,
+    load::Forecast,
+    run::{self, Plan, PlannedTask},
+    schema::{Format, in_words},
+};
+
+/// What `--output json` prints.
+#[derive(Debug, Serialize)]
+struct Json<'a> {
+    mode: &'a str,
+    place: &'a str,
+    /// Whether a publish can wait for readers with older snapshots.
+    sees_snapshots: bool,
+    tasks: Vec<JsonTask<'a>>,
+    /// Published, and no longer in the project.
+    orphans: Vec<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct JsonTask<'a> {
+    task: String,
+    kind: &'static str,
+    tier: Tier,
+    strategy: String,
+    source: &'a str,
+    source_table: String,
+    reason: Option<&'a str>,
+    publish: Option<String>,
+    format: Option<Format>,
+    schema_changes: Vec<String>,
+    parts: Option<usize>,
+    bytes_expected: Option<u64>,
+    rows_expected: Option<u64>,
+    seconds_expected: Option<f64>,
+    lag_seconds: Option<f64>,
+    notes: Vec<&'a str>,
+    error: Option<&'a Failure>,
+}
+
+/// Prints what a run would do.
+pub(super) async fn plan(
+    context: &Context,
+    selection: Selection,
+    exit_code: bool,
+) -> Result<Exit, Complaint> {
+    let (project, environment) = context.read()?;
+    let request = run::Request {
+        select: selection.select,
+        exclude: selection.exclude,
+        mode: run::Mode::Production,
+        full: false,
+        failed: false,
+        jobs: 1,
+    };
+    let plan = tokio::select! {
+        biased;
+        () = context.stop.token.cancelled() => return Ok(Exit::Failed),
+        plan = run::plan(&project, &environment, &request) => plan?,
+    };
+    if context.output.is_json() {
+        context.output.json(&json(&plan))?;
+    } else {
+        context.output.data(&text(&plan))?;
+    }
+    Ok(exit(&plan, exit_code))
+}
+
+/// A task that would fail is told by the status; so is, where it is asked for, a changed schema.
+fn exit(plan: &Plan, exit_code: bool) -> Exit {
+    let failures: Vec<&Failure> = plan.tasks.iter().filter_map(|task| task.forecast.as_ref().err()).collect();
+    if failures.iter().any(|failure| failure.class != Class::Usage) {
+        Exit::Failed
+    } else if !failures.is_empty() {
+        Exit::Usage
+    } else if exit_code && plan.tasks.iter().any(changes) {
+        Exit::ChangesAhead
+    } else {
+        Exit::Done
+    }
+}
+
+/// Whether a published table would get another form.
+fn changes(task: &PlannedTask) -> bool {
+    let Ok(Forecast { decision, .. }) = &task.forecast else { return false };
+    decision.last.is_some() && (decision.live.is_none() || !decision.changes.is_empty())
+}
+
+fn json(plan: &Plan) -> Json<'_> {
+    Json {
+        mode: &plan.mode,
+        place: &plan.place,
+        sees_snapshots: plan.sees_snapshots,
+        tasks: plan.tasks.iter().map(json_task).collect(),
+        orphans: plan.orphans.iter().map(ToString::to_string).collect(),
+    }
+}
+
+fn json_task(task: &PlannedTask) -> JsonTask<'_> {
+    let forecast = task.forecast.as_ref().ok();
+    let decision = forecast.map(|forecast| &forecast.decision);
+    let changes = decision.map(|decision| decision.changes.as_slice()).unwrap_or_default();
+    JsonTask {
+        task: task.spec.target.to_string(),
+        kind: "load",
+        tier: task.spec.tier.unwrap_or_default(),
+        strategy: task.spec.strategy.to_string(),
+        source: &task.spec.source,
+        source_table: task.spec.source_table.to_string(),
+        reason: decision.map(|decision| decision.reason.as_str()),
+        publish: decision.map(|decision| decision.publish.to_string()),
+        format: decision.map(|decision| decision.shape.format),
+        schema_changes: changes.iter().map(|change| in_words(std::slice::from_ref(change))).collect(),
+        parts: forecast.map(|forecast| forecast.parts),
+        bytes_expected: forecast.map(|forecast| forecast.bytes_estimate),
+        rows_expected: task.expected.as_ref().and_then(|expected| expected.rows),
+        seconds_expected: task.expected.as_ref().map(|expected| expected.seconds),
+        lag_seconds: forecast.and_then(|forecast| forecast.position.lag_seconds),
+        notes: decision
+            .map(|decision| decision.notes.iter().map(String::as_str).collect())
+            .unwrap_or_default(),
+        error: task.forecast.as_ref().err(),
+    }
+}
+
+fn text(plan: &Plan) -> String {
+    let full: Vec<String> = plan.tasks.iter().map(|task| task.spec.target.to_string()).collect();
+    let names = ShortNames::of(full.iter().map(String::as_str));
+    let mut text = format!("{}\n", summary::first_line(&plan.mode, &plan.schemas, &plan.place));
+    let rows: Vec<_> = plan.tasks.iter().map(|task| row(task, &names)).collect();
+    if !rows.is_empty() {
+        let titles =
+            ["table", "tier", "strategy", "publish", "format", ">parts", ">size", ">rows", ">time", "why"];
+        text.push_str(&columns::lay(&titles, rows));
+    }
+    for task in &plan.tasks {
+        text.push_str(&below(task, names.short(&task.spec.target.to_string())));
+    }
+    for lag in lags(plan) {
+        text.push_str(&lag);
+    }
+    for orphan in &plan.orphans {
+        let mark = style::paint(style::WARNING, "!");
+        text.push_str(&format!("  {mark} {orphan} is published, and no longer in the project\n"));
+    }
+    if !plan.sees_snapshots {
+        text.push_str(&format!(
+            "  {} other sessions' snapshots cannot be seen in the warehouse: a publish of a table that is filled by \
+             several connections does not know whom to wait for\n      {} GRANT pg_read_all_stats TO the \
+             warehouse's role; `barncat doctor` prints it\n",
+            style::paint(style::WARNING, "!"),
+            style::paint(style::HINT, "hint:")
+        ));
+    }
+    text
+}
+
+fn row(task: &PlannedTask, names: &ShortNames) -> Vec<String> {
+    let full = task.spec.target.to_string();
+    let tier = match task.spec.tier.unwrap_or_default() {
+        Tier::Critical => "critical",
+        Tier::Optional => "",
+    };
+    let mut cells = vec![names.short(&full).to_owned(), tier.to_owned(), task.spec.strategy.to_string()];
+    match &task.forecast {
+        Ok(Forecast { decision, parts, bytes_estimate, .. }) => cells.extend([
+            decision.publish.to_string(),
+            format_word(decision.shape.format).to_owned(),
+            quantity::exact(*parts as u64),
+            quantity::bytes(*bytes_estimate),
+            task.expected.as_ref().and_then(|e| e.rows).map_or(String::new(), quantity::exact),
+            task.expected.as_ref().map_or(String::new(), |expected| quantity::duration(expected.seconds)),
+            decision.reason.clone(),
+        ]),
+        Err(_) => {
+            cells.extend(std::iter::repeat_n(String::new(), 6));
+            cells.push(style::paint(style::ERROR, "cannot be loaded"));
+        }
+    }
+    cells
+}
+
+fn format_word(format: Format) -> &'static str {
+    match format {
+        Format::Binary => "binary",
+        Format::Csv => "csv",
+    }
+}
+
+/// What people should know of a task.
+fn below(task: &PlannedTask, name: &str) -> String {
+    match &task.forecast {
+        Ok(Forecast { decision, .. }) => {
+            let mark = style::paint(style::WARNING, "!");
+            decision.notes.iter().map(|note| format!("  {mark} {name}   {note}\n")).collect()
+        }
+        Err(failure) => {
+            let mut text = format!("  {} {name}   {}\n", style::paint(style::ERROR, "✗"), failure.message);
+            if let Some(hint) = &failure.hint {
+                text.push_str(&format!("      {} {hint}\n", style::paint(style::HINT, "hint:")));
+            }
+            text
+        }
+    }
+}
+
+/// How far each source is behind, one line a source.
+fn lags(plan: &Plan) -> Vec<String> {
+    let mut seen: Vec<(&str, String)> = Vec::new();
+    for task in &plan.tasks {
+        let Ok(Forecast { position, .. }) = &task.forecast else { continue };
+        if seen.iter().any(|(source, _)| *source == task.spec.source) {
+            continue;
+        }
+        let lag = match position.lag_seconds {
+            Some(seconds) if seconds >= 1.0 => format!("{} behind", quantity::duration(seconds)),
+            Some(_) => "not behind".to_owned(),
+            None => "no replica".to_owned(),
+        };
+        let line =
+            format!("source {}: as of {}, {lag}\n", task.spec.source, position.as_of.strftime("%F %T UTC"));
+        seen.push((&task.spec.source, line));
+    }
+    seen.into_iter().map(|(_, line)| line).collect()
+}

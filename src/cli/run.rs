@@ -1,0 +1,53 @@
+//! `run`: load tables and publish them, now.
+
+use tokio::sync::mpsc;
+
+use super::{
+    Context,
+    args::{self, RunArgs},
+    complaint::Complaint,
+    exit::Exit,
+    progress::Progress,
+    summary,
+};
+use crate::run;
+
+/// How many tables at once, unless `--jobs` says otherwise.
+const JOBS: u32 = 4;
+
+/// How many events may wait to be shown.
+const EVENTS_WAITING: usize = 1024;
+
+/// Does one run and tells how it went: events on stderr while it goes, its outcome at the end.
+pub(super) async fn run(context: &Context, args: RunArgs) -> Result<Exit, Complaint> {
+    let (project, environment) = context.read()?;
+    let request = run::Request {
+        select: args.selection.select,
+        exclude: args.selection.exclude,
+        mode: args.mode.into(),
+        full: args.full,
+        failed: args.failed,
+        jobs: args.jobs.unwrap_or(JOBS) as usize,
+    };
+    let (sender, receiver) = mpsc::channel(EVENTS_WAITING);
+    let shown = tokio::spawn(Progress::new(context.live, context.output.screen()).follow(receiver));
+    let done = run::run(&project, &environment, &request, sender, context.stop.token.clone()).await;
+    // The last lines are shown before anything else is written.
+    let _ = shown.await;
+    let outcome = done?;
+    if context.output.is_json() {
+        context.output.json(&outcome)?;
+    } else {
+        context.output.data(&summary::summary(&outcome))?;
+    }
+    Ok(Exit::of_run(&outcome, args.strict))
+}
+
+impl From<args::Mode> for run::Mode {
+    fn from(mode: args::Mode) -> Self {
+        match mode {
+            args::Mode::Production => Self::Production,
+            args::Mode::Test => Self::Test,
+        }
+    }
+}
