@@ -6,6 +6,7 @@
 use std::{ffi::OsString, path::PathBuf, time::Duration};
 
 use clap::{CommandFactory, FromArgMatches};
+use jiff::Timestamp;
 
 use self::{
     args::{Command, CommandLine, Global, OutputFormat},
@@ -17,7 +18,9 @@ use self::{
 };
 use crate::{
     config::{self, Environment, Project},
+    control::Control,
     pg,
+    run::{Mode, reach},
 };
 
 mod args;
@@ -25,6 +28,8 @@ mod columns;
 mod complaint;
 mod completions;
 mod exit;
+mod history;
+mod init;
 mod log;
 mod names;
 mod output;
@@ -36,8 +41,10 @@ mod run;
 mod sample;
 mod screen;
 mod signals;
+mod status;
 mod style;
 mod summary;
+mod validate;
 
 /// How long the cancelling of statements may hold up the end of the process.
 const SETTLE_MAX: Duration = Duration::from_secs(3);
@@ -115,6 +122,10 @@ async fn dispatch(context: &Context, command: Command) -> Result<Exit, Complaint
         Command::Completions { shell } => completions::completions(&context.output, shell),
         Command::Run(args) => run::run(context, args).await,
         Command::Plan { selection, exit_code } => plan::plan(context, selection, exit_code).await,
+        Command::Init { dir } => init::init(&context.output, &dir),
+        Command::Validate => validate::validate(context),
+        Command::Status => status::status(context).await,
+        Command::History { table, limit } => history::history(context, table.as_deref(), limit).await,
         _ => Ok(Exit::Failed),
     }
 }
@@ -123,6 +134,20 @@ impl Context {
     /// Reads the project.
     fn read(&self) -> Result<(Project, Environment), Complaint> {
         Ok((config::read(&self.project, self.env.as_deref())?, Environment::of_process()))
+    }
+
+    /// The control databases of both modes, as far as they are there; for looking only.
+    async fn controls(
+        &self,
+        project: &Project,
+        environment: &Environment,
+    ) -> Result<Vec<Control>, Complaint> {
+        let endpoint = reach::control_endpoint(project, environment)?;
+        let mut controls = Vec::new();
+        for mode in [Mode::Production, Mode::Test] {
+            controls.extend(Control::open_existing(&endpoint, &reach::control_schema(mode)).await?);
+        }
+        Ok(controls)
     }
 
     fn new(global: Global) -> Self {
@@ -138,4 +163,9 @@ impl Context {
             stop: Stop::default(),
         }
     }
+}
+
+/// A time as people read it: seconds are exact enough, and the zone is said.
+fn moment(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
 }

@@ -4,7 +4,9 @@
 //! [`Template`] is resolved, so that `validate` needs none of them.
 
 mod expand;
+pub mod init;
 mod keys;
+pub mod listing;
 mod loader;
 mod mistake;
 mod project;

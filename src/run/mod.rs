@@ -7,6 +7,7 @@ mod error;
 mod execute;
 mod open;
 mod plan;
+pub mod reach;
 mod retry;
 mod tasks;
 mod verdict;
@@ -20,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 use self::open::{Opened, open};
 pub use self::{
     error::RunError,
-    open::{Endpoints, Mode, control_schema, open_stage},
+    open::Mode,
     plan::{Plan, PlannedTask, plan},
 };
 use crate::{

@@ -5,20 +5,15 @@ use std::{collections::BTreeMap, fmt, sync::Arc};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::RunError;
+use super::{RunError, reach};
 use crate::{
-    aws::S3Access,
-    config::{Environment, Project, SourceConfig, SourceKind, Sse, WarehouseKind},
+    config::{Environment, Project, SourceKind},
     control::Control,
     event::Event,
     load::{LeasedSlots, Publishing, Workshop},
     pg::Endpoint,
-    source::{
-        LocalSlots, SharedSnapshots, Slots, Source,
-        postgres::{Options, PostgresSource},
-    },
-    stage::{self, Encryption, SharedStage, StageError},
-    warehouse::{Warehouse, postgres},
+    source::{LocalSlots, SharedSnapshots, Slots, Source},
+    warehouse::Warehouse,
 };
 
 /// Where tasks write.
@@ -32,7 +27,7 @@ pub enum Mode {
 
 impl Mode {
     /// What is added to the names of barncat's own schemas.
-    fn suffix(self) -> &'static str {
+    pub(super) fn suffix(self) -> &'static str {
         match self {
             Self::Production => "",
             Self::Test => "_test",
@@ -91,7 +86,7 @@ pub(super) async fn open(
 ) -> Result<Opened, RunError> {
     let endpoints = Endpoints::of(project, environment)?;
     let schemas = Schemas::of(project, environment, mode)?;
-    let control = Control::open(&endpoints.control, &control_schema(mode)).await?;
+    let control = Control::open(&endpoints.control, &reach::control_schema(mode)).await?;
     let slots = |name: &str, count| -> Arc<dyn Slots> {
         Arc::new(LeasedSlots::new(control.clone(), name, count, run))
     };
@@ -99,8 +94,8 @@ pub(super) async fn open(
         project: project.name.clone(),
         mode: mode.to_string(),
         run: run.to_owned(),
-        stage: open_stage(project, environment).await?,
-        warehouse: open_warehouse(endpoints.warehouse, mode, run),
+        stage: reach::stage(project, environment).await?,
+        warehouse: Arc::new(reach::warehouse(endpoints.warehouse, mode, run)),
         sources: open_sources(project, endpoints.sources, slots, run),
         control,
         keep: project.stage.keep,
@@ -133,7 +128,7 @@ pub(super) async fn look(
 ) -> Result<Looked, RunError> {
     let endpoints = Endpoints::of(project, environment)?;
     let schemas = Schemas::of(project, environment, mode)?;
-    let control = Control::open_existing(&endpoints.control, &control_schema(mode)).await?;
+    let control = Control::open_existing(&endpoints.control, &reach::control_schema(mode)).await?;
     let slots = |name: &str, count| -> Arc<dyn Slots> {
         match &control {
             Some(control) => Arc::new(LeasedSlots::new(control.clone(), name, count, run)),
@@ -141,85 +136,37 @@ pub(super) async fn look(
         }
     };
     let sources = open_sources(project, endpoints.sources, slots, run);
-    Ok(Looked { sources, warehouse: open_warehouse(endpoints.warehouse, mode, run), control, schemas })
+    Ok(Looked {
+        sources,
+        warehouse: Arc::new(reach::warehouse(endpoints.warehouse, mode, run)),
+        control,
+        schemas,
+    })
 }
 
 /// Each source's shared snapshots, by the source's name.
 pub(super) type Sources = BTreeMap<String, SharedSnapshots>;
 
-/// The control database's schema.
-pub fn control_schema(mode: Mode) -> String {
-    format!("barncat_control{}", mode.suffix())
-}
-
-/// The servers of a project, resolved and not yet reached.
-pub struct Endpoints {
-    /// By the source's name.
-    pub sources: BTreeMap<String, Endpoint>,
-    /// The warehouse.
-    pub warehouse: Endpoint,
-    /// The control database; the warehouse where the project names none.
-    pub control: Endpoint,
+/// The servers of a project, resolved and not yet reached: all of them, so that a missing variable
+/// is told before anything is done.
+struct Endpoints {
+    sources: BTreeMap<String, Endpoint>,
+    warehouse: Endpoint,
+    control: Endpoint,
 }
 
 impl Endpoints {
-    /// Resolves the urls of a project.
-    pub fn of(project: &Project, environment: &Environment) -> Result<Self, RunError> {
-        let config = &project.warehouse;
-        if config.kind == WarehouseKind::Redshift {
-            return Err(RunError::Redshift);
-        }
-        let warehouse = Endpoint::parse(&config.url.resolve(environment)?, &config.tls, &project.dir)?;
-        let control = match &project.control.url {
-            Some(url) => Some(url.resolve(environment)?).filter(|url| !url.expose().is_empty()),
-            None => None,
-        };
-        let control = match control {
-            Some(url) => Endpoint::parse(&url, &Default::default(), &project.dir)?,
-            None => warehouse.clone(),
-        };
+    fn of(project: &Project, environment: &Environment) -> Result<Self, RunError> {
         let mut sources = BTreeMap::new();
-        for (name, source) in &project.sources {
-            let endpoint = Endpoint::parse(&source.url.resolve(environment)?, &source.tls, &project.dir)?;
-            sources.insert(name.clone(), endpoint);
+        for (name, config) in &project.sources {
+            sources.insert(name.clone(), reach::source_endpoint(project, environment, config)?);
         }
-        Ok(Self { sources, warehouse, control })
+        Ok(Self {
+            sources,
+            warehouse: reach::warehouse_endpoint(project, environment)?,
+            control: reach::control_endpoint(project, environment)?,
+        })
     }
-}
-
-/// The stage of a project.
-pub async fn open_stage(project: &Project, environment: &Environment) -> Result<SharedStage, RunError> {
-    let config = &project.stage;
-    let url = config.url.resolve(environment)?;
-    let url = url.expose();
-    if let Some(path) = url.strip_prefix("file:") {
-        return Ok(stage::local(project.dir.join(path.strip_prefix("//").unwrap_or(path))));
-    }
-    let Some(path) = url.strip_prefix("s3://") else {
-        return Err(StageError::Url { what: "it starts with neither s3:// nor file:".to_owned() }.into());
-    };
-    let (bucket, prefix) = path.split_once('/').unwrap_or((path, ""));
-    let endpoint = match &config.endpoint {
-        Some(endpoint) => Some(endpoint.resolve(environment)?.expose().to_owned()),
-        None => None,
-    };
-    let access = S3Access { endpoint, region: config.region.clone(), path_style: config.path_style };
-    let encryption = match &config.sse {
-        None => Encryption::Bucket,
-        Some(Sse::S3) => Encryption::S3,
-        Some(Sse::Kms { key }) => Encryption::Kms(key.clone()),
-    };
-    Ok(stage::s3(&access, bucket, prefix, encryption).await)
-}
-
-fn open_warehouse(endpoint: Endpoint, mode: Mode, run: &str) -> Arc<dyn Warehouse> {
-    let suffix = mode.suffix();
-    let options = postgres::Options {
-        ledger_schema: format!("barncat{suffix}"),
-        staging_schema: format!("barncat_staging{suffix}"),
-        run: run.to_owned(),
-    };
-    Arc::new(postgres::PostgresWarehouse::new(endpoint, options))
 }
 
 fn open_sources(
@@ -233,23 +180,11 @@ fn open_sources(
         let Some(config) = project.sources.get(&name) else { continue };
         let slots = slots(&name, config.connections);
         let source: Arc<dyn Source> = match config.kind {
-            SourceKind::Postgres => {
-                Arc::new(PostgresSource::new(source_options(&name, config, endpoint, run), slots))
-            }
+            SourceKind::Postgres => Arc::new(reach::source(config, endpoint, run, slots)),
         };
         sources.insert(name, SharedSnapshots::new(source, config.snapshot_for));
     }
     sources
-}
-
-fn source_options(name: &str, config: &SourceConfig, endpoint: Endpoint, run: &str) -> Options {
-    Options {
-        name: name.to_owned(),
-        endpoint,
-        allow_primary: config.allow_primary,
-        max_lag: config.max_lag,
-        run: run.to_owned(),
-    }
 }
 
 fn publishing(project: &Project) -> Publishing {

@@ -1,0 +1,141 @@
+//! `status`: what is running.
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::{Context, complaint::Complaint, exit::Exit, moment, quantity, style};
+use crate::{
+    clock::{Clock, System},
+    control::RunningRun,
+};
+
+/// What `--output json` prints.
+#[derive(Debug, Serialize)]
+struct Status<'a> {
+    runs: Vec<Run<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+struct Run<'a> {
+    run: &'a str,
+    mode: &'a str,
+    selection: &'a str,
+    host: &'a str,
+    pid: i64,
+    started_at: Timestamp,
+    is_crashed: bool,
+    tasks: Vec<Task<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+struct Task<'a> {
+    task: &'a str,
+    kind: &'a str,
+    attempt: u32,
+    load: Option<&'a str>,
+    started_at: Timestamp,
+}
+
+/// Prints what is running.
+pub(super) async fn status(context: &Context) -> Result<Exit, Complaint> {
+    let mut runs = Vec::new();
+    let (project, environment) = context.read()?;
+    for control in context.controls(&project, &environment).await? {
+        runs.extend(control.running().await?);
+    }
+    runs.sort_by_key(|run| run.started_at);
+    if context.output.is_json() {
+        context.output.json(&Status { runs: runs.iter().map(json).collect() })?;
+    } else if runs.is_empty() {
+        context.output.say("nothing is running; `barncat history` shows what ran");
+    } else {
+        context.output.data(&text(&runs, System.now()))?;
+    }
+    Ok(Exit::Done)
+}
+
+fn json(run: &RunningRun) -> Run<'_> {
+    let tasks = run.tasks.iter().map(|task| Task {
+        task: &task.task,
+        kind: &task.kind,
+        attempt: task.attempt,
+        load: task.load.as_deref(),
+        started_at: task.started_at,
+    });
+    Run {
+        run: &run.run,
+        mode: &run.mode,
+        selection: &run.selection,
+        host: &run.host,
+        pid: run.pid,
+        started_at: run.started_at,
+        is_crashed: run.is_crashed,
+        tasks: tasks.collect(),
+    }
+}
+
+fn text(runs: &[RunningRun], now: Timestamp) -> String {
+    let ago = |since: Timestamp| quantity::duration(now.duration_since(since).as_secs_f64());
+    let mut text = String::new();
+    for run in runs {
+        let state = if run.is_crashed { "crashed" } else { "running" };
+        let style = if run.is_crashed { style::WARNING } else { style::GOOD };
+        text.push_str(&format!(
+            "{}   {} on {}, pid {}   since {} ({})   run {}\n",
+            style::paint(style, state),
+            run.mode,
+            run.host,
+            run.pid,
+            moment(run.started_at),
+            ago(run.started_at),
+            run.run
+        ));
+        if run.is_crashed {
+            text.push_str("  its process is gone; the next run takes over and leaves nothing of it\n");
+        }
+        for task in &run.tasks {
+            let attempt = match task.attempt {
+                0 => "waits".to_owned(),
+                attempt => format!("attempt {attempt}"),
+            };
+            text.push_str(&format!("  {}   {attempt}   {}\n", task.task, ago(task.started_at)));
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::control::RunningTask;
+
+    fn time(text: &str) -> Timestamp {
+        text.parse().expect("a time")
+    }
+
+    fn run(is_crashed: bool) -> RunningRun {
+        let task = |task: &str, attempt| RunningTask {
+            task: task.into(),
+            kind: "load".into(),
+            attempt,
+            load: None,
+            started_at: time("2026-11-22T05:00:30Z"),
+        };
+        RunningRun {
+            run: "01JD3RUN".into(),
+            mode: "production".into(),
+            selection: "*".into(),
+            host: "loader-1".into(),
+            pid: 4711,
+            started_at: time("2026-11-22T05:00:00Z"),
+            is_crashed,
+            tasks: vec![task("raw_shop.orders", 2), task("raw_shop.riders", 0)],
+        }
+    }
+
+    #[test]
+    fn each_run_is_shown_with_its_tasks_and_their_age() {
+        let text = text(&[run(false), run(true)], time("2026-11-22T05:00:41Z"));
+        insta::assert_snapshot!(anstream::adapter::strip_str(&text).to_string());
+    }
+}

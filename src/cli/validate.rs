@@ -1,0 +1,47 @@
+//! `validate`: every mistake of the project, without a connection or a variable.
+
+use serde::Serialize;
+
+use super::{Context, complaint::Complaint, exit::Exit, quantity};
+use crate::config::{self, Mistake, Mistakes};
+
+#[derive(Debug, Serialize)]
+struct Validation<'a> {
+    mistakes: Vec<Place<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+struct Place<'a> {
+    message: &'a str,
+    file: &'a str,
+    /// Absent where the mistake is the file itself.
+    line: Option<usize>,
+    column: Option<usize>,
+    hint: Option<&'a str>,
+}
+
+/// Reads the project.
+pub(super) fn validate(context: &Context) -> Result<Exit, Complaint> {
+    let read = config::read(&context.project, context.env.as_deref());
+    if context.output.is_json() {
+        let mistakes = read.as_ref().err().map_or(&[][..], |Mistakes(mistakes)| mistakes);
+        context.output.json(&Validation { mistakes: mistakes.iter().map(json).collect() })?;
+        return Ok(if mistakes.is_empty() { Exit::Done } else { Exit::Usage });
+    }
+    let project = read?;
+    let sources = quantity::count(project.sources.len(), "source");
+    let files = quantity::count(project.loaders.len(), "file");
+    context.output.say(&format!("no mistakes in {sources} and {files} of loaders/"));
+    Ok(Exit::Done)
+}
+
+fn json(mistake: &Mistake) -> Place<'_> {
+    let place = &mistake.place;
+    Place {
+        message: &mistake.message,
+        file: &place.file,
+        line: (place.line > 0).then_some(place.line),
+        column: (place.line > 0).then_some(place.column),
+        hint: mistake.hint.as_deref(),
+    }
+}

@@ -1,0 +1,111 @@
+//! From a project's text to handles on the servers that it names, one by one. Connects to nothing:
+//! each handle does when it is used, so that one server that is away keeps nobody from the others.
+
+use std::sync::Arc;
+
+use super::{Mode, RunError};
+use crate::{
+    aws::S3Access,
+    config::{Environment, Project, SourceConfig, Sse, StageConfig, WarehouseKind},
+    pg::{Endpoint, TlsSettings},
+    source::{
+        Slots,
+        postgres::{Options, PostgresSource},
+    },
+    stage::{self, Encryption, SharedStage, StageError},
+    warehouse::postgres::{self, PostgresWarehouse},
+};
+
+/// Where a source is.
+pub fn source_endpoint(
+    project: &Project,
+    environment: &Environment,
+    config: &SourceConfig,
+) -> Result<Endpoint, RunError> {
+    Ok(Endpoint::parse(&config.url.resolve(environment)?, &config.tls, &project.dir)?)
+}
+
+/// A source whose connections each hold one of `slots`; `run` names them in `pg_stat_activity`.
+pub fn source(config: &SourceConfig, endpoint: Endpoint, run: &str, slots: Arc<dyn Slots>) -> PostgresSource {
+    let options = Options {
+        name: config.name.clone(),
+        endpoint,
+        allow_primary: config.allow_primary,
+        max_lag: config.max_lag,
+        run: run.to_owned(),
+    };
+    PostgresSource::new(options, slots)
+}
+
+/// Where the warehouse is.
+pub fn warehouse_endpoint(project: &Project, environment: &Environment) -> Result<Endpoint, RunError> {
+    let config = &project.warehouse;
+    if config.kind == WarehouseKind::Redshift {
+        return Err(RunError::Redshift);
+    }
+    Ok(Endpoint::parse(&config.url.resolve(environment)?, &config.tls, &project.dir)?)
+}
+
+/// The warehouse, with the ledger and the staging schema of a mode.
+pub fn warehouse(endpoint: Endpoint, mode: Mode, run: &str) -> PostgresWarehouse {
+    let options = postgres::Options {
+        ledger_schema: format!("barncat{}", mode.suffix()),
+        staging_schema: format!("barncat_staging{}", mode.suffix()),
+        run: run.to_owned(),
+    };
+    PostgresWarehouse::new(endpoint, options)
+}
+
+/// Where the control database is: the warehouse, where the project names none or its url resolves
+/// to nothing.
+pub fn control_endpoint(project: &Project, environment: &Environment) -> Result<Endpoint, RunError> {
+    let url = match &project.control.url {
+        Some(url) => Some(url.resolve(environment)?).filter(|url| !url.expose().is_empty()),
+        None => None,
+    };
+    match url {
+        Some(url) => Ok(Endpoint::parse(&url, &TlsSettings::default(), &project.dir)?),
+        None => warehouse_endpoint(project, environment),
+    }
+}
+
+/// The control database's schema.
+pub fn control_schema(mode: Mode) -> String {
+    format!("barncat_control{}", mode.suffix())
+}
+
+/// The stage.
+pub async fn stage(project: &Project, environment: &Environment) -> Result<SharedStage, RunError> {
+    let config = &project.stage;
+    let url = config.url.resolve(environment)?;
+    let url = url.expose();
+    if let Some(path) = url.strip_prefix("file:") {
+        return Ok(stage::local(project.dir.join(path.strip_prefix("//").unwrap_or(path))));
+    }
+    let Some(path) = url.strip_prefix("s3://") else {
+        return Err(StageError::Url { what: "it starts with neither s3:// nor file:".to_owned() }.into());
+    };
+    let (bucket, prefix) = path.split_once('/').unwrap_or((path, ""));
+    Ok(stage::s3(&access(config, environment)?, bucket, prefix, encryption(config)).await)
+}
+
+fn access(config: &StageConfig, environment: &Environment) -> Result<S3Access, RunError> {
+    let endpoint = match &config.endpoint {
+        Some(endpoint) => Some(endpoint.resolve(environment)?.expose().to_owned()),
+        None => None,
+    };
+    Ok(S3Access {
+        // One that resolves to nothing is Amazon's own.
+        endpoint: endpoint.filter(|endpoint| !endpoint.is_empty()),
+        region: config.region.clone(),
+        path_style: config.path_style,
+    })
+}
+
+fn encryption(config: &StageConfig) -> Encryption {
+    match &config.sse {
+        None => Encryption::Bucket,
+        Some(Sse::S3) => Encryption::S3,
+        Some(Sse::Kms { key }) => Encryption::Kms(key.clone()),
+    }
+}
