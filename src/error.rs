@@ -52,7 +52,8 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// Takes an error apart: its message is the whole chain of causes.
+    /// Takes an error apart: its message is the whole chain of causes. An error that holds a boxed
+    /// fault shows it by this too: a box of a trait cannot be an error's `source`.
     pub fn of(error: &dyn Fault) -> Self {
         let mut message = error.to_string();
         let mut cause = error.source();

@@ -189,10 +189,14 @@ impl<'a> Begun<'a> {
             tidy::remove_load(workshop, target, &load).await;
         }
         let Done { manifest, published } = done?;
-        let mut warnings = decision.notes;
+        // What was known at the last load is told by `plan`, not each time.
+        let is_news = decision.last.is_none() || !decision.changes.is_empty();
+        let mut warnings = if is_news { decision.notes } else { Vec::new() };
         warnings.extend(published.iter().flat_map(|published| published.warnings.iter().cloned()));
+        // The load that the table shows: where nothing was published, the last one.
+        let shown = decision.last.filter(|_| published.is_none()).map(|last| last.load);
         Ok(Loaded {
-            load,
+            load: shown.unwrap_or(load),
             reason: match published {
                 Some(_) => decision.reason,
                 None => "the same as what is published".to_owned(),

@@ -128,8 +128,7 @@ fn refuse_if_behind(spec: &LoadSpec, last: Option<&LedgerRow>, now: &Position) -
     if last.source != spec.source || last.system != now.system || last.snapshot == now.snapshot {
         return Ok(());
     }
-    let published = last.lsn.as_deref().and_then(|lsn| lsn.parse::<u64>().ok());
-    match (published, now.lsn_floor) {
+    match (last.lsn, now.lsn_floor) {
         (Some(published), Some(floor)) if floor < published => {
             Err(LoadError::Behind { table: spec.target.clone() })
         }

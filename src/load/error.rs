@@ -1,7 +1,7 @@
 //! What can go wrong with a load.
 
 use crate::{
-    error::{Class, Fault},
+    error::{Class, Failure, Fault},
     schema::{SelectionError, ShapeError},
     sql::TableName,
     stage::StageError,
@@ -12,10 +12,10 @@ use crate::{
 #[non_exhaustive]
 pub enum LoadError {
     /// The source.
-    #[error("{0}")]
+    #[error("{}", Failure::of(.0.as_ref()))]
     Source(Box<dyn Fault + Send + Sync>),
     /// The warehouse.
-    #[error("{0}")]
+    #[error("{}", Failure::of(.0.as_ref()))]
     Warehouse(Box<dyn Fault + Send + Sync>),
     /// The stage.
     #[error(transparent)]

@@ -6,6 +6,7 @@ use tokio::{
     sync::{Semaphore, mpsc},
     task::JoinSet,
 };
+use tokio_postgres::types::PgLsn;
 use tokio_util::sync::CancellationToken;
 
 use super::{Decision, LoadError, Workshop, progress::Progress};
@@ -72,7 +73,7 @@ impl Extract<'_> {
             source: self.spec.source.clone(),
             source_table: self.spec.source_table.clone(),
             as_of: position.as_of,
-            lsn: position.lsn.map(|lsn| lsn.to_string()),
+            lsn: position.lsn.map(|lsn| PgLsn::from(lsn).to_string()),
             format: self.decision.shape.format,
             compression: self.compression(),
             columns: self.decision.shape.columns.iter().map(|column| column.name.clone()).collect(),

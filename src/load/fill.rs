@@ -130,7 +130,7 @@ fn ledger_row(
         source: spec.source.clone(),
         source_table: spec.source_table.clone(),
         system: position.system.clone(),
-        lsn: position.lsn.map(|lsn| lsn.to_string()),
+        lsn: position.lsn,
         as_of: position.as_of,
         snapshot: position.snapshot.clone(),
         schema_hash: decision.schema_hash.clone(),

@@ -97,7 +97,7 @@ pub struct Attempt {
 /// How an attempt went well.
 #[derive(Debug, Clone)]
 pub struct Loaded {
-    /// The load's id.
+    /// The id of the load that the table shows now.
     pub load: String,
     /// Why it was done in this way.
     pub reason: String,

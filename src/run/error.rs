@@ -4,7 +4,7 @@ use crate::{
     config::{ConfigError, Mistakes},
     control::ControlError,
     dag::SelectError,
-    error::{Class, Fault},
+    error::{Class, Failure, Fault},
     pg::PgError,
     stage::StageError,
 };
@@ -32,7 +32,7 @@ pub enum RunError {
     #[error(transparent)]
     Control(#[from] ControlError),
     /// The source or the warehouse.
-    #[error("{0}")]
+    #[error("{}", Failure::of(.0.as_ref()))]
     Below(Box<dyn Fault + Send + Sync>),
     /// A warehouse that this version cannot write to.
     #[error("the warehouse kind redshift is not built yet")]

@@ -231,7 +231,7 @@ pub struct LedgerRow {
     /// The source's system identifier: positions compare only within one.
     pub system: Option<String>,
     /// The source's write-ahead log position of the snapshot.
-    pub lsn: Option<String>,
+    pub lsn: Option<u64>,
     /// The moment that the rows show.
     pub as_of: Timestamp,
     /// The shared snapshot's id: tables with the same one match each other.

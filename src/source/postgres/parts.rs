@@ -56,7 +56,9 @@ async fn leaves(
     relation: &Relation,
 ) -> Result<Vec<Leaf>, PostgresSourceError> {
     let from = match relation.kind {
-        RelationKind::Partitioned => "(SELECT relid FROM pg_partition_tree($1) WHERE isleaf) AS leaf(relid)",
+        RelationKind::Partitioned => {
+            "(SELECT relid FROM pg_partition_tree($1::oid) WHERE isleaf) AS leaf(relid)"
+        }
         _ => "(SELECT $1::oid::regclass) AS leaf(relid)",
     };
     let sql = format!(

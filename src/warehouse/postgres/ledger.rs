@@ -3,7 +3,10 @@
 use std::{collections::BTreeSet, str::FromStr};
 
 use jiff::Timestamp;
-use tokio_postgres::{Row, types::Json};
+use tokio_postgres::{
+    Row,
+    types::{Json, PgLsn},
+};
 
 use super::PostgresWarehouseError;
 use crate::{
@@ -14,7 +17,7 @@ use crate::{
 };
 
 const COLUMNS: &str = "load, table_schema, table_name, previous, run, strategy, publish, source, \
-    source_schema, source_table, system, lsn::text, as_of, snapshot, schema_hash, schema, content_hash, \
+    source_schema, source_table, system, lsn, as_of, snapshot, schema_hash, schema, content_hash, \
     manifest, rows, bytes, watermark, published_at";
 
 /// The last load is the one that no other of the table follows; see the view `tables`.
@@ -131,7 +134,7 @@ pub(super) async fn write(
         "INSERT INTO {ledger}.loads (load, table_schema, table_name, previous, run, strategy, publish, source,
              source_schema, source_table, system, lsn, as_of, snapshot, schema_hash, schema, content_hash,
              manifest, rows, bytes, watermark)
-         SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12::text::pg_lsn, $13, $14, $15, $16, $17,
+         SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17,
              $18, $19, $20, $21
          WHERE $4::text IS NULL OR EXISTS (
              SELECT FROM {ledger}.loads WHERE load = $4 AND table_schema = $2 AND table_name = $3)
@@ -155,7 +158,7 @@ pub(super) async fn write(
                 &row.source_table.schema,
                 &row.source_table.name,
                 &row.system,
-                &row.lsn,
+                &row.lsn.map(PgLsn::from),
                 &row.as_of,
                 &row.snapshot,
                 &row.schema_hash,
@@ -221,7 +224,7 @@ fn read(row: &Row) -> Result<LedgerRow, PostgresWarehouseError> {
         source: row.get(7),
         source_table: TableName::new(row.get::<_, String>(8), row.get::<_, String>(9)),
         system: row.get(10),
-        lsn: row.get(11),
+        lsn: row.get::<_, Option<PgLsn>>(11).map(u64::from),
         as_of: row.get(12),
         snapshot: row.get(13),
         schema_hash: row.get(14),

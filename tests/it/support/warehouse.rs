@@ -269,7 +269,7 @@ impl Load {
             source: "shop".into(),
             source_table: TableName::new("public", "orders"),
             system: Some("7000000000000000001".into()),
-            lsn: Some("0/3000060".into()),
+            lsn: Some(0x300_0060),
             as_of: "2026-11-22T05:00:00.123456Z".parse().expect("a time"),
             snapshot: "00000003-00000002-1".into(),
             schema_hash: "v1:0".into(),
