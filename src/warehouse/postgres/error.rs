@@ -68,6 +68,48 @@ pub enum PostgresWarehouseError {
         /// The table.
         table: TableName,
     },
+    /// Views that the new columns break.
+    #[error("the new columns of {table} break {}", views.join(", "))]
+    BrokenViews {
+        /// The table.
+        table: TableName,
+        /// The views, with those upon them; outermost first.
+        views: Vec<String>,
+    },
+    /// Policies and triggers that read a column that is gone.
+    #[error("{table} loses a column that is needed by {}", needed_by.join(", "))]
+    ColumnNeeded {
+        /// The table.
+        table: TableName,
+        /// What needs it.
+        needed_by: Vec<String>,
+    },
+    /// Since it was decided to swap, something came to depend on the table.
+    #[error("a swap of {table} would by now lose {}", obstacles.join(", "))]
+    Bound {
+        /// The table.
+        table: TableName,
+        /// What would be lost.
+        obstacles: Vec<String>,
+    },
+    /// Others held locks on the table or its views for all the time that was given.
+    #[error("{table} and its views could not be locked together within {waited_ms} ms: {}", blockers.join(", "))]
+    Locked {
+        /// The table.
+        table: TableName,
+        /// For how long it was tried, in milliseconds.
+        waited_ms: u128,
+        /// Who held the locks: pid, user, application, state.
+        blockers: Vec<String>,
+    },
+    /// Somebody kept on changing what belongs to the table while it was carried over.
+    #[error("what belongs to {table} kept changing for {waited_ms} ms")]
+    Unsteady {
+        /// The table.
+        table: TableName,
+        /// For how long, in milliseconds.
+        waited_ms: u128,
+    },
 }
 
 impl PostgresWarehouseError {
@@ -88,8 +130,16 @@ impl Fault for PostgresWarehouseError {
         match self {
             Self::Server(error) => error.class(),
             Self::Stage(error) => error.class(),
-            Self::NoManifest { .. } | Self::Superseded { .. } => Class::Passing,
-            Self::Value { .. } | Self::Ledger { .. } | Self::NotOurs { .. } => Class::Lasting,
+            Self::NoManifest { .. }
+            | Self::Superseded { .. }
+            | Self::Bound { .. }
+            | Self::Locked { .. }
+            | Self::Unsteady { .. } => Class::Passing,
+            Self::Value { .. }
+            | Self::Ledger { .. }
+            | Self::NotOurs { .. }
+            | Self::BrokenViews { .. }
+            | Self::ColumnNeeded { .. } => Class::Lasting,
             Self::NotTheManifest { .. } | Self::Count { .. } => Class::Bug,
         }
     }
@@ -108,7 +158,15 @@ impl Fault for PostgresWarehouseError {
                 "rename or drop it, or give the loader another name for the table: `as = \"{}_loaded\"`",
                 table.name
             )),
-            Self::NoManifest { .. } | Self::NotTheManifest { .. } | Self::Count { .. } => None,
+            Self::BrokenViews { .. } => {
+                Some("change the views, or let them be dropped by `on_broken_view = \"drop\"`".to_owned())
+            }
+            Self::ColumnNeeded { .. } => Some("change or drop them, then run again".to_owned()),
+            Self::Bound { .. } => Some("the next load is decided upon anew".to_owned()),
+            Self::Locked { .. } => {
+                Some("long transactions that read the table hold such locks until they end".to_owned())
+            }
+            Self::Unsteady { .. } | Self::NoManifest { .. } | Self::NotTheManifest { .. } | Self::Count { .. } => None,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The table that readers see.
 
-use super::PostgresWarehouseError;
+use super::{PostgresWarehouseError, obstacles, views};
 use crate::{
     pg::{Connection, PgError},
     schema::RelationKind,
@@ -48,12 +48,13 @@ pub(super) async fn live(
         .await
         .map_err(|error| connection.error(format!("measure {table}"), &error))?
         .get(0);
+    let views = views::read(connection, table, relation.oid).await?;
     Ok(Some(LiveTable {
         kind: relation.kind,
         columns: columns(connection, table, relation.oid).await?,
         bytes: u64::try_from(bytes).unwrap_or(0),
-        obstacles: obstacles(connection, table, relation.oid).await?,
-        views: Vec::new(),
+        obstacles: obstacles::obstacles(connection, table, relation.oid).await?,
+        views: views.iter().map(|view| view.name.to_string()).collect(),
     }))
 }
 
@@ -77,20 +78,4 @@ pub(super) async fn columns(
         nullable: row.get(2),
     };
     Ok(rows.iter().map(column).collect())
-}
-
-/// What depends on the table, but is neither its row type nor its primary key.
-async fn obstacles(connection: &Connection, table: &TableName, oid: u32) -> Result<Vec<String>, PgError> {
-    let rows = connection
-        .query(
-            "SELECT DISTINCT pg_describe_object(d.classid, d.objid, d.objsubid) FROM pg_depend d
-             WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = $1 AND d.deptype <> 'i'
-               AND NOT EXISTS (SELECT FROM pg_constraint k WHERE d.classid = 'pg_constraint'::regclass
-                               AND k.oid = d.objid AND k.conrelid = $1 AND k.contype = 'p')
-             ORDER BY 1",
-            &[&oid],
-        )
-        .await
-        .map_err(|error| connection.error(format!("look at what depends on {table}"), &error))?;
-    Ok(rows.iter().map(|row| row.get(0)).collect())
 }

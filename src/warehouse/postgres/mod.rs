@@ -5,14 +5,18 @@
 //! ledger row is the first statement of the publish, so that who publishes twice, or second, finds
 //! out before any lock is taken. Nothing here decides whether to publish.
 
+mod belongings;
 mod error;
 mod fill;
 mod ledger;
 mod live;
+mod locks;
+mod obstacles;
 mod prepare;
 mod publish;
 mod staging;
 mod swap;
+mod views;
 
 use std::{
     collections::{BTreeMap, BTreeSet},

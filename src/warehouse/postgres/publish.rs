@@ -30,9 +30,9 @@ pub(super) async fn publish(
         }
     };
     fail_point!("publish.ledger.after");
-    swap::swap(&staging, publication).await?;
+    let warnings = swap::swap(&staging, publication).await?;
     commit(&staging).await?;
-    Ok(Published { at, kind: publication.kind, warnings: Vec::new() })
+    Ok(Published { at, kind: publication.kind, warnings })
 }
 
 /// This very load is published already: by an earlier try whose answer was lost.

@@ -1,0 +1,136 @@
+//! The locks of a swap: the views outermost first, then the table, each wait short.
+//!
+//! Readers lock a view before what it reads. Whoever goes the other way, or waits for longer than
+//! `deadlock_timeout`, makes the server end somebody's statement; and behind a waiting exclusive lock
+//! every later reader queues. So a lock that is not to be had at once is given up together with all
+//! the others, and all are tried again a little later.
+
+use std::time::Duration;
+
+use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
+use tokio::time::Instant;
+
+use super::{PostgresWarehouseError, views::View};
+use crate::{
+    fail_point,
+    pg::{Connection, PgError},
+    sql::TableName,
+};
+
+/// Takes the exclusive locks within the transaction. Once the first is held, all others together
+/// must come within `timeout`: readers wait meanwhile, and none of them may wait until it looks
+/// for deadlocks.
+pub(super) async fn take(
+    connection: &Connection,
+    table: &TableName,
+    views: &[View],
+    timeout: Duration,
+) -> Result<(), PgError> {
+    fail_point!("publish.lock.before");
+    let table_sql = format!("LOCK TABLE ONLY {} IN ACCESS EXCLUSIVE MODE", table.quoted());
+    let mut until = None;
+    for sql in views.iter().map(View::lock_sql).chain([table_sql]) {
+        let left = until.map_or(timeout, |until: Instant| until.saturating_duration_since(Instant::now()));
+        let doing = format!("lock {table} and its views");
+        connection.run(&doing, &format!("{}; {sql}", set_timeout(left))).await?;
+        until.get_or_insert_with(|| Instant::now() + timeout);
+    }
+    // What the swap itself needs of others' locks is bounded as well.
+    connection.run("bound the waits of a swap", &set_timeout(timeout)).await?;
+    fail_point!("publish.lock.after");
+    Ok(())
+}
+
+/// 0 would mean: for ever.
+pub(super) fn set_timeout(timeout: Duration) -> String {
+    format!("SET LOCAL lock_timeout = {}", timeout.as_millis().max(1))
+}
+
+/// Whether a lock was not to be had: `lock_not_available`, `deadlock_detected`.
+pub(super) fn is_refused(error: &PostgresWarehouseError) -> bool {
+    matches!(error, PostgresWarehouseError::Server(error) if matches!(error.code(), Some("55P03" | "40P01")))
+}
+
+/// How long to go on, and how long to stay away between two tries.
+pub(super) struct Patience {
+    since: Instant,
+    limit: Duration,
+    delays: ExponentialBackoff,
+    blockers: Vec<String>,
+}
+
+impl Patience {
+    pub(super) fn new(limit: Duration) -> Self {
+        let delays = ExponentialBuilder::default()
+            .with_min_delay(Duration::from_millis(50))
+            .with_max_delay(Duration::from_secs(1))
+            .without_max_times()
+            .with_jitter()
+            .build();
+        Self { since: Instant::now(), limit, delays, blockers: Vec::new() }
+    }
+
+    /// For how long it has been tried.
+    pub(super) fn waited_ms(&self) -> u128 {
+        self.since.elapsed().as_millis()
+    }
+
+    /// Notes who holds the locks now, if anybody still does. Called right after a try.
+    pub(super) fn note_blockers(&mut self, blockers: Vec<String>) {
+        if !blockers.is_empty() {
+            self.blockers = blockers;
+        }
+    }
+
+    /// Who held the locks, when last somebody was seen.
+    pub(super) fn blockers(&self) -> Vec<String> {
+        match self.blockers.as_slice() {
+            [] => vec!["held by sessions that were gone a moment later".to_owned()],
+            blockers => blockers.to_vec(),
+        }
+    }
+
+    /// Stays away for a while; `false` when the time is used up.
+    pub(super) async fn wait(&mut self) -> bool {
+        if self.since.elapsed() >= self.limit {
+            return false;
+        }
+        tokio::time::sleep(self.delays.next().unwrap_or(Duration::from_secs(1))).await;
+        true
+    }
+}
+
+/// The other sessions that hold a lock on the table, its views, or what it refers to, in words.
+/// Without `pg_read_all_stats` the server tells no more than pid and user.
+pub(super) async fn blockers(
+    connection: &Connection,
+    table: &TableName,
+    oid: u32,
+) -> Result<Vec<String>, PgError> {
+    let sql = format!(
+        "WITH RECURSIVE {readers},
+         wanted AS (
+             SELECT oid FROM reads
+             UNION SELECT confrelid FROM pg_constraint WHERE conrelid = $1 AND contype = 'f')
+         SELECT DISTINCT
+             CASE WHEN l.pid IS NULL THEN 'a prepared transaction'
+                  ELSE format('session %s', l.pid)
+                       || coalesce(format(' of %s', a.usename), '')
+                       || coalesce(format(' (%s)', nullif(a.application_name, '')), '')
+                       || coalesce(format(', %s', a.state), '')
+                       || coalesce(format(' for %s s', extract(epoch FROM now_at - a.state_change)::int), '')
+             END
+         FROM wanted JOIN pg_locks l ON l.relation = wanted.oid AND l.granted
+              AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+         CROSS JOIN clock_timestamp() AS now_at
+         LEFT JOIN pg_stat_activity a ON a.pid = l.pid
+         WHERE l.pid IS DISTINCT FROM pg_backend_pid()
+         ORDER BY 1",
+        readers = super::views::READERS,
+    );
+    let rows = connection
+        .query(&sql, &[&oid])
+        .await
+        .map_err(|error| connection.error(format!("look who locks {table}"), &error))?;
+    Ok(rows.iter().map(|row| row.get(0)).collect())
+}
