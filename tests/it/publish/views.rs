@@ -15,7 +15,7 @@ async fn database_with_views() -> (Database, Load) {
     database
         .run(
             "CREATE SCHEMA bi; GRANT ALL ON SCHEMA bi TO barncat_warehouse;
-             DO $$ BEGIN CREATE ROLE bi_reader; EXCEPTION WHEN duplicate_object THEN NULL; END $$;
+             DO $$ BEGIN CREATE ROLE bi_reader; EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$;
              SET ROLE barncat_warehouse;
              CREATE VIEW bi.fees AS SELECT id, fee FROM raw.orders;
              CREATE VIEW bi.\"A \"\"view\"\"\" WITH (security_barrier, check_option = local) AS
