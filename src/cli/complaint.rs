@@ -88,6 +88,7 @@ macro_rules! from_faults {
 from_faults!(
     crate::cli::output::OutputError,
     crate::config::ConfigError,
+    crate::config::listing::ListingError,
     crate::control::ControlError,
     crate::pg::PgError,
 );

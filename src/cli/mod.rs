@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use self::{
     args::{Command, CommandLine, Global, OutputFormat},
     complaint::Complaint,
+    discover::Unlisted,
     exit::Exit,
     output::Output,
     screen::Screen,
@@ -27,6 +28,7 @@ mod args;
 mod columns;
 mod complaint;
 mod completions;
+mod discover;
 mod exit;
 mod history;
 mod init;
@@ -124,6 +126,14 @@ async fn dispatch(context: &Context, command: Command) -> Result<Exit, Complaint
         Command::Plan { selection, exit_code } => plan::plan(context, selection, exit_code).await,
         Command::Init { dir } => init::init(&context.output, &dir),
         Command::Validate => validate::validate(context),
+        Command::Discover { source, write, check } => {
+            let unlisted = match (write, check) {
+                (true, _) => Unlisted::Write,
+                (_, true) => Unlisted::Refuse,
+                _ => Unlisted::Print,
+            };
+            discover::discover(context, &source, unlisted).await
+        }
         Command::Status => status::status(context).await,
         Command::History { table, limit } => history::history(context, table.as_deref(), limit).await,
         _ => Ok(Exit::Failed),

@@ -63,7 +63,7 @@ fn expand(loader: &Loader, tables: &[String], loads: &mut Vec<LoadSpec>, mistake
 }
 
 /// The row that a table goes by.
-fn row_of<'a>(loader: &'a Loader, table: &str) -> Option<&'a Row> {
+pub(super) fn row_of<'a>(loader: &'a Loader, table: &str) -> Option<&'a Row> {
     let exact = loader.rows.iter().find(|row| row.pattern.is_none() && row.name == table);
     exact.or_else(|| {
         let matches = |row: &&Row| row.pattern.as_ref().is_some_and(|pattern| pattern.is_match(table));

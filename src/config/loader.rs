@@ -170,15 +170,10 @@ pub(super) struct Settings {
 }
 
 impl Loader {
-    /// The tables that have a row of their own and are not skipped.
-    pub fn exact_names(&self) -> Vec<String> {
-        let exact = |row: &&Row| row.pattern.is_none() && row.settings.is_some();
-        self.rows.iter().filter(exact).map(|row| row.name.clone()).collect()
-    }
-
-    /// Whether a table has a row of its own, a skipped one too.
-    pub fn lists(&self, table: &str) -> bool {
-        self.rows.iter().any(|row| row.pattern.is_none() && row.name == table)
+    /// The row that a table of the source goes by, as it is written: its own name, or the longest
+    /// pattern that matches, `skip` among them; `None` where no row does.
+    pub fn listed_by(&self, table: &str) -> Option<&str> {
+        super::expand::row_of(self, table).map(|row| row.name.as_str())
     }
 }
 
@@ -299,7 +294,7 @@ fn read_row(keys: &Keys<'_>, row: (String, Place, &Item), defaults: &Settings) -
     Some(Row { name, pattern, place, settings })
 }
 
-fn is_pattern(name: &str) -> bool {
+pub(super) fn is_pattern(name: &str) -> bool {
     name.contains(['*', '?', '[', '{'])
 }
 

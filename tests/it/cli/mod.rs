@@ -6,10 +6,17 @@ use std::{
 };
 
 mod arguments;
+mod discover;
+mod past;
+mod scene;
+mod text;
 
 /// What is replaced before a snapshot is compared: what differs from run to run.
 const FILTERS: &[(&str, &str)] = &[
+    // Columns are as wide as what is replaced below.
+    (r"(\S) {2,}", "$1  "),
     (r"\b[0-7][0-9A-HJKMNP-TV-Z]{25}\b", "[ULID]"),
+    (r"\b\d+(\.\d)? s\b", "[SPAN]"),
     (r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(Z| UTC)", "[TIME]"),
 ];
 
@@ -28,7 +35,11 @@ fn told(dir: &Path, arguments: &[&str]) -> String {
 
 /// The same, with variables.
 fn told_with(dir: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> String {
-    let output = barncat(dir, arguments, variables).output().expect("the built binary starts");
+    written(barncat(dir, arguments, variables).output().expect("the built binary starts"))
+}
+
+/// Exit status, stdout and stderr as one text.
+fn written(output: std::process::Output) -> String {
     let status = output.status.code().map_or("a signal".to_owned(), |code| code.to_string());
     format!(
         "exit status: {status}\n--- stdout\n{}--- stderr\n{}",
