@@ -199,10 +199,11 @@ impl Control {
         Ok(rows.iter().map(|row| row.get(0)).collect())
     }
 
-    /// Closes the runs, tasks and attempts of processes that have died.
+    /// Closes the runs, tasks and attempts of processes that have died, and frees their locks.
     async fn close_crashed(&self) -> Result<(), ControlError> {
         let doing = "close crashed runs";
-        let under_way = "SELECT session FROM control.runs WHERE ended_at IS NULL";
+        let under_way = "SELECT session FROM control.runs WHERE ended_at IS NULL
+                         UNION SELECT session FROM control.locks WHERE session IS NOT NULL";
         let mark = format!(
             "UPDATE control.sessions s SET gone_at = CASE WHEN {SEEN} THEN NULL ELSE clock_timestamp() END
              WHERE s.session IN ({under_way}) AND {SEEN} = (s.gone_at IS NOT NULL)"
@@ -234,6 +235,13 @@ impl Control {
         fail_point!("control.close_crashed.before");
         self.database().execute(doing, &close, &[&grace.as_secs_f64()]).await?;
         fail_point!("control.close_crashed.after");
+        // A dead holder's lock is free already; here it also looks so.
+        let free = format!(
+            "UPDATE control.locks l SET session = NULL WHERE l.session IS NOT NULL AND NOT EXISTS
+                 (SELECT FROM control.sessions s WHERE s.session = l.session AND {})",
+            alive()
+        );
+        self.database().execute("free dead holders' locks", &free, &[&grace.as_secs_f64()]).await?;
         Ok(())
     }
 }

@@ -32,6 +32,9 @@ use crate::{
     event::{Event, RunOutcome, TaskOutcome},
 };
 
+/// How long runs stay in the control database: a year, to compare with, and some.
+const HISTORY_KEPT: Duration = Duration::from_secs(400 * 24 * 60 * 60);
+
 /// How often the sources' tables are listed before a run gives up.
 const LISTINGS_MAX: u32 = 4;
 
@@ -118,6 +121,9 @@ async fn prepare(
     // A leftover that cannot be taken away now is no reason to leave tables stale.
     if let Err(error) = crate::load::tidy(workshop).await {
         tracing::warn!(%error, "what earlier crashes left was not all taken away");
+    }
+    if let Err(error) = workshop.control.prune(HISTORY_KEPT).await {
+        tracing::warn!(%error, "the history of old runs was not cut");
     }
     tasks.order(Some(&workshop.control)).await;
     Ok(tasks)

@@ -6,5 +6,6 @@ mod arrival;
 mod cli;
 mod control;
 mod publish;
+mod run;
 mod support;
 mod surroundings;

@@ -43,6 +43,13 @@ fn in_database(url: &str, name: &str) -> String {
 impl Database {
     /// Makes it, and lets barncat prepare it.
     pub(crate) async fn new() -> Self {
+        let database = Self::empty().await;
+        database.warehouse.prepare().await.expect("the ledger is made");
+        database
+    }
+
+    /// Makes it, with nothing in it.
+    pub(crate) async fn empty() -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let name = format!("test_{}_{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
         let admin = connect("BARNCAT_WAREHOUSE_ADMIN_URL").await;
@@ -53,7 +60,6 @@ impl Database {
             .expect("it is granted");
         let url = in_database(&variable("BARNCAT_WAREHOUSE_URL"), &name);
         let warehouse = warehouse_at(&url);
-        warehouse.prepare().await.expect("the ledger is made");
         let folder = tempfile::tempdir().expect("a folder is made");
         let stage = stage::local(folder.path().to_owned());
         Self { name, warehouse, stage, _folder: folder }

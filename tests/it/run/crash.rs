@@ -1,0 +1,158 @@
+//! SIGKILL at every fail point in turn. The points are not listed here: a run tells which it passes,
+//! so that a new one is covered by itself.
+
+use std::{collections::BTreeSet, os::unix::process::ExitStatusExt, sync::Arc};
+
+use tokio::{sync::Semaphore, task::JoinSet};
+
+use crate::support::project::{INTO, Project};
+
+/// A key and a view upon it; two parts that are filled by two connections; rows replaced in place.
+const SOURCE: &str = "
+    CREATE TABLE orders (id bigint PRIMARY KEY, status text NOT NULL, version int NOT NULL);
+    INSERT INTO orders SELECT n, 'is ' || n, 1 FROM generate_series(1, 50) n;
+    CREATE TABLE events (id bigint, version int, PRIMARY KEY (id)) PARTITION BY RANGE (id);
+    CREATE TABLE events_1 PARTITION OF events FOR VALUES FROM (0) TO (20);
+    CREATE TABLE events_2 PARTITION OF events FOR VALUES FROM (20) TO (100);
+    INSERT INTO events SELECT n, 1 FROM generate_series(1, 50) n;
+    CREATE TABLE prices (id int PRIMARY KEY, version int);
+    INSERT INTO prices SELECT n, 1 FROM generate_series(1, 50) n;";
+
+const LOADERS: &str = "[tables]\norders = \"full\"\nevents = { strategy = \"full\", fill_jobs = 2 }\n\
+                       prices = { strategy = \"full\", publish = \"replace\" }\n";
+
+/// Every row changes, one goes and one comes.
+const CHANGE: &str = "
+    UPDATE orders SET version = 2; DELETE FROM orders WHERE id = 7; INSERT INTO orders VALUES (51, 'new', 2);
+    UPDATE events SET version = 2; DELETE FROM events WHERE id = 7; INSERT INTO events VALUES (51, 2);
+    UPDATE prices SET version = 2; DELETE FROM prices WHERE id = 7; INSERT INTO prices VALUES (51, 2);";
+
+const TABLES: &[&str] = &["orders", "events", "prices"];
+
+/// How many cases run at once: each waits some seconds until the killed run is surely dead.
+const AT_ONCE: usize = 6;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn killed_at_any_fail_point_readers_see_the_last_good_table_and_the_next_run_mends_all() {
+    let points = Points::of(&project().await).await;
+    assert!(points.first.len() > 30, "{points:?}");
+    let slots = Arc::new(Semaphore::new(AT_ONCE));
+    let mut cases = JoinSet::new();
+    for point in points.first.union(&points.second).cloned() {
+        let (slots, points) = (slots.clone(), points.clone());
+        cases.spawn(async move {
+            let _slot = slots.acquire_owned().await.expect("it is never closed");
+            let project = project().await;
+            if points.first.contains(&point) {
+                killed_in_the_first_run(&project, &point).await;
+            } else {
+                project.run(&[]).await;
+            }
+            if points.second.contains(&point) {
+                killed_in_a_later_run(&project, &point).await;
+            }
+        });
+    }
+    let mut failed = 0;
+    while let Some(case) = cases.join_next().await {
+        failed += usize::from(case.is_err());
+    }
+    assert_eq!(failed, 0, "the cases' own messages are above");
+}
+
+async fn project() -> Project {
+    Project::new(SOURCE, LOADERS).await
+}
+
+/// The fail points that a first run passes, and those of a run upon changed tables.
+#[derive(Debug, Clone)]
+struct Points {
+    first: BTreeSet<String>,
+    second: BTreeSet<String>,
+}
+
+impl Points {
+    async fn of(project: &Project) -> Self {
+        let first = passed(project).await;
+        view_upon_orders(project).await;
+        change(project).await;
+        Self { first, second: passed(project).await }
+    }
+}
+
+async fn passed(project: &Project) -> BTreeSet<String> {
+    let output = project.barncat(&["run"], &[("BARNCAT_FAILPOINTS", "list")]).await;
+    let text = String::from_utf8(output.stderr).expect("stderr is UTF-8");
+    assert_eq!(output.status.code(), Some(0), "{text}");
+    text.lines().filter_map(|line| line.strip_prefix("fail point: ")).map(str::to_owned).collect()
+}
+
+async fn killed_in_the_first_run(project: &Project, point: &str) {
+    kill_at(project, point).await;
+    for table in TABLES {
+        let (source, warehouse) = (project.in_source(table).await, project.in_warehouse(table).await);
+        assert!(warehouse.is_none() || warehouse == source, "{point}: {table} is half there: {warehouse:?}");
+    }
+    mended(project, point).await;
+}
+
+async fn killed_in_a_later_run(project: &Project, point: &str) {
+    view_upon_orders(project).await;
+    let mut before = Vec::new();
+    for table in TABLES {
+        before.push(project.in_warehouse(table).await);
+    }
+    change(project).await;
+    kill_at(project, point).await;
+    for (table, before) in TABLES.iter().zip(before) {
+        let (source, warehouse) = (project.in_source(table).await, project.in_warehouse(table).await);
+        assert!(warehouse == before || warehouse == source, "{point}: {table} is {warehouse:?}");
+    }
+    mended(project, point).await;
+    let seen = project.database.text(&format!("SELECT max(version)::text FROM {INTO}.new_orders")).await;
+    assert_eq!(seen, "2", "{point}: the view still shows the old table");
+}
+
+async fn view_upon_orders(project: &Project) {
+    let view = format!("CREATE VIEW {INTO}.new_orders AS SELECT id, version FROM {INTO}.orders");
+    project.database.connect_as_publisher().await.batch_execute(&view).await.expect("the view is made");
+}
+
+async fn change(project: &Project) {
+    project.source.run_on_primary(&format!("SET search_path = {}; {CHANGE}", project.source.name())).await;
+}
+
+async fn kill_at(project: &Project, point: &str) {
+    let output = project.barncat(&["run"], &[("BARNCAT_FAILPOINTS", &format!("{point}=kill"))]).await;
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.signal(), Some(9), "{point} was not reached: {told}");
+}
+
+/// The next run needs no hand, and nothing of the killed one is left.
+async fn mended(project: &Project, point: &str) {
+    let (status, outcome) = project.try_run(&[]).await;
+    assert_eq!(status, Some(0), "{point}: {outcome:#}");
+    project.assert_equal(TABLES).await;
+    let staging = "SELECT relname::text FROM pg_class WHERE relnamespace = 'barncat_staging'::regnamespace";
+    assert_eq!(
+        project.database.texts(staging).await,
+        Vec::<String>::new(),
+        "{point}: staging tables are left"
+    );
+    let away = "SELECT relname::text FROM pg_class WHERE relname ~ '^0' OR relname ~ 'old'";
+    assert_eq!(
+        project.database.texts(away).await,
+        Vec::<String>::new(),
+        "{point}: a table swapped away is left"
+    );
+    let locks = "SELECT name FROM barncat_control.locks WHERE session IS NOT NULL";
+    assert_eq!(project.database.texts(locks).await, Vec::<String>::new(), "{point}: locks are left");
+    let running = "SELECT run FROM barncat_control.runs WHERE ended_at IS NULL";
+    assert_eq!(project.database.texts(running).await, Vec::<String>::new(), "{point}: runs are left open");
+    let loads: BTreeSet<String> =
+        project.database.texts("SELECT load FROM barncat.loads").await.into_iter().collect();
+    for path in project.staged() {
+        let known = path.iter().any(|part| loads.contains(&*part.to_string_lossy()));
+        assert!(known, "{point}: {} is left in the stage", path.display());
+    }
+}

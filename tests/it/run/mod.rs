@@ -1,0 +1,3 @@
+//! Whole runs of the built binary: standby → stage → warehouse.
+
+mod crash;
