@@ -22,6 +22,10 @@ set -a
 set +a
 # The tests start servers of their own and compare by psql; pgbench is the data nobody here designed.
 PATH=$BARNCAT_SERVERS_BIN:$PATH
+# For the S3 servers inside the tests; whatever account this machine is logged in to stays out of it.
+export AWS_ACCESS_KEY_ID=barncat-tests AWS_SECRET_ACCESS_KEY=only-for-servers-inside-the-tests
+export AWS_EC2_METADATA_DISABLED=true
+unset AWS_SESSION_TOKEN AWS_PROFILE
 
 if cargo nextest --version >/dev/null 2>&1; then
   cargo nextest run --features failpoints "$@"

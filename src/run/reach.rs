@@ -99,6 +99,7 @@ fn access(config: &StageConfig, environment: &Environment) -> Result<S3Access, R
         endpoint: endpoint.filter(|endpoint| !endpoint.is_empty()),
         region: config.region.clone(),
         path_style: config.path_style,
+        ..S3Access::default()
     })
 }
 

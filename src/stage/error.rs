@@ -1,6 +1,6 @@
 //! What can go wrong with the stage.
 
-use std::io;
+use std::{io, path::PathBuf};
 
 use crate::error::{Class, Fault};
 
@@ -21,12 +21,12 @@ pub enum StageError {
         key: String,
     },
     /// A file or folder of a local stage.
-    #[error("cannot {doing} {key} in the stage")]
+    #[error("cannot {doing} {} in the stage", path.display())]
     File {
         /// An infinitive.
         doing: &'static str,
-        /// The object's key.
-        key: String,
+        /// The object's file, or the folder.
+        path: PathBuf,
         /// Why.
         source: io::Error,
     },
@@ -47,7 +47,7 @@ pub enum StageError {
         hint: Option<String>,
     },
     /// What lies there is not what was written.
-    #[error("the object {key} is not what its manifest says: {what}")]
+    #[error("the object {key} is not what was written: {what}")]
     Altered {
         /// The object's key.
         key: String,
@@ -100,9 +100,12 @@ impl Fault for StageError {
                 io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
                     Some("the stage's disk is full: free some space there, then run again".to_owned())
                 }
-                io::ErrorKind::PermissionDenied => Some(
+                io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => Some(
                     "give the user that runs barncat the right to write in the stage's folder".to_owned(),
                 ),
+                io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists => {
+                    Some("a file is where the stage's folder should be: mend [stage] url".to_owned())
+                }
                 _ => None,
             },
             Self::Altered { .. } => {

@@ -24,6 +24,9 @@ const UNFINISHED: &str = ".unfinished";
 /// How much of a file is read at once.
 const READ_BYTES: usize = 256 * 1024;
 
+/// How often the folders of an object are made when somebody removes them at the same moment.
+const CREATE_TRIES: u32 = 10;
+
 /// A folder.
 pub(super) struct LocalStage {
     root: PathBuf,
@@ -47,41 +50,32 @@ impl Stage for LocalStage {
     }
 
     async fn put(&self, key: &str) -> Result<Box<dyn Upload>, StageError> {
-        let (path, key) = (self.path(key), key.to_owned());
-        let file = blocking("create", &key, {
-            let path = path.clone();
-            move || create(&path)
-        })
-        .await?;
-        Ok(Box::new(LocalUpload { path, key, file: Some(file) }))
+        let path = self.path(key);
+        let file = blocking("create", &path, create).await?;
+        Ok(Box::new(LocalUpload { path, file: Some(file), ended: false }))
     }
 
     async fn get(&self, key: &str) -> Result<BoxStream<'static, Result<Bytes, StageError>>, StageError> {
         let path = self.path(key);
-        let file = blocking("read", key, move || fs::File::open(path)).await;
+        let file = blocking("read", &path, |path| fs::File::open(path)).await;
         let file = match file {
             Err(StageError::File { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
                 return Err(StageError::Missing { key: key.to_owned() });
             }
             file => file?,
         };
-        let key = key.to_owned();
         Ok(Box::pin(stream::try_unfold(file, move |file| {
-            let key = key.clone();
-            async move {
-                let read = blocking("read", &key, move || read_block(file)).await?;
-                Ok(read.map(|(bytes, file)| (bytes, file)))
-            }
+            let path = path.clone();
+            async move { blocking("read", &path, move |_| read_block(file)).await }
         })))
     }
 
     async fn list(&self, prefix: &str) -> Result<Vec<Object>, StageError> {
-        let (root, start) = (self.root.clone(), self.path(prefix));
-        let files = blocking("list", prefix, move || walk(&start)).await?;
+        let files = blocking("list", &self.path(prefix), walk).await?;
         let mut objects: Vec<Object> = files
             .into_iter()
             .filter(|(path, _)| !is_unfinished(path))
-            .filter_map(|(path, bytes)| Some(Object { key: key_of(&root, &path)?, bytes }))
+            .filter_map(|(path, bytes)| Some(Object { key: key_of(&self.root, &path)?, bytes }))
             .collect();
         objects.sort_by(|a, b| a.key.cmp(&b.key));
         Ok(objects)
@@ -89,9 +83,9 @@ impl Stage for LocalStage {
 
     async fn delete(&self, keys: &[String]) -> Result<(), StageError> {
         for key in keys {
-            let (root, path) = (self.root.clone(), self.path(key));
+            let root = self.root.clone();
             fail_point!("stage.delete.before");
-            blocking("delete", key, move || remove(&root, &path)).await?;
+            blocking("delete", &self.path(key), move |path| remove(&root, path)).await?;
             fail_point!("stage.delete.after");
         }
         Ok(())
@@ -102,14 +96,13 @@ impl Stage for LocalStage {
         prefix: &str,
         is_dead: &(dyn for<'a> Fn(&'a str) -> bool + Send + Sync),
     ) -> Result<u64, StageError> {
-        let (root, start) = (self.root.clone(), self.path(prefix));
-        let files = blocking("list", prefix, move || walk(&start)).await?;
+        let files = blocking("list", &self.path(prefix), walk).await?;
         let mut swept = 0;
         for (path, _) in files.into_iter().filter(|(path, _)| is_unfinished(path)) {
-            let Some(key) = key_of(&root, &path) else { continue };
+            let Some(key) = key_of(&self.root, &path) else { continue };
             if LoadPrefix::load_of(&key).is_some_and(|load| is_dead(&load)) {
-                let root = root.clone();
-                blocking("delete", &key, move || remove(&root, &path)).await?;
+                let root = self.root.clone();
+                blocking("delete", &path, move |path| remove(&root, path)).await?;
                 swept += 1;
             }
         }
@@ -120,15 +113,27 @@ impl Stage for LocalStage {
 /// A file under way. Dropped, it is removed.
 struct LocalUpload {
     path: PathBuf,
-    key: String,
+    /// `None` once a write has failed or was cancelled: what it left is of no use.
     file: Option<fs::File>,
+    /// Nothing unfinished is left to remove.
+    ended: bool,
+}
+
+impl LocalUpload {
+    fn take_file(&mut self) -> Result<fs::File, StageError> {
+        self.file.take().ok_or_else(|| StageError::File {
+            doing: "write",
+            path: self.path.clone(),
+            source: io::Error::other("an earlier write failed"),
+        })
+    }
 }
 
 #[async_trait]
 impl Upload for LocalUpload {
     async fn write(&mut self, bytes: Bytes) -> Result<(), StageError> {
-        let Some(mut file) = self.file.take() else { return Ok(()) };
-        let file = blocking("write", &self.key, move || {
+        let mut file = self.take_file()?;
+        let file = blocking("write", &self.path, move |_| {
             file.write_all(&bytes)?;
             Ok(file)
         });
@@ -137,20 +142,17 @@ impl Upload for LocalUpload {
     }
 
     async fn finish(mut self: Box<Self>) -> Result<(), StageError> {
-        let Some(file) = self.file.take() else { return Ok(()) };
-        let path = self.path.clone();
+        let file = self.take_file()?;
         fail_point!("stage.finish.before");
-        let finished = blocking("write", &self.key, move || {
+        blocking("write", &self.path, move |path| {
             file.sync_all()?;
-            fs::rename(unfinished(&path), &path)?;
+            fs::rename(unfinished(path), path)?;
             sync_folder(path.parent())
         })
-        .await;
-        if finished.is_err() {
-            let _ = fs::remove_file(unfinished(&self.path));
-        }
+        .await?;
+        self.ended = true;
         fail_point!("stage.finish.after");
-        finished
+        Ok(())
     }
 
     async fn abort(self: Box<Self>) {
@@ -160,8 +162,8 @@ impl Upload for LocalUpload {
 
 impl Drop for LocalUpload {
     fn drop(&mut self) {
-        // Still open: neither finished nor failed in a way that removed it.
-        if self.file.take().is_some() {
+        if !self.ended {
+            // A write that was cancelled may still be under way: it ends in a file without a name.
             let _ = fs::remove_file(unfinished(&self.path));
         }
     }
@@ -178,6 +180,17 @@ fn is_unfinished(path: &Path) -> bool {
 }
 
 fn create(path: &Path) -> io::Result<fs::File> {
+    let mut tries = 1;
+    loop {
+        match create_once(path) {
+            // Whoever deletes a load removes the folders that it leaves empty: ours may be among them.
+            Err(error) if error.kind() == io::ErrorKind::NotFound && tries < CREATE_TRIES => tries += 1,
+            created => return created,
+        }
+    }
+}
+
+fn create_once(path: &Path) -> io::Result<fs::File> {
     if let Some(folder) = path.parent() {
         fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
         // A folder that is new must outlive a power cut as the file in it does.
@@ -216,7 +229,11 @@ fn walk(start: &Path) -> io::Result<Vec<(PathBuf, u64)>> {
         };
         for entry in entries {
             let entry = entry?;
-            let metadata = entry.metadata()?;
+            let metadata = match entry.metadata() {
+                // Renamed or deleted since: other loads are at work beside us.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                metadata => metadata?,
+            };
             if metadata.is_dir() {
                 folders.push(entry.path());
             } else {
@@ -248,11 +265,12 @@ fn remove(root: &Path, path: &Path) -> io::Result<()> {
 /// File work off the threads that serve connections.
 async fn blocking<T: Send + 'static>(
     doing: &'static str,
-    key: &str,
-    work: impl FnOnce() -> io::Result<T> + Send + 'static,
+    path: &Path,
+    work: impl FnOnce(&Path) -> io::Result<T> + Send + 'static,
 ) -> Result<T, StageError> {
-    let error = |source| StageError::File { doing, key: key.to_owned(), source };
-    match spawn_blocking(work).await {
+    let error = |source| StageError::File { doing, path: path.to_owned(), source };
+    let path = path.to_owned();
+    match spawn_blocking(move || work(&path)).await {
         Ok(done) => done.map_err(error),
         Err(_) => Err(error(io::Error::other("the task ended by itself"))),
     }

@@ -7,5 +7,6 @@ mod cli;
 mod control;
 mod publish;
 mod run;
+mod stage;
 mod support;
 mod surroundings;

@@ -1,6 +1,7 @@
 //! What the tests share: the servers that `scripts/test.sh` has started, and schemas on them.
 
 pub(crate) mod project;
+pub(crate) mod s3;
 pub(crate) mod warehouse;
 
 use std::{

@@ -111,7 +111,7 @@ impl S3Stage {
     }
 
     /// Unfinished uploads as far as the store can list them: those that a crash left between their
-    /// creation and their note.
+    /// creation and their note. Past the first thousand they are for the next sweep.
     async fn listed_uploads(&self, prefix: &str) -> Vec<(String, String)> {
         let listed =
             self.client.list_multipart_uploads().bucket(&self.bucket).prefix(self.full(prefix)).send().await;
@@ -122,6 +122,12 @@ impl S3Stage {
         };
         listed.uploads().iter().filter_map(upload).collect()
     }
+}
+
+/// Whether the SDK read a whole object and found that it is not the one that S3 took.
+fn is_altered(error: &dyn std::error::Error) -> bool {
+    // The error's type is of a crate that the SDK does not hand on.
+    error::chain(error).contains("checksum mismatch")
 }
 
 /// The error of a body that broke off.
@@ -139,7 +145,7 @@ fn broken(doing: &'static str, bucket: &str, key: &str, error: &dyn std::error::
 #[async_trait]
 impl Stage for S3Stage {
     fn url(&self) -> String {
-        format!("s3://{}/{}", self.bucket, self.prefix.trim_end_matches('/'))
+        format!("s3://{}/{}", self.bucket, self.prefix).trim_end_matches('/').to_owned()
     }
 
     async fn put(&self, key: &str) -> Result<Box<dyn Upload>, StageError> {
@@ -155,11 +161,14 @@ impl Stage for S3Stage {
             }
             object => object.map_err(|error| s3_error("read", &self.bucket, &full, &error))?,
         };
-        let bucket = self.bucket.clone();
+        let (bucket, key) = (self.bucket.clone(), key.to_owned());
         Ok(Box::pin(stream::try_unfold(object.body, move |mut body| {
-            let (bucket, full) = (bucket.clone(), full.clone());
+            let (bucket, full, key) = (bucket.clone(), full.clone(), key.clone());
             async move {
-                let next = body.try_next().await.map_err(|error| broken("read", &bucket, &full, &error))?;
+                let next = body.try_next().await.map_err(|error| match is_altered(&error) {
+                    true => StageError::Altered { key, what: "its checksum differs".to_owned() },
+                    false => broken("read", &bucket, &full, &error),
+                })?;
                 Ok(next.map(|bytes| (bytes, body)))
             }
         })))

@@ -20,6 +20,16 @@ use crate::{
 /// filled and one on its way hold 40 MiB.
 const PIECE_BYTES: usize = 5 << 20;
 
+/// S3 takes ten thousand pieces. A view is one part however large it is, so pieces grow by
+/// `PIECE_BYTES` after each thousand: 268 GiB go into an object, and memory for objects below 5 GiB is
+/// as said above.
+const PIECES_OF_ONE_SIZE: usize = 1_000;
+
+/// How large the piece after `pieces` others is.
+fn piece_bytes(pieces: usize) -> usize {
+    PIECE_BYTES * (1 + pieces / PIECES_OF_ONE_SIZE)
+}
+
 /// What the note of an upload is called: the object's key with this behind it.
 pub(super) const NOTE: &str = ".upload";
 
@@ -40,6 +50,8 @@ pub(super) struct S3Upload {
     under_way: Option<JoinHandle<Result<CompletedPart, StageError>>>,
     pieces: Vec<CompletedPart>,
     bytes: u64,
+    /// What was to be sent is lost: the object can't become whole any more.
+    failed: bool,
     ended: bool,
 }
 
@@ -53,6 +65,7 @@ impl S3Upload {
             under_way: None,
             pieces: Vec::new(),
             bytes: 0,
+            failed: false,
             ended: false,
         }
     }
@@ -87,14 +100,43 @@ impl S3Upload {
         Ok(())
     }
 
-    /// Waits for the piece on its way.
+    /// Waits for the piece on its way. Cancelled, it leaves it where it can be stopped.
     async fn arrive(&mut self) -> Result<(), StageError> {
-        if let Some(under_way) = self.under_way.take() {
-            let piece = under_way.await.map_err(|error| {
+        if let Some(under_way) = &mut self.under_way {
+            let piece = under_way.await;
+            self.under_way = None;
+            let piece = piece.map_err(|error| {
                 super::broken("write", &self.stage.bucket, &self.stage.full(&self.key), &error)
             })?;
             self.pieces.push(piece?);
         }
+        Ok(())
+    }
+
+    /// All that is not up yet, and the object is there.
+    async fn send_rest(&mut self) -> Result<(), StageError> {
+        if self.upload_id.is_some() {
+            if !self.filling.is_empty() {
+                self.send_piece().await?;
+            }
+            self.arrive().await?;
+        }
+        match self.upload_id.clone() {
+            Some(upload_id) => self.complete(upload_id).await,
+            None => {
+                let body = std::mem::take(&mut self.filling).freeze();
+                put_object(&self.stage, &self.key, body).await
+            }
+        }
+    }
+
+    /// An error before, or a call that was cancelled, may have lost a piece: nothing is put behind a gap.
+    fn fail_until_done(&mut self) -> Result<(), StageError> {
+        if self.failed {
+            let what = std::io::Error::other("an earlier piece did not arrive");
+            return Err(super::broken("write", &self.stage.bucket, &self.stage.full(&self.key), &what));
+        }
+        self.failed = true;
         Ok(())
     }
 
@@ -191,52 +233,54 @@ fn completed(number: i32, sent: &UploadPartOutput) -> CompletedPart {
 #[async_trait]
 impl Upload for S3Upload {
     async fn write(&mut self, bytes: Bytes) -> Result<(), StageError> {
+        self.fail_until_done()?;
+        let piece_bytes = piece_bytes(self.pieces.len());
         self.bytes += bytes.len() as u64;
         if self.filling.is_empty() {
-            self.filling.reserve(PIECE_BYTES + bytes.len());
+            self.filling.reserve(piece_bytes + bytes.len());
         }
         self.filling.extend_from_slice(&bytes);
-        if self.filling.len() >= PIECE_BYTES {
+        if self.filling.len() >= piece_bytes {
             self.send_piece().await?;
         }
+        self.failed = false;
         Ok(())
     }
 
     async fn finish(mut self: Box<Self>) -> Result<(), StageError> {
+        self.fail_until_done()?;
         fail_point!("stage.finish.before");
-        if self.upload_id.is_some() {
-            if !self.filling.is_empty() {
-                self.send_piece().await?;
-            }
-            self.arrive().await?;
-        }
-        match self.upload_id.clone() {
-            Some(upload_id) => self.complete(upload_id).await?,
-            None => {
-                let body = std::mem::take(&mut self.filling).freeze();
-                put_object(&self.stage, &self.key, body).await?;
-            }
-        }
+        self.send_rest().await?;
         self.ended = true;
         fail_point!("stage.finish.after");
         Ok(())
     }
 
     async fn abort(mut self: Box<Self>) {
-        self.ended = true;
-        if let Some(under_way) = self.under_way.take() {
-            under_way.abort();
-        }
-        if let Some(upload_id) = self.upload_id.take() {
-            give_up(self.stage.clone(), self.key.clone(), upload_id).await;
+        if let Some(giving_up) = self.give_up() {
+            giving_up.await;
         }
     }
 }
 
-/// Aborts an upload and removes its note; what does not work now is done by the next sweep.
-async fn give_up(stage: S3Stage, key: String, upload_id: String) {
-    if stage.abort(&key, &upload_id).await.is_ok() {
-        let _ = stage.delete(&[format!("{key}{NOTE}")]).await;
+impl S3Upload {
+    /// Stops the piece on its way, then aborts the upload and removes its note; what does not work
+    /// now is done by the next sweep. `None`: there is nothing to abort.
+    fn give_up(&mut self) -> Option<impl Future<Output = ()> + Send + 'static> {
+        self.ended = true;
+        let under_way = self.under_way.take();
+        let upload_id = self.upload_id.take()?;
+        let (stage, key) = (self.stage.clone(), self.key.clone());
+        Some(async move {
+            if let Some(under_way) = under_way {
+                under_way.abort();
+                // A piece that arrives after the abort would stay.
+                let _ = under_way.await;
+            }
+            if stage.abort(&key, &upload_id).await.is_ok() {
+                let _ = stage.delete(&[format!("{key}{NOTE}")]).await;
+            }
+        })
     }
 }
 
@@ -245,12 +289,20 @@ impl Drop for S3Upload {
         if self.ended {
             return;
         }
-        if let Some(under_way) = self.under_way.take() {
-            under_way.abort();
+        if let (Some(giving_up), Ok(runtime)) = (self.give_up(), tokio::runtime::Handle::try_current()) {
+            runtime.spawn(giving_up);
         }
-        if let (Some(upload_id), Ok(runtime)) = (self.upload_id.take(), tokio::runtime::Handle::try_current())
-        {
-            runtime.spawn(give_up(self.stage.clone(), std::mem::take(&mut self.key), upload_id));
-        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ten_thousand_pieces_take_a_large_view() {
+        let bytes: usize = (0..10_000).map(piece_bytes).sum();
+        assert!(bytes > 250 << 30, "{bytes}");
+        assert_eq!(piece_bytes(999), PIECE_BYTES);
     }
 }

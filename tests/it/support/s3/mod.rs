@@ -1,0 +1,93 @@
+//! An S3 server of one test's own, in the test's process, and what can go wrong in front of it.
+
+mod faults;
+mod front;
+
+use std::{fs, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+
+use barncat::{
+    aws::{Patience, S3Access},
+    stage::{self, Encryption, SharedStage},
+};
+use s3s::{auth::SimpleAuth, service::S3ServiceBuilder};
+
+pub(crate) use self::faults::{Fault, Faults, Operation, Seen};
+use super::variable;
+
+/// The only bucket.
+pub(crate) const BUCKET: &str = "stage-of-a-test";
+
+/// The server; it ends with the test.
+pub(crate) struct S3Server {
+    folder: tempfile::TempDir,
+    address: SocketAddr,
+    pub(crate) faults: Arc<Faults>,
+}
+
+impl S3Server {
+    /// Starts it with an empty bucket. It takes requests signed with the credentials that the tests
+    /// have in their environment, and no others.
+    pub(crate) async fn start() -> Self {
+        Self::start_with_secret(&variable("AWS_SECRET_ACCESS_KEY")).await
+    }
+
+    /// Starts it with another secret than the tests' own.
+    pub(crate) async fn start_with_secret(secret: &str) -> Self {
+        let folder = tempfile::tempdir().expect("a folder is made");
+        fs::create_dir(folder.path().join(BUCKET)).expect("the bucket is made");
+        let store = s3s_fs::FileSystem::new(folder.path()).expect("the folder is there");
+        let mut builder = S3ServiceBuilder::new(store);
+        builder.set_auth(SimpleAuth::from_single(variable("AWS_ACCESS_KEY_ID"), secret));
+        let faults = Arc::new(Faults::default());
+        let address = front::serve(builder.build(), folder.path().to_owned(), Arc::clone(&faults)).await;
+        Self { folder, address, faults }
+    }
+
+    /// Its address, as `[stage] endpoint` has it.
+    pub(crate) fn endpoint(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// How the stage reaches it: with limits short enough for tests.
+    pub(crate) fn access(&self) -> S3Access {
+        S3Access {
+            endpoint: Some(self.endpoint()),
+            region: Some("eu-west-2".to_owned()),
+            path_style: true,
+            patience: Patience {
+                connect: Duration::from_secs(2),
+                answer: Duration::from_secs(2),
+                attempt: Duration::from_secs(5),
+                stall: Duration::from_secs(1),
+                attempts: 3,
+                backoff: Duration::from_millis(20),
+            },
+        }
+    }
+
+    /// A stage in its bucket.
+    pub(crate) async fn stage(&self) -> SharedStage {
+        self.stage_with(Encryption::Bucket).await
+    }
+
+    /// A stage whose objects are encrypted so.
+    pub(crate) async fn stage_with(&self, encryption: Encryption) -> SharedStage {
+        stage::s3(&self.access(), BUCKET, "below/here", encryption).await
+    }
+
+    /// The file that holds an object of that stage.
+    pub(crate) fn file(&self, key: &str) -> PathBuf {
+        self.folder.path().join(BUCKET).join("below/here").join(key)
+    }
+
+    /// The ids of uploads that are neither completed nor aborted, and how many of their pieces lie
+    /// there.
+    pub(crate) fn unfinished_uploads(&self) -> (Vec<String>, usize) {
+        let entries = fs::read_dir(self.folder.path()).expect("the folder is there");
+        let names: Vec<String> =
+            entries.map(|entry| entry.expect("it is read").file_name().into_string().unwrap()).collect();
+        let ids = names.iter().filter_map(|name| name.strip_prefix(".upload-")?.strip_suffix(".json"));
+        let pieces = names.iter().filter(|name| name.starts_with(".upload_id-")).count();
+        (ids.map(str::to_owned).collect(), pieces)
+    }
+}
