@@ -178,14 +178,8 @@ async fn a_sweep_takes_what_dead_loads_left_and_nothing_else(place: Place) {
     let dead_key = load_of("orders").manifest();
     let live_key = dead_key.replace(LOAD, LIVE);
     put(&place.stage, &load_of("riders").manifest(), b"whole").await.unwrap();
-    for key in [&dead_key, &live_key] {
-        let mut upload = place.stage.put(key).await.unwrap();
-        // Two pieces, so that the first one has arrived.
-        upload.write(noise(6 << 20).into()).await.unwrap();
-        upload.write(noise(6 << 20).into()).await.unwrap();
-        // As a crash leaves it: nothing is tidied up.
-        std::mem::forget(upload);
-    }
+    place.crash_while_writing(&dead_key).await;
+    place.crash_while_writing(&live_key).await;
     let before = place.unfinished();
     let is_dead = |load: &str| load == LOAD;
     assert_eq!(place.stage.sweep("deliveries/", &is_dead).await.expect("it sweeps"), 1);

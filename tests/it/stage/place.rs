@@ -56,6 +56,20 @@ impl Place {
         }
     }
 
+    /// Starts an object and leaves it as a crash does: nothing is tidied up.
+    pub(super) async fn crash_while_writing(&self, key: &str) {
+        let pieces = match &self.behind {
+            Behind::Folder(_) => 0,
+            Behind::S3(server) => server.unfinished_uploads().1,
+        };
+        let mut upload = self.stage.put(key).await.expect("it begins");
+        upload.write(noise(6 << 20).into()).await.expect("it is written");
+        std::mem::forget(upload);
+        if let Behind::S3(server) = &self.behind {
+            server.holds_pieces(pieces + 1).await;
+        }
+    }
+
     /// Everything that lies behind the stage and is not an object: what a sweep has to remove.
     pub(super) fn unfinished(&self) -> usize {
         match &self.behind {

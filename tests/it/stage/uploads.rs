@@ -113,18 +113,19 @@ async fn objects_are_encrypted_as_the_project_says() {
 }
 
 /// An upload as a crash leaves it.
-async fn crash_in_mid_upload(stage: &SharedStage) {
+async fn crash_in_mid_upload(server: &S3Server, stage: &SharedStage) {
     let mut upload = stage.put(&load_of("orders").manifest()).await.unwrap();
     for _ in 0..2 {
         upload.write(noise(PIECE_BYTES).into()).await.unwrap();
     }
     std::mem::forget(upload);
+    server.holds_pieces(2).await;
 }
 
 #[tokio::test]
 async fn the_next_run_aborts_what_a_crash_left() {
     let server = S3Server::start().await;
-    crash_in_mid_upload(&server.stage().await).await;
+    crash_in_mid_upload(&server, &server.stage().await).await;
     assert_eq!(server.unfinished_uploads().0.len(), 1);
     let stage = server.stage().await;
     assert_eq!(stage.sweep("deliveries/", &|load| load == LOAD).await.unwrap(), 1);
@@ -139,7 +140,7 @@ async fn the_next_run_aborts_what_a_crash_left() {
 async fn an_upload_that_the_bucket_aborted_itself_is_swept_without_an_error() {
     let server = S3Server::start().await;
     let stage = server.stage().await;
-    crash_in_mid_upload(&stage).await;
+    crash_in_mid_upload(&server, &stage).await;
     server.faults.plan(Operation::Abort, Fault::DoAndRefuse(500, "InternalError"), 1);
     assert_eq!(stage.sweep("deliveries/", &|_| true).await.unwrap(), 1);
     assert_eq!(stage.sweep("deliveries/", &|_| true).await.unwrap(), 0);

@@ -90,4 +90,14 @@ impl S3Server {
         let pieces = names.iter().filter(|name| name.starts_with(".upload_id-")).count();
         (ids.map(str::to_owned).collect(), pieces)
     }
+
+    /// Waits until so many pieces of unfinished uploads lie there.
+    pub(crate) async fn holds_pieces(&self, pieces: usize) {
+        let arrived = async {
+            while self.unfinished_uploads().1 < pieces {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(10), arrived).await.expect("the pieces arrive");
+    }
 }
