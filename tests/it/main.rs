@@ -5,6 +5,7 @@
 mod arrival;
 mod cli;
 mod control;
+mod pgbench;
 mod publish;
 mod run;
 mod stage;
