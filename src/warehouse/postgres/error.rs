@@ -102,6 +102,15 @@ pub enum PostgresWarehouseError {
         /// Who held the locks: pid, user, application, state.
         blockers: Vec<String>,
     },
+    /// Readers with older snapshots would find the new table empty, and the table is too large to
+    /// have its rows replaced in place.
+    #[error("readers of {table} keep snapshots older than its new rows: {}", sessions.join(", "))]
+    OlderReaders {
+        /// The table.
+        table: TableName,
+        /// Who they are: pid, user, application.
+        sessions: Vec<String>,
+    },
     /// Somebody kept on changing what belongs to the table while it was carried over.
     #[error("what belongs to {table} kept changing for {waited_ms} ms")]
     Unsteady {
@@ -134,6 +143,7 @@ impl Fault for PostgresWarehouseError {
             | Self::Superseded { .. }
             | Self::Bound { .. }
             | Self::Locked { .. }
+            | Self::OlderReaders { .. }
             | Self::Unsteady { .. } => Class::Passing,
             Self::Value { .. }
             | Self::Ledger { .. }
@@ -166,6 +176,10 @@ impl Fault for PostgresWarehouseError {
             Self::Locked { .. } => {
                 Some("long transactions that read the table hold such locks until they end".to_owned())
             }
+            Self::OlderReaders { .. } => Some(
+                "let these transactions end, give `snapshot_wait` more time, or set `fill_jobs = 1`, which needs no wait"
+                    .to_owned(),
+            ),
             Self::Unsteady { .. } | Self::NoManifest { .. } | Self::NotTheManifest { .. } | Self::Count { .. } => None,
         }
     }

@@ -3,8 +3,8 @@
 use std::pin::pin;
 
 use bytes::Bytes;
-use futures_util::SinkExt;
-use tokio::sync::mpsc;
+use futures_util::{SinkExt, future::try_join_all};
+use tokio::sync::{Mutex, mpsc};
 
 use super::{
     PostgresWarehouseError,
@@ -21,8 +21,21 @@ use crate::{
     warehouse::{Fill, StagingSpec},
 };
 
-/// Fills part after part, as they come, until the manifest is written.
+/// Fills the staging table until the manifest is written. Returns the rows.
 pub(super) async fn fill(
+    staging: &PostgresStaging,
+    parts: mpsc::Receiver<Fill>,
+    stage: &SharedStage,
+) -> Result<u64, PostgresWarehouseError> {
+    if staging.is_committed {
+        side_by_side(staging, parts, stage).await
+    } else {
+        one_by_one(staging, parts, stage).await
+    }
+}
+
+/// On one connection, in the transaction that made the table: frozen.
+async fn one_by_one(
     staging: &PostgresStaging,
     mut parts: mpsc::Receiver<Fill>,
     stage: &SharedStage,
@@ -39,6 +52,68 @@ pub(super) async fn fill(
             }
             Some(Fill::Done(manifest)) => return agreed(&staging.spec.table, filled, &manifest),
             None => return Err(PostgresWarehouseError::NoManifest { table: staging.spec.table.clone() }),
+        }
+    }
+}
+
+/// On several connections, each part a transaction of its own.
+async fn side_by_side(
+    staging: &PostgresStaging,
+    parts: mpsc::Receiver<Fill>,
+    stage: &SharedStage,
+) -> Result<u64, PostgresWarehouseError> {
+    let into = Into::new(&staging.table, &staging.spec, false);
+    let queue = Queue { parts: Mutex::new(parts), filled: Mutex::default(), manifest: Mutex::default() };
+    let mut others = Vec::new();
+    for _ in 1..staging.spec.fill_jobs {
+        others.push(staging.server.connect(&staging.spec.table.to_string()).await?);
+    }
+    for connection in &others {
+        connection.set_busy(true);
+    }
+    let all = others.iter().chain([&staging.connection]);
+    try_join_all(all.map(|connection| queue.drain(&into, connection, stage))).await?;
+    for connection in &others {
+        connection.set_busy(false);
+    }
+    match queue.manifest.into_inner() {
+        Some(manifest) => agreed(&staging.spec.table, queue.filled.into_inner(), &manifest),
+        None => Err(PostgresWarehouseError::NoManifest { table: staging.spec.table.clone() }),
+    }
+}
+
+/// Parts that whoever is free takes.
+struct Queue {
+    parts: Mutex<mpsc::Receiver<Fill>>,
+    filled: Mutex<Vec<Part>>,
+    manifest: Mutex<Option<Box<Manifest>>>,
+}
+
+impl Queue {
+    async fn drain(
+        &self,
+        into: &Into,
+        connection: &Connection,
+        stage: &SharedStage,
+    ) -> Result<(), PostgresWarehouseError> {
+        loop {
+            let mut parts = self.parts.lock().await;
+            match parts.recv().await {
+                Some(Fill::Part(part)) => {
+                    drop(parts);
+                    fail_point!("staging.part.before");
+                    into.part(connection, &part, stage).await?;
+                    fail_point!("staging.part.after");
+                    self.filled.lock().await.push(part);
+                }
+                Some(Fill::Done(manifest)) => {
+                    // Nothing follows it: the others need not wait.
+                    parts.close();
+                    *self.manifest.lock().await = Some(manifest);
+                    return Ok(());
+                }
+                None => return Ok(()),
+            }
         }
     }
 }

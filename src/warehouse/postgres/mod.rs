@@ -17,6 +17,7 @@ mod publish;
 mod staging;
 mod swap;
 mod views;
+mod wait;
 
 use std::{
     collections::{BTreeMap, BTreeSet},

@@ -5,34 +5,96 @@ use jiff::Timestamp;
 use super::{
     PostgresWarehouseError,
     ledger::{self, Entry},
+    live,
     staging::PostgresStaging,
-    swap,
+    swap, wait,
 };
 use crate::{
     fail_point,
-    warehouse::{Publication, Published},
+    warehouse::{Publication, PublishKind, Published},
 };
 
-/// Makes the staging table's rows the live ones.
+/// Up to this size, with indexes, a table that readers keep from being swapped has its rows replaced
+/// in place: beyond it the dead rows and the write-ahead log would hurt more than waiting.
+const REPLACED_AT_MOST_BYTES: u64 = 1 << 30;
+
+/// Makes the staging table's rows the live ones. A staging table that is committed and not published
+/// is dropped.
 pub(super) async fn publish(
     staging: PostgresStaging,
     publication: &Publication,
 ) -> Result<Published, PostgresWarehouseError> {
+    let published = in_transaction(&staging, publication).await;
+    if published.is_err() && staging.is_committed {
+        let sql = format!("ROLLBACK; DROP TABLE IF EXISTS {}", staging.table.quoted());
+        // What cannot be dropped now is swept by the next run.
+        if staging.connection.run("give a load up", &sql).await.is_ok() {
+            staging.connection.set_busy(false);
+        }
+    }
+    published
+}
+
+async fn in_transaction(
+    staging: &PostgresStaging,
+    publication: &Publication,
+) -> Result<Published, PostgresWarehouseError> {
+    let (kind, mut warnings) = begin(staging, publication).await?;
     let ledger_schema = &staging.server.options.ledger_schema;
     fail_point!("publish.ledger.before");
-    let at = match ledger::write(&staging.connection, ledger_schema, &publication.ledger, publication.kind)
-        .await?
-    {
+    let at = match ledger::write(&staging.connection, ledger_schema, &publication.ledger, kind).await? {
         Entry::Written(at) => at,
-        Entry::There => return already(&staging).await,
+        Entry::There => return already(staging).await,
         Entry::Superseded => {
             return Err(PostgresWarehouseError::Superseded { table: staging.spec.table.clone() });
         }
     };
     fail_point!("publish.ledger.after");
-    let warnings = swap::swap(&staging, publication).await?;
-    commit(&staging).await?;
-    Ok(Published { at, kind: publication.kind, warnings })
+    warnings.extend(swap::swap(staging, publication).await?);
+    commit(staging).await?;
+    Ok(Published { at, kind, warnings })
+}
+
+/// Where the fill is committed already: waits for older readers and begins the transaction. Returns
+/// how it is published after all, and what people should know.
+async fn begin(
+    staging: &PostgresStaging,
+    publication: &Publication,
+) -> Result<(PublishKind, Vec<String>), PostgresWarehouseError> {
+    if !staging.is_committed {
+        return Ok((publication.kind, Vec::new()));
+    }
+    let decided = match publication.kind {
+        PublishKind::Swap => after_older_readers(staging, publication).await?,
+        PublishKind::Replace => (PublishKind::Replace, Vec::new()),
+    };
+    staging.connection.run("begin a publish", "BEGIN").await?;
+    Ok(decided)
+}
+
+async fn after_older_readers(
+    staging: &PostgresStaging,
+    publication: &Publication,
+) -> Result<(PublishKind, Vec<String>), PostgresWarehouseError> {
+    let table = &staging.spec.table;
+    let older = wait::for_older_snapshots(&staging.connection, table, publication.snapshot_wait).await?;
+    if older.is_empty() {
+        return Ok((PublishKind::Swap, Vec::new()));
+    }
+    let named = older.join(", ");
+    let live = live::live(&staging.connection, table).await?;
+    let anyway = match &live {
+        Some(live) if live.columns == staging.spec.columns && live.bytes <= REPLACED_AT_MOST_BYTES => {
+            let told = format!("its rows were replaced in place: older snapshots are kept by {named}");
+            return Ok((PublishKind::Replace, vec![told]));
+        }
+        Some(_) if !publication.deadline_near => {
+            return Err(PostgresWarehouseError::OlderReaders { table: table.clone(), sessions: older });
+        }
+        Some(_) => "its deadline is near",
+        None => "there was no such table before",
+    };
+    Ok((PublishKind::Swap, vec![format!("published although it is empty for {named}: {anyway}")]))
 }
 
 /// This very load is published already: by an earlier try whose answer was lost.

@@ -14,14 +14,19 @@ use crate::{
     warehouse::{Fill, Publication, Published, Staging, StagingSpec, WarehouseError},
 };
 
-/// A staging table and the connection that works on it. Dropped, the transaction is rolled back by
-/// the server, and the staging table was never there.
+/// A staging table and the connection that works on it.
+///
+/// One connection fills in the transaction that publishes: dropped, that is rolled back by the
+/// server, and the staging table was never there. Several connections need it committed: dropped,
+/// it stays until the next run sweeps it.
 pub(super) struct PostgresStaging {
     pub(super) server: Arc<Server>,
     pub(super) spec: StagingSpec,
     /// The staging table's name.
     pub(super) table: TableName,
     pub(super) connection: Connection,
+    /// Whether the staging table is committed already, and the publish a transaction of its own.
+    pub(super) is_committed: bool,
 }
 
 impl PostgresStaging {
@@ -32,11 +37,14 @@ impl PostgresStaging {
         // From here on whoever drops this wants the server to stop.
         connection.set_busy(true);
         fail_point!("staging.create.before");
-        // FREEZE asks for a table that is made in the transaction that fills it.
-        connection.run("begin a load", "BEGIN").await?;
+        let is_committed = spec.fill_jobs > 1;
+        if !is_committed {
+            // FREEZE asks for a table that is made in the transaction that fills it.
+            connection.run("begin a load", "BEGIN").await?;
+        }
         create(&connection, &table, &spec).await?;
         fail_point!("staging.create.after");
-        Ok(Self { server, spec, table, connection })
+        Ok(Self { server, spec, table, connection, is_committed })
     }
 
     /// What happens when the last part is in: the key, and the figures for the planner.
@@ -83,8 +91,10 @@ impl Staging for PostgresStaging {
     }
 
     async fn discard(self: Box<Self>) {
-        // If even this fails the connection is gone, and the server rolls back by itself.
-        if self.connection.run("give a load up", "ROLLBACK").await.is_ok() {
+        let drop = format!("DROP TABLE IF EXISTS {}", self.table.quoted());
+        let sql = if self.is_committed { drop } else { "ROLLBACK".to_owned() };
+        // If even this fails the connection is gone: the server rolls back, the next run sweeps.
+        if self.connection.run("give a load up", &sql).await.is_ok() {
             self.connection.set_busy(false);
         }
     }

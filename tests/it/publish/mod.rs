@@ -2,5 +2,6 @@
 
 mod ledger;
 mod locks;
+mod snapshots;
 mod swap;
 mod views;
