@@ -5,7 +5,10 @@
 
 use serde::Serialize;
 
-use crate::error::{Failure, Fault};
+use crate::{
+    clock::{Clock, System},
+    error::{Failure, Fault},
+};
 
 /// One thing that was tested.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -53,7 +56,10 @@ impl Finding {
     /// A run would fail with this error.
     pub fn error(test: &'static str, error: &dyn Fault) -> Self {
         let Failure { message, hint, .. } = Failure::of(error);
-        Self { hint, sql: error.mend(), ..Self::fail(test, message) }
+        let sql = error.mend();
+        // A hint that is nothing but the SQL would be read twice.
+        let hint = hint.filter(|hint| sql.as_ref().is_none_or(|sql| sql.trim_end_matches(';') != hint));
+        Self { hint, sql, ..Self::fail(test, message) }
     }
 
     /// Says what to do.
@@ -69,6 +75,21 @@ impl Finding {
         self.sql = Some(sql.into());
         self
     }
+}
+
+/// This machine's clock, in seconds: what [`clock`] takes.
+pub fn now_seconds() -> f64 {
+    System.now().as_duration().as_secs_f64()
+}
+
+/// Whether each connection has a session of its own.
+pub fn sessions(are_shared: bool) -> Finding {
+    let test = "pooler";
+    if are_shared {
+        return Finding::fail(test, "sessions are shared with others: a pooler by transaction or statement stands in between")
+            .hint("give the address of the server itself, or of a pooler by session: settings and locks last as long as a session");
+    }
+    Finding::ok(test, "each connection has a session of its own")
 }
 
 /// Clocks further apart than this are told of: ages, deadlines and S3's signatures go wrong.

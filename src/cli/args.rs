@@ -87,8 +87,13 @@ Exits 1 if a test failed.
 
 Examples:
   barncat doctor
+  barncat doctor --roles              # the SQL for the roles; connects to nothing
   barncat doctor --output json | jq '.tests[] | select(.status == \"fail\")'")]
-    Doctor,
+    Doctor {
+        /// Print the SQL that makes the roles to log in with, each with no more rights than it needs
+        #[arg(long)]
+        roles: bool,
+    },
 
     /// Read the project and report every mistake; connects to nothing and needs no variables
     #[command(after_help = "\

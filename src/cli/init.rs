@@ -45,5 +45,6 @@ const NEXT: &str = "
 Next:
   barncat validate            # reads it, connects to nothing
   export SHOP_REPLICA_URL=postgres://… WAREHOUSE_URL=postgres://…
+  barncat doctor --roles      # the SQL for the roles that barncat logs in with
   barncat doctor              # tests logins and privileges
   barncat run";

@@ -29,6 +29,7 @@ mod columns;
 mod complaint;
 mod completions;
 mod discover;
+mod doctor;
 mod exit;
 mod history;
 mod init;
@@ -124,6 +125,8 @@ async fn dispatch(context: &Context, command: Command) -> Result<Exit, Complaint
         Command::Completions { shell } => completions::completions(&context.output, shell),
         Command::Run(args) => run::run(context, args).await,
         Command::Plan { selection, exit_code } => plan::plan(context, selection, exit_code).await,
+        Command::Doctor { roles: true } => doctor::roles(context),
+        Command::Doctor { roles: false } => looking(context, doctor::doctor(context)).await,
         Command::Init { dir } => init::init(&context.output, &dir),
         Command::Validate => validate::validate(context),
         Command::Discover { source, write, check } => {
@@ -132,11 +135,25 @@ async fn dispatch(context: &Context, command: Command) -> Result<Exit, Complaint
                 (_, true) => Unlisted::Refuse,
                 _ => Unlisted::Print,
             };
-            discover::discover(context, &source, unlisted).await
+            looking(context, discover::discover(context, &source, unlisted)).await
         }
-        Command::Status => status::status(context).await,
-        Command::History { table, limit } => history::history(context, table.as_deref(), limit).await,
-        _ => Ok(Exit::Failed),
+        Command::Status => looking(context, status::status(context)).await,
+        Command::History { table, limit } => {
+            looking(context, history::history(context, table.as_deref(), limit)).await
+        }
+    }
+}
+
+/// Does what may be given up at any moment: nothing has to be put in order.
+async fn looking(
+    context: &Context,
+    work: impl Future<Output = Result<Exit, Complaint>>,
+) -> Result<Exit, Complaint> {
+    tokio::select! {
+        biased;
+        // The status is the signal's.
+        () = context.stop.token.cancelled() => Ok(Exit::Failed),
+        result = work => result,
     }
 }
 

@@ -44,11 +44,6 @@ impl Output {
         self.format == OutputFormat::Json
     }
 
-    /// Whether only warnings and errors are wanted on stderr.
-    pub(super) fn is_quiet(&self) -> bool {
-        self.quiet
-    }
-
     /// stderr.
     pub(super) fn screen(&self) -> &Screen {
         &self.screen
@@ -77,11 +72,6 @@ impl Output {
         if !self.quiet {
             self.screen.write(&format!("{text}\n"));
         }
-    }
-
-    /// Tells people something that they should know.
-    pub(super) fn warn(&self, text: &str) {
-        self.screen.write(&format!("{}warning:{:#} {text}\n", style::WARNING, style::WARNING));
     }
 
     /// Tells people what is wrong: the message, where, what to do.

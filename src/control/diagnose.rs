@@ -2,7 +2,6 @@
 
 use super::Control;
 use crate::{
-    clock::{Clock, System},
     diagnosis::{self, Finding},
     pg::{self, Endpoint, PgError, Session},
     sql::quote_ident,
@@ -15,6 +14,10 @@ impl Control {
             Ok(findings) => findings,
             Err(error) => return vec![Finding::error("login", &error)],
         };
+        match pg::sessions_are_shared(endpoint, &Session::new("barncat doctor")).await {
+            Ok(are_shared) => findings.push(diagnosis::sessions(are_shared)),
+            Err(error) => findings.push(Finding::error("pooler", &error)),
+        }
         findings.push(migrations(endpoint, schema).await);
         findings
     }
@@ -22,7 +25,7 @@ impl Control {
 
 async fn log_in(endpoint: &Endpoint, schema: &str) -> Result<Vec<Finding>, PgError> {
     let connection = pg::connect(endpoint, &Session::new("barncat doctor")).await?;
-    let before = now();
+    let before = diagnosis::now_seconds();
     let sql = "
         SELECT current_setting('server_version'), current_user::text, current_database()::text,
                extract(epoch FROM clock_timestamp())::float8,
@@ -36,7 +39,7 @@ async fn log_in(endpoint: &Endpoint, schema: &str) -> Result<Vec<Finding>, PgErr
         .map_err(|error| connection.error("look at the control database's role", &error))?;
     let (version, role, database): (&str, &str, &str) = (row.get(0), row.get(1), row.get(2));
     let mut findings = vec![Finding::ok("login", format!("logs in as {role}, PostgreSQL {version}"))];
-    findings.push(diagnosis::clock(before, row.get(3), now()));
+    findings.push(diagnosis::clock(before, row.get(3), diagnosis::now_seconds()));
     if row.get(4) {
         findings.push(Finding::fail("writes", "is read-only").hint("give the url of a primary"));
     }
@@ -66,8 +69,4 @@ async fn migrations(endpoint: &Endpoint, schema: &str) -> Finding {
         Ok(None) => Finding::ok(test, "are made by the next run"),
         Err(error) => Finding::error(test, &error),
     }
-}
-
-fn now() -> f64 {
-    System.now().as_duration().as_secs_f64()
 }

@@ -112,7 +112,8 @@ pub(super) fn staging_columns(shape: &Shape) -> Vec<StagingColumn> {
     shape.columns.iter().map(column).collect()
 }
 
-fn selection(spec: &LoadSpec) -> Selection {
+/// Which columns a loader takes.
+pub fn selection(spec: &LoadSpec) -> Selection {
     Selection {
         columns: spec.columns.clone(),
         exclude: spec.exclude.clone(),

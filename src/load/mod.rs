@@ -23,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use self::{
     attempt::load,
-    decide::{Decision, Forecast, decide, forecast},
+    decide::{Decision, Forecast, decide, forecast, selection},
     error::LoadError,
     group::load_group,
     slots::LeasedSlots,

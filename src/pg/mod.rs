@@ -7,6 +7,7 @@
 mod connect;
 mod endpoint;
 mod error;
+mod pooler;
 mod session;
 mod settle;
 mod sqlstate;
@@ -16,6 +17,7 @@ mod tls;
 pub use connect::{Cancel, Connection, connect};
 pub use endpoint::{Endpoint, TlsMode, TlsSettings};
 pub use error::{PgError, ServerError, TlsError};
+pub use pooler::sessions_are_shared;
 pub use session::{Session, set_application_name};
 pub use settle::settle;
 pub use sqlstate::class;

@@ -41,7 +41,7 @@ async fn advice(schema: &Schema, table: &str) -> TableAdvice {
 async fn found(schema: &Schema, tables: &[&str]) -> Vec<Finding> {
     let wanted: Vec<_> =
         tables.iter().map(|table| (TableName::new(schema.name(), *table), Selection::default())).collect();
-    source("BARNCAT_REPLICA_URL").diagnose(&wanted).await
+    source("BARNCAT_REPLICA_URL").diagnose(&wanted, 6).await
 }
 
 #[tokio::test]
@@ -119,7 +119,7 @@ async fn a_missing_privilege_comes_with_the_sql_that_grants_it() {
 
 #[tokio::test]
 async fn a_primary_is_refused_by_name() {
-    let found = source("BARNCAT_PRIMARY_URL").diagnose(&[]).await;
+    let found = source("BARNCAT_PRIMARY_URL").diagnose(&[], 6).await;
     let failure = found.iter().find(|finding| finding.status == Verdict::Fail).expect("it is refused");
     assert!(failure.message.contains("is a primary, not a read replica"), "{failure:?}");
     assert!(failure.hint.as_deref().is_some_and(|hint| hint.contains("allow_primary")), "{failure:?}");
@@ -136,7 +136,7 @@ async fn the_servers_settings_are_judged() {
         )
         .await
         .expect("it answers");
-    let found = source("BARNCAT_REPLICA_URL").diagnose(&[]).await;
+    let found = source("BARNCAT_REPLICA_URL").diagnose(&[], 6).await;
     let status = |test| found.iter().find(|finding| finding.test == test).map(|finding| finding.status);
     let expected = if row.get::<_, &str>(0) == "on" { Verdict::Ok } else { Verdict::Warn };
     assert_eq!(status("hot_standby_feedback"), Some(expected));

@@ -4,12 +4,11 @@ use std::sync::Arc;
 
 use super::{PostgresSource, PostgresSourceError, snapshot::PostgresSnapshot};
 use crate::{
-    clock::{Clock, System},
     diagnosis::{self, Finding},
     pg::{Connection, PgError},
     schema::Selection,
     source::{Extraction, Snapshot, SourceError},
-    sql::TableName,
+    sql::{TableName, quote_ident},
     stage::manifest::Format,
 };
 
@@ -20,10 +19,15 @@ const JOINS: usize = 3;
 const STANDBY_DELAY_MS_MIN: i64 = 300_000;
 
 /// Tests what a load needs, and each table of `wanted` with the columns that its loader takes.
-pub(super) async fn diagnose(source: &PostgresSource, wanted: &[(TableName, Selection)]) -> Vec<Finding> {
+/// `connections`: how many runs may have open at once.
+pub(super) async fn diagnose(
+    source: &PostgresSource,
+    wanted: &[(TableName, Selection)],
+    connections: u32,
+) -> Vec<Finding> {
     let mut findings = Vec::new();
     // One slot for the session of the settings, given back before the snapshot takes its own.
-    match log_in(source).await {
+    match log_in(source, connections).await {
         Ok(found) => findings.extend(found),
         Err(error) => {
             findings.push(Finding::error("login", error.as_ref()));
@@ -40,15 +44,17 @@ pub(super) async fn diagnose(source: &PostgresSource, wanted: &[(TableName, Sele
     findings
 }
 
-async fn log_in(source: &PostgresSource) -> Result<Vec<Finding>, SourceError> {
+async fn log_in(source: &PostgresSource, connections: u32) -> Result<Vec<Finding>, SourceError> {
     let _slot = source.slots.take(1).await?;
     let connection = source.options.connect(None, "doctor").await.map_err(PostgresSourceError::from)?;
-    let settings = settings(&connection, source.options.allow_primary).await;
-    Ok(settings.map_err(PostgresSourceError::from)?)
+    let mut findings =
+        settings(&connection, source.options.allow_primary).await.map_err(PostgresSourceError::from)?;
+    findings.push(limit(&connection, connections).await.map_err(PostgresSourceError::from)?);
+    Ok(findings)
 }
 
 async fn settings(connection: &Connection, allow_primary: bool) -> Result<Vec<Finding>, PgError> {
-    let before = now();
+    let before = diagnosis::now_seconds();
     // pg_settings.setting is in the setting's own unit: milliseconds here.
     let sql = "
         SELECT current_setting('server_version'), current_user::text, pg_is_in_recovery(),
@@ -61,7 +67,7 @@ async fn settings(connection: &Connection, allow_primary: bool) -> Result<Vec<Fi
     let (version, role): (&str, &str) = (row.get(0), row.get(1));
     let is_standby: bool = row.get(2);
     let mut findings = vec![Finding::ok("login", format!("logs in as {role}, PostgreSQL {version}"))];
-    findings.push(diagnosis::clock(before, row.get(3), now()));
+    findings.push(diagnosis::clock(before, row.get(3), diagnosis::now_seconds()));
     if is_standby {
         findings.push(Finding::ok("replica", "is a hot standby"));
         findings.push(feedback(row.get(4)));
@@ -74,6 +80,35 @@ async fn settings(connection: &Connection, allow_primary: bool) -> Result<Vec<Fi
     }
     // A primary without allow_primary: the snapshot's own error says so.
     Ok(findings)
+}
+
+/// Whether the role and the server let so many connections in. A role's and a database's limit of -1
+/// is none (PostgreSQL's documentation of `pg_roles` and `pg_database`).
+async fn limit(connection: &Connection, connections: u32) -> Result<Finding, PgError> {
+    let sql = "
+        SELECT current_user::text, nullif(r.rolconnlimit, -1)::bigint, nullif(d.datconnlimit, -1)::bigint,
+               current_setting('max_connections')::bigint
+                   - current_setting('superuser_reserved_connections')::bigint
+        FROM pg_roles r, pg_database d WHERE r.rolname = current_user AND d.datname = current_database()";
+    let row = connection
+        .query_one(sql, &[])
+        .await
+        .map_err(|error| connection.error("look at the limits of connections", &error))?;
+    let (test, wanted) = ("connections", i64::from(connections));
+    let limits: [(&str, Option<i64>); 3] =
+        [("the role", row.get(1)), ("the database", row.get(2)), ("the server", row.get(3))];
+    for (of, limit) in limits {
+        if let Some(limit) = limit.filter(|limit| *limit < wanted) {
+            let message = format!("{of} allows {limit}, and `connections` of the source is {connections}");
+            let finding = Finding::fail(test, message).hint("lower `connections`, or raise the limit");
+            return Ok(match of {
+                "the role" => finding
+                    .sql(format!("ALTER ROLE {} CONNECTION LIMIT {connections};", quote_ident(row.get(0)))),
+                _ => finding,
+            });
+        }
+    }
+    Ok(Finding::ok(test, format!("{connections} at once are allowed")))
 }
 
 fn feedback(on: bool) -> Finding {
@@ -163,8 +198,4 @@ async fn table_is_readable(
     };
     snapshot.plan_parts(&extraction).await?;
     Ok(())
-}
-
-fn now() -> f64 {
-    System.now().as_duration().as_secs_f64()
 }

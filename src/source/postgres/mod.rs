@@ -70,9 +70,10 @@ impl PostgresSource {
         Ok(advice::advise(&connection, schema).await?)
     }
 
-    /// Tests what a run needs of the server, and of each table that a loader takes.
-    pub async fn diagnose(&self, wanted: &[(TableName, Selection)]) -> Vec<Finding> {
-        diagnose::diagnose(self, wanted).await
+    /// Tests what a run needs of the server, and of each table that a loader takes. `connections`:
+    /// how many runs may have open at once.
+    pub async fn diagnose(&self, wanted: &[(TableName, Selection)], connections: u32) -> Vec<Finding> {
+        diagnose::diagnose(self, wanted, connections).await
     }
 }
 

@@ -6,6 +6,7 @@
 //! out before any lock is taken. Nothing here decides whether to publish.
 
 mod belongings;
+mod diagnose;
 mod error;
 mod fill;
 mod ledger;
@@ -26,7 +27,7 @@ use std::{
 
 use async_trait::async_trait;
 
-pub use self::error::PostgresWarehouseError;
+pub use self::{diagnose::Wanted, error::PostgresWarehouseError};
 use super::{LedgerRow, LiveTable, Staging, StagingSpec, Warehouse, WarehouseError};
 use crate::{
     pg::{self, Connection, Endpoint, PgError, Session},

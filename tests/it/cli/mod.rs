@@ -7,6 +7,7 @@ use std::{
 
 mod arguments;
 mod discover;
+mod doctor;
 mod past;
 mod scene;
 mod text;
@@ -17,6 +18,9 @@ const FILTERS: &[(&str, &str)] = &[
     (r"(\S) {2,}", "$1  "),
     (r"\b[0-7][0-9A-HJKMNP-TV-Z]{25}\b", "[ULID]"),
     (r"\b\d+(\.\d)? s\b", "[SPAN]"),
+    // A busy machine.
+    (r"is \[SPAN\] behind", "is not behind"),
+    (r"PostgreSQL \d+\.\d+( \([^)]*\))?", "PostgreSQL [VERSION]"),
     (r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(Z| UTC)", "[TIME]"),
 ];
 

@@ -67,7 +67,12 @@ impl Database {
 
     /// A session as a reader has it: a superuser, so that tests see everything.
     pub(crate) async fn connect(&self) -> Client {
-        connect_to(&in_database(&variable("BARNCAT_WAREHOUSE_ADMIN_URL"), &self.name)).await
+        connect_to(&self.admin_url()).await
+    }
+
+    /// The superuser's address.
+    pub(crate) fn admin_url(&self) -> String {
+        in_database(&variable("BARNCAT_WAREHOUSE_ADMIN_URL"), &self.name)
     }
 
     /// A session of the role that publishes.

@@ -1,0 +1,55 @@
+//! `doctor`: logs in to everything and tests what a run needs, each part by itself: one that fails
+//! keeps nobody from testing the others.
+
+mod parts;
+mod report;
+mod roles;
+
+use futures_util::future::join_all;
+
+use self::report::Report;
+use super::{Context, complaint::Complaint, exit::Exit};
+use crate::config::LoadSpec;
+
+/// Tests the surroundings.
+pub(super) async fn doctor(context: &Context) -> Result<Exit, Complaint> {
+    let (project, environment) = context.read()?;
+    let sources = project.sources.values().map(|config| parts::source(&project, &environment, config));
+    // The stage and the control database need not wait; which tables there are, only the sources know.
+    let (sources, stage, control) = tokio::join!(
+        join_all(sources),
+        parts::stage(&project, &environment),
+        parts::control(&project, &environment),
+    );
+    let mut report = Report::default();
+    let mut specs: Vec<LoadSpec> = Vec::new();
+    for (part, loads) in sources {
+        report.add(part);
+        specs.extend(loads);
+    }
+    report.add(stage);
+    report.add(parts::warehouse(&project, &environment, &specs).await);
+    report.add(control);
+    if context.output.is_json() {
+        context.output.json(&report)?;
+    } else {
+        context.output.data(&report.text())?;
+    }
+    if !report.has_failed() {
+        return Ok(Exit::Done);
+    }
+    context.output.say("`barncat doctor --roles` prints the SQL that makes the roles with all they need");
+    Ok(Exit::Failed)
+}
+
+/// Prints the SQL that makes the roles that barncat logs in with. Connects to nothing.
+pub(super) fn roles(context: &Context) -> Result<Exit, Complaint> {
+    let (project, environment) = context.read()?;
+    let scripts = roles::scripts(&project, &environment);
+    if context.output.is_json() {
+        context.output.json(&scripts)?;
+    } else {
+        context.output.data(&scripts.text())?;
+    }
+    Ok(Exit::Done)
+}

@@ -1,0 +1,144 @@
+//! Each part of the surroundings: where it is, and what was found there.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use super::report::Part;
+use crate::{
+    config::{Environment, LoadSpec, Project, SourceConfig, Template},
+    control::Control,
+    diagnosis::{Finding, Verdict},
+    error::Fault,
+    load,
+    run::{Mode, reach},
+    source::{LocalSlots, Source, postgres::PostgresSource},
+    stage::{self, LoadPrefix},
+    warehouse::postgres::Wanted,
+};
+
+/// How many connections testing takes; they are not counted with those of runs.
+const CONNECTIONS: u32 = 2;
+
+/// What `pg_stat_activity` shows.
+const RUN: &str = "doctor";
+
+/// A source, and the loads that its loaders name there.
+pub(super) async fn source(
+    project: &Project,
+    environment: &Environment,
+    config: &SourceConfig,
+) -> (Part, Vec<LoadSpec>) {
+    let name = format!("source {}", config.name);
+    let endpoint = match reach::source_endpoint(project, environment, config) {
+        Ok(endpoint) => endpoint,
+        Err(error) => return (unknown(&name, &config.url, &error), Vec::new()),
+    };
+    let place = endpoint.place();
+    let source = reach::source(config, endpoint, RUN, Arc::new(LocalSlots::new(CONNECTIONS)));
+    let listed = loads(project, config, &source).await;
+    let specs = listed.as_ref().map_or(&[][..], |(specs, _)| specs);
+    let wanted: Vec<_> =
+        specs.iter().map(|spec| (spec.source_table.clone(), load::selection(spec))).collect();
+    let mut findings = source.diagnose(&wanted, config.connections).await;
+    let specs = match listed {
+        Ok((specs, mistakes)) => {
+            findings.extend(mistakes);
+            specs
+        }
+        Err(error) => {
+            // A server that does not answer has said so at its login already.
+            if findings.iter().all(|finding| finding.test != "login" || finding.status != Verdict::Fail) {
+                findings.push(Finding::error("loaders", error.as_ref()));
+            }
+            Vec::new()
+        }
+    };
+    (Part { name, place, findings }, specs)
+}
+
+/// What the source's loaders load, and what is wrong with their rows.
+async fn loads(
+    project: &Project,
+    config: &SourceConfig,
+    source: &PostgresSource,
+) -> Result<(Vec<LoadSpec>, Vec<Finding>), Box<dyn Fault + Send + Sync>> {
+    let mut own = project.clone();
+    own.loaders.retain(|loader| loader.source == config.name);
+    let mut found: BTreeMap<(String, String), Vec<String>> = BTreeMap::new();
+    for loader in &own.loaders {
+        let tables = source.tables(&loader.schema).await?;
+        let names = tables.into_iter().map(|table| table.name.name).collect();
+        found.insert((loader.source.clone(), loader.schema.clone()), names);
+    }
+    Ok(match own.loads(&found) {
+        Ok(specs) => (specs, Vec::new()),
+        Err(mistakes) => {
+            let finding = |mistake: &crate::config::Mistake| {
+                let finding = Finding::fail("loaders", format!("{}: {}", mistake.place, mistake.message));
+                Finding { hint: mistake.hint.clone(), ..finding }
+            };
+            (Vec::new(), mistakes.0.iter().map(finding).collect())
+        }
+    })
+}
+
+/// The stage.
+pub(super) async fn stage(project: &Project, environment: &Environment) -> Part {
+    let name = "stage";
+    let config = &project.stage;
+    let place = match config.url.resolve(environment) {
+        // No password belongs there, but one that was written there all the same is not shown.
+        Ok(url) if url.expose().contains('@') => config.url.place().to_string(),
+        Ok(url) => url.expose().to_owned(),
+        Err(error) => return unknown(name, &config.url, &error),
+    };
+    let stage = match reach::stage(project, environment).await {
+        Ok(stage) => stage,
+        Err(error) => return unknown(name, &config.url, &error),
+    };
+    let prefix = LoadPrefix::mode_prefix(&project.name, &Mode::Production.to_string());
+    let findings = stage::diagnose(stage.as_ref(), &prefix).await;
+    Part { name: name.to_owned(), place, findings }
+}
+
+/// The warehouse, with the tables that `specs` publish.
+pub(super) async fn warehouse(project: &Project, environment: &Environment, specs: &[LoadSpec]) -> Part {
+    let name = "warehouse";
+    let config = &project.warehouse;
+    let endpoint = match reach::warehouse_endpoint(project, environment) {
+        Ok(endpoint) => endpoint,
+        Err(error) => return unknown(name, &config.url, &error),
+    };
+    let wanted = Wanted {
+        // Of the loaders, not of the loads: a source that is away changes nothing about them.
+        schemas: project.loaders.iter().map(|loader| loader.into.clone()).collect(),
+        tables: specs.iter().map(|spec| spec.target.clone()).collect(),
+        grantees: config.grants.values().flatten().cloned().collect(),
+        lock_timeout: config.lock_timeout,
+    };
+    let place = endpoint.place();
+    let findings = reach::warehouse(endpoint, Mode::Production, RUN).diagnose(&wanted).await;
+    Part { name: name.to_owned(), place, findings }
+}
+
+/// The control database, be it in the warehouse or elsewhere.
+pub(super) async fn control(project: &Project, environment: &Environment) -> Part {
+    let name = "control database";
+    let endpoint = match reach::control_endpoint(project, environment) {
+        Ok(endpoint) => endpoint,
+        Err(error) => {
+            let url = project.control.url.as_ref().unwrap_or(&project.warehouse.url);
+            return unknown(name, url, &error);
+        }
+    };
+    let findings = Control::diagnose(&endpoint, &reach::control_schema(Mode::Production)).await;
+    Part { name: name.to_owned(), place: endpoint.place(), findings }
+}
+
+/// A part that cannot even be looked for: a variable is missing, or the url says nothing.
+fn unknown(name: &str, url: &Template, error: &dyn Fault) -> Part {
+    Part {
+        name: name.to_owned(),
+        place: url.place().to_string(),
+        findings: vec![Finding::error("url", error)],
+    }
+}

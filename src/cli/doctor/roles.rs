@@ -1,0 +1,140 @@
+//! The SQL that makes the least-privilege roles: the scripts of `sql/roles/`, which demo and tests
+//! run too, with psql's variables filled in.
+
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+
+use crate::{
+    config::{Environment, Project, SourceConfig},
+    pg::Endpoint,
+    run::{Mode, reach},
+    sql::{quote_ident, quote_literal},
+};
+
+/// Reads a source.
+const SOURCE: &str = include_str!("../../../sql/roles/source.sql");
+/// Fills the warehouse.
+const WAREHOUSE: &str = include_str!("../../../sql/roles/warehouse.sql");
+/// Keeps the control database.
+const CONTROL: &str = include_str!("../../../sql/roles/control.sql");
+
+/// What `doctor --roles` prints.
+#[derive(Debug, Serialize)]
+pub(super) struct Scripts {
+    roles: Vec<Script>,
+}
+
+/// The SQL for one role.
+#[derive(Debug, Serialize)]
+struct Script {
+    /// `source shop`, `warehouse`, `control database`.
+    part: String,
+    /// The schema that may be read, of a source.
+    schema: Option<String>,
+    /// For psql.
+    sql: String,
+}
+
+/// The scripts that a project needs, with everything filled in that it says. A variable that is not
+/// set is no error here: the roles come before the urls.
+pub(super) fn scripts(project: &Project, environment: &Environment) -> Scripts {
+    let mut roles: Vec<Script> =
+        project.sources.values().flat_map(|config| of_source(project, environment, config)).collect();
+    let endpoint = reach::warehouse_endpoint(project, environment).ok();
+    roles.push(script("warehouse", WAREHOUSE, None, endpoint.as_ref(), &[], &[]));
+    let control = project.control.url.as_ref();
+    // One that resolves to nothing is in the warehouse, whose role makes it.
+    if control.is_some_and(|url| url.resolve(environment).map_or(true, |url| !url.expose().is_empty())) {
+        let endpoint = reach::control_endpoint(project, environment).ok();
+        let schema = reach::control_schema(Mode::Production);
+        roles.push(script("control database", CONTROL, None, endpoint.as_ref(), &[("schema", &schema)], &[]));
+    }
+    Scripts { roles }
+}
+
+/// One for each schema that is read.
+fn of_source(project: &Project, environment: &Environment, config: &SourceConfig) -> Vec<Script> {
+    let endpoint = reach::source_endpoint(project, environment, config).ok();
+    let part = format!("source {}", config.name);
+    let loaders = project.loaders.iter().filter(|loader| loader.source == config.name);
+    let schemas: BTreeSet<&str> = loaders.map(|loader| loader.schema.as_str()).collect();
+    let one = |schema: &str| {
+        script(&part, SOURCE, Some(schema), endpoint.as_ref(), &[("schema", schema)], &["owner"])
+    };
+    schemas.into_iter().map(one).collect()
+}
+
+fn script(
+    part: &str,
+    text: &str,
+    schema: Option<&str>,
+    endpoint: Option<&Endpoint>,
+    known: &[(&str, &str)],
+    unknown: &[&str],
+) -> Script {
+    let (mut known, mut unknown) = (known.to_vec(), unknown.to_vec());
+    match endpoint.and_then(|endpoint| Some((endpoint.user()?, endpoint.database()))) {
+        Some((role, database)) => known.extend([("role", role), ("database", database)]),
+        None => unknown.extend(["role", "database"]),
+    }
+    Script { part: part.to_owned(), schema: schema.map(str::to_owned), sql: fill(text, &known, &unknown) }
+}
+
+impl Scripts {
+    /// For psql and for people.
+    pub(super) fn text(&self) -> String {
+        let texts = self.roles.iter().map(|script| {
+            let schema = script.schema.iter().map(|schema| format!(", schema {schema}"));
+            format!("-- {}{}\n--\n{}", script.part, schema.collect::<String>(), script.sql)
+        });
+        texts.collect::<Vec<_>>().join("\n")
+    }
+}
+
+/// A script with its variables' values: `:"role"` becomes a quoted name, `:'role'` a literal. What
+/// is not known stays a variable of psql, with a line at the top to set it in.
+fn fill(script: &str, values: &[(&str, &str)], unknown: &[&str]) -> String {
+    let mut text = String::new();
+    for name in unknown {
+        text.push_str(&format!("\\set {name} CHANGE_ME\n"));
+    }
+    // What explains the variables is of no use once they are filled in.
+    let mut last = "--";
+    for line in script.lines().filter(|line| !line.starts_with("-- :")) {
+        if (last, line) != ("--", "--") {
+            text.push_str(line);
+            text.push('\n');
+        }
+        last = line;
+    }
+    for (name, value) in values {
+        text = text.replace(&format!(":\"{name}\""), &quote_ident(value));
+        text = text.replace(&format!(":'{name}'"), &quote_literal(value));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_and_literals_are_quoted() {
+        let sql =
+            fill("GRANT x TO :\"role\"; SELECT :'role';\n-- :role  the role\n", &[("role", "o'b\"c")], &[]);
+        assert_eq!(sql, "GRANT x TO \"o'b\"\"c\"; SELECT 'o''b\"c';\n");
+    }
+
+    #[test]
+    fn no_variable_is_left_when_all_are_known() {
+        let values = [("role", "r"), ("database", "d"), ("schema", "s"), ("owner", "o"), ("control", "c")];
+        for script in [SOURCE, WAREHOUSE, CONTROL] {
+            let sql = fill(script, &values, &[]);
+            let statements = sql.lines().filter(|line| !line.starts_with("--"));
+            for line in statements {
+                assert!(!line.contains(":\"") && !line.contains(":'"), "{line}");
+            }
+        }
+    }
+}
