@@ -115,10 +115,10 @@ pub(super) async fn blockers(
          SELECT DISTINCT
              CASE WHEN l.pid IS NULL THEN 'a prepared transaction'
                   ELSE format('session %s', l.pid)
-                       || coalesce(format(' of %s', a.usename), '')
-                       || coalesce(format(' (%s)', nullif(a.application_name, '')), '')
-                       || coalesce(format(', %s', a.state), '')
-                       || coalesce(format(' for %s s', extract(epoch FROM now_at - a.state_change)::int), '')
+                       || coalesce(' of ' || a.usename, '')
+                       || coalesce(' (' || nullif(a.application_name, '') || ')', '')
+                       || coalesce(', ' || a.state, '')
+                       || coalesce(' for ' || extract(epoch FROM now_at - a.state_change)::int || ' s', '')
              END
          FROM wanted JOIN pg_locks l ON l.relation = wanted.oid AND l.granted
               AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())

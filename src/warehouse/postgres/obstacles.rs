@@ -51,6 +51,9 @@ const PROPERTIES: &[&str] = &[
      WHERE k.conbin::text LIKE '%:varattno 0 %'",
     "SELECT format('its owner %s, of which %s is no member', pg_get_userbyid(t.relowner), current_user)
      FROM live t WHERE NOT pg_has_role(t.relowner, 'USAGE')",
+    "SELECT format('its owner %s, who may not create in schema %s', pg_get_userbyid(t.relowner), t.relnamespace::regnamespace)
+     FROM live t WHERE t.relowner <> current_user::regrole
+       AND NOT has_schema_privilege(t.relowner, t.relnamespace, 'CREATE')",
     "SELECT format('its tablespace %s, where %s may not create', s.spcname, current_user)
      FROM live t JOIN pg_tablespace s ON s.oid = t.reltablespace
      WHERE NOT has_tablespace_privilege(s.oid, 'CREATE')",

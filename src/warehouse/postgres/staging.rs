@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use tokio::sync::mpsc;
 
-use super::{PostgresWarehouseError, Server, fill, prepare, publish};
+use super::{PostgresWarehouseError, Server, belongings, fill, prepare, publish};
 use crate::{
     fail_point,
     pg::{Connection, PgError},
@@ -44,7 +44,9 @@ impl PostgresStaging {
         }
         create(&connection, &table, &spec).await?;
         fail_point!("staging.create.after");
-        Ok(Self { server, spec, table, connection, is_committed })
+        let staging = Self { server, spec, table, connection, is_committed };
+        belongings::shape(&staging).await?;
+        Ok(staging)
     }
 
     /// What happens when the last part is in: the key, and the figures for the planner.

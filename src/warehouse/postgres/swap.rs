@@ -5,11 +5,12 @@
 
 use super::{
     PostgresWarehouseError,
+    belongings::{self, Belongings, Lost, Phase},
     live::{self, Relation},
     locks::{self, Patience},
     obstacles,
     staging::{PostgresStaging, key_name, name_of},
-    views,
+    views::{self, View},
 };
 use crate::{
     fail_point,
@@ -40,11 +41,11 @@ struct Swap<'a> {
     publication: &'a Publication,
 }
 
-/// What a try came to.
-enum Try {
-    Done(Vec<String>),
-    /// What belongs to the table is not what was carried over.
-    Changed,
+/// What is made before the locks are taken, and must still be right once they are.
+struct Built {
+    old: Relation,
+    belongings: Belongings,
+    lost: Lost,
 }
 
 impl Swap<'_> {
@@ -58,49 +59,86 @@ impl Swap<'_> {
         Ok(Vec::new())
     }
 
-    /// Tries until the locks are had, or the time for them is used up.
+    /// Builds and tries, until the locks are had or the time for them is used up. Starts from the
+    /// beginning when somebody changed meanwhile what was built.
     async fn exchange(&self) -> Result<Vec<String>, PostgresWarehouseError> {
-        let table = &self.staging.spec.table;
         let mut patience = Patience::new(self.publication.lock_wait);
         self.sql("begin the swap", "SAVEPOINT barncat_swap").await?;
         loop {
-            let failed = match self.attempt().await {
-                Ok(Try::Done(warnings)) => return Ok(warnings),
-                Ok(Try::Changed) => false,
+            let refused = match self.build().await {
+                Ok(Some(built)) => match self.try_locked(&built, &mut patience).await? {
+                    Some(warnings) => return Ok(warnings),
+                    None => false,
+                },
+                Ok(None) => false,
                 Err(error) if locks::is_refused(&error) => true,
                 Err(error) => return Err(error),
             };
-            self.sql("try the swap again", "ROLLBACK TO SAVEPOINT barncat_swap").await?;
-            if failed && let Some(old) = live::find(&self.staging.connection, table).await? {
-                patience.note_blockers(locks::blockers(&self.staging.connection, table, old.oid).await?);
-            }
-            if !patience.wait().await {
-                let (table, waited_ms) = (table.clone(), patience.waited_ms());
-                return Err(match failed {
-                    true => {
-                        PostgresWarehouseError::Locked { table, waited_ms, blockers: patience.blockers() }
-                    }
-                    false => PostgresWarehouseError::Unsteady { table, waited_ms },
-                });
-            }
+            self.sql("begin the swap again", "ROLLBACK TO SAVEPOINT barncat_swap").await?;
+            self.stay_away(&mut patience, refused).await?;
         }
     }
 
-    async fn attempt(&self) -> Result<Try, PostgresWarehouseError> {
-        let (connection, table) = (&self.staging.connection, &self.staging.spec.table);
-        let Some(old) = live::find(connection, table).await? else { return Ok(Try::Changed) };
+    /// Everything that takes time. `None` when the table has just gone.
+    async fn build(&self) -> Result<Option<Built>, PostgresWarehouseError> {
+        let Some(old) = live::find(&self.staging.connection, &self.staging.spec.table).await? else {
+            return Ok(None);
+        };
+        // A foreign key waits for a lock on the table that it refers to.
+        self.sql("bound the waits", &locks::set_timeout(self.publication.lock_timeout)).await?;
         self.refuse_obstacles(&old).await?;
-        let views = views::read(connection, table, old.oid).await?;
+        let belongings = belongings::read(self.staging, old.oid, Phase::Build).await?;
+        let mut lost = Lost::default();
+        fail_point!("publish.belongings.before");
+        belongings::carry(self.staging, &belongings, &mut lost).await?;
+        fail_point!("publish.belongings.after");
+        Ok(Some(Built { old, belongings, lost }))
+    }
+
+    /// Tries until the locks are had. `None` when what was built is not right any more.
+    async fn try_locked(
+        &self,
+        built: &Built,
+        patience: &mut Patience,
+    ) -> Result<Option<Vec<String>>, PostgresWarehouseError> {
+        self.sql("begin the locked part of the swap", "SAVEPOINT barncat_locked").await?;
+        loop {
+            match self.attempt(built).await {
+                Err(error) if locks::is_refused(&error) => {}
+                other => return other,
+            }
+            // The frozen rows, and what was built, stay.
+            self.sql("give the locks up", "ROLLBACK TO SAVEPOINT barncat_locked").await?;
+            self.stay_away(patience, true).await?;
+        }
+    }
+
+    /// Waits before the next try, or ends it all when the time is used up.
+    async fn stay_away(&self, patience: &mut Patience, refused: bool) -> Result<(), PostgresWarehouseError> {
+        let table = &self.staging.spec.table;
+        if refused && let Some(old) = live::find(&self.staging.connection, table).await? {
+            patience.note_blockers(locks::blockers(&self.staging.connection, table, old.oid).await?);
+        }
+        if patience.wait().await {
+            return Ok(());
+        }
+        let (table, waited_ms) = (table.clone(), patience.waited_ms());
+        Err(match refused {
+            true => PostgresWarehouseError::Locked { table, waited_ms, blockers: patience.blockers() },
+            false => PostgresWarehouseError::Unsteady { table, waited_ms },
+        })
+    }
+
+    /// One try: the locks, a last look, the renames.
+    async fn attempt(&self, built: &Built) -> Result<Option<Vec<String>>, PostgresWarehouseError> {
+        let (connection, table, oid) = (&self.staging.connection, &self.staging.spec.table, built.old.oid);
+        let views = views::read(connection, table, oid).await?;
         locks::take(connection, table, &views, self.publication.lock_timeout).await?;
         // Nobody can change any of it from here on.
-        if live::find(connection, table).await?.is_none_or(|now| now.oid != old.oid) {
-            return Ok(Try::Changed);
-        }
-        let locked = views::read_locked(connection, table, old.oid).await?;
-        if !views::are_same(&locked, &views) {
-            return Ok(Try::Changed);
-        }
-        self.refuse_obstacles(&old).await?;
+        let Some(locked) = self.look_again(built, &views).await? else { return Ok(None) };
+        let mut lost = built.lost.clone();
+        let settle =
+            belongings::read(self.staging, oid, Phase::Settle).await?.batch(self.staging, &mut lost)?;
         fail_point!("publish.rename.before");
         let away = TableName::new(&table.schema, name_of(&self.staging.spec.load, "old"));
         let sql = format!("ALTER TABLE {} RENAME TO {}", table.quoted(), quote_ident(&away.name));
@@ -109,13 +147,33 @@ impl Swap<'_> {
         fail_point!("publish.rename.after");
         fail_point!("publish.views.before");
         let drop_broken = self.publication.drop_broken_views;
-        let warnings = views::replace(connection, table, &locked, drop_broken).await?;
+        let dropped = views::replace(connection, table, &locked, drop_broken).await?;
         fail_point!("publish.views.after");
         fail_point!("publish.drop.before");
         self.sql("drop the old table", &format!("DROP TABLE {}", away.quoted())).await?;
-        self.name_key().await?;
         fail_point!("publish.drop.after");
-        Ok(Try::Done(warnings))
+        fail_point!("publish.settle.before");
+        self.sql("settle what belongs to it", &settle).await?;
+        self.name_key().await?;
+        fail_point!("publish.settle.after");
+        Ok(Some(lost.warnings.into_iter().chain(dropped).collect()))
+    }
+
+    /// The views with their definitions; `None` if anything is not as it was when it was built.
+    async fn look_again(
+        &self,
+        built: &Built,
+        views: &[View],
+    ) -> Result<Option<Vec<View>>, PostgresWarehouseError> {
+        let (connection, table, oid) = (&self.staging.connection, &self.staging.spec.table, built.old.oid);
+        if live::find(connection, table).await?.is_none_or(|now| now.oid != oid) {
+            return Ok(None);
+        }
+        self.refuse_obstacles(&built.old).await?;
+        let locked = views::read_locked(connection, table, oid).await?;
+        let is_same = views::are_same(&locked, views)
+            && belongings::read(self.staging, oid, Phase::Build).await? == built.belongings;
+        Ok(is_same.then_some(locked))
     }
 
     /// What came to depend on the table after it was decided to swap.
@@ -141,16 +199,25 @@ impl Swap<'_> {
         self.sql("move the new table in", &sql).await
     }
 
+    /// Names the key as Postgres would, unless it has the old key's name by now.
     async fn name_key(&self) -> Result<(), PgError> {
-        if self.staging.spec.key.is_empty() {
-            return Ok(());
-        }
-        let table = &self.staging.spec.table;
+        let (connection, table) = (&self.staging.connection, &self.staging.spec.table);
+        let key = key_name(&self.staging.spec.load);
+        let row = connection
+            .query_opt(
+                "SELECT (SELECT array_agg(relname::text) FROM pg_class WHERE relnamespace = c.relnamespace)
+                 FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid
+                 WHERE c.oid = to_regclass($1) AND k.conname = $2",
+                &[&table.quoted(), &key],
+            )
+            .await
+            .map_err(|error| connection.error(format!("look at the key of {table}"), &error))?;
+        let Some(row) = row else { return Ok(()) };
         let sql = format!(
             "ALTER TABLE {} RENAME CONSTRAINT {} TO {}",
             table.quoted(),
-            quote_ident(&key_name(&self.staging.spec.load)),
-            quote_ident(&name_of(&table.name, "pkey"))
+            quote_ident(&key),
+            quote_ident(&free_key_name(&table.name, &row.get::<_, Vec<String>>(0)))
         );
         self.sql("name the key", &sql).await
     }
@@ -171,5 +238,32 @@ impl Swap<'_> {
 
     async fn sql(&self, doing: &str, sql: &str) -> Result<(), PgError> {
         self.staging.connection.run(&format!("{doing} of {}", self.staging.spec.table), sql).await
+    }
+}
+
+/// `<table>_pkey`, with a number where another relation of the schema has that name.
+fn free_key_name(table: &str, taken: &[String]) -> String {
+    let candidates = std::iter::once("pkey".to_owned()).chain((1u32..).map(|number| format!("pkey{number}")));
+    let mut names = candidates.map(|ending| {
+        let mut stem = table.to_owned();
+        while stem.len() + 1 + ending.len() > 63 {
+            stem.pop();
+        }
+        format!("{stem}_{ending}")
+    });
+    names.find(|name| !taken.contains(name)).expect("numbers do not run out before relations do")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_keys_name_is_cut_in_front_and_free() {
+        assert_eq!(free_key_name("orders", &[]), "orders_pkey");
+        let taken = ["orders_pkey".to_owned(), "orders_pkey1".to_owned()];
+        assert_eq!(free_key_name("orders", &taken), "orders_pkey2");
+        let long = free_key_name(&"ä".repeat(31), &[]);
+        assert!(long.ends_with("ä_pkey") && long.len() <= 63, "{long}");
     }
 }

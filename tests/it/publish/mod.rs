@@ -1,5 +1,6 @@
 //! Publishing to a real Postgres.
 
+mod belongings;
 mod ledger;
 mod locks;
 mod snapshots;
