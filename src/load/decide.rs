@@ -2,7 +2,7 @@
 //! live table, before a row is read.
 
 use crate::{
-    config::{LoadSpec, PublishChoice, Strategy},
+    config::{LoadSpec, OnSchemaChange, PublishChoice, Strategy},
     publish,
     schema::{self, Change, Selection, Shape, TableSchema, diff, in_words},
     source::{Position, Snapshot},
@@ -77,6 +77,9 @@ pub async fn decide(
     let how = publish::decide(choice, &spec.target, last.as_ref(), live.as_ref(), &staging_columns(&shape))?;
     let schema_hash = schema::hash(&selected.schema);
     let changes = last.as_ref().map(|last| diff(&last.schema, &selected.schema)).unwrap_or_default();
+    if spec.on_schema_change == OnSchemaChange::Refuse && !changes.is_empty() {
+        return Err(LoadError::SchemaChanged { table: spec.target.clone(), changes: in_words(&changes) });
+    }
     let mut notes = selected.notes;
     notes.extend(shape.notes.iter().cloned());
     notes.extend(how.reason);

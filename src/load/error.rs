@@ -38,6 +38,14 @@ pub enum LoadError {
         /// The table.
         table: TableName,
     },
+    /// The source's table changed, and the loader wants to be asked.
+    #[error("the schema of {table} changed: {changes}")]
+    SchemaChanged {
+        /// The table.
+        table: TableName,
+        /// What changed, in words.
+        changes: String,
+    },
     /// Three counts of the rows that should be one.
     #[error("{table}: {staged} rows were staged, {filled} filled, {counted} are in the staging table")]
     Counts {
@@ -113,7 +121,7 @@ impl Fault for LoadError {
     fn class(&self) -> Class {
         match self {
             Self::Behind { .. } | Self::GroupMember { .. } | Self::TimeLimit { .. } => Class::Passing,
-            Self::Strategy { .. } => Class::Lasting,
+            Self::Strategy { .. } | Self::SchemaChanged { .. } => Class::Lasting,
             Self::Counts { .. } | Self::PartLost { .. } | Self::NoSource { .. } => Class::Bug,
             // Never shown: a task that was stopped has a status of its own.
             Self::Cancelled => Class::Passing,
@@ -126,6 +134,9 @@ impl Fault for LoadError {
             Self::Behind { .. } => Some(
                 "it is tried again; another replica, or one after a failover, has to catch up first"
                     .to_owned(),
+            ),
+            Self::SchemaChanged { .. } => Some(
+                "the last good rows stay; `on_schema_change = \"rebuild\"` takes the new columns".to_owned(),
             ),
             Self::TimeLimit { .. } => Some("`time_limit` of the table's row sets the limit".to_owned()),
             Self::Strategy { .. } => Some("strategy = \"full\" works today".to_owned()),
