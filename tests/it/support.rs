@@ -4,10 +4,7 @@ pub(crate) mod project;
 pub(crate) mod s3;
 pub(crate) mod warehouse;
 
-use std::{
-    sync::atomic::{AtomicU32, Ordering},
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use tokio_postgres::{Client, NoTls};
 
@@ -29,6 +26,12 @@ pub(crate) async fn connect_to(url: &str) -> Client {
     client
 }
 
+/// A name for a schema or a database that no other test has, not one of an earlier run either:
+/// processes' numbers come again.
+pub(crate) fn new_name() -> String {
+    format!("test_{}", barncat::clock::new_id().to_lowercase())
+}
+
 /// A schema of one test's own, on the primary and so on its standby. It stays until the servers go.
 pub(crate) struct Schema {
     name: String,
@@ -38,9 +41,7 @@ pub(crate) struct Schema {
 impl Schema {
     /// Makes it, runs `sql` in it, lets the source's role read it, and waits until the standby has it.
     pub(crate) async fn on_standby(sql: &str) -> Self {
-        static NUMBER: AtomicU32 = AtomicU32::new(0);
-        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let name = format!("test_{}_{number}", std::process::id());
+        let name = new_name();
         let schema = Self { name, primary: connect("BARNCAT_PRIMARY_ADMIN_URL").await };
         let name = &schema.name;
         schema

@@ -29,12 +29,12 @@ fn mends(report: &Value, part: &str) -> String {
 #[tokio::test]
 async fn where_all_is_well_each_test_says_so() {
     let scene = Scene::new(TABLES, "\"*\" = \"full\"\n").await;
-    assert_told!(scene.told(&["doctor"]));
+    assert_told!(scene.told(&["doctor"]).await);
     let left = std::fs::read_dir(scene.path().join("stage")).map_or(0, |folder| folder.count());
     assert_eq!(left, 0, "nothing is left in the stage");
-    let run = scene.told(&["run"]);
+    let run = scene.told(&["run"]).await;
     assert!(run.starts_with("exit status: 0\n"), "it promised that: {run}");
-    let after = scene.told(&["doctor"]);
+    let after = scene.told(&["doctor"]).await;
     assert!(after.contains("may replace the 2 tables that are there"), "{after}");
 }
 
@@ -42,9 +42,9 @@ async fn where_all_is_well_each_test_says_so() {
 async fn one_server_that_is_away_keeps_nobody_from_testing_the_others() {
     let scene = Scene::new(TABLES, "\"*\" = \"full\"\n").await;
     let nowhere = [("WAREHOUSE_URL", "postgres://me:hunter2@127.0.0.1:1/warehouse")];
-    assert_told!(scene.told_with(&["doctor"], &nowhere));
+    assert_told!(scene.told_with(&["doctor"], &nowhere).await);
     let (report, status) =
-        scene.json_with(&["doctor"], &[("SHOP_REPLICA_URL", "postgres://me:hunter2@127.0.0.1:1/shop")]);
+        scene.json_with(&["doctor"], &[("SHOP_URL", "postgres://me:hunter2@127.0.0.1:1/shop")]).await;
     assert_eq!((status, &report["status"]), (1, &"fail".into()));
     assert_eq!(found(&report, "source shop", "login")["status"], "fail");
     for (part, test) in [("stage", "objects"), ("warehouse", "schemas"), ("control database", "schema")] {
@@ -58,7 +58,7 @@ async fn a_missing_variable_and_a_wrong_password_are_failures_of_their_part_alon
     let stage = scene.read("barncat.toml").replace("file:./stage", "${NOT_SET_URL}");
     scene.write("barncat.toml", &stage);
     let wrong = variable("BARNCAT_REPLICA_URL").replace(&variable("BARNCAT_SOURCE_PASSWORD"), "hunter2");
-    let (report, status) = scene.json_with(&["doctor"], &[("SHOP_REPLICA_URL", &wrong)]);
+    let (report, status) = scene.json_with(&["doctor"], &[("SHOP_URL", &wrong)]).await;
     assert_eq!(status, 1);
     let stage = found(&report, "stage", "url");
     assert_eq!(stage["place"], "barncat.toml:9:7");
@@ -74,28 +74,28 @@ async fn what_is_missing_on_the_source_comes_with_the_sql_that_mends_it() {
         Scene::new(TABLES, "orders = \"full\"\nriders = { strategy = \"full\", exclude = [\"iban\"] }\n")
             .await;
     let url = scene.own_role().await;
-    let name = scene.schema.name();
+    let name = scene.schema().name();
     let take = format!(
         "REVOKE SELECT ON {name}.orders, {name}.riders FROM {name}; ALTER ROLE {name} CONNECTION LIMIT 4"
     );
-    scene.schema.run_on_primary(&take).await;
-    let url = [("SHOP_REPLICA_URL", url.as_str())];
-    assert_told!(scene.told_with(&["doctor"], &url));
-    let (report, _) = scene.json_with(&["doctor"], &url);
+    scene.schema().run_on_primary(&take).await;
+    let url = [("SHOP_URL", url.as_str())];
+    assert_told!(scene.told_with(&["doctor"], &url).await);
+    let (report, _) = scene.json_with(&["doctor"], &url).await;
     scene
-        .schema
+        .schema()
         .run_on_primary(
             &mends(&report, "source shop").replace("ALTER SYSTEM", "-- ALTER SYSTEM").replace("SCHEMA", name),
         )
         .await;
-    let (report, status) = scene.json_with(&["doctor"], &url);
+    let (report, status) = scene.json_with(&["doctor"], &url).await;
     assert_eq!(status, 0, "{report:#}");
 }
 
 #[tokio::test]
 async fn a_row_for_a_table_that_is_not_there_is_told_with_its_place() {
     let scene = Scene::new(TABLES, "ordrs = \"full\"\n").await;
-    let (report, status) = scene.json(&["doctor"]);
+    let (report, status) = scene.json(&["doctor"]).await;
     let loaders = found(&report, "source shop", "loaders");
     let message = loaders["message"].as_str().expect("a text");
     assert!(message.starts_with("loaders/shop.toml:6:1: "), "{message}");
@@ -106,7 +106,7 @@ async fn a_row_for_a_table_that_is_not_there_is_told_with_its_place() {
 async fn a_primary_is_refused() {
     let scene = Scene::new(TABLES, "\"*\" = \"full\"\n").await;
     let primary = variable("BARNCAT_PRIMARY_URL");
-    let (report, status) = scene.json_with(&["doctor"], &[("SHOP_REPLICA_URL", &primary)]);
+    let (report, status) = scene.json_with(&["doctor"], &[("SHOP_URL", &primary)]).await;
     let snapshot = found(&report, "source shop", "snapshot");
     assert!(snapshot["message"].as_str().expect("a text").contains("is a primary"), "{snapshot}");
     assert_eq!(status, 1);
@@ -120,8 +120,8 @@ async fn the_warehouse_must_be_barncats_to_write() {
         &(scene.read("barncat.toml") + "grants = { select = [\"no one\"] }\nlock_timeout = \"2s\"\n"),
     );
     // A table that somebody else made, in a schema where barncat may not create.
-    scene.database.run("CREATE SCHEMA raw; CREATE TABLE raw.orders (id int)").await;
-    let (report, status) = scene.json(&["doctor"]);
+    scene.database().run("CREATE SCHEMA raw; CREATE TABLE raw.orders (id int)").await;
+    let (report, status) = scene.json(&["doctor"]).await;
     assert_eq!(status, 1);
     let of = |test| found(&report, "warehouse", test);
     assert_eq!(of("schemas")["sql"], "GRANT USAGE, CREATE ON SCHEMA \"raw\" TO \"barncat_warehouse\";");
@@ -136,57 +136,57 @@ async fn the_warehouse_must_be_barncats_to_write() {
 #[tokio::test]
 async fn an_owner_that_barncat_may_not_act_as_is_named() {
     let scene = Scene::new(TABLES, "orders = \"full\"\n").await;
-    assert!(scene.told(&["run"]).starts_with("exit status: 0\n"));
-    let owner = format!("owner_{}", scene.schema.name());
-    scene.database.run(&format!("CREATE ROLE {owner}; ALTER TABLE raw.orders OWNER TO {owner}")).await;
-    let (report, status) = scene.json(&["doctor"]);
+    assert!(scene.told(&["run"]).await.starts_with("exit status: 0\n"));
+    let owner = format!("owner_{}", scene.schema().name());
+    scene.database().run(&format!("CREATE ROLE {owner}; ALTER TABLE raw.orders OWNER TO {owner}")).await;
+    let (report, status) = scene.json(&["doctor"]).await;
     let tables = found(&report, "warehouse", "tables");
-    let sql = format!("GRANT \"{owner}\" TO \"barncat_warehouse\";").replace(scene.schema.name(), "SCHEMA");
+    let sql = format!("GRANT \"{owner}\" TO \"barncat_warehouse\";").replace(scene.schema().name(), "SCHEMA");
     assert_eq!((status, &tables["sql"]), (1, &sql.into()));
-    scene.database.run(&format!("GRANT {owner} TO barncat_warehouse")).await;
-    assert_eq!(scene.json(&["doctor"]).1, 0);
+    scene.database().run(&format!("GRANT {owner} TO barncat_warehouse")).await;
+    assert_eq!(scene.json(&["doctor"]).await.1, 0);
     // The role outlives the database, and others' tests use the same barncat_warehouse.
-    scene.database.run(&format!("REVOKE {owner} FROM barncat_warehouse")).await;
+    scene.database().run(&format!("REVOKE {owner} FROM barncat_warehouse")).await;
 }
 
 #[tokio::test]
 async fn the_printed_roles_have_all_that_a_run_needs() {
     let scene = Scene::new(TABLES, "\"*\" = \"full\"\n").await;
-    let name = format!("{}_own", scene.schema.name());
-    let admin = scene.database.admin_url();
+    let name = format!("{}_own", scene.schema().name());
+    let admin = scene.database().admin_url();
     let (_, place) = admin.rsplit_once('@').expect("an address names its role");
     let url = format!("postgres://{name}:hunter2@{place}");
     // No other database of the tests has ever let this role in.
     scene
-        .database
+        .database()
         .run(&format!(
             "REVOKE CREATE ON DATABASE {} FROM PUBLIC",
             place.rsplit_once('/').expect("a database").1
         ))
         .await;
     let variables = [("WAREHOUSE_URL", url.as_str())];
-    let (roles, status) = scene.json_with(&["doctor", "--roles"], &variables);
+    let (roles, status) = scene.json_with(&["doctor", "--roles"], &variables).await;
     assert_eq!(status, 0);
-    let script = roles["roles"][1]["sql"].as_str().expect("a script").replace("SCHEMA", scene.schema.name());
+    let script =
+        roles["roles"][1]["sql"].as_str().expect("a script").replace("SCHEMA", scene.schema().name());
     psql(&admin, &script);
     connect_to(&admin)
         .await
         .batch_execute(&format!("ALTER ROLE {name} PASSWORD 'hunter2'"))
         .await
         .expect("it is there");
-    scene.database.run("DROP SCHEMA barncat, barncat_staging CASCADE").await;
-    let (report, status) = scene.json_with(&["doctor"], &variables);
+    let (report, status) = scene.json_with(&["doctor"], &variables).await;
     assert_eq!(status, 0, "{report:#}");
-    let run = scene.told_with(&["run"], &variables);
+    let run = scene.told_with(&["run"], &variables).await;
     assert!(run.starts_with("exit status: 0\n"), "{run}");
 }
 
 #[tokio::test]
 async fn roles_are_printed_without_a_variable_too() {
     let scene = Scene::new("", "\"*\" = \"full\"\n").await;
-    let unset = scene.read("barncat.toml").replace("SHOP_REPLICA_URL", "NOT_SET_URL");
+    let unset = scene.read("barncat.toml").replace("SHOP_URL", "NOT_SET_URL");
     scene.write("barncat.toml", &unset);
-    assert_told!(scene.told(&["doctor", "--roles"]));
+    assert_told!(scene.told(&["doctor", "--roles"]).await);
 }
 
 /// Runs a script as people would.

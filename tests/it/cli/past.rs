@@ -1,5 +1,10 @@
 //! `status` and `history`, before and after real runs.
 
+use std::{
+    process::{Command, Stdio},
+    time::{Duration, Instant},
+};
+
 use super::{assert_told, scene::Scene};
 
 const TABLES: &str = "CREATE TABLE orders (id int PRIMARY KEY, note text);
@@ -9,34 +14,34 @@ const TABLES: &str = "CREATE TABLE orders (id int PRIMARY KEY, note text);
 #[tokio::test]
 async fn before_the_first_run_there_is_nothing_and_nothing_is_made() {
     let scene = Scene::new(TABLES, "\"*\" = \"full\"").await;
-    assert_told!(scene.told(&["status"]));
-    assert_told!(scene.told(&["history"]));
-    assert_told!(scene.told(&["history", "orders"]));
-    assert_eq!(scene.json(&["status"]), (serde_json::json!({ "runs": [] }), 0));
-    assert_eq!(scene.json(&["history"]), (serde_json::json!({ "runs": [] }), 0));
-    assert_eq!(scene.json(&["history", "orders"]), (serde_json::json!({ "tasks": [] }), 0));
+    assert_told!(scene.told(&["status"]).await);
+    assert_told!(scene.told(&["history"]).await);
+    assert_told!(scene.told(&["history", "orders"]).await);
+    assert_eq!(scene.json(&["status"]).await, (serde_json::json!({ "runs": [] }), 0));
+    assert_eq!(scene.json(&["history"]).await, (serde_json::json!({ "runs": [] }), 0));
+    assert_eq!(scene.json(&["history", "orders"]).await, (serde_json::json!({ "tasks": [] }), 0));
     let sql = "SELECT count(*) FROM pg_namespace WHERE nspname LIKE 'barncat_control%'";
-    let row = scene.database.connect().await.query_one(sql, &[]).await.expect("it answers");
+    let row = scene.database().connect().await.query_one(sql, &[]).await.expect("it answers");
     assert_eq!(row.get::<_, i64>(0), 0, "who only looks makes nothing");
 }
 
 #[tokio::test]
 async fn history_tells_what_ran_and_what_it_cost() {
     let scene = Scene::new(TABLES, "\"*\" = \"full\"").await;
-    let run = scene.told(&["run"]);
+    let run = scene.told(&["run"]).await;
     assert!(run.starts_with("exit status: 1\n"), "one table cannot be read: {run}");
-    let run = scene.told(&["run", "orders", "--mode", "test"]);
+    let run = scene.told(&["run", "orders", "--mode", "test"]).await;
     assert!(run.starts_with("exit status: 0\n"), "{run}");
 
-    assert_told!(scene.told(&["history"]));
-    assert_told!(scene.told(&["history", "orders"]));
-    let riders = scene.told(&["history", "raw.riders"]);
+    assert_told!(scene.told(&["history"]).await);
+    assert_told!(scene.told(&["history", "orders"]).await);
+    let riders = scene.told(&["history", "raw.riders"]).await;
     assert!(riders.contains("failed") && riders.contains("may not"), "{riders}");
 
-    let (runs, status) = scene.json(&["history", "-n", "1"]);
+    let (runs, status) = scene.json(&["history", "-n", "1"]).await;
     assert_eq!((status, runs["runs"].as_array().map(Vec::len)), (0, Some(1)));
     assert_eq!(runs["runs"][0]["mode"], "test", "the latest first");
-    let (tasks, _) = scene.json(&["history", "orders"]);
+    let (tasks, _) = scene.json(&["history", "orders"]).await;
     let task = &tasks["tasks"][0];
     assert_eq!((&task["task"], &task["status"]), (&"raw.orders".into(), &"succeeded".into()));
     assert_eq!((&task["rows"], &task["error"]), (&1000.into(), &serde_json::Value::Null));
@@ -44,17 +49,17 @@ async fn history_tells_what_ran_and_what_it_cost() {
         let at: jiff::Timestamp = task[time].as_str().expect("a time").parse().expect("RFC 3339");
         assert!(task[time].as_str().expect("a time").ends_with('Z'), "{at}: not UTC");
     }
-    assert_eq!(scene.json(&["status"]).0["runs"], serde_json::json!([]));
+    assert_eq!(scene.json(&["status"]).await.0["runs"], serde_json::json!([]));
 }
 
 #[tokio::test]
 async fn a_name_in_two_schemas_is_refused_with_the_choices() {
     let scene = Scene::new(TABLES, "orders = \"full\"").await;
-    let other = scene.loader().replace("\"raw\"", "\"other\"") + "\n[tables]\norders = \"full\"\n";
+    let other = scene.read("loaders/shop.toml").replace("\"raw\"", "\"other\"");
     scene.write("loaders/other.toml", &other);
-    let run = scene.told(&["run"]);
+    let run = scene.told(&["run"]).await;
     assert!(run.starts_with("exit status: 0\n"), "{run}");
-    assert_told!(scene.told(&["history", "orders"]));
+    assert_told!(scene.told(&["history", "orders"]).await);
 }
 
 #[tokio::test]
@@ -62,7 +67,7 @@ async fn a_server_that_is_away_is_one_clear_error() {
     let scene = Scene::new("", "\"*\" = \"full\"").await;
     let nowhere = [("WAREHOUSE_URL", "postgres://me:hunter2@127.0.0.1:1/warehouse")];
     for command in ["status", "history"] {
-        let text = scene.told_with(&[command], &nowhere);
+        let text = scene.told_with(&[command], &nowhere).await;
         assert!(text.starts_with("exit status: 1\n--- stdout\n--- stderr\nerror: "), "{text}");
         assert!(text.contains("cannot reach 127.0.0.1:1/warehouse"), "{text}");
     }
@@ -72,5 +77,66 @@ async fn a_server_that_is_away_is_one_clear_error() {
 async fn a_variable_that_is_missing_is_named() {
     let scene = Scene::new("", "\"*\" = \"full\"").await;
     scene.write("barncat.toml", &scene.read("barncat.toml").replace("WAREHOUSE_URL", "NOT_SET_URL"));
-    assert_told!(scene.told(&["status"]));
+    assert_told!(scene.told(&["status"]).await);
+}
+
+#[tokio::test]
+async fn status_tells_what_runs_and_what_has_crashed() {
+    let scene = Scene::new(TABLES, "orders = \"full\"").await;
+    let mut command = scene.command(&["run"]);
+    // It waits for longer than the test takes, after its first bytes and before it publishes.
+    command.env("BARNCAT_FAILPOINTS", "stage.manifest.before=sleep(120000)");
+    let mut run =
+        command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the built binary starts");
+    let runs = until(&scene, |run| run["tasks"].as_array().is_some_and(|tasks| !tasks.is_empty())).await;
+    assert_eq!((&runs["mode"], &runs["is_crashed"]), (&"production".into(), &false.into()));
+    assert_eq!((&runs["pid"], &runs["selection"]), (&run.id().into(), &"*".into()));
+    assert_eq!(runs["tasks"][0]["task"], "raw.orders");
+    assert!(runs["started_at"].as_str().expect("a time").ends_with('Z'));
+    let text = scene.told(&["status"]).await;
+    assert!(
+        text.contains("\nrunning   production on ") && text.contains("  raw.orders   attempt 1   "),
+        "{text}"
+    );
+
+    run.kill().expect("it still runs");
+    run.wait().expect("it ends");
+    until(&scene, |run| run["is_crashed"] == true).await;
+    let text = scene.told(&["status"]).await;
+    assert!(text.contains("\ncrashed   production on "), "{text}");
+}
+
+/// Asks for the status until the only run is as wanted.
+async fn until(scene: &Scene, is_wanted: impl Fn(&serde_json::Value) -> bool) -> serde_json::Value {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    loop {
+        let (status, exit) = scene.json(&["status"]).await;
+        assert_eq!(exit, 0, "{status:#}");
+        if is_wanted(&status["runs"][0]) {
+            return status["runs"][0].clone();
+        }
+        assert!(Instant::now() < deadline, "{status:#}");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_command_that_looks_ends_at_the_first_signal() {
+    let scene = Scene::new("", "\"*\" = \"full\"").await;
+    for command in ["status", "history", "doctor", "discover"] {
+        // A server that takes connections and never says a word.
+        let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let url = format!("postgres://me@{}/nothing", silent.local_addr().expect("it is bound"));
+        let arguments: &[&str] = if command == "discover" { &["discover", "shop"] } else { &[command] };
+        let mut command = scene.command(arguments);
+        command.env("WAREHOUSE_URL", &url).env("SHOP_URL", &url).stdout(Stdio::null()).stderr(Stdio::null());
+        let mut child = command.spawn().expect("the built binary starts");
+        let _connection = silent.accept().await.expect("it connects");
+        let sent = Command::new("kill").args(["-INT", &child.id().to_string()]).status();
+        assert!(sent.expect("kill is there").success());
+        let asked = Instant::now();
+        let ended = tokio::task::spawn_blocking(move || child.wait()).await.expect("no panic");
+        assert_eq!(ended.expect("it ends").code(), Some(130), "{arguments:?}");
+        assert!(asked.elapsed() < Duration::from_secs(8), "{arguments:?} took {:?}", asked.elapsed());
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path};
 
-use super::{assert_told, scene::write, told};
+use super::{assert_told, told};
 
 #[test]
 fn a_new_project_has_no_mistake_and_nothing_is_written_over() {
@@ -71,4 +71,10 @@ fn a_folder_without_a_project_says_how_to_begin() {
     let folder = tempfile::tempdir().expect("a folder is made");
     assert_told!(told(folder.path(), &["validate"]));
     assert_told!(told(folder.path(), &["validate", "--output", "json"]));
+}
+
+fn write(dir: &Path, file: &str, text: &str) {
+    let path = dir.join(file);
+    fs::create_dir_all(path.parent().expect("it is in a folder")).expect("a folder is made");
+    fs::write(path, text).expect("a file is written");
 }

@@ -1,10 +1,6 @@
 //! A warehouse database of one test's own, and loads of a few rows for it.
 
-use std::{
-    path::Path,
-    sync::atomic::{AtomicU32, Ordering},
-    time::Duration,
-};
+use std::{path::Path, time::Duration};
 
 use barncat::{
     pg::{Endpoint, TlsSettings},
@@ -50,8 +46,7 @@ impl Database {
 
     /// Makes it, with nothing in it.
     pub(crate) async fn empty() -> Self {
-        static NUMBER: AtomicU32 = AtomicU32::new(0);
-        let name = format!("test_{}_{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
+        let name = super::new_name();
         let admin = connect("BARNCAT_WAREHOUSE_ADMIN_URL").await;
         admin.batch_execute(&format!("CREATE DATABASE {name}")).await.expect("a database is made");
         admin
