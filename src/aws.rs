@@ -27,7 +27,7 @@ pub struct S3Access {
 pub struct Patience {
     /// For a connection.
     pub connect: Duration,
-    /// For the head of an answer, once the request is sent.
+    /// For the head of an answer, the time to send the request included. Not for objects going up.
     pub answer: Duration,
     /// For one try as a whole: a piece of an object has to be up by then.
     pub attempt: Duration,
@@ -44,7 +44,7 @@ impl Default for Patience {
         Self {
             connect: Duration::from_secs(10),
             answer: Duration::from_secs(30),
-            attempt: Duration::from_secs(120),
+            attempt: Duration::from_secs(60),
             stall: Duration::from_secs(20),
             attempts: 5,
             backoff: Duration::from_secs(1),

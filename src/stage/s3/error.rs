@@ -1,5 +1,7 @@
 //! What S3 says, as class and hint.
 
+use std::error::Error;
+
 use aws_sdk_s3::{
     config::http::HttpResponse,
     error::{ProvideErrorMetadata, SdkError},
@@ -19,25 +21,56 @@ where
 {
     let status = error.raw_response().map(|response| response.status().as_u16());
     let Some(code) = error.code().map(str::to_owned).or(status.map(|status| format!("HTTP {status}"))) else {
-        // No answer: no connection, a time limit, credentials that could not be found.
-        let what = chain(error);
-        let no_credentials = what.contains("credentials");
-        return StageError::S3 {
-            doing,
-            bucket: bucket.to_owned(),
-            key: key.to_owned(),
-            class: if no_credentials { Class::Lasting } else { Class::Passing },
-            hint: no_credentials.then(|| {
-                "give the task a role, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY".to_owned()
-            }),
-            what,
-        };
+        return unanswered(doing, bucket, key, error);
     };
     let mut refused = refused(doing, bucket, key, Some(&code), error.message());
     if let (StageError::S3 { class, .. }, Some(500..=599 | 429 | 408)) = (&mut refused, status) {
         *class = Class::Passing;
     }
     refused
+}
+
+/// The error of a request that got no answer.
+fn unanswered<E>(
+    doing: &'static str,
+    bucket: &str,
+    key: &str,
+    error: &SdkError<E, HttpResponse>,
+) -> StageError
+where
+    E: std::error::Error + 'static,
+{
+    let what = match error {
+        SdkError::TimeoutError(_) => "no answer within the time limit".to_owned(),
+        // The words of the SDK's own layers say nothing more.
+        SdkError::DispatchFailure(failure) => match failure.as_connector_error().and_then(Error::source) {
+            Some(cause) if failure.is_timeout() => {
+                format!("no answer within the time limit: {}", chain(cause))
+            }
+            Some(cause) => chain(cause),
+            None => chain(error),
+        },
+        _ => chain(error),
+    };
+    // The SDK tells these apart by text alone.
+    let lasting = [
+        ("region must be set", "set [stage] region, or AWS_REGION"),
+        ("credentials", "give the task a role, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"),
+        ("certificate", "check [stage] endpoint, and that this machine trusts its certificate"),
+        ("corrupt message", "check [stage] endpoint: the server there does not speak TLS"),
+        ("URI", "check [stage] endpoint: it is written https://host:port"),
+        ("endpoint", "check [stage] endpoint: it is written https://host:port"),
+    ];
+    let hint = lasting.iter().find(|(text, _)| what.contains(text)).map(|(_, hint)| (*hint).to_owned());
+    let passing = hint.is_none() && !matches!(error, SdkError::ConstructionFailure(_));
+    StageError::S3 {
+        doing,
+        bucket: bucket.to_owned(),
+        key: key.to_owned(),
+        what,
+        class: if passing { Class::Passing } else { Class::Lasting },
+        hint,
+    }
 }
 
 /// An error by its code, as S3's documentation lists them ("Error responses").
@@ -66,6 +99,10 @@ pub(super) fn refused(
         | "ThrottlingException"
         | "BadDigest"
         | "NoSuchUpload" => (Class::Passing, None),
+        "AccessDenied" if message.is_some_and(|message| message.contains("kms:")) => (
+            Class::Lasting,
+            Some("the role needs kms:GenerateDataKey and kms:Decrypt on the key of [stage] sse".to_owned()),
+        ),
         "AccessDenied" | "HTTP 403" | "AllAccessDisabled" => (
             Class::Lasting,
             Some(format!("the role needs {action} on arn:aws:s3:::{bucket} and its objects")),

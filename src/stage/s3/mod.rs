@@ -9,7 +9,8 @@ mod upload;
 
 use async_trait::async_trait;
 use aws_sdk_s3::{
-    Client,
+    Client, config,
+    config::timeout::TimeoutConfig,
     types::{Delete, ObjectIdentifier, ServerSideEncryption},
 };
 use bytes::Bytes;
@@ -63,6 +64,16 @@ impl S3Stage {
             Encryption::S3 => (Some(ServerSideEncryption::Aes256), None),
             Encryption::Kms(key) => (Some(ServerSideEncryption::AwsKms), Some(key.clone())),
         }
+    }
+
+    /// What a request with a large body needs: nothing is answered while it goes up, and on a slow line
+    /// that takes longer than an answer may.
+    fn while_sending(&self) -> config::Builder {
+        let limits = self.client.config().timeout_config();
+        let limit = limits.and_then(TimeoutConfig::operation_attempt_timeout);
+        let mut changed = TimeoutConfig::builder();
+        changed.set_read_timeout(limit);
+        config::Builder::new().timeout_config(changed.build())
     }
 
     /// All objects below `prefix`, notes of uploads too.

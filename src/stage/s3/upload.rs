@@ -91,6 +91,8 @@ impl S3Upload {
                 .part_number(number)
                 .checksum_algorithm(ChecksumAlgorithm::Crc32)
                 .body(ByteStream::from(body))
+                .customize()
+                .config_override(stage.while_sending())
                 .send()
                 .await
                 .map_err(|error| s3_error("write", &stage.bucket, &full, &error))?;
@@ -216,6 +218,8 @@ async fn put_object(stage: &S3Stage, key: &str, body: Bytes) -> Result<(), Stage
         .set_server_side_encryption(encryption)
         .set_ssekms_key_id(kms_key)
         .body(ByteStream::from(body))
+        .customize()
+        .config_override(stage.while_sending())
         .send()
         .await
         .map_err(|error| s3_error("write", &stage.bucket, &full, &error))?;

@@ -4,15 +4,16 @@
 use std::time::{Duration, Instant};
 
 use barncat::{
+    aws::S3Access,
     error::{Class, Failure},
-    stage::{SharedStage, StageError},
+    stage::{self, Encryption, SharedStage, StageError},
 };
 
 use futures_util::future::join_all;
 
 use super::place::{LOAD, get, keys, load_of, noise, put};
 use crate::support::{
-    s3::{BUCKET, Fault, Operation, S3Server},
+    s3::{BUCKET, Fault, IMPATIENT, Operation, S3Server},
     variable,
 };
 
@@ -33,13 +34,13 @@ const SLOW_DOWN: Fault = Fault::Refuse(503, "SlowDown", "Please reduce your requ
 /// Does what needs the operation, and shows that it was done.
 async fn act(server: &S3Server, stage: &SharedStage, operation: Operation) -> Result<(), StageError> {
     let key = load_of("orders").manifest();
-    let large = noise(6 << 20);
     match operation {
         Operation::Put => {
             put(stage, &key, b"content").await?;
             assert_eq!(get(stage, &key).await?, b"content");
         }
         Operation::CreateUpload | Operation::Piece | Operation::Complete => {
+            let large = noise(5 << 20);
             put(stage, &key, &large).await?;
             assert!(get(stage, &key).await? == large);
         }
@@ -59,8 +60,11 @@ async fn act(server: &S3Server, stage: &SharedStage, operation: Operation) -> Re
 }
 
 /// A server with what `act` finds there.
-async fn prepared(operation: Operation) -> (S3Server, SharedStage) {
-    let server = S3Server::start().await;
+async fn prepared(operation: Operation, fault: &Fault) -> (S3Server, SharedStage) {
+    let mut server = S3Server::start().await;
+    if fault.takes_time() {
+        server.patience = IMPATIENT;
+    }
     let stage = server.stage().await;
     put(&stage, "there/already", b"content").await.expect("it is written");
     if operation == Operation::Abort {
@@ -78,7 +82,7 @@ async fn is_tried_again(fault: Fault) {
 }
 
 async fn succeeds_at_last(operation: Operation, fault: Fault) {
-    let (server, stage) = prepared(operation).await;
+    let (server, stage) = prepared(operation, &fault).await;
     server.faults.plan(operation, fault.clone(), 1);
     let done = act(&server, &stage, operation).await;
     done.unwrap_or_else(|error| panic!("{operation:?}, {fault:?}: {}", Failure::of(&error)));
@@ -143,8 +147,14 @@ async fn fails(fault: Fault, class: Class, says: &str, hint: Option<&str>) {
     join_all(OPERATIONS.map(|operation| fails_at(operation, fault.clone(), class, says, hint))).await;
 }
 
+/// The same for a refusal that no operation treats otherwise than the next one.
+async fn is_refused(fault: Fault, class: Class, says: &str, hint: Option<&str>) {
+    let some = [Operation::Put, Operation::List, Operation::CreateUpload];
+    join_all(some.map(|operation| fails_at(operation, fault.clone(), class, says, hint))).await;
+}
+
 async fn fails_at(operation: Operation, fault: Fault, class: Class, says: &str, hint: Option<&str>) {
-    let (server, stage) = prepared(operation).await;
+    let (server, stage) = prepared(operation, &fault).await;
     server.faults.plan(operation, fault, u32::MAX);
     let start = Instant::now();
     let error = act(&server, &stage, operation).await.expect_err("it cannot be done");
@@ -175,12 +185,12 @@ async fn throttling_without_end_is_a_passing_error() {
 #[tokio::test]
 async fn an_internal_error_without_end_is_a_passing_error() {
     let fault = Fault::Refuse(500, "InternalError", "We encountered an internal error.");
-    fails(fault, Class::Passing, "InternalError", None).await;
+    is_refused(fault, Class::Passing, "InternalError", None).await;
 }
 
 #[tokio::test]
 async fn a_gateway_that_speaks_no_s3_is_a_passing_error() {
-    fails(Fault::RefuseInHtml(502), Class::Passing, "HTTP 502", None).await;
+    is_refused(Fault::RefuseInHtml(502), Class::Passing, "HTTP 502", None).await;
 }
 
 #[tokio::test]
@@ -197,25 +207,25 @@ async fn a_refused_access_is_a_lasting_error_that_names_the_right() {
 #[tokio::test]
 async fn a_missing_bucket_is_a_lasting_error() {
     let fault = Fault::Refuse(404, "NoSuchBucket", "The specified bucket does not exist");
-    fails(fault, Class::Lasting, "NoSuchBucket", Some("create the bucket stage-of-a-test")).await;
+    is_refused(fault, Class::Lasting, "NoSuchBucket", Some("create the bucket stage-of-a-test")).await;
 }
 
 #[tokio::test]
 async fn another_region_is_a_lasting_error() {
     let fault = Fault::Refuse(301, "PermanentRedirect", "The bucket must be addressed elsewhere.");
-    fails(fault, Class::Lasting, "PermanentRedirect", Some("set [stage] region")).await;
+    is_refused(fault, Class::Lasting, "PermanentRedirect", Some("set [stage] region")).await;
 }
 
 #[tokio::test]
 async fn expired_credentials_are_a_lasting_error() {
     let fault = Fault::Refuse(400, "ExpiredToken", "The provided token has expired.");
-    fails(fault, Class::Lasting, "ExpiredToken", Some("log in again")).await;
+    is_refused(fault, Class::Lasting, "ExpiredToken", Some("log in again")).await;
 }
 
 #[tokio::test]
 async fn what_is_not_known_is_a_lasting_error() {
     let fault = Fault::Refuse(400, "InvalidArgument", "Invalid Argument");
-    fails(fault, Class::Lasting, "InvalidArgument, Invalid Argument", None).await;
+    is_refused(fault, Class::Lasting, "InvalidArgument, Invalid Argument", None).await;
 }
 
 #[tokio::test]
@@ -228,8 +238,9 @@ async fn each_operation_names_the_right_that_it_needs() {
         (Operation::List, "s3:ListBucket"),
         (Operation::Delete, "s3:DeleteObject"),
     ] {
-        let (server, stage) = prepared(operation).await;
-        server.faults.plan(operation, Fault::Refuse(403, "AccessDenied", "Access Denied"), 1);
+        let fault = Fault::Refuse(403, "AccessDenied", "Access Denied");
+        let (server, stage) = prepared(operation, &fault).await;
+        server.faults.plan(operation, fault, 1);
         let error = act(&server, &stage, operation).await.expect_err("it is refused");
         let hint = Failure::of(&error).hint.unwrap_or_default();
         assert!(hint.contains(right), "{operation:?}: {hint}");
@@ -239,12 +250,28 @@ async fn each_operation_names_the_right_that_it_needs() {
 #[tokio::test]
 async fn a_server_that_never_answers_is_a_passing_error_within_the_limits() {
     let operations = [Operation::Put, Operation::Get, Operation::Piece];
-    join_all(operations.map(|at| fails_at(at, Fault::Stall, Class::Passing, "timeout", None))).await;
+    let says = "no answer within the time limit";
+    join_all(operations.map(|at| fails_at(at, Fault::Stall, Class::Passing, says, None))).await;
+}
+
+#[tokio::test]
+async fn a_server_that_stops_reading_is_tried_again() {
+    succeeds_at_last(Operation::Piece, Fault::StallInRequest).await;
+}
+
+#[tokio::test]
+async fn a_slow_line_is_no_fault() {
+    let (server, stage) = prepared(Operation::Piece, &Fault::Slow).await;
+    server.faults.plan(Operation::Piece, Fault::Slow, 1);
+    let start = Instant::now();
+    put(&stage, "a/b", &noise(5 << 20)).await.expect("it arrives");
+    assert!(start.elapsed() > server.access().patience.answer, "the line is not slow enough");
+    assert_eq!(server.faults.seen(Operation::Piece).len(), 1, "it is not sent twice");
 }
 
 #[tokio::test]
 async fn an_answer_that_breaks_off_never_ends_as_a_whole_object() {
-    let (server, stage) = prepared(Operation::Get).await;
+    let (server, stage) = prepared(Operation::Get, &Fault::StallInAnswer).await;
     let content = noise(3 << 20);
     put(&stage, "a/b", &content).await.unwrap();
     for fault in [Fault::CutAnswer, Fault::StallInAnswer, Fault::Shorten] {
@@ -274,7 +301,7 @@ async fn a_failure_in_an_answer_of_status_200_is_a_failure() {
 
 #[tokio::test]
 async fn an_object_that_may_not_be_deleted_is_an_error() {
-    let (server, stage) = prepared(Operation::Delete).await;
+    let (server, stage) = prepared(Operation::Delete, &Fault::Answer(String::new())).await;
     let refusal = "<DeleteResult><Error><Key>below/here/there/already</Key><Code>AccessDenied</Code>\
                    <Message>Access Denied</Message></Error></DeleteResult>";
     server.faults.plan(Operation::Delete, Fault::Answer(refusal.to_owned()), 1);
@@ -285,16 +312,34 @@ async fn an_object_that_may_not_be_deleted_is_an_error() {
     );
 }
 
+/// What a listing says that gets no answer.
+async fn unanswered(access: S3Access) -> Failure {
+    let stage = stage::s3(&access, BUCKET, "", Encryption::Bucket).await;
+    let failure = Failure::of(&stage.list("a/").await.expect_err("it is not to be had"));
+    assert!(failure.message.starts_with("cannot list s3://stage-of-a-test/a/: "), "{failure}");
+    failure
+}
+
 #[tokio::test]
 async fn a_server_that_is_not_there_is_a_passing_error() {
     let server = S3Server::start().await;
     let nowhere = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
-    let access = barncat::aws::S3Access { endpoint: Some(format!("http://{nowhere}")), ..server.access() };
-    let stage = barncat::stage::s3(&access, BUCKET, "", barncat::stage::Encryption::Bucket).await;
-    let failure = Failure::of(&stage.list("a/").await.expect_err("nobody is there"));
-    assert_eq!(failure.class, Class::Passing);
-    assert!(failure.message.contains("s3://stage-of-a-test/a/"), "{failure}");
-    assert!(failure.message.contains("Connection refused"), "{failure}");
+    for host in [format!("http://{nowhere}"), "http://no-such-host.invalid".to_owned()] {
+        let failure = unanswered(S3Access { endpoint: Some(host), ..server.access() }).await;
+        assert_eq!(failure.class, Class::Passing, "{failure}");
+        assert!(failure.message.contains("connect") || failure.message.contains("dns"), "{failure}");
+    }
+}
+
+#[tokio::test]
+async fn an_endpoint_that_cannot_be_right_is_a_lasting_error() {
+    let server = S3Server::start().await;
+    for endpoint in ["localhost", "https//x", "", &server.endpoint().replace("http:", "https:")] {
+        let failure = unanswered(S3Access { endpoint: Some(endpoint.to_owned()), ..server.access() }).await;
+        assert_eq!(failure.class, Class::Lasting, "{endpoint}: {failure}");
+        let hint = failure.hint.as_deref().unwrap_or_default();
+        assert!(hint.starts_with("check [stage] endpoint"), "{endpoint}: {failure}, {hint}");
+    }
 }
 
 #[tokio::test]

@@ -122,13 +122,12 @@ pub(super) async fn keys(stage: &SharedStage, prefix: &str) -> Vec<String> {
 /// Bytes that do not compress, the same at each call.
 pub(super) fn noise(bytes: usize) -> Vec<u8> {
     let mut state = 0x9e37_79b9_7f4a_7c15_u64;
-    std::iter::repeat_with(|| {
+    let mut content = vec![0; bytes];
+    for word in content.chunks_mut(8) {
         state ^= state << 13;
         state ^= state >> 7;
         state ^= state << 17;
-        state.to_le_bytes()
-    })
-    .flatten()
-    .take(bytes)
-    .collect()
+        word.copy_from_slice(&state.to_le_bytes()[..word.len()]);
+    }
+    content
 }

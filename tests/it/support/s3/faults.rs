@@ -52,6 +52,10 @@ pub(crate) enum Fault {
     CutRequest,
     /// Does what was asked, and closes the connection in the midst of the answer.
     CutAnswer,
+    /// Reads the request as over a slow line: 64 KiB in 25 ms.
+    Slow,
+    /// Stops reading the request.
+    StallInRequest,
     /// Never answers.
     Stall,
     /// Sends half of the answer's body and never the rest.
@@ -62,6 +66,13 @@ pub(crate) enum Fault {
     FlipRequest,
     /// Answers with this body; nothing is done.
     Answer(String),
+}
+
+impl Fault {
+    /// Whether the stage has to wait.
+    pub(crate) fn takes_time(&self) -> bool {
+        matches!(self, Self::Slow | Self::Stall | Self::StallInRequest | Self::StallInAnswer)
+    }
 }
 
 /// A request that came in.

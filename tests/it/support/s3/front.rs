@@ -1,6 +1,6 @@
 //! The HTTP server in front of the S3 server: it notes each request, and goes wrong as planned.
 
-use std::{net::SocketAddr, path::PathBuf, sync::Arc};
+use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
@@ -54,7 +54,11 @@ impl Front {
             let _ = incoming.frame().await;
             return Err("the connection is cut".into());
         }
-        let mut body = incoming.collect().await?.to_bytes();
+        let mut body = match fault {
+            Some(Fault::StallInRequest) => std::future::pending().await,
+            Some(Fault::Slow) => collect_slowly(incoming).await?,
+            _ => incoming.collect().await?.to_bytes(),
+        };
         self.faults.note(Seen {
             operation,
             path_and_query: head.uri.to_string(),
@@ -89,6 +93,17 @@ impl Front {
         let id = query.split('&').find_map(|pair| pair.strip_prefix("uploadId="));
         id.is_some_and(|id| !self.folder.join(format!(".upload-{id}.json")).exists())
     }
+}
+
+async fn collect_slowly(mut incoming: Incoming) -> Result<Bytes, Failure> {
+    let mut body = Vec::new();
+    while let Some(frame) = incoming.frame().await {
+        let Ok(bytes) = frame?.into_data() else { continue };
+        body.extend_from_slice(&bytes);
+        let pause = Duration::from_millis(25) * u32::try_from(bytes.len())? / (64 * 1024);
+        tokio::time::sleep(pause).await;
+    }
+    Ok(body.into())
 }
 
 /// An error as S3 writes it.

@@ -21,8 +21,20 @@ pub(crate) const BUCKET: &str = "stage-of-a-test";
 pub(crate) struct S3Server {
     folder: tempfile::TempDir,
     address: SocketAddr,
+    /// How long the stage waits for it: longer than a busy machine takes.
+    pub(crate) patience: Patience,
     pub(crate) faults: Arc<Faults>,
 }
+
+/// For servers that let the stage wait.
+pub(crate) const IMPATIENT: Patience = Patience {
+    connect: Duration::from_secs(2),
+    answer: Duration::from_millis(1_500),
+    attempt: Duration::from_secs(3),
+    stall: Duration::from_secs(1),
+    attempts: 3,
+    backoff: Duration::from_millis(20),
+};
 
 impl S3Server {
     /// Starts it with an empty bucket. It takes requests signed with the credentials that the tests
@@ -40,7 +52,9 @@ impl S3Server {
         builder.set_auth(SimpleAuth::from_single(variable("AWS_ACCESS_KEY_ID"), secret));
         let faults = Arc::new(Faults::default());
         let address = front::serve(builder.build(), folder.path().to_owned(), Arc::clone(&faults)).await;
-        Self { folder, address, faults }
+        let long = Duration::from_secs(20);
+        let patience = Patience { answer: long, attempt: long, stall: long, ..IMPATIENT };
+        Self { folder, address, patience, faults }
     }
 
     /// Its address, as `[stage] endpoint` has it.
@@ -48,20 +62,13 @@ impl S3Server {
         format!("http://{}", self.address)
     }
 
-    /// How the stage reaches it: with limits short enough for tests.
+    /// How the stage reaches it.
     pub(crate) fn access(&self) -> S3Access {
         S3Access {
             endpoint: Some(self.endpoint()),
             region: Some("eu-west-2".to_owned()),
             path_style: true,
-            patience: Patience {
-                connect: Duration::from_secs(2),
-                answer: Duration::from_secs(2),
-                attempt: Duration::from_secs(5),
-                stall: Duration::from_secs(1),
-                attempts: 3,
-                backoff: Duration::from_millis(20),
-            },
+            patience: self.patience.clone(),
         }
     }
 
