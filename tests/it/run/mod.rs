@@ -1,3 +1,4 @@
 //! Whole runs of the built binary: standby → stage → warehouse.
 
 mod crash;
+mod whole;

@@ -1,0 +1,205 @@
+//! What a run does when nothing crashes: first, again, in test mode, stopped, twice at once.
+
+use std::{
+    os::unix::process::ExitStatusExt,
+    process::Stdio,
+    time::{Duration, Instant},
+};
+
+use serde_json::Value;
+
+use crate::support::{connect, project::Project};
+
+const SOURCE: &str = "
+    CREATE TABLE orders (id bigint PRIMARY KEY, note text);
+    INSERT INTO orders SELECT n, 'is ' || n FROM generate_series(1, 100) n;
+    CREATE TABLE riders (id int, name text); INSERT INTO riders VALUES (1, 'Ana'), (1, 'Ana'), (2, NULL);
+    CREATE TABLE empty (id int);";
+
+const ALL: &[&str] = &["orders", "riders", "empty"];
+
+async fn project() -> Project {
+    Project::new(
+        SOURCE,
+        "[tables]\n\"*\" = \"full\"\norders = { strategy = \"full\", tier = \"critical\" }\n",
+    )
+    .await
+}
+
+fn task<'a>(outcome: &'a Value, name: &str) -> &'a Value {
+    let tasks = outcome["tasks"].as_array().expect("a run has tasks");
+    tasks.iter().find(|task| task["task"] == name).unwrap_or_else(|| panic!("no {name} in {outcome:#}"))
+}
+
+#[tokio::test]
+async fn a_run_loads_every_table_and_the_second_finds_them_unchanged() {
+    let project = project().await;
+    let first = project.run(&[]).await;
+    project.assert_equal(ALL).await;
+    let orders = task(&first, "raw.orders");
+    assert_eq!((&orders["status"], &orders["rows"]), (&"succeeded".into(), &100.into()));
+    assert_eq!(task(&first, "raw.empty")["rows"], 0);
+    let snapshots: Vec<&Value> = first["tasks"].as_array().unwrap().iter().map(|t| &t["snapshot"]).collect();
+    assert!(snapshots.iter().all(|snapshot| *snapshot == snapshots[0]), "one snapshot for all: {first:#}");
+
+    let second = project.run(&[]).await;
+    assert_eq!(task(&second, "raw.orders")["status"], "unchanged");
+    assert_eq!(task(&second, "raw.orders")["load"], orders["load"], "the load that the table shows");
+    assert_eq!(task(&project.run(&["--full", "orders"]).await, "raw.orders")["status"], "succeeded");
+    project
+        .source
+        .run_on_primary(&format!("INSERT INTO {}.orders VALUES (101, 'new')", project.source.name()))
+        .await;
+    let third = project.run(&[]).await;
+    assert_eq!(task(&third, "raw.orders")["status"], "succeeded");
+    assert_eq!(task(&third, "raw.riders")["status"], "unchanged");
+    project.assert_equal(ALL).await;
+}
+
+#[tokio::test]
+async fn a_column_that_was_added_is_the_reason_and_arrives() {
+    let project = project().await;
+    project.run(&[]).await;
+    let schema = project.source.name();
+    project
+        .source
+        .run_on_primary(&format!("ALTER TABLE {schema}.riders ADD tip numeric(6,2) DEFAULT 1.5"))
+        .await;
+    let outcome = project.run(&[]).await;
+    let riders = task(&outcome, "raw.riders");
+    assert_eq!(riders["reason"], "the schema changed: column `tip` was added");
+    project.assert_equal(ALL).await;
+    project.write_loaders("[tables]\nriders = { strategy = \"full\", on_schema_change = \"refuse\" }\n");
+    project.source.run_on_primary(&format!("ALTER TABLE {schema}.riders DROP name")).await;
+    let before = project.in_warehouse("riders").await;
+    let (status, outcome) = project.try_run(&[]).await;
+    assert_eq!(status, Some(1));
+    let error = &task(&outcome, "raw.riders")["error"];
+    assert_eq!(
+        (&error["class"], task(&outcome, "raw.riders")["attempts"].as_u64()),
+        (&"lasting".into(), Some(1))
+    );
+    assert!(error["message"].as_str().unwrap().contains("`name`"), "{error}");
+    assert_eq!(project.in_warehouse("riders").await, before, "the last good rows stay");
+}
+
+#[tokio::test]
+async fn test_mode_writes_to_the_test_schemas_only() {
+    let project = project().await;
+    project.run(&["--mode", "test"]).await;
+    let schemas = "SELECT nspname::text FROM pg_namespace WHERE nspname !~ '^(pg_|information_schema|public)' ORDER BY 1";
+    assert_eq!(
+        project.database.texts(schemas).await,
+        ["barncat_control_test", "barncat_staging_test", "barncat_test", "raw_test_ci"]
+    );
+    assert!(project.staged().iter().all(|path| path.starts_with("tests/test")), "{:?}", project.staged());
+}
+
+#[tokio::test]
+async fn an_optional_failure_degrades_and_only_what_failed_is_run_again() {
+    let project = project().await;
+    project.database.run("CREATE SCHEMA raw; GRANT ALL ON SCHEMA raw TO barncat_warehouse; CREATE TABLE raw.riders (mine int)").await;
+    let (status, outcome) = project.try_run(&[]).await;
+    assert_eq!((status, &outcome["status"]), (Some(0), &"degraded".into()));
+    let riders = task(&outcome, "raw.riders");
+    assert_eq!((&riders["status"], &riders["error"]["class"]), (&"failed".into(), &"lasting".into()));
+    assert!(
+        riders["error"]["message"].as_str().unwrap().contains("neither created nor adopted"),
+        "{riders:#}"
+    );
+    assert_eq!(project.try_run(&["--strict"]).await.0, Some(1));
+    project.database.run("DROP TABLE raw.riders").await;
+    let outcome = project.run(&["--failed"]).await;
+    assert_eq!(outcome["tasks"].as_array().unwrap().len(), 1, "{outcome:#}");
+    project.assert_equal(ALL).await;
+}
+
+#[tokio::test]
+async fn a_critical_failure_fails_the_run_and_an_unknown_name_starts_nothing() {
+    let project = project().await;
+    project.database.run("CREATE SCHEMA raw; GRANT ALL ON SCHEMA raw TO barncat_warehouse; CREATE TABLE raw.orders (mine int)").await;
+    let (status, outcome) = project.try_run(&[]).await;
+    assert_eq!((status, &outcome["status"]), (Some(1), &"failed".into()));
+    assert_eq!(task(&outcome, "raw.riders")["status"], "succeeded", "the others go on");
+    let output = project.barncat(&["run", "ordres"], &[]).await;
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{told}");
+    assert!(told.contains("did you mean `orders`?") || told.contains("did you mean `raw.orders`?"), "{told}");
+}
+
+/// A table whose reading takes half a minute, and a row policy of time: each row waits.
+const SLOW: &str = "
+    CREATE TABLE slow (id int); INSERT INTO slow SELECT generate_series(1, 300);
+    CREATE FUNCTION slowly(i int) RETURNS int LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(0.1); RETURN i; END';
+    CREATE VIEW slowest AS SELECT slowly(id) AS id FROM slow;";
+
+async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
+    let limit = Instant::now() + Duration::from_secs(20);
+    while !is_so().await {
+        assert!(Instant::now() < limit, "not within 20 s: {what}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+async fn copies_under_way(schema: &str) -> i64 {
+    let sql =
+        "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query LIKE 'COPY%' || $1 || '%'";
+    connect("BARNCAT_REPLICA_ADMIN_URL").await.query_one(sql, &[&schema]).await.expect("it answers").get(0)
+}
+
+#[tokio::test]
+async fn a_signal_stops_a_run_within_seconds_and_leaves_nothing() {
+    for (signal, expected) in [("INT", 130), ("TERM", 143)] {
+        let project = Project::new(SLOW, "[tables]\nslowest = \"full\"\n").await;
+        let mut command = project.command(&["run", "--output", "json"]);
+        let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
+        until("the COPY runs", async || copies_under_way(project.source.name()).await > 0).await;
+        let pid = child.id().to_string();
+        std::process::Command::new("kill").args(["-s", signal, &pid]).status().expect("kill is there");
+        let began = Instant::now();
+        let output = tokio::task::spawn_blocking(move || child.wait_with_output()).await.unwrap().unwrap();
+        assert!(began.elapsed() < Duration::from_secs(5), "it took {:?}", began.elapsed());
+        assert_eq!((output.status.code(), output.status.signal()), (Some(expected), None));
+        let outcome: Value =
+            serde_json::from_slice(&output.stdout).expect("the outcome is told all the same");
+        assert_eq!(outcome["status"], "cancelled");
+        assert_eq!(task(&outcome, "raw.slowest")["status"], "cancelled");
+        until("the server's query is cancelled", async || copies_under_way(project.source.name()).await == 0)
+            .await;
+        assert_eq!(project.staged(), Vec::<std::path::PathBuf>::new());
+        let left = "SELECT relname::text FROM pg_class WHERE relnamespace = 'barncat_staging'::regnamespace";
+        assert_eq!(project.database.texts(left).await, Vec::<String>::new());
+        let held = "SELECT name FROM barncat_control.locks WHERE session IS NOT NULL";
+        assert_eq!(project.database.texts(held).await, Vec::<String>::new());
+    }
+}
+
+#[tokio::test]
+async fn a_table_that_another_run_loads_is_held_and_its_status_says_so() {
+    let project = Project::new(SLOW, "[tables]\nslowest = \"full\"\n").await;
+    let toml = std::fs::read_to_string(project.dir().join("barncat.toml")).unwrap();
+    project.write("barncat.toml", &format!("{toml}lock_wait = \"1s\"\n"));
+    let mut first = project.command(&["run"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    until("the COPY runs", async || copies_under_way(project.source.name()).await > 0).await;
+    let (status, outcome) = project.try_run(&[]).await;
+    assert_eq!((status, &task(&outcome, "raw.slowest")["status"]), (Some(3), &"held".into()));
+    let status = project.barncat(&["status"], &[]).await;
+    assert!(String::from_utf8_lossy(&status.stdout).contains("raw.slowest"), "{status:?}");
+    std::process::Command::new("kill").args(["-s", "TERM", &first.id().to_string()]).status().unwrap();
+    assert_eq!(first.wait().unwrap().code(), Some(143));
+}
+
+#[tokio::test]
+async fn an_attempt_that_takes_too_long_is_given_up() {
+    let project = Project::new(
+        SLOW,
+        "[tables]\nslowest = { strategy = \"full\", time_limit = \"1s\", attempts = 1 }\n",
+    )
+    .await;
+    let (status, outcome) = project.try_run(&[]).await;
+    assert_eq!(status, Some(1));
+    let error = task(&outcome, "raw.slowest")["error"]["message"].as_str().unwrap().to_owned();
+    assert!(error.contains("took longer than 1 s"), "{error}");
+    until("the server's query is cancelled", async || copies_under_way(project.source.name()).await == 0)
+        .await;
+}
