@@ -7,8 +7,11 @@ use std::{
 
 use serde_json::Value;
 
-use super::{assert_told, scene::Scene};
-use crate::support::{connect_to, variable};
+use super::{
+    assert_told,
+    scene::{Scene, place},
+};
+use crate::support::variable;
 
 const TABLES: &str = "CREATE TABLE orders (id int PRIMARY KEY); CREATE TABLE riders (id int, iban text);";
 
@@ -154,27 +157,15 @@ async fn the_printed_roles_have_all_that_a_run_needs() {
     let scene = Scene::new(TABLES, "\"*\" = \"full\"\n").await;
     let name = format!("{}_own", scene.schema().name());
     let admin = scene.database().admin_url();
-    let (_, place) = admin.rsplit_once('@').expect("an address names its role");
-    let url = format!("postgres://{name}:hunter2@{place}");
-    // No other database of the tests has ever let this role in.
-    scene
-        .database()
-        .run(&format!(
-            "REVOKE CREATE ON DATABASE {} FROM PUBLIC",
-            place.rsplit_once('/').expect("a database").1
-        ))
-        .await;
+    let url = format!("postgres://{name}:hunter2@{}", place(&admin));
     let variables = [("WAREHOUSE_URL", url.as_str())];
     let (roles, status) = scene.json_with(&["doctor", "--roles"], &variables).await;
     assert_eq!(status, 0);
-    let script =
-        roles["roles"][1]["sql"].as_str().expect("a script").replace("SCHEMA", scene.schema().name());
+    let (_, database) = admin.rsplit_once('/').expect("an address ends in its database's name");
+    let script = roles["roles"][1]["sql"].as_str().expect("a script");
+    let script = script.replace("SCHEMA", scene.schema().name()).replace("\"DATABASE\"", database);
     psql(&admin, &script);
-    connect_to(&admin)
-        .await
-        .batch_execute(&format!("ALTER ROLE {name} PASSWORD 'hunter2'"))
-        .await
-        .expect("it is there");
+    scene.database().run(&format!("ALTER ROLE {name} PASSWORD 'hunter2'")).await;
     let (report, status) = scene.json_with(&["doctor"], &variables).await;
     assert_eq!(status, 0, "{report:#}");
     let run = scene.told_with(&["run"], &variables).await;

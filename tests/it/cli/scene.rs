@@ -49,7 +49,8 @@ impl Scene {
         // What differs from test to test.
         let (replica, warehouse) = (variable("BARNCAT_REPLICA_URL"), self.database().url());
         let text = text.replace(place(&warehouse), "WAREHOUSE").replace(place(&replica), "REPLICA");
-        text.replace(self.schema().name(), "SCHEMA")
+        let (_, database) = warehouse.rsplit_once('/').expect("an address ends in its database's name");
+        text.replace(self.schema().name(), "SCHEMA").replace(database, "DATABASE")
     }
 
     pub(super) async fn told(&self, arguments: &[&str]) -> String {
