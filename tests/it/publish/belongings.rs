@@ -49,7 +49,7 @@ const CATALOG: &str = "
     ORDER BY 1";
 
 /// A table with everything that can belong to it.
-async fn decorated() -> (Database, Load) {
+pub(super) async fn decorated() -> (Database, Load) {
     let database = Database::new().await;
     let first = Load::new("01A", &["1,2.50,one\n", "2,3,two\n"]);
     database.publish(&first).await.unwrap();

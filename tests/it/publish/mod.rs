@@ -3,6 +3,8 @@
 mod belongings;
 mod ledger;
 mod locks;
+mod obstacles;
+mod readers;
 mod snapshots;
 mod swap;
 mod views;
