@@ -11,7 +11,7 @@ use super::{
     assert_told,
     scene::{Scene, place},
 };
-use crate::support::variable;
+use crate::support::{pooler, variable};
 
 const TABLES: &str = "CREATE TABLE orders (id int PRIMARY KEY); CREATE TABLE riders (id int, iban text);";
 
@@ -190,4 +190,18 @@ fn psql(url: &str, script: &str) {
         .expect("psql is on the PATH, as scripts/test.sh sets it");
     child.stdin.take().expect("stdin is piped").write_all(script.as_bytes()).expect("psql reads");
     assert!(child.wait().expect("psql ends").success(), "{script}");
+}
+
+#[tokio::test]
+async fn a_pooler_by_transaction_is_noticed_in_front_of_warehouse_and_control_database() {
+    let scene = Scene::new(TABLES, "\"*\" = \"full\"\n").await;
+    let url = pooler::in_front_of(&scene.database().url()).await;
+    let (report, status) = scene.json_with(&["doctor"], &[("WAREHOUSE_URL", &url)]).await;
+    assert_eq!(status, 1);
+    for part in ["warehouse", "control database"] {
+        let (pooler, login) = (found(&report, part, "pooler"), found(&report, part, "login"));
+        let message = pooler["message"].as_str().expect("a text");
+        assert!(pooler["status"] == "fail" && message.contains("a pooler by transaction"), "{pooler}");
+        assert_eq!(login["status"], "ok", "it lets queries through");
+    }
 }
