@@ -11,7 +11,11 @@ use super::{
     assert_told,
     scene::{Scene, place},
 };
-use crate::support::{pooler, variable};
+use crate::support::{
+    pooler,
+    s3::{BUCKET, Fault, Operation, S3Server},
+    variable,
+};
 
 const TABLES: &str = "CREATE TABLE orders (id int PRIMARY KEY); CREATE TABLE riders (id int, iban text);";
 
@@ -203,5 +207,38 @@ async fn a_pooler_by_transaction_is_noticed_in_front_of_warehouse_and_control_da
         let message = pooler["message"].as_str().expect("a text");
         assert!(pooler["status"] == "fail" && message.contains("a pooler by transaction"), "{pooler}");
         assert_eq!(login["status"], "ok", "it lets queries through");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_bucket_is_tested_by_what_loads_do_there() {
+    let server = S3Server::start().await;
+    let scene = Scene::new(TABLES, "\"*\" = \"full\"\n").await;
+    let stage = format!(
+        "[stage]\nurl = \"s3://{BUCKET}/etl\"\nendpoint = \"{}\"\nregion = \"eu-west-2\"\npath_style = true\n",
+        server.endpoint()
+    );
+    scene.write("barncat.s3.toml", &stage);
+    let keys = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"].map(|name| (name, variable(name)));
+    let variables = keys.each_ref().map(|(name, value)| (*name, value.as_str()));
+    let doctor = ["doctor", "--env", "s3"];
+    let (report, status) = scene.json_with(&doctor, &variables).await;
+    assert_eq!(status, 0, "{report:#}");
+    assert_eq!(found(&report, "stage", "objects")["place"], format!("s3://{BUCKET}/etl"));
+
+    // Without the right to delete loads go on, and what they leave piles up.
+    server.faults.plan(Operation::Delete, Fault::Refuse(403, "AccessDenied", "Access Denied"), 9);
+    let (report, status) = scene.json_with(&doctor, &variables).await;
+    assert_eq!((status, &found(&report, "stage", "delete")["status"]), (0, &"warn".into()));
+    server.faults.clear();
+    for operation in [Operation::Put, Operation::Get, Operation::List] {
+        server.faults.plan(operation, Fault::Refuse(403, "AccessDenied", "Access Denied"), 9);
+        let (report, status) = scene.json_with(&doctor, &variables).await;
+        assert_eq!(
+            (status, &found(&report, "stage", "objects")["status"]),
+            (1, &"fail".into()),
+            "{operation:?}"
+        );
+        server.faults.clear();
     }
 }

@@ -45,7 +45,11 @@ fn told_with(dir: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> Stri
 /// What must never be told: the passwords of the servers' roles, and the one that tests write.
 fn secrets() -> Vec<String> {
     let of = |role: &str| crate::support::variable(&format!("BARNCAT_{role}_PASSWORD"));
-    ["SOURCE", "WAREHOUSE", "CONTROL", "ADMIN"].map(of).into_iter().chain(["hunter2".to_owned()]).collect()
+    ["SOURCE", "WAREHOUSE", "CONTROL", "ADMIN"]
+        .map(of)
+        .into_iter()
+        .chain(["hunter2".to_owned(), crate::support::variable("AWS_SECRET_ACCESS_KEY")])
+        .collect()
 }
 
 /// Exit status, stdout and stderr as one text.
