@@ -1,6 +1,7 @@
 //! Opening and closing connections.
 
 use std::{
+    collections::HashMap,
     error::Error as _,
     future::Future,
     io,
@@ -21,8 +22,9 @@ use tokio::{
     task::JoinHandle,
 };
 use tokio_postgres::{
-    CancelToken, Client, NoTls,
+    CancelToken, Client, NoTls, Row, Statement,
     tls::{MakeTlsConnect, TlsConnect, TlsStream},
+    types::ToSql,
 };
 use tokio_postgres_rustls::MakeRustlsConnect;
 
@@ -46,6 +48,7 @@ pub struct Connection {
     endpoint: Endpoint,
     address: Option<IpAddr>,
     busy: AtomicBool,
+    statements: tokio::sync::Mutex<HashMap<String, Statement>>,
 }
 
 /// What the server said when it ended the session by itself.
@@ -90,7 +93,8 @@ async fn open(endpoint: &Endpoint) -> Result<Connection, PgError> {
         }
     };
     let (endpoint, busy) = (endpoint.clone(), AtomicBool::new(false));
-    Ok(Connection { client, tag, last_words, driver: Some(driver), endpoint, address, busy })
+    let statements = tokio::sync::Mutex::default();
+    Ok(Connection { client, tag, last_words, driver: Some(driver), endpoint, address, busy, statements })
 }
 
 /// Runs the protocol; keeps what the server says when it ends the session by itself.
@@ -127,6 +131,25 @@ impl Connection {
     /// Runs statements that answer nothing. `doing` is an infinitive with its object.
     pub async fn run(&self, doing: &str, sql: &str) -> Result<(), PgError> {
         self.client.batch_execute(sql).await.map_err(|error| self.error(doing, &error))
+    }
+
+    /// Runs a query that is asked again on this connection: it is prepared only once.
+    pub async fn query_again(
+        &self,
+        sql: &str,
+        parameters: &[&(dyn ToSql + Sync)],
+    ) -> Result<Vec<Row>, tokio_postgres::Error> {
+        let mut statements = self.statements.lock().await;
+        let statement = match statements.get(sql) {
+            Some(statement) => statement.clone(),
+            None => {
+                let statement = self.client.prepare(sql).await?;
+                statements.insert(sql.to_owned(), statement.clone());
+                statement
+            }
+        };
+        drop(statements);
+        self.client.query(&statement, parameters).await
     }
 
     /// Forgets the last COPY's answer: before each one whose answer is wanted.

@@ -116,7 +116,7 @@ pub(super) async fn blockers(
              CASE WHEN l.pid IS NULL THEN 'a prepared transaction'
                   ELSE format('session %s', l.pid)
                        || coalesce(' of ' || a.usename, '')
-                       || coalesce(' (' || nullif(a.application_name, '') || ')', '')
+                       || coalesce(' (' || coalesce(nullif(a.application_name, ''), a.backend_type) || ')', '')
                        || coalesce(', ' || a.state, '')
                        || coalesce(' for ' || extract(epoch FROM now_at - a.state_change)::int || ' s', '')
              END
@@ -129,7 +129,7 @@ pub(super) async fn blockers(
         readers = super::views::READERS,
     );
     let rows = connection
-        .query(&sql, &[&oid])
+        .query_again(&sql, &[&oid])
         .await
         .map_err(|error| connection.error(format!("look who locks {table}"), &error))?;
     Ok(rows.iter().map(|row| row.get(0)).collect())

@@ -86,7 +86,7 @@ pub(super) async fn obstacles(
         all = all.join(" UNION ALL "),
     );
     let rows = connection
-        .query(&sql, &[&oid])
+        .query_again(&sql, &[&oid])
         .await
         .map_err(|error| connection.error(format!("look at what depends on {table}"), &error))?;
     Ok(rows.iter().map(|row| row.get(0)).collect())

@@ -63,7 +63,11 @@ impl Swap<'_> {
     /// beginning when somebody changed meanwhile what was built.
     async fn exchange(&self) -> Result<Vec<String>, PostgresWarehouseError> {
         let mut patience = Patience::new(self.publication.lock_wait);
-        self.sql("begin the swap", "SAVEPOINT barncat_swap").await?;
+        // Our queries of the catalog join in the order in which they are best run. To plan them takes
+        // most of their time: once is enough.
+        let begin = "SET LOCAL join_collapse_limit = 1; SET LOCAL from_collapse_limit = 1;
+            SET LOCAL plan_cache_mode = force_generic_plan; SAVEPOINT barncat_swap";
+        self.sql("begin the swap", begin).await?;
         loop {
             let refused = match self.build().await {
                 Ok(Some(built)) => match self.try_locked(&built, &mut patience).await? {
@@ -89,6 +93,8 @@ impl Swap<'_> {
         self.refuse_obstacles(&old).await?;
         let belongings = belongings::read(self.staging, old.oid, Phase::Build).await?;
         let mut lost = Lost::default();
+        // Asked of no table, so that it is planned by the time that the locks are held.
+        belongings::read(self.staging, 0, Phase::Settle).await?;
         fail_point!("publish.belongings.before");
         belongings::carry(self.staging, &belongings, &mut lost).await?;
         fail_point!("publish.belongings.after");

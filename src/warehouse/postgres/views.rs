@@ -96,7 +96,7 @@ async fn read_with(
          ORDER BY r.depth DESC, v.oid DESC"
     );
     let rows = connection
-        .query(&sql, &[&oid, &defined])
+        .query_again(&sql, &[&oid, &defined])
         .await
         .map_err(|error| connection.error(format!("look at the views of {table}"), &error))?;
     let view = |row: &tokio_postgres::Row| View {

@@ -134,7 +134,7 @@ pub(super) async fn read(staging: &PostgresStaging, oid: u32, phase: Phase) -> R
         })
         .collect();
     let sql = format!("WITH {} {} ORDER BY 1, 2, 4", sources(staging), all.join(" UNION ALL "));
-    let rows = staging.connection.query(&sql, &[&oid]).await.map_err(|error| {
+    let rows = staging.connection.query_again(&sql, &[&oid]).await.map_err(|error| {
         staging.connection.error(format!("look at what belongs to {}", staging.spec.table), &error)
     })?;
     let belonging = |row: &tokio_postgres::Row| {
