@@ -5,4 +5,5 @@ mod faults;
 mod folder;
 mod parts;
 mod place;
+mod run;
 mod uploads;
