@@ -49,6 +49,9 @@ mod style;
 mod summary;
 mod validate;
 
+/// How many threads work on files, and resolve names.
+const BLOCKING_THREADS: usize = 6;
+
 /// How long the cancelling of statements may hold up the end of the process.
 const SETTLE_MAX: Duration = Duration::from_secs(3);
 
@@ -96,6 +99,8 @@ fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<CommandLine, c
 /// Runs the command until it ends, or until the second signal.
 fn start(context: &Context, command: Command) -> Result<Exit, Complaint> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
+        // Files of the stage: more threads than there are parts under way would only hold memory.
+        .max_blocking_threads(BLOCKING_THREADS)
         .enable_all()
         .build()
         .map_err(|error| Complaint::of_io("could not start the runtime", &error))?;

@@ -22,7 +22,7 @@ use crate::fail_point;
 const UNFINISHED: &str = ".unfinished";
 
 /// How much of a file is read at once.
-const READ_BYTES: usize = 256 * 1024;
+const READ_BYTES: usize = 32 * 1024;
 
 /// How often the folders of an object are made when somebody removes them at the same moment.
 const CREATE_TRIES: u32 = 10;

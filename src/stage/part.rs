@@ -16,10 +16,10 @@ use super::{
 };
 
 /// Compressed bytes are handed on in blocks of about this size.
-const BLOCK_BYTES: usize = 256 * 1024;
+const BLOCK_BYTES: usize = 32 * 1024;
 
 /// Decompressed bytes are handed on in chunks of about this size.
-const CHUNK_BYTES: usize = 128 * 1024;
+const CHUNK_BYTES: usize = 32 * 1024;
 
 /// How much of an object is decompressed at once: equal rows come out a thousand times larger.
 const READ_BYTES: usize = 4 * 1024;

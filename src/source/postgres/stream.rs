@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// Rows are handed on in chunks of about this size.
-const CHUNK_BYTES: usize = 128 * 1024;
+const CHUNK_BYTES: usize = 48 * 1024;
 
 /// A COPY under way. Dropped before its end, the server is asked to cancel it.
 pub(super) struct CopyStream {
