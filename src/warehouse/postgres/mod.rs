@@ -18,6 +18,7 @@ mod publish;
 mod staging;
 mod swap;
 mod views;
+mod views_anew;
 mod wait;
 
 use std::{

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{PostgresWarehouseError, live};
+use super::{PostgresWarehouseError, live, views_anew};
 use crate::{
     pg::{Connection, PgError},
     sql::TableName,
@@ -48,13 +48,22 @@ impl View {
 
     /// Binds the view to what now has the table's name. Its oid, owner, grants, comments and the
     /// views upon it stay; its options would go if they were not repeated.
-    pub(super) fn replace_sql(&self) -> Option<String> {
-        let definition = self.definition.as_ref()?;
+    fn replace_sql(&self) -> Option<String> {
+        Some(self.create_sql("CREATE OR REPLACE VIEW", self.definition()?))
+    }
+
+    /// Makes it, by this definition.
+    pub(super) fn create_sql(&self, create: &str, definition: &str) -> String {
         let options = match self.options.as_str() {
             "" => String::new(),
             options => format!(" WITH ({options})"),
         };
-        Some(format!("CREATE OR REPLACE VIEW {}{options} AS {definition}", self.name.quoted()))
+        format!("{create} {}{options} AS {}", self.name.quoted(), definition.trim_end_matches(';'))
+    }
+
+    /// Its SELECT; see [`read_locked`].
+    pub(super) fn definition(&self) -> Option<&str> {
+        self.definition.as_deref()
     }
 
     /// Drops it, and nothing with it.
@@ -114,7 +123,7 @@ pub(super) fn are_same(one: &[View], other: &[View]) -> bool {
 }
 
 /// Binds all views to the new table; innermost first, so that each finds what it reads. Answers with
-/// warnings: the views that were dropped because they cannot be kept.
+/// warnings: the views that were made anew, or dropped because they cannot be kept.
 pub(super) async fn replace(
     connection: &Connection,
     table: &TableName,
@@ -132,19 +141,25 @@ pub(super) async fn replace(
     }
     let broken = replace_one_by_one(connection, views).await?;
     let upon = upon(connection, table, views, &broken).await?;
-    if !drop_broken {
-        let views = upon.iter().map(|view| view.name.to_string()).collect();
+    let gone = match views_anew::remake(connection, table, &upon).await {
+        // Something depends on one of them that is no view.
+        Err(error) if error.code() == Some("2BP01") && !drop_broken => upon.clone(),
+        remade => remade?,
+    };
+    if !gone.is_empty() && !drop_broken {
+        let views = gone.iter().map(|view| view.name.to_string()).collect();
         return Err(PostgresWarehouseError::BrokenViews { table: table.clone(), views });
     }
-    for view in &upon {
-        connection.run(&format!("drop the view {}", view.name), &view.drop_sql()).await?;
-    }
-    let warning = |view: &View| format!("dropped view {}: the new columns of {table} break it", view.name);
+    let is_gone = |view: &View| gone.iter().any(|gone| gone.name == view.name);
+    let warning = |view: &View| match is_gone(view) {
+        true => format!("dropped view {}: the new columns of {table} break it", view.name),
+        false => format!("made view {} anew: columns of {table} have other types", view.name),
+    };
     Ok(upon.iter().map(warning).collect())
 }
 
 /// Whether the view does not fit the new columns: an error of names or types, but not of rights.
-fn is_broken(error: &PgError) -> bool {
+pub(super) fn is_broken(error: &PgError) -> bool {
     error.code().is_some_and(|code| code.starts_with("42") && code != "42501")
 }
 

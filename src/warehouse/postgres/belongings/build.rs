@@ -179,7 +179,7 @@ fn object_comments() -> &'static str {
 }
 
 /// What default privileges gave is taken away, and the owner's own rights where they were set by hand.
-pub(super) fn revokes(target: &str, condition: &str) -> String {
+pub(in super::super) fn revokes(target: &str, condition: &str) -> String {
     format!(
         "SELECT 'its grants', NULL::text[], format('REVOKE ALL ON %s FROM %s', {target}, {ROLE})
          FROM live t JOIN pg_default_acl d ON d.defaclrole = current_user::regrole AND d.defaclobjtype = 'r'
@@ -192,7 +192,7 @@ pub(super) fn revokes(target: &str, condition: &str) -> String {
 }
 
 /// Rights on the table and on columns. All are granted by the owner, whoever did before.
-pub(super) fn grants(target: &str, condition: &str) -> String {
+pub(in super::super) fn grants(target: &str, condition: &str) -> String {
     let option = "CASE WHEN is_grantable THEN ' WITH GRANT OPTION' ELSE '' END";
     format!(
         "SELECT 'its grants', NULL::text[],

@@ -11,6 +11,8 @@ mod shape;
 
 use std::collections::BTreeSet;
 
+pub(super) use self::build::{grants, revokes};
+
 use super::{
     PostgresWarehouseError, live,
     staging::{PostgresStaging, key_name},
