@@ -59,7 +59,7 @@ async fn after_a_failed_write_an_object_never_ends_well() {
 async fn a_folder_that_may_not_be_written_is_a_lasting_error() {
     // Nobody makes folders there, root neither.
     let stage = stage_in(Path::new("/sys/barncat-stage"));
-    let failure = Failure::of(&put(&stage, "a/b", b"").await.err().expect("it may not"));
+    let failure = Failure::of(&put(&stage, "a/b", b"").await.expect_err("it may not"));
     assert_eq!(failure.class, Class::Lasting);
     assert!(failure.message.starts_with("cannot create /sys/barncat-stage/a/b in the stage: "), "{failure}");
     let hint = "give the user that runs barncat the right to write in the stage's folder";
@@ -70,7 +70,7 @@ async fn a_folder_that_may_not_be_written_is_a_lasting_error() {
 async fn a_file_in_the_folders_place_is_a_lasting_error() {
     let file = tempfile::NamedTempFile::new().unwrap();
     for folder in [file.path().to_owned(), file.path().join("below")] {
-        let failure = Failure::of(&put(&stage_in(&folder), "b", b"").await.err().expect("it cannot"));
+        let failure = Failure::of(&put(&stage_in(&folder), "b", b"").await.expect_err("it cannot"));
         assert_eq!(failure.class, Class::Lasting);
         let hint = "a file is where the stage's folder should be: mend [stage] url";
         assert_eq!(failure.hint.as_deref(), Some(hint), "{failure}");

@@ -1,5 +1,7 @@
 //! An S3 server of one test's own, in the test's process, and what can go wrong in front of it.
 
+#![expect(clippy::unwrap_used, reason = "a test may panic, and so may what it stands on")]
+
 mod faults;
 mod front;
 
@@ -11,7 +13,7 @@ use barncat::{
 };
 use s3s::{auth::SimpleAuth, service::S3ServiceBuilder};
 
-pub(crate) use self::faults::{Fault, Faults, Operation, Seen};
+pub(crate) use self::faults::{Fault, Faults, Operation};
 use super::variable;
 
 /// The only bucket.
