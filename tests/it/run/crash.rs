@@ -38,8 +38,8 @@ async fn killed_at_any_fail_point_readers_see_the_last_good_table_and_the_next_r
     assert!(points.first.len() > 30, "{points:?}");
     let slots = Arc::new(Semaphore::new(AT_ONCE));
     let mut cases = JoinSet::new();
-    for point in points.first.union(&points.second).cloned() {
-        let (slots, points) = (slots.clone(), points.clone());
+    for point in points.first.union(&points.second) {
+        let (slots, points, point) = (slots.clone(), points.clone(), point.clone());
         cases.spawn(async move {
             let _slot = slots.acquire_owned().await.expect("it is never closed");
             let project = project().await;
