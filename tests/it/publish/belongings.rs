@@ -120,8 +120,9 @@ async fn all_of_it_is_carried_over() {
     let published = database.publish(&second).await.unwrap();
     assert_eq!(published.warnings, Vec::<String>::new());
     pretty_equal(&database.texts(CATALOG).await, &before);
-    // And again, from what the first swap made.
-    database.publish(&Load::after(&second, "01C", &["1,4,three\n"])).await.unwrap();
+    // And again, from what the first swap made, filled by two connections.
+    let third = Load { fill_jobs: 2, ..Load::after(&second, "01C", &["1,4,three\n", "2,1,two\n"]) };
+    database.publish(&third).await.unwrap();
     pretty_equal(&database.texts(CATALOG).await, &before);
     let left = "SELECT relname::text FROM pg_class WHERE relname LIKE '01%'
                 UNION ALL SELECT stxname FROM pg_statistic_ext WHERE stxname LIKE '01%'";
@@ -282,4 +283,35 @@ async fn what_is_changed_while_it_is_carried_over_is_not_lost() {
         "CREATE INDEX late ON raw.orders USING btree (note)"
     );
     assert_eq!(database.text("SELECT note FROM raw.orders").await, "b");
+}
+
+#[tokio::test]
+async fn tablespaces_of_table_and_indexes_stay() {
+    let database = Database::new().await;
+    let first = Load::new("01A", &["1,1,a\n"]);
+    database.publish(&first).await.unwrap();
+    let space = format!("space_{}", std::process::id());
+    let admin = database.connect().await;
+    // A statement of its own each: a tablespace is not made within a transaction.
+    for sql in [
+        "SET allow_in_place_tablespaces = on",
+        &format!("CREATE TABLESPACE {space} LOCATION ''"),
+        &format!("GRANT CREATE ON TABLESPACE {space} TO barncat_warehouse"),
+        &format!("ALTER TABLE raw.orders SET TABLESPACE {space}"),
+        &format!("CREATE INDEX elsewhere ON raw.orders (note) TABLESPACE {space}"),
+        &format!("ALTER TABLE raw.orders ADD CONSTRAINT once UNIQUE (note) USING INDEX TABLESPACE {space}"),
+        "CREATE INDEX here ON raw.orders (note)",
+    ] {
+        admin.batch_execute(sql).await.expect(sql);
+    }
+    let before = database.texts(CATALOG).await;
+    assert_eq!(before.iter().filter(|line| line.contains(&space)).count(), 3, "{before:#?}");
+    let second = Load::after(&first, "01B", &["2,2,b\n"]);
+    database.publish(&second).await.unwrap();
+    pretty_equal(&database.texts(CATALOG).await, &before);
+    database.run(&format!("REVOKE ALL ON TABLESPACE {space} FROM barncat_warehouse")).await;
+    let live = database.warehouse.live(&first.table).await.unwrap().unwrap();
+    assert_eq!(live.obstacles, [format!("its tablespace {space}, where barncat_warehouse may not create")]);
+    admin.batch_execute("DROP TABLE raw.orders").await.unwrap();
+    admin.batch_execute(&format!("DROP TABLESPACE {space}")).await.unwrap();
 }
