@@ -24,7 +24,7 @@ pub enum PostgresWarehouseError {
         /// The table.
         table: TableName,
         /// What the server says: line and column, where it knows them.
-        source: PgError,
+        source: Box<PgError>,
     },
     /// A row of the ledger that this version cannot read.
     #[error("the ledger's row of load {load} cannot be read: {what}")]
@@ -127,7 +127,7 @@ impl PostgresWarehouseError {
         match error.code() {
             // Data exceptions, and values against NOT NULL, a check, a key.
             Some(code) if code.starts_with("22") || code.starts_with("23") => {
-                Self::Value { table: table.clone(), source: error }
+                Self::Value { table: table.clone(), source: Box::new(error) }
             }
             _ => Self::Server(error),
         }

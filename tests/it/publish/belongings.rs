@@ -52,7 +52,7 @@ const CATALOG: &str = "
 pub(super) async fn decorated() -> (Database, Load) {
     let database = Database::new().await;
     let first = Load::new("01A", &["1,2.50,one\n", "2,3,two\n"]);
-    database.publish(&first).await.unwrap();
+    database.publish(&first).await.expect("it is published");
     database
         .run(
             r#"DO $$ BEGIN CREATE ROLE bi_reader; EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$;

@@ -5,7 +5,7 @@ use barncat::{error::Class, warehouse::Warehouse};
 use crate::support::warehouse::{Database, Load};
 
 async fn obstacles(database: &Database, load: &Load) -> Vec<String> {
-    database.warehouse.live(&load.table).await.unwrap().expect("it is there").obstacles
+    database.warehouse.live(&load.table).await.expect("the catalog is read").expect("it is there").obstacles
 }
 
 /// Objects that bind a table, each with the words for it.

@@ -11,7 +11,7 @@ use crate::support::warehouse::{Database, Load, column};
 async fn database_with_views() -> (Database, Load) {
     let database = Database::new().await;
     let first = Load::new("01A", &["1,2.50,one\n"]);
-    database.publish(&first).await.unwrap();
+    database.publish(&first).await.expect("it is published");
     database
         .run(
             "CREATE SCHEMA bi; GRANT ALL ON SCHEMA bi TO barncat_warehouse;
