@@ -63,3 +63,52 @@ async fn a_lock_that_comes_free_within_the_wait_costs_no_second_fill() {
     let seen = old.query_one("SELECT note FROM raw.orders", &[]).await.unwrap();
     assert_eq!(seen.get::<_, String>(0), "new");
 }
+
+/// Exclusive locks on what readers read, held by sessions other than this one: the publisher's.
+const HELD: &str = "
+    SELECT c.relname::text FROM pg_locks l JOIN pg_class c ON c.oid = l.relation
+    WHERE l.granted AND l.mode = 'AccessExclusiveLock' AND l.pid <> pg_backend_pid()
+      AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+      AND c.relnamespace = 'raw'::regnamespace AND c.relkind IN ('r', 'v') ORDER BY 1";
+
+/// Readers lock a view before what it reads. Who locks the other way round kills some of them.
+#[tokio::test]
+async fn views_are_locked_before_what_they_read() {
+    let database = Database::new().await;
+    let mut last = Load::new("01A", &["1,1,old\n"]);
+    database.publish(&last).await.unwrap();
+    database
+        .run(
+            "SET ROLE barncat_warehouse; CREATE VIEW raw.inner AS SELECT note FROM raw.orders;
+             CREATE VIEW raw.middle AS SELECT note FROM raw.inner;
+             CREATE VIEW raw.outer AS SELECT m.note FROM raw.middle m JOIN raw.orders USING (note)",
+        )
+        .await;
+    let held: [(&str, &[&str]); 3] =
+        [("outer", &[]), ("middle", &["outer"]), ("inner", &["middle", "outer"])];
+    for (number, (view, before)) in held.iter().enumerate() {
+        let holder = database.connect().await;
+        // The view alone: LOCK TABLE and SELECT would lock what it reads too.
+        let hold = format!("BEGIN; ALTER VIEW raw.{view} OWNER TO barncat_warehouse");
+        holder.batch_execute(&hold).await.unwrap();
+        // Long enough to look at.
+        let change = |publication: &mut barncat::warehouse::Publication| {
+            publication.lock_timeout = Duration::from_secs(20)
+        };
+        let next = Load { change, ..Load::after(&last, &format!("01B{number}"), &["2,2,new\n"]) };
+        let staging = database.fill(&next).await.unwrap();
+        let publish = tokio::spawn(staging.publish(next.publication()));
+        let waiting = format!(
+            "SELECT count(*)::text FROM pg_locks WHERE NOT granted AND relation = 'raw.{view}'::regclass"
+        );
+        while database.text(&waiting).await == "0" {
+            tokio::task::yield_now().await;
+        }
+        let mut seen = crate::support::warehouse::texts(&holder, HELD).await;
+        seen.retain(|name| name != view);
+        assert_eq!(seen, *before, "while {view} is waited for");
+        holder.batch_execute("COMMIT").await.unwrap();
+        publish.await.unwrap().unwrap();
+        last = next;
+    }
+}
