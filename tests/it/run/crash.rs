@@ -1,11 +1,15 @@
 //! SIGKILL at every fail point in turn. The points are not listed here: a run tells which it passes,
 //! so that a new one is covered by itself.
 
-use std::{collections::BTreeSet, os::unix::process::ExitStatusExt, sync::Arc};
+use std::{collections::BTreeSet, os::unix::process::ExitStatusExt, path::PathBuf, sync::Arc};
 
 use tokio::{sync::Semaphore, task::JoinSet};
 
-use crate::support::project::{INTO, Project};
+use crate::support::{
+    project::{INTO, Project},
+    s3::{BUCKET, Fault, Operation, S3Server},
+    variable,
+};
 
 /// A key and a view upon it; two parts that are filled by two connections; rows replaced in place.
 const SOURCE: &str = "
@@ -58,6 +62,72 @@ async fn killed_at_any_fail_point_readers_see_the_last_good_table_and_the_next_r
         failed += usize::from(case.is_err());
     }
     assert_eq!(failed, 0, "the cases' own messages are above");
+}
+
+/// Rows that do not compress: an object of more than one piece.
+const LARGE: &str = "
+    CREATE TABLE large (id int PRIMARY KEY, noise bytea);
+    INSERT INTO large SELECT n, decode(md5(n::text) || md5((-n)::text), 'hex') FROM generate_series(1, 250000) n;";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn killed_at_any_fail_point_of_an_upload_to_s3_the_next_run_mends_all() {
+    let elsewhere = passed(&project().await).await;
+    let (_server, through_s3) = s3_project().await;
+    let points: BTreeSet<String> = passed(&through_s3).await.difference(&elsewhere).cloned().collect();
+    assert!(points.len() >= 6, "{points:?}");
+    let slots = Arc::new(Semaphore::new(AT_ONCE / 2));
+    let mut cases = JoinSet::new();
+    for point in points {
+        let slots = slots.clone();
+        cases.spawn(async move {
+            let _slot = slots.acquire_owned().await.expect("it is never closed");
+            let (server, project) = s3_project().await;
+            kill_at(&project, &point).await;
+            assert_eq!(project.in_warehouse("large").await, None, "{point}");
+            list_uploads_as_s3_does(&server);
+            let (status, outcome) = project.try_run(&[]).await;
+            assert_eq!(status, Some(0), "{point}: {outcome:#}");
+            project.assert_equal(&["large"]).await;
+            assert_eq!(server.unfinished_uploads(), (vec![], 0), "{point}: an upload is left");
+            assert_staged_is_published(&project, server.objects(), &point).await;
+        });
+    }
+    let mut failed = 0;
+    while let Some(case) = cases.join_next().await {
+        failed += usize::from(case.is_err());
+    }
+    assert_eq!(failed, 0, "the cases' own messages are above");
+}
+
+/// The server in the tests cannot list unfinished uploads, S3 can: only there is one found that died
+/// before its id was noted.
+fn list_uploads_as_s3_does(server: &S3Server) {
+    let created = server.faults.seen(Operation::CreateUpload);
+    let Some(key) = created.last().and_then(|seen| {
+        seen.path_and_query
+            .strip_prefix(&format!("/{BUCKET}/"))?
+            .split_once('?')
+            .map(|(key, _)| key.to_owned())
+    }) else {
+        return;
+    };
+    let uploads = server.unfinished_uploads().0.into_iter();
+    let uploads: String =
+        uploads.map(|id| format!("<Upload><Key>{key}</Key><UploadId>{id}</UploadId></Upload>")).collect();
+    let listing = format!("<ListMultipartUploadsResult>{uploads}</ListMultipartUploadsResult>");
+    server.faults.plan(Operation::ListUploads, Fault::Answer(listing), u32::MAX);
+}
+
+async fn s3_project() -> (S3Server, Project) {
+    let server = S3Server::start().await;
+    let stage = format!(
+        "url = \"s3://{BUCKET}/etl\"\nendpoint = \"{}\"\nregion = \"eu-west-2\"\npath_style = true",
+        server.endpoint()
+    );
+    let credentials = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"].map(|name| (name, variable(name)));
+    let variables = credentials.each_ref().map(|(name, value)| (*name, value.as_str()));
+    let project = Project::with_stage(LARGE, "[tables]\nlarge = \"full\"\n", &stage, &variables).await;
+    (server, project)
 }
 
 async fn project() -> Project {
@@ -149,9 +219,13 @@ async fn mended(project: &Project, point: &str) {
     assert_eq!(project.database.texts(locks).await, Vec::<String>::new(), "{point}: locks are left");
     let running = "SELECT run FROM barncat_control.runs WHERE ended_at IS NULL";
     assert_eq!(project.database.texts(running).await, Vec::<String>::new(), "{point}: runs are left open");
+    assert_staged_is_published(project, project.staged(), point).await;
+}
+
+async fn assert_staged_is_published(project: &Project, staged: Vec<PathBuf>, point: &str) {
     let loads: BTreeSet<String> =
         project.database.texts("SELECT load FROM barncat.loads").await.into_iter().collect();
-    for path in project.staged() {
+    for path in staged {
         let known = path.iter().any(|part| loads.contains(&*part.to_string_lossy()));
         assert!(known, "{point}: {} is left in the stage", path.display());
     }

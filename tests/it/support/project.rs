@@ -129,12 +129,16 @@ impl Project {
 
     /// What lies in the local stage, relative to it.
     pub(crate) fn staged(&self) -> Vec<PathBuf> {
-        let mut found = Vec::new();
-        let root = self.dir().join("stage");
-        collect(&root, &root, &mut found);
-        found.sort();
-        found
+        files_below(&self.dir().join("stage"))
     }
+}
+
+/// All files below a folder, relative to it.
+pub(crate) fn files_below(root: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    collect(root, root, &mut found);
+    found.sort();
+    found
 }
 
 fn collect(root: &Path, folder: &Path, found: &mut Vec<PathBuf>) {

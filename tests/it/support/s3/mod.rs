@@ -89,6 +89,11 @@ impl S3Server {
         self.folder.path().join(BUCKET).join("below/here").join(key)
     }
 
+    /// What lies in its bucket.
+    pub(crate) fn objects(&self) -> Vec<PathBuf> {
+        super::project::files_below(&self.folder.path().join(BUCKET))
+    }
+
     /// The ids of uploads that are neither completed nor aborted, and how many of their pieces lie
     /// there.
     pub(crate) fn unfinished_uploads(&self) -> (Vec<String>, usize) {
