@@ -53,7 +53,8 @@ pub(super) fn is_refused(error: &PostgresWarehouseError) -> bool {
 
 /// How long to go on, and how long to stay away between two tries.
 pub(super) struct Patience {
-    since: Instant,
+    /// When the locks were first tried for: what is built before takes the time that it needs.
+    since: Option<Instant>,
     limit: Duration,
     delays: ExponentialBackoff,
     blockers: Vec<String>,
@@ -67,12 +68,17 @@ impl Patience {
             .without_max_times()
             .with_jitter()
             .build();
-        Self { since: Instant::now(), limit, delays, blockers: Vec::new() }
+        Self { since: None, limit, delays, blockers: Vec::new() }
+    }
+
+    /// The time begins to count, unless it does already.
+    pub(super) fn begin(&mut self) -> Instant {
+        *self.since.get_or_insert_with(Instant::now)
     }
 
     /// For how long it has been tried.
     pub(super) fn waited_ms(&self) -> u128 {
-        self.since.elapsed().as_millis()
+        self.since.map_or(0, |since| since.elapsed().as_millis())
     }
 
     /// Notes who holds the locks now, if anybody still does. Called right after a try.
@@ -92,7 +98,7 @@ impl Patience {
 
     /// Stays away for a while; `false` when the time is used up.
     pub(super) async fn wait(&mut self) -> bool {
-        if self.since.elapsed() >= self.limit {
+        if self.begin().elapsed() >= self.limit {
             return false;
         }
         tokio::time::sleep(self.delays.next().unwrap_or(Duration::from_secs(1))).await;

@@ -3,7 +3,9 @@
 //! With one connection a load is one transaction: the staging table is created, filled by `COPY …
 //! WITH (FREEZE)`, keyed, counted and swapped in, and a crash anywhere leaves nothing behind. The
 //! ledger row is the first statement of the publish, so that who publishes twice, or second, finds
-//! out before any lock is taken. Nothing here decides whether to publish.
+//! out before any lock is taken. A swap carries over all that belongs to the table (`belongings`), binds
+//! the views to the new one (`views`), and says what it cannot carry (`obstacles`). Nothing here decides
+//! whether to publish.
 
 mod belongings;
 mod diagnose;

@@ -107,6 +107,7 @@ impl Swap<'_> {
         built: &Built,
         patience: &mut Patience,
     ) -> Result<Option<Vec<String>>, PostgresWarehouseError> {
+        patience.begin();
         self.sql("begin the locked part of the swap", "SAVEPOINT barncat_locked").await?;
         loop {
             match self.attempt(built).await {
