@@ -16,6 +16,12 @@ use crate::{
     warehouse::Published,
 };
 
+/// How many whole parts may wait in the stage before the reading of others waits for the fill.
+const PARTS_AHEAD: usize = 2;
+
+/// The same where the source's snapshot should be let go soon.
+const PARTS_AHEAD_IN_HASTE: usize = 1_000;
+
 /// Makes one attempt at one table.
 ///
 /// After `Ok` the table is published (or equals what is published already), after `Err` it is as it
@@ -89,7 +95,7 @@ impl<'a> Begun<'a> {
     /// Extracts and fills at once: a part is filled as soon as it is whole in the stage.
     async fn side_by_side(&self, snapshot: Arc<dyn Snapshot>) -> Result<Done, LoadError> {
         let mut staging = fill::open(self.workshop, self.attempt, &self.decision, &self.load).await?;
-        let (sender, receiver) = mpsc::channel(64);
+        let (sender, receiver) = mpsc::channel(self.parts_ahead());
         let both = tokio::select! {
             biased;
             () = self.workshop.cancel.cancelled() => Err(LoadError::Cancelled),
@@ -111,6 +117,12 @@ impl<'a> Begun<'a> {
                 Err(error)
             }
         }
+    }
+
+    /// How many whole parts may wait to be filled. After a failure the source is read as fast as it
+    /// can be: a snapshot that is held for a shorter time is less likely to be lost again.
+    fn parts_ahead(&self) -> usize {
+        if self.attempt.number == 1 { PARTS_AHEAD } else { PARTS_AHEAD_IN_HASTE }
     }
 
     /// Reads the table into the stage, up to the manifest.

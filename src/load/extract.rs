@@ -104,20 +104,23 @@ impl Extract<'_> {
             let part = self.part(plan, snapshot.clone());
             let at_once = at_once.clone();
             reading.spawn(async move {
-                let _turn = at_once.acquire_owned().await;
+                let turn = at_once.acquire_owned().await;
                 let number = part.plan.number;
-                (number, part.read().await)
+                (number, part.read().await, turn)
             });
         }
         drop(snapshot);
         let mut parts: Vec<Option<Part>> = vec![None; total];
         while let Some(read) = reading.join_next().await {
             let lost = |_| LoadError::PartLost { table: table.clone(), part: 0 };
-            let (number, part) = read.map_err(lost)?;
+            let (number, part, turn) = read.map_err(lost)?;
             let part = part?;
             if let Some(filling) = filling {
+                // The next part is read only when this one has its place in the queue: a source that
+                // runs far ahead takes what the warehouse needs where they share a machine or a network.
                 let _ = filling.send(Fill::Part(part.clone())).await;
             }
+            drop(turn);
             if let Some(place) = parts.get_mut(number as usize) {
                 *place = Some(part);
             }

@@ -14,6 +14,11 @@ use crate::{
     warehouse::{Fill, Publication, Published, Staging, StagingSpec, WarehouseError},
 };
 
+/// Indexes of some million rows are sorted in memory with it, for the rest of the session; a server
+/// that is set up to give more gives more.
+const INDEX_MEMORY: &str = "SELECT set_config('maintenance_work_mem', '256MB', false)
+    WHERE pg_size_bytes(current_setting('maintenance_work_mem')) < pg_size_bytes('256MB')";
+
 /// A staging table and the connection that works on it.
 ///
 /// One connection fills in the transaction that publishes: dropped, that is rolled back by the
@@ -52,6 +57,7 @@ impl PostgresStaging {
     /// What happens when the last part is in: the key, and the figures for the planner.
     async fn finish_fill(&self) -> Result<(), PostgresWarehouseError> {
         fail_point!("staging.key.before");
+        self.connection.run("give the building of indexes memory", INDEX_MEMORY).await?;
         if !self.spec.key.is_empty() {
             let sql = format!(
                 "ALTER TABLE {} ADD CONSTRAINT {} PRIMARY KEY ({})",
