@@ -2,6 +2,7 @@
 
 pub(crate) mod pooler;
 pub(crate) mod project;
+pub(crate) mod proxy;
 pub(crate) mod s3;
 pub(crate) mod warehouse;
 

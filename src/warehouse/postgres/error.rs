@@ -111,6 +111,46 @@ pub enum PostgresWarehouseError {
         /// Who they are: pid, user, application.
         sessions: Vec<String>,
     },
+    /// The live table is not the one any more whose rows were to be replaced.
+    #[error("{table} was changed since it was decided to replace its rows in place")]
+    Changed {
+        /// The table.
+        table: TableName,
+    },
+    /// Foreign keys point at the table, and nothing tells its rows apart.
+    #[error("{table} is referred to by foreign keys, and the load has no key to replace its rows one by one")]
+    ReferredTo {
+        /// The table.
+        table: TableName,
+    },
+    /// A constraint of the live table, or one that points at it, forbids the new rows.
+    #[error("the new rows of {table} break a constraint that it has in the warehouse")]
+    Forbidden {
+        /// The table.
+        table: TableName,
+        /// Which one.
+        source: PgError,
+    },
+    /// After the replace the table has other rows than were written.
+    #[error("{table} had {found} rows after a replace with {expected}")]
+    Interfered {
+        /// The table.
+        table: TableName,
+        /// The rows of the load.
+        expected: u64,
+        /// The rows that the warehouse counts.
+        found: i64,
+    },
+    /// The connection broke at COMMIT, and nobody could be asked in time how it ended.
+    #[error("whether load {load} of {table} was published is not known: the answer to its COMMIT was lost")]
+    Unknown {
+        /// The table.
+        table: TableName,
+        /// The load.
+        load: String,
+        /// Why the ledger gave no answer.
+        source: PgError,
+    },
     /// Somebody kept on changing what belongs to the table while it was carried over.
     #[error("what belongs to {table} kept changing for {waited_ms} ms")]
     Unsteady {
@@ -132,6 +172,14 @@ impl PostgresWarehouseError {
             _ => Self::Server(error),
         }
     }
+
+    /// The error of a statement that replaces rows of `table`.
+    pub(super) fn of_replace(table: &TableName, error: PgError) -> Self {
+        match error.code() {
+            Some(code) if code.starts_with("23") => Self::Forbidden { table: table.clone(), source: error },
+            _ => Self::Server(error),
+        }
+    }
 }
 
 impl Fault for PostgresWarehouseError {
@@ -144,11 +192,16 @@ impl Fault for PostgresWarehouseError {
             | Self::Bound { .. }
             | Self::Locked { .. }
             | Self::OlderReaders { .. }
+            | Self::Changed { .. }
+            | Self::Unknown { .. }
             | Self::Unsteady { .. } => Class::Passing,
             Self::Value { .. }
             | Self::Ledger { .. }
             | Self::NotOurs { .. }
             | Self::BrokenViews { .. }
+            | Self::ReferredTo { .. }
+            | Self::Forbidden { .. }
+            | Self::Interfered { .. }
             | Self::ColumnNeeded { .. } => Class::Lasting,
             Self::NotTheManifest { .. } | Self::Count { .. } => Class::Bug,
         }
@@ -172,7 +225,14 @@ impl Fault for PostgresWarehouseError {
                 Some("change the views, or let them be dropped by `on_broken_view = \"drop\"`".to_owned())
             }
             Self::ColumnNeeded { .. } => Some("change or drop them, then run again".to_owned()),
-            Self::Bound { .. } => Some("the next load is decided upon anew".to_owned()),
+            Self::Bound { .. } | Self::Changed { .. } => Some("the next load is decided upon anew".to_owned()),
+            Self::ReferredTo { .. } => Some("name the table's key by `key = […]`".to_owned()),
+            Self::Forbidden { .. } => Some(
+                "the source has no such constraint, or other rows in the referring tables: drop it, or change those rows"
+                    .to_owned(),
+            ),
+            Self::Interfered { .. } => Some("a rule or trigger of the table keeps rows away or adds some: drop it".to_owned()),
+            Self::Unknown { .. } => Some("the next run asks the ledger, and goes on from what it says".to_owned()),
             Self::Locked { .. } => {
                 Some("long transactions that read the table hold such locks until they end".to_owned())
             }

@@ -1,6 +1,6 @@
 //! The ledger's rows, read and written.
 
-use std::{collections::BTreeSet, str::FromStr};
+use std::{collections::BTreeSet, str::FromStr, time::Duration};
 
 use jiff::Timestamp;
 use tokio_postgres::{
@@ -8,7 +8,7 @@ use tokio_postgres::{
     types::{Json, PgLsn},
 };
 
-use super::PostgresWarehouseError;
+use super::{PostgresWarehouseError, locks::set_timeout};
 use crate::{
     pg::{Connection, PgError},
     schema::TableSchema,
@@ -87,14 +87,15 @@ pub(super) async fn published_among(
 }
 
 /// Whether a load is published, also while its COMMIT is still under way: a plain read sees nothing
-/// then, but an INSERT of the same key waits for it.
+/// then, but an INSERT of the same key waits for it. After `limit` it fails with 55P03.
 pub(super) async fn is_published(
     connection: &Connection,
     ledger: &str,
     load: &str,
-) -> Result<bool, PostgresWarehouseError> {
+    limit: Duration,
+) -> Result<bool, PgError> {
     connection.set_busy(true);
-    connection.run("ask the ledger", "BEGIN").await?;
+    connection.run("ask the ledger", &format!("BEGIN; {}", set_timeout(limit))).await?;
     // The question's table name is empty, so that it meets nothing but the primary key.
     let sql = format!(
         "INSERT INTO {}.loads (load, table_schema, table_name, previous, run, strategy, publish, source,
@@ -108,7 +109,7 @@ pub(super) async fn is_published(
     match asked {
         Ok(_) => Ok(false),
         Err(error) if error.code() == Some("23505") => Ok(true),
-        Err(error) => Err(error.into()),
+        Err(error) => Err(error),
     }
 }
 
@@ -181,21 +182,6 @@ pub(super) async fn write(
         }),
         Err(error) => Err(error.into()),
     }
-}
-
-/// Corrects how a publish was done in the end, in its own transaction.
-pub(super) async fn correct_kind(
-    connection: &Connection,
-    ledger: &str,
-    load: &str,
-    kind: PublishKind,
-) -> Result<(), PostgresWarehouseError> {
-    let sql = format!("UPDATE {}.loads SET publish = $2 WHERE load = $1", quote_ident(ledger));
-    connection
-        .execute(&sql, &[&load, &kind.to_string()])
-        .await
-        .map_err(|error| connection.error(format!("correct load {load} in the ledger"), &error))?;
-    Ok(())
 }
 
 fn constraint(error: &PgError) -> Option<&str> {

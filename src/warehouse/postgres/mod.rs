@@ -8,6 +8,7 @@
 //! whether to publish.
 
 mod belongings;
+mod commit;
 mod diagnose;
 mod error;
 mod fill;
@@ -17,6 +18,7 @@ mod locks;
 mod obstacles;
 mod prepare;
 mod publish;
+mod replace;
 mod staging;
 mod swap;
 mod views;
@@ -26,6 +28,7 @@ mod wait;
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
+    time::Duration,
 };
 
 use async_trait::async_trait;
@@ -37,6 +40,9 @@ use crate::{
     schema::Abilities,
     sql::TableName,
 };
+
+/// For how long a COMMIT whose answer is not known is waited for, where nobody says otherwise.
+const ANSWER_WAIT: Duration = Duration::from_secs(30);
 
 /// Names that a mode or a run gives.
 #[derive(Debug, Clone)]
@@ -106,8 +112,9 @@ impl Warehouse for PostgresWarehouse {
     }
 
     async fn is_published(&self, load: &str) -> Result<bool, WarehouseError> {
-        let connection = self.server.connect("ledger").await.map_err(PostgresWarehouseError::from)?;
-        Ok(ledger::is_published(&connection, &self.server.options.ledger_schema, load).await?)
+        Ok(commit::is_published(&self.server, load, ANSWER_WAIT)
+            .await
+            .map_err(PostgresWarehouseError::from)?)
     }
 
     async fn live(&self, table: &TableName) -> Result<Option<LiveTable>, WarehouseError> {

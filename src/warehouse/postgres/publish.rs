@@ -3,15 +3,15 @@
 use jiff::Timestamp;
 
 use super::{
-    PostgresWarehouseError,
+    PostgresWarehouseError, commit,
     ledger::{self, Entry},
-    live,
+    live, replace,
     staging::PostgresStaging,
     swap, wait,
 };
 use crate::{
     fail_point,
-    warehouse::{Publication, PublishKind, Published},
+    warehouse::{LiveTable, Publication, PublishKind, Published, StagingColumn},
 };
 
 /// Up to this size, with indexes, a table that readers keep from being swapped has its rows replaced
@@ -50,8 +50,11 @@ async fn in_transaction(
         }
     };
     fail_point!("publish.ledger.after");
-    warnings.extend(swap::swap(staging, publication).await?);
-    commit(staging).await?;
+    match kind {
+        PublishKind::Swap => warnings.extend(swap::swap(staging, publication).await?),
+        PublishKind::Replace => replace::replace(staging, publication).await?,
+    }
+    commit::commit(staging, publication.lock_wait).await?;
     Ok(Published { at, kind, warnings })
 }
 
@@ -84,7 +87,7 @@ async fn after_older_readers(
     let named = older.join(", ");
     let live = live::live(&staging.connection, table).await?;
     let anyway = match &live {
-        Some(live) if live.columns == staging.spec.columns && live.bytes <= REPLACED_AT_MOST_BYTES => {
+        Some(live) if can_be_replaced(live, &staging.spec.columns) => {
             let told = format!("its rows were replaced in place: older snapshots are kept by {named}");
             return Ok((PublishKind::Replace, vec![told]));
         }
@@ -95,6 +98,10 @@ async fn after_older_readers(
         None => "there was no such table before",
     };
     Ok((PublishKind::Swap, vec![format!("published although it is empty for {named}: {anyway}")]))
+}
+
+fn can_be_replaced(live: &LiveTable, columns: &[StagingColumn]) -> bool {
+    replace::have_same_columns(&live.columns, columns) && live.bytes <= REPLACED_AT_MOST_BYTES
 }
 
 /// This very load is published already: by an earlier try whose answer was lost.
@@ -110,12 +117,4 @@ async fn already(staging: &PostgresStaging) -> Result<Published, PostgresWarehou
         }),
         None => Err(PostgresWarehouseError::Superseded { table: staging.spec.table.clone() }),
     }
-}
-
-async fn commit(staging: &PostgresStaging) -> Result<(), PostgresWarehouseError> {
-    fail_point!("publish.commit.before");
-    staging.connection.run(&format!("publish {}", staging.spec.table), "COMMIT").await?;
-    fail_point!("publish.commit.after");
-    staging.connection.set_busy(false);
-    Ok(())
 }

@@ -1,10 +1,12 @@
 //! Publishing to a real Postgres.
 
 mod belongings;
+mod commit;
 mod ledger;
 mod locks;
 mod obstacles;
 mod readers;
+mod replace;
 mod snapshots;
 mod swap;
 mod views;

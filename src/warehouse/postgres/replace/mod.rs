@@ -1,0 +1,184 @@
+//! The replace: the live table stays, its rows become those of the staging table.
+//!
+//! Within the publish transaction, so that readers see the rows of before until it is committed, and
+//! older snapshots for as long as they live. Other writers are locked out, readers never. With a key
+//! only rows that differ are written: a DELETE of them would fire the cascades of foreign keys that
+//! point at the table.
+
+mod key;
+mod sql;
+
+use self::{key::Key, sql::Sql};
+use super::{
+    PostgresWarehouseError, live,
+    locks::{self, Patience},
+    staging::PostgresStaging,
+};
+use crate::{
+    fail_point,
+    pg::PgError,
+    schema::RelationKind,
+    warehouse::{Publication, StagingColumn},
+};
+
+/// Makes the staging table's rows those of the live one, and drops the staging table.
+pub(super) async fn replace(
+    staging: &PostgresStaging,
+    publication: &Publication,
+) -> Result<(), PostgresWarehouseError> {
+    let replace = Replace { staging, publication };
+    replace.in_place().await?;
+    replace.count().await?;
+    let (live, table) = (staging.spec.table.quoted(), staging.table.quoted());
+    fail_point!("publish.drop.before");
+    replace.run("drop the staging table", &format!("ANALYZE {live}; DROP TABLE {table}")).await?;
+    fail_point!("publish.drop.after");
+    Ok(())
+}
+
+/// One publish by replace.
+struct Replace<'a> {
+    staging: &'a PostgresStaging,
+    publication: &'a Publication,
+}
+
+impl Replace<'_> {
+    /// Tries until the locks are had, that of the table and those of rows, or the time for them is
+    /// used up.
+    async fn in_place(&self) -> Result<(), PostgresWarehouseError> {
+        let mut patience = Patience::new(self.publication.lock_wait);
+        self.run("begin to replace the rows", "SAVEPOINT barncat_replace").await?;
+        loop {
+            match self.attempt().await {
+                Err(error) if locks::is_refused(&error) => {}
+                other => return other,
+            }
+            self.run("give the locks up", "ROLLBACK TO SAVEPOINT barncat_replace").await?;
+            self.stay_away(&mut patience).await?;
+        }
+    }
+
+    async fn stay_away(&self, patience: &mut Patience) -> Result<(), PostgresWarehouseError> {
+        let (connection, table) = (&self.staging.connection, &self.staging.spec.table);
+        if let Some(live) = live::find(connection, table).await? {
+            patience.note_blockers(locks::blockers(connection, table, live.oid).await?);
+        }
+        if patience.wait().await {
+            return Ok(());
+        }
+        let (table, waited_ms) = (table.clone(), patience.waited_ms());
+        Err(PostgresWarehouseError::Locked { table, waited_ms, blockers: patience.blockers() })
+    }
+
+    /// One try: the lock, a last look, the rows.
+    async fn attempt(&self) -> Result<(), PostgresWarehouseError> {
+        let table = &self.staging.spec.table;
+        let timeout = locks::set_timeout(self.publication.lock_timeout);
+        fail_point!("publish.lock.before");
+        // Keeps writers, changes of the table and other locks of this kind away; readers go on.
+        let lock = format!("LOCK TABLE ONLY {} IN SHARE ROW EXCLUSIVE MODE", table.quoted());
+        match self.run("lock the rows", &format!("{timeout}; {lock}")).await {
+            Err(error) if error.code() == Some("42P01") => {
+                return Err(PostgresWarehouseError::Changed { table: table.clone() });
+            }
+            locked => locked?,
+        }
+        fail_point!("publish.lock.after");
+        let oid = self.look_again().await?;
+        fail_point!("publish.rows.before");
+        self.write(oid).await?;
+        fail_point!("publish.rows.after");
+        Ok(())
+    }
+
+    /// Whether the live table is what was decided upon. Nobody can change it from here on.
+    async fn look_again(&self) -> Result<u32, PostgresWarehouseError> {
+        let (connection, table) = (&self.staging.connection, &self.staging.spec.table);
+        let changed = || PostgresWarehouseError::Changed { table: table.clone() };
+        let live = live::find(connection, table).await?.ok_or_else(changed)?;
+        if self.publication.previous.is_none() {
+            return Err(PostgresWarehouseError::NotOurs { table: table.clone() });
+        }
+        let columns = live::columns(connection, table, live.oid).await?;
+        match live.kind == RelationKind::Table && have_same_columns(&columns, &self.staging.spec.columns) {
+            true => Ok(live.oid),
+            false => Err(changed()),
+        }
+    }
+
+    /// Writes the rows, by the gentlest way that serves.
+    async fn write(&self, oid: u32) -> Result<(), PostgresWarehouseError> {
+        let ways = self.ways(oid).await?;
+        let last = ways.len() - 1;
+        self.run("begin to write the rows", "SAVEPOINT barncat_rows").await?;
+        for (number, statements) in ways.iter().enumerate() {
+            match self.rows(statements).await {
+                // A unique value that wandered from one row to another collides in passing.
+                Err(error) if is_collision(&error) && number < last => {
+                    self.run("write the rows in another way", "ROLLBACK TO SAVEPOINT barncat_rows").await?;
+                }
+                Err(error) => {
+                    return Err(PostgresWarehouseError::of_replace(&self.staging.spec.table, error));
+                }
+                Ok(()) => break,
+            }
+        }
+        Ok(())
+    }
+
+    /// The ways to write the rows, in the order in which they are tried.
+    async fn ways(&self, oid: u32) -> Result<Vec<[String; 2]>, PostgresWarehouseError> {
+        let (connection, spec) = (&self.staging.connection, &self.staging.spec);
+        let key = Key::read(connection, &spec.table, oid, &spec.key).await?;
+        let is_referred_to = key::is_referred_to(connection, &spec.table, oid).await?;
+        let sql = Sql::new(&spec.table, &self.staging.table, &spec.columns);
+        match (key, is_referred_to) {
+            // Rows that still refer to a gone one may be about to change.
+            (Some(key), true) => {
+                Ok(vec![[sql.upsert(&key), sql.delete_gone(&key)], [sql.delete_gone(&key), sql.upsert(&key)]])
+            }
+            (Some(key), false) => Ok(vec![
+                [sql.delete_gone(&key), sql.upsert(&key)],
+                [sql.delete_changed(&key), sql.insert_missing(&key)],
+            ]),
+            (None, false) => Ok(vec![[sql.delete_all(), sql.insert_all()]]),
+            (None, true) => Err(PostgresWarehouseError::ReferredTo { table: spec.table.clone() }),
+        }
+    }
+
+    async fn rows(&self, statements: &[String]) -> Result<(), PgError> {
+        for sql in statements {
+            self.run("replace the rows", sql).await?;
+        }
+        Ok(())
+    }
+
+    /// Rules and triggers of the table's own can write other rows than were asked for.
+    async fn count(&self) -> Result<(), PostgresWarehouseError> {
+        let (connection, table) = (&self.staging.connection, &self.staging.spec.table);
+        let sql = format!("SELECT count(*) FROM ONLY {}", table.quoted());
+        let row = connection
+            .query_one(&sql, &[])
+            .await
+            .map_err(|error| connection.error(format!("count {table}"), &error))?;
+        let (expected, found) = (self.publication.ledger.rows, row.get::<_, i64>(0));
+        match u64::try_from(found) == Ok(expected) {
+            true => Ok(()),
+            false => Err(PostgresWarehouseError::Interfered { table: table.clone(), expected, found }),
+        }
+    }
+
+    async fn run(&self, doing: &str, sql: &str) -> Result<(), PgError> {
+        self.staging.connection.run(&format!("{doing} of {}", self.staging.spec.table), sql).await
+    }
+}
+
+/// `unique_violation`, `exclusion_violation`.
+fn is_collision(error: &PgError) -> bool {
+    matches!(error.code(), Some("23505" | "23P01"))
+}
+
+/// Whether rows of the one fit into the other; their order is of no matter.
+pub(super) fn have_same_columns(live: &[StagingColumn], staging: &[StagingColumn]) -> bool {
+    live.len() == staging.len() && staging.iter().all(|column| live.contains(column))
+}

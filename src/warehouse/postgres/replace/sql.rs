@@ -1,0 +1,135 @@
+//! The statements that write the live table's rows.
+//!
+//! Whether a row differs is asked of its bytes (`*<>`, PostgreSQL's documentation, "Composite Type
+//! Comparison"), never of its types' own equality: by that `1.0` and `1.00`, `-0` and `0`, or two
+//! boxes of one area are equal, and `json`, `xml` and `point` have none.
+
+use super::key::Key;
+use crate::{
+    sql::{TableName, quote_ident},
+    warehouse::StagingColumn,
+};
+
+/// Live and staging table, as SQL writes them, and the columns of both.
+pub(super) struct Sql {
+    live: String,
+    staging: String,
+    columns: Vec<String>,
+}
+
+impl Sql {
+    pub(super) fn new(live: &TableName, staging: &TableName, columns: &[StagingColumn]) -> Self {
+        let columns = columns.iter().map(|column| quote_ident(&column.name)).collect();
+        Self { live: live.quoted(), staging: staging.quoted(), columns }
+    }
+
+    pub(super) fn delete_all(&self) -> String {
+        format!("DELETE FROM ONLY {}", self.live)
+    }
+
+    pub(super) fn insert_all(&self) -> String {
+        match self.columns.as_slice() {
+            // `()` is no list of columns.
+            [] => format!("INSERT INTO {} SELECT FROM {}", self.live, self.staging),
+            _ => self.insert(),
+        }
+    }
+
+    /// Rows whose key is in the staging table no more.
+    pub(super) fn delete_gone(&self, key: &Key) -> String {
+        format!("DELETE FROM ONLY {} AS l WHERE NOT EXISTS ({})", self.live, self.of_key(key, "l", "s"))
+    }
+
+    /// New rows, and those that differ.
+    pub(super) fn upsert(&self, key: &Key) -> String {
+        let arbiter: Vec<String> = key.columns.iter().map(|column| quote_ident(&column.name)).collect();
+        let conflict = format!("{} ON CONFLICT ({})", self.insert(), arbiter.join(", "));
+        let set: Vec<String> = self.written(key).map(|name| format!("{name} = EXCLUDED.{name}")).collect();
+        match set.is_empty() {
+            true => format!("{conflict} DO NOTHING"),
+            false => {
+                format!("{conflict} DO UPDATE SET {} WHERE {}", set.join(", "), self.differ("l", "EXCLUDED"))
+            }
+        }
+    }
+
+    /// Rows that are not in the staging table just as they are.
+    pub(super) fn delete_changed(&self, key: &Key) -> String {
+        let same = format!("{} AND NOT {}", self.of_key(key, "l", "s"), self.differ("l", "s"));
+        format!("DELETE FROM ONLY {} AS l WHERE NOT EXISTS ({same})", self.live)
+    }
+
+    pub(super) fn insert_missing(&self, key: &Key) -> String {
+        let equal = equal(key, "l", "s");
+        format!("{} WHERE NOT EXISTS (SELECT FROM ONLY {} AS l WHERE {equal})", self.insert(), self.live)
+    }
+
+    fn insert(&self) -> String {
+        let columns = self.columns.join(", ");
+        let (live, staging) = (&self.live, &self.staging);
+        // An identity column that numbers rows by itself takes ours all the same.
+        format!(
+            "INSERT INTO {live} AS l ({columns}) OVERRIDING SYSTEM VALUE SELECT {columns} FROM {staging} AS s"
+        )
+    }
+
+    /// The columns that an update writes: of the key only those whose values can be equal and differ.
+    /// To write the others would lock out whoever refers to the row.
+    fn written(&self, key: &Key) -> impl Iterator<Item = &String> {
+        let exact: Vec<String> = key
+            .columns
+            .iter()
+            .filter(|column| column.is_exact)
+            .map(|column| quote_ident(&column.name))
+            .collect();
+        self.columns.iter().filter(move |name| !exact.contains(name))
+    }
+
+    fn of_key(&self, key: &Key, one: &str, other: &str) -> String {
+        format!("SELECT FROM {} AS {other} WHERE {}", self.staging, equal(key, one, other))
+    }
+
+    fn differ(&self, one: &str, other: &str) -> String {
+        let row = |of: &str| {
+            let columns: Vec<String> = self.columns.iter().map(|name| format!("{of}.{name}")).collect();
+            // Without the cast the operator would be looked for column by column.
+            format!("ROW({})::record", columns.join(", "))
+        };
+        format!("{} OPERATOR(pg_catalog.*<>) {}", row(one), row(other))
+    }
+}
+
+fn equal(key: &Key, one: &str, other: &str) -> String {
+    let columns = key.columns.iter().map(|column| {
+        let name = quote_ident(&column.name);
+        format!("{one}.{name} {} {other}.{name}", column.equals)
+    });
+    columns.collect::<Vec<_>>().join(" AND ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::key::KeyColumn, *};
+
+    fn sql(names: &[&str]) -> Sql {
+        let column = |name: &&str| StagingColumn {
+            name: (*name).to_owned(),
+            sql_type: "bigint".into(),
+            nullable: false,
+        };
+        let columns: Vec<StagingColumn> = names.iter().map(column).collect();
+        Sql::new(&TableName::new("raw", "t"), &TableName::new("staging", "01_t"), &columns)
+    }
+
+    fn key(is_exact: bool) -> Key {
+        let equals = "OPERATOR(pg_catalog.=)".into();
+        Key { columns: vec![KeyColumn { name: "id".into(), equals, is_exact }] }
+    }
+
+    #[test]
+    fn a_key_is_written_only_where_equal_values_can_differ() {
+        assert!(sql(&["id", "fee"]).upsert(&key(true)).contains(r#"SET "fee" = EXCLUDED."fee" WHERE"#));
+        assert!(sql(&["id", "fee"]).upsert(&key(false)).contains(r#"SET "id" = EXCLUDED."id", "fee""#));
+        assert!(sql(&["id"]).upsert(&key(true)).ends_with("DO NOTHING"));
+    }
+}
