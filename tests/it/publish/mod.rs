@@ -2,6 +2,7 @@
 
 mod belongings;
 mod commit;
+mod faults;
 mod ledger;
 mod locks;
 mod obstacles;

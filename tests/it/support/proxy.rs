@@ -28,7 +28,8 @@ pub(crate) enum Trick {
     Pass,
     /// Closes both sides once the client has sent as many bytes.
     CutAfter(u64),
-    /// Carries nothing more once the client has sent as many bytes, and closes nothing.
+    /// Carries nothing more once the client has sent as many bytes, and closes nothing until
+    /// [`Proxy::cut`].
     StallAfter(u64),
     /// Closes both sides when the client sends COMMIT, which the server never sees.
     LoseCommit,
@@ -49,6 +50,8 @@ struct State {
     trick: Mutex<Trick>,
     /// Whether it has played its trick.
     played: watch::Sender<bool>,
+    /// Whether what stands still is to be closed.
+    is_cut: watch::Sender<bool>,
     refuses: Mutex<bool>,
     /// How many connections it has refused.
     refused: watch::Sender<u32>,
@@ -66,6 +69,7 @@ impl Proxy {
             server: server.to_owned(),
             trick: Mutex::new(trick),
             played: watch::Sender::new(false),
+            is_cut: watch::Sender::new(false),
             refuses: Mutex::new(false),
             refused: watch::Sender::new(0),
         });
@@ -77,6 +81,11 @@ impl Proxy {
     /// From now on new connections are closed at once (or, with `false`, no more).
     pub(crate) fn refuse(&self, refuses: bool) {
         *self.state.refuses.lock().expect("no test panics while it holds this") = refuses;
+    }
+
+    /// Closes both sides of a connection that stands still.
+    pub(crate) fn cut(&self) {
+        self.state.is_cut.send_replace(true);
     }
 
     /// Waits until it has refused a connection.
@@ -142,7 +151,9 @@ async fn carry(mut client: TcpStream, state: Arc<State>) {
             Trick::CutAfter(_) | Trick::LoseCommit => return state.has_played(),
             Trick::StallAfter(_) => {
                 state.has_played();
-                std::future::pending().await
+                let mut is_cut = state.is_cut.subscribe();
+                let _ = is_cut.wait_for(|is_cut| *is_cut).await;
+                return;
             }
             trick @ (Trick::LoseAnswer | Trick::CutAtCommit) => {
                 to.write_all(bytes).await.expect("the test's server takes it");

@@ -48,6 +48,7 @@ impl Replace<'_> {
     async fn in_place(&self) -> Result<(), PostgresWarehouseError> {
         let mut patience = Patience::new(self.publication.lock_wait);
         self.run("begin to replace the rows", "SAVEPOINT barncat_replace").await?;
+        patience.begin();
         loop {
             match self.attempt().await {
                 Err(error) if locks::is_refused(&error) => {}
