@@ -119,6 +119,37 @@ async fn unique_values_may_wander_between_rows() {
 }
 
 #[tokio::test]
+async fn rows_may_refer_to_rows_of_the_same_table() {
+    let first = Load { key: vec!["id".into()], ..Load::new("01A", &["1,,boss\n2,1,a\n3,1,b\n"]) };
+    let columns =
+        vec![column("id", "bigint", false), column("fee", "bigint", true), column("note", "text", true)];
+    let first = Load { columns, ..first };
+    let database = with(
+        &first,
+        "ALTER TABLE raw.orders ADD FOREIGN KEY (fee) REFERENCES raw.orders (id) ON DELETE CASCADE",
+    )
+    .await;
+    // The boss goes; whoever referred to him refers to somebody else by now.
+    database.publish(&replacing(&first, "01B", &["2,,a\n3,2,b\n"])).await.unwrap();
+    assert_eq!(database.texts(ROWS).await, ["2:-:a", "3:2:b"]);
+}
+
+#[tokio::test]
+async fn the_equality_of_a_key_is_that_of_its_index() {
+    let database = Database::new().await;
+    // Outside of the search_path, as everything is: there `=` would compare as text.
+    database.run("CREATE EXTENSION citext").await;
+    let columns = vec![column("id", "public.citext", false), column("fee", "integer", true)];
+    let first = Load { columns, ..Load::new("01A", &["Abc,1\nd,1\n"]) };
+    database.publish(&first).await.unwrap();
+    database.run(EVENTS).await;
+    let second = replacing(&first, "01B", &["aBC,2\nD,1\n"]);
+    database.publish(&second).await.unwrap();
+    assert_eq!(database.texts("SELECT id || ':' || fee FROM raw.orders ORDER BY 1").await, ["D:1", "aBC:2"]);
+    assert_eq!(database.texts("SELECT what FROM public.events ORDER BY 1").await, ["UPDATE aBC", "UPDATE D"]);
+}
+
+#[tokio::test]
 async fn what_is_equal_but_not_the_same_is_written() {
     let columns: Vec<StagingColumn> = [
         ("id", "numeric"),
