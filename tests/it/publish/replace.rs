@@ -146,7 +146,7 @@ async fn the_equality_of_a_key_is_that_of_its_index() {
     let second = replacing(&first, "01B", &["aBC,2\nD,1\n"]);
     database.publish(&second).await.unwrap();
     assert_eq!(database.texts("SELECT id || ':' || fee FROM raw.orders ORDER BY 1").await, ["D:1", "aBC:2"]);
-    assert_eq!(database.texts("SELECT what FROM public.events ORDER BY 1").await, ["UPDATE aBC", "UPDATE D"]);
+    assert_eq!(database.texts("SELECT what FROM public.events ORDER BY 1").await, ["UPDATE D", "UPDATE aBC"]);
 }
 
 #[tokio::test]
