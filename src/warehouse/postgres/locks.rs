@@ -27,6 +27,7 @@ pub(super) async fn take(
     timeout: Duration,
 ) -> Result<(), PgError> {
     fail_point!("publish.lock.before");
+    connection.run(&format!("lock {table} against vacuums"), &keep_vacuum_away(table)).await?;
     let table_sql = format!("LOCK TABLE ONLY {} IN ACCESS EXCLUSIVE MODE", table.quoted());
     let mut until = None;
     for sql in views.iter().map(View::lock_sql).chain([table_sql]) {
@@ -39,6 +40,19 @@ pub(super) async fn take(
     connection.run("bound the waits of a swap", &set_timeout(timeout)).await?;
     fail_point!("publish.lock.after");
     Ok(())
+}
+
+/// The statements that keep vacuums away from a table until the transaction ends. The lock is in no
+/// reader's and no writer's way, so that it may be waited for until the server looks for deadlocks:
+/// only then does it end an autovacuum that holds somebody up (PostgreSQL's documentation, "The
+/// Autovacuum Daemon"). Short waits alone would last as long as the vacuum does. Changes `lock_timeout`.
+pub(super) fn keep_vacuum_away(table: &TableName) -> String {
+    format!(
+        "SELECT set_config('lock_timeout', (least(setting::bigint, 10000) + 1000)::text, true)
+             FROM pg_settings WHERE name = 'deadlock_timeout';
+         LOCK TABLE ONLY {} IN SHARE UPDATE EXCLUSIVE MODE",
+        table.quoted()
+    )
 }
 
 /// 0 would mean: for ever.

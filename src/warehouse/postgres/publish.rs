@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::{
     PostgresWarehouseError, commit,
     ledger::{self, Entry},
-    live, replace,
+    live, locks, replace,
     staging::PostgresStaging,
     swap, wait,
 };
@@ -71,7 +71,10 @@ async fn begin(
         PublishKind::Swap => after_older_readers(staging, publication).await?,
         PublishKind::Replace => (PublishKind::Replace, Vec::new()),
     };
-    staging.connection.run("begin a publish", "BEGIN").await?;
+    // Its rows are many and new: an autovacuum may be at it, in the way of the locks that are to come.
+    let vacuum = locks::keep_vacuum_away(&staging.table);
+    let sql = format!("BEGIN; {vacuum}; SET LOCAL lock_timeout = 0");
+    staging.connection.run("begin a publish", &sql).await?;
     Ok(decided)
 }
 

@@ -10,4 +10,5 @@ mod readers;
 mod replace;
 mod snapshots;
 mod swap;
+mod vacuum;
 mod views;

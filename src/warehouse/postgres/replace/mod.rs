@@ -78,7 +78,8 @@ impl Replace<'_> {
         fail_point!("publish.lock.before");
         // Keeps writers, changes of the table and other locks of this kind away; readers go on.
         let lock = format!("LOCK TABLE ONLY {} IN SHARE ROW EXCLUSIVE MODE", table.quoted());
-        match self.run("lock the rows", &format!("{timeout}; {lock}")).await {
+        let vacuum = locks::keep_vacuum_away(table);
+        match self.run("lock the rows", &format!("{vacuum}; {timeout}; {lock}")).await {
             Err(error) if error.code() == Some("42P01") => {
                 return Err(PostgresWarehouseError::Changed { table: table.clone() });
             }
