@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use barncat::{error::Class, warehouse::Warehouse};
+use barncat::{
+    error::{Class, Failure},
+    warehouse::{PublishKind, Warehouse},
+};
 use tokio_postgres::Client;
 
 use crate::support::{
@@ -133,4 +136,55 @@ async fn a_server_that_cannot_be_reached_for_a_moment_is_asked_again() {
     proxy.refuse(false);
     publish.await.unwrap().unwrap();
     assert_eq!(notes(&database).await, "new,new");
+}
+
+#[tokio::test]
+async fn a_commit_that_fails_after_the_connection_broke_is_no_publish() {
+    let (database, second) = one_load().await;
+    let holder = slow_commits(&database).await;
+    database
+        .run(
+            "CREATE FUNCTION public.refuse() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE ''no''; END';
+             CREATE CONSTRAINT TRIGGER \"wait no more\" AFTER INSERT ON barncat.loads
+                 DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION public.refuse()",
+        )
+        .await;
+    let (database, proxy) = over(database, Trick::CutAtCommit).await;
+    let staging = database.fill(&second).await.unwrap();
+    let publish = tokio::spawn(staging.publish(second.publication()));
+    proxy.played().await;
+    until_waiting(&database, "transactionid").await;
+    holder.batch_execute("SELECT pg_advisory_unlock(7)").await.unwrap();
+    assert_eq!(publish.await.unwrap().unwrap_err().class(), Class::Passing);
+    assert_eq!(notes(&database).await, "old");
+    assert!(!database.warehouse.is_published("01B").await.unwrap());
+}
+
+#[tokio::test]
+async fn a_session_that_is_ended_in_its_commit_leaves_the_answer_to_the_ledger() {
+    let (database, second) = one_load().await;
+    let _holder = slow_commits(&database).await;
+    let staging = database.fill(&second).await.unwrap();
+    let publish = tokio::spawn(staging.publish(second.publication()));
+    until_waiting(&database, "advisory").await;
+    let end = "SELECT pg_terminate_backend(pid)::text FROM pg_stat_activity
+               WHERE datname = current_database() AND wait_event = 'advisory'";
+    assert_eq!(database.text(end).await, "true");
+    assert_eq!(publish.await.unwrap().unwrap_err().class(), Class::Passing);
+    assert_eq!(notes(&database).await, "old");
+    assert_eq!(database.text("SELECT load FROM barncat.loads").await, "01A");
+}
+
+#[tokio::test]
+async fn a_commit_that_the_server_refuses_is_told_as_it_is() {
+    let (database, second) = one_load().await;
+    database
+        .run("ALTER TABLE raw.orders ADD CONSTRAINT one_note UNIQUE (note) DEFERRABLE INITIALLY DEFERRED")
+        .await;
+    let second = Load { kind: PublishKind::Replace, ..second };
+    let error = database.publish(&second).await.unwrap_err();
+    assert_eq!(error.class(), Class::Lasting);
+    let message = Failure::of(error.as_ref()).message;
+    assert!(message.contains("\"one_note\" (23505)") && !message.contains("(new)"), "{message}");
+    assert_eq!(notes(&database).await, "old");
 }

@@ -247,3 +247,27 @@ async fn writers_are_waited_for_and_named_and_readers_are_not_held_up() {
     database.publish(&second).await.unwrap();
     assert_eq!(database.texts(ROWS).await, ["4:4.00:d"]);
 }
+
+#[tokio::test]
+async fn of_two_that_replace_at_once_just_one_does() {
+    let first = three();
+    let database = with(&first, EVENTS).await;
+    let left = replacing(&first, "01B", &["1,1.00,left\n2,2.00,left\n"]);
+    let right = replacing(&first, "01C", &["1,1.00,right\n3,3.00,right\n4,4.00,right\n"]);
+    let (one, other) = (database.fill(&left).await.unwrap(), database.fill(&right).await.unwrap());
+    let (one, other) = tokio::join!(
+        tokio::spawn(one.publish(left.publication())),
+        tokio::spawn(other.publish(right.publication()))
+    );
+    let (rows, loser) = match (one.unwrap(), other.unwrap()) {
+        (Ok(_), Err(error)) => (vec!["1:1.00:left", "2:2.00:left"], error),
+        (Err(error), Ok(_)) => (vec!["1:1.00:right", "3:3.00:right", "4:4.00:right"], error),
+        other => panic!("one of two must win: {other:?}"),
+    };
+    assert_eq!(loser.class(), Class::Passing);
+    assert!(loser.to_string().contains("superseded"), "{loser}");
+    assert_eq!(database.texts(ROWS).await, rows);
+    // The loser's triggers have not fired either.
+    let written = database.text("SELECT count(*)::text FROM public.events").await;
+    assert_eq!(written, if rows.len() == 2 { "3" } else { "4" });
+}
