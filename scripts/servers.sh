@@ -180,6 +180,10 @@ max_wal_senders = 10
 max_replication_slots = 10
 hot_standby = on
 max_prepared_transactions = 20
+# The standby asks the primary to keep what its snapshots still see, so that replay need not wait for
+# them: what the README asks of a replica too.
+hot_standby_feedback = on
+wal_receiver_status_interval = '1s'
 # Rare checkpoints: on a small machine they are the noise in every figure.
 max_wal_size = '4GB'
 checkpoint_timeout = '30min'

@@ -1,6 +1,9 @@
 //! One attempt at one table: extract and fill side by side, then publish.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
 
 use tokio::sync::mpsc;
 
@@ -10,6 +13,7 @@ use super::{
 };
 use crate::{
     clock,
+    error::Class,
     event::Step,
     source::{Position, SharedSnapshots, Snapshot},
     stage::manifest::Manifest,
@@ -67,6 +71,8 @@ pub(super) struct Begun<'a> {
     position: Position,
     load: String,
     progress: Progress,
+    /// Whether the warehouse was asked to publish.
+    publish_tried: AtomicBool,
 }
 
 /// What came of an attempt.
@@ -89,7 +95,8 @@ impl<'a> Begun<'a> {
         workshop.control.start_attempt(&workshop.run, &task, attempt.number, &load).await?;
         let progress = Progress::new(task, workshop.events.clone());
         progress.tell(Step::Extracting);
-        Ok(Self { workshop, attempt, decision, position: snapshot.position().clone(), load, progress })
+        let (position, publish_tried) = (snapshot.position().clone(), AtomicBool::new(false));
+        Ok(Self { workshop, attempt, decision, position, load, progress, publish_tried })
     }
 
     /// Extracts and fills at once: a part is filled as soon as it is whole in the stage.
@@ -171,6 +178,7 @@ impl<'a> Begun<'a> {
         manifest: Manifest,
         filled: u64,
     ) -> Result<Done, LoadError> {
+        self.publish_tried.store(true, Ordering::Relaxed);
         let filled = fill::Filled { staging, manifest: &manifest, rows: filled };
         let (workshop, attempt) = (self.workshop, self.attempt);
         let published =
@@ -192,12 +200,12 @@ impl<'a> Begun<'a> {
 
     /// Writes down what has to be, and takes away what lies in the stage for nothing.
     pub(super) async fn end(self, done: Result<Done, LoadError>) -> Result<Loaded, LoadError> {
-        let Self { workshop, attempt, decision, position, load, .. } = self;
+        let Self { workshop, attempt, decision, position, load, publish_tried, .. } = self;
         let target = &attempt.spec.target;
         let published = matches!(&done, Ok(Done { published: Some(_), .. }));
         if published {
             tidy::after_publish(workshop, target, &decision, &load).await;
-        } else {
+        } else if !(publish_tried.into_inner() && may_be_published(workshop, &load, &done).await) {
             tidy::remove_load(workshop, target, &load).await;
         }
         let Done { manifest, published } = done?;
@@ -221,5 +229,16 @@ impl<'a> Begun<'a> {
             lag_seconds: position.lag_seconds,
             warnings,
         })
+    }
+}
+
+/// Whether a load that ended in an error may be published all the same: the answer to its COMMIT was
+/// lost, and the ledger could not be asked. What it staged stays then, until the next run knows.
+async fn may_be_published(workshop: &Workshop, load: &str, done: &Result<Done, LoadError>) -> bool {
+    match done {
+        Err(LoadError::Warehouse(error)) if error.class() == Class::Passing => {
+            workshop.warehouse.is_published(load).await.unwrap_or(true)
+        }
+        _ => false,
     }
 }

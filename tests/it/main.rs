@@ -10,6 +10,7 @@ mod control;
 mod pgbench;
 mod publish;
 mod run;
+mod source;
 mod stage;
 mod support;
 mod surroundings;
