@@ -20,7 +20,9 @@ where
     E: ProvideErrorMetadata + std::error::Error + 'static,
 {
     let status = error.raw_response().map(|response| response.status().as_u16());
-    let Some(code) = error.code().map(str::to_owned).or(status.map(|status| format!("HTTP {status}"))) else {
+    // A success that cannot be understood says nothing by its number.
+    let number = status.filter(|status| !(200..300).contains(status)).map(|status| format!("HTTP {status}"));
+    let Some(code) = error.code().map(str::to_owned).or(number) else {
         return unanswered(doing, bucket, key, error);
     };
     let mut refused = refused(doing, bucket, key, Some(&code), error.message());
@@ -30,7 +32,7 @@ where
     refused
 }
 
-/// The error of a request that got no answer.
+/// The error of a request that got no answer, or none that can be understood.
 fn unanswered<E>(
     doing: &'static str,
     bucket: &str,
