@@ -27,7 +27,7 @@ pub(super) async fn take(
     timeout: Duration,
 ) -> Result<(), PgError> {
     fail_point!("publish.lock.before");
-    connection.run(&format!("lock {table} against vacuums"), &keep_vacuum_away(table)).await?;
+    keep_all_vacuums_away(connection, table).await?;
     let table_sql = format!("LOCK TABLE ONLY {} IN ACCESS EXCLUSIVE MODE", table.quoted());
     let mut until = None;
     for sql in views.iter().map(View::lock_sql).chain([table_sql]) {
@@ -53,6 +53,28 @@ pub(super) fn keep_vacuum_away(table: &TableName) -> String {
          LOCK TABLE ONLY {} IN SHARE UPDATE EXCLUSIVE MODE",
         table.quoted()
     )
+}
+
+/// Keeps vacuums away from the table and from its TOAST table, which a swap drops with it. No statement
+/// locks the latter by itself: it takes a change of storage parameters, and one that changes nothing
+/// is to take back a parameter that is not set.
+async fn keep_all_vacuums_away(connection: &Connection, table: &TableName) -> Result<(), PgError> {
+    let unset = "
+        SELECT p FROM unnest(ARRAY['log_autovacuum_min_duration', 'vacuum_truncate',
+                                   'autovacuum_multixact_freeze_table_age']) AS p
+        WHERE NOT EXISTS (
+            SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+            JOIN pg_class t ON t.oid = c.reltoastrelid CROSS JOIN unnest(t.reloptions) AS option
+            WHERE n.nspname = $1 AND c.relname = $2 AND starts_with(option, p || '=')) LIMIT 1";
+    let unset = connection
+        .query_again(unset, &[&table.schema, &table.name])
+        .await
+        .map_err(|error| connection.error(format!("look at the storage parameters of {table}"), &error))?;
+    let mut sql = keep_vacuum_away(table);
+    if let Some(parameter) = unset.first().map(|row| row.get::<_, String>(0)) {
+        sql = format!("{sql}; ALTER TABLE ONLY {} RESET (toast.{parameter})", table.quoted());
+    }
+    connection.run(&format!("keep vacuums away from {table}"), &sql).await
 }
 
 /// 0 would mean: for ever.
