@@ -1,71 +1,105 @@
-//! What the loader stands on when it reads a hot standby: each of these facts has cost somebody rows.
+//! What the loader knows of a Postgres source, each fact by a test that fails where it is ignored:
+//! read through the library, table by table, from the standby.
 
-use std::sync::Arc;
+mod files;
+
+use std::{
+    path::Path,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use barncat::{
+    error::{Class, Fault},
     pg::{Endpoint, TlsSettings},
-    schema::Format,
     secret::Secret,
     source::{
         Extraction, LocalSlots, PartPlan, Snapshot, Source, SourceError,
         postgres::{Options, PostgresSource},
     },
-    sql::TableName,
+    sql::{TableName, quote_ident},
+    stage::manifest::Format,
 };
 
-use crate::support::variable;
+use crate::support::{connect, variable};
 
-mod files;
+/// A part of this size is one block: even small tables have many parts.
+const ONE_BLOCK: u64 = 8192;
 
-/// The standby at an address, as a source.
-fn source_at(url: &str) -> PostgresSource {
-    let endpoint = Endpoint::parse(&Secret::new(url), &TlsSettings::default(), std::path::Path::new("."));
-    let options = Options {
-        name: "shop".into(),
-        endpoint: endpoint.expect("a valid address"),
-        allow_primary: false,
-        max_lag: None,
-        run: "test".into(),
-    };
-    PostgresSource::new(options, Arc::new(LocalSlots::new(6)))
+/// How the tests treat a source, unless they say otherwise.
+fn options(url: &str) -> Options {
+    let endpoint = Endpoint::parse(&Secret::new(url), &TlsSettings::default(), Path::new("."))
+        .expect("the servers' addresses are valid");
+    Options { name: "shop".into(), endpoint, allow_primary: false, max_lag: None, run: "test".into() }
 }
 
+fn source(options: Options) -> Arc<PostgresSource> {
+    Arc::new(PostgresSource::new(options, Arc::new(LocalSlots::new(6))))
+}
+
+/// A snapshot of the shared standby.
 async fn snapshot() -> Arc<dyn Snapshot> {
-    source_at(&variable("BARNCAT_REPLICA_URL")).open_snapshot().await.expect("the standby answers")
+    let source = source(options(&variable("BARNCAT_REPLICA_URL")));
+    source.open_snapshot().await.expect("the standby can be read")
 }
 
-/// A table's column `id` in parts of one block each.
-fn ids(schema: &str, table: &str) -> Extraction {
+/// The same, and the primary knows of it: from then on it cleans up nothing that this snapshot still
+/// sees, so that no change to a table holds up the replay.
+async fn kept_snapshot() -> Arc<dyn Snapshot> {
+    let snapshot = snapshot().await;
+    let standby = connect("BARNCAT_REPLICA_ADMIN_URL").await;
+    let sql = "SELECT min(backend_xmin::text::bigint)::text FROM pg_stat_activity";
+    let xmin: String = standby.query_one(sql, &[]).await.expect("it answers").get(0);
+    let primary = connect("BARNCAT_PRIMARY_ADMIN_URL").await;
+    let sql =
+        "SELECT xmin::text::bigint <= $1::text::bigint FROM pg_replication_slots WHERE slot_name = 'standby'";
+    let deadline = Instant::now() + Duration::from_secs(20);
+    loop {
+        let kept: Option<bool> = primary.query_one(sql, &[&xmin]).await.expect("it answers").get(0);
+        if kept == Some(true) {
+            return snapshot;
+        }
+        assert!(Instant::now() < deadline, "the standby gives no feedback");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+/// Some columns of a table as CSV, in parts of one block.
+fn extraction(table: &TableName, columns: &[&str]) -> Extraction {
     Extraction {
-        table: TableName::new(schema, table),
-        columns: vec!["id".into()],
-        expressions: vec!["\"id\"".into()],
+        table: table.clone(),
+        columns: columns.iter().map(|column| (*column).to_owned()).collect(),
+        expressions: columns.iter().map(|column| quote_ident(column)).collect(),
         condition: None,
         format: Format::Csv,
-        part_bytes: 8 << 10,
+        part_bytes: ONE_BLOCK,
     }
 }
 
-/// The values of one part.
-async fn read(snapshot: &dyn Snapshot, part: &PartPlan) -> Result<Vec<i64>, SourceError> {
+/// A part's lines.
+async fn lines(snapshot: &dyn Snapshot, part: &PartPlan) -> Result<Vec<String>, SourceError> {
     let mut stream = snapshot.read(part).await?;
-    let (mut text, mut rows) = (Vec::new(), 0);
+    let (mut bytes, mut rows) = (Vec::new(), 0);
     while let Some(chunk) = stream.next().await? {
-        text.extend_from_slice(&chunk.bytes);
+        bytes.extend_from_slice(&chunk.bytes);
         rows += chunk.rows;
     }
-    let text = String::from_utf8(text).expect("numbers are UTF-8");
-    let values: Vec<i64> = text.lines().map(|line| line.parse().expect("a number")).collect();
-    assert_eq!(values.len() as u64, rows, "the stream counts its rows");
-    Ok(values)
+    let lines: Vec<_> = String::from_utf8(bytes).expect("CSV is UTF-8").lines().map(str::to_owned).collect();
+    assert_eq!(lines.len() as u64, rows, "the stream's own count");
+    Ok(lines)
 }
 
-/// The values of all parts, or the first error.
-async fn read_all(snapshot: &dyn Snapshot, parts: &[PartPlan]) -> Result<Vec<i64>, SourceError> {
+/// The lines of all parts, sorted.
+async fn all_lines(snapshot: &dyn Snapshot, extraction: &Extraction) -> Result<Vec<String>, SourceError> {
     let mut all = Vec::new();
-    for part in parts {
-        all.extend(read(snapshot, part).await?);
+    for part in snapshot.plan_parts(extraction).await? {
+        all.extend(lines(snapshot, &part).await?);
     }
-    all.sort_unstable();
+    all.sort();
     Ok(all)
+}
+
+fn class(error: &SourceError) -> Class {
+    let fault: &dyn Fault = error.as_ref();
+    fault.class()
 }
