@@ -63,9 +63,10 @@ mod on {
             Mode::Off => {}
             Mode::List => eprintln!("fail point: {name}"),
             Mode::KillAt(wanted) if wanted == name => {
-                // SIGKILL to ourselves: no destructor runs, no buffer is flushed.
-                let _ =
-                    std::process::Command::new("kill").args(["-9", &std::process::id().to_string()]).status();
+                // SIGKILL to ourselves: no destructor runs, no buffer is flushed. Every shell has a
+                // `kill` of its own, a small system no other.
+                let kill = format!("kill -9 {}", std::process::id());
+                let _ = std::process::Command::new("sh").args(["-c", &kill]).status();
                 std::process::abort();
             }
             Mode::KillAt(_) => {}

@@ -183,11 +183,16 @@ fn create(path: &Path) -> io::Result<fs::File> {
     let mut tries = 1;
     loop {
         match create_once(path) {
-            // Whoever deletes a load removes the folders that it leaves empty: ours may be among them.
-            Err(error) if error.kind() == io::ErrorKind::NotFound && tries < CREATE_TRIES => tries += 1,
+            // Whoever deletes a load removes the folders that it leaves empty: ours may be among them, at
+            // any moment. One that goes between two looks is both there already and not there.
+            Err(error) if is_of_a_folder(&error) && tries < CREATE_TRIES => tries += 1,
             created => return created,
         }
     }
+}
+
+fn is_of_a_folder(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::AlreadyExists)
 }
 
 fn create_once(path: &Path) -> io::Result<fs::File> {

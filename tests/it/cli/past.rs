@@ -132,7 +132,7 @@ async fn a_command_that_looks_ends_at_the_first_signal() {
         command.env("WAREHOUSE_URL", &url).env("SHOP_URL", &url).stdout(Stdio::null()).stderr(Stdio::null());
         let mut child = command.spawn().expect("the built binary starts");
         let _connection = silent.accept().await.expect("it connects");
-        let sent = Command::new("kill").args(["-INT", &child.id().to_string()]).status();
+        let sent = Command::new("sh").args(["-c", &format!("kill -INT {}", child.id())]).status();
         assert!(sent.expect("kill is there").success());
         let asked = Instant::now();
         let ended = tokio::task::spawn_blocking(move || child.wait()).await.expect("no panic");

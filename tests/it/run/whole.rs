@@ -141,6 +141,12 @@ async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
     }
 }
 
+/// By the shell's own `kill`: a small system has no other.
+fn send(signal: &str, pid: u32) {
+    let sent = std::process::Command::new("sh").args(["-c", &format!("kill -s {signal} {pid}")]).status();
+    assert!(sent.expect("a shell").success());
+}
+
 async fn copies_under_way(schema: &str) -> i64 {
     let sql =
         "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query LIKE 'COPY%' || $1 || '%'";
@@ -154,8 +160,7 @@ async fn a_signal_stops_a_run_within_seconds_and_leaves_nothing() {
         let mut command = project.command(&["run", "--output", "json"]);
         let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
         until("the COPY runs", async || copies_under_way(project.source.name()).await > 0).await;
-        let pid = child.id().to_string();
-        std::process::Command::new("kill").args(["-s", signal, &pid]).status().expect("kill is there");
+        send(signal, child.id());
         let began = Instant::now();
         let output = tokio::task::spawn_blocking(move || child.wait_with_output()).await.unwrap().unwrap();
         assert!(began.elapsed() < Duration::from_secs(5), "it took {:?}", began.elapsed());
@@ -185,7 +190,7 @@ async fn a_table_that_another_run_loads_is_held_and_its_status_says_so() {
     assert_eq!((status, &task(&outcome, "raw.slowest")["status"]), (Some(3), &"held".into()));
     let status = project.barncat(&["status"], &[]).await;
     assert!(String::from_utf8_lossy(&status.stdout).contains("raw.slowest"), "{status:?}");
-    std::process::Command::new("kill").args(["-s", "TERM", &first.id().to_string()]).status().unwrap();
+    send("TERM", first.id());
     assert_eq!(first.wait().unwrap().code(), Some(143));
 }
 
