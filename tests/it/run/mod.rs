@@ -1,4 +1,5 @@
 //! Whole runs of the built binary: standby → stage → warehouse.
 
 mod crash;
+mod random;
 mod whole;
