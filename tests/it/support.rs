@@ -66,7 +66,7 @@ impl Schema {
         let row = self.primary.query_one("SELECT pg_current_wal_lsn()::text", &[]).await.expect("it answers");
         let lsn: String = row.get(0);
         let standby = connect("BARNCAT_REPLICA_ADMIN_URL").await;
-        let deadline = Instant::now() + Duration::from_secs(20);
+        let deadline = Instant::now() + Duration::from_secs(60);
         loop {
             let sql = "SELECT pg_last_wal_replay_lsn() >= $1::text::pg_lsn";
             if standby.query_one(sql, &[&lsn]).await.expect("it answers").get(0) {
