@@ -10,11 +10,16 @@
 //! | [`sql`] | quoting, names |
 //! | [`pg`] | the only place that opens a Postgres connection |
 //! | [`aws`] | one client for S3 |
+//! | [`config`] | a project's text, every mistake at once |
+//! | [`dag`] | which tasks a selection means |
 //! | [`schema`] | what a table looks like: canonical form, hash, difference, type mapping |
 //! | [`stage`] | the object store between source and warehouse, and the manifest |
 //! | [`source`] | where rows come from: snapshots, parts, streams |
 //! | [`warehouse`] | where tables are published, and the ledger |
 //! | [`control`] | the control database: runs, attempts, locks, history |
+//! | [`publish`] | swap, replace, or not at all |
+//! | [`load`] | one attempt at one table |
+//! | [`run`] | which tasks, in which order, how often |
 //! | [`cli`] | the command line: the only place that prints |
 
 pub mod aws;
