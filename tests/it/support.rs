@@ -63,17 +63,23 @@ impl Schema {
     /// Runs statements on the primary and waits until the standby has replayed them.
     pub(crate) async fn run_on_primary(&self, sql: &str) {
         self.primary.batch_execute(sql).await.expect("the test's SQL is valid");
-        let row = self.primary.query_one("SELECT pg_current_wal_lsn()::text", &[]).await.expect("it answers");
-        let lsn: String = row.get(0);
-        let standby = connect("BARNCAT_REPLICA_ADMIN_URL").await;
-        let deadline = Instant::now() + Duration::from_secs(60);
-        loop {
-            let sql = "SELECT pg_last_wal_replay_lsn() >= $1::text::pg_lsn";
-            if standby.query_one(sql, &[&lsn]).await.expect("it answers").get(0) {
-                return;
-            }
-            assert!(Instant::now() < deadline, "the standby has not replayed {lsn}");
-            tokio::time::sleep(Duration::from_millis(10)).await;
+        wait_until_replayed().await;
+    }
+}
+
+/// Waits until the standby has replayed all that the primary has written by now.
+pub(crate) async fn wait_until_replayed() {
+    let primary = connect("BARNCAT_PRIMARY_ADMIN_URL").await;
+    let row = primary.query_one("SELECT pg_current_wal_lsn()::text", &[]).await.expect("it answers");
+    let lsn: String = row.get(0);
+    let standby = connect("BARNCAT_REPLICA_ADMIN_URL").await;
+    let deadline = Instant::now() + Duration::from_secs(60);
+    loop {
+        let sql = "SELECT pg_last_wal_replay_lsn() >= $1::text::pg_lsn";
+        if standby.query_one(sql, &[&lsn]).await.expect("it answers").get(0) {
+            return;
         }
+        assert!(Instant::now() < deadline, "the standby has not replayed {lsn}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }

@@ -51,8 +51,18 @@ pub(super) async fn tables(
 pub(super) struct Relation {
     pub(super) oid: u32,
     pub(super) kind: RelationKind,
-    pub(super) unlogged: bool,
 }
+
+/// The relation `$1` with all its partitions, as the snapshot has them: `pg_partition_tree` would
+/// answer for the newest catalog. `inhdetachpending` is there from version 14 on.
+pub(super) const TREE: &str = "
+    WITH RECURSIVE tree(relid) AS (
+        SELECT $1::oid
+        UNION ALL
+        SELECT i.inhrelid FROM tree
+        JOIN pg_class p ON p.oid = tree.relid AND p.relkind = 'p'
+        JOIN pg_inherits i ON i.inhparent = tree.relid
+        WHERE to_jsonb(i)->>'inhdetachpending' IS DISTINCT FROM 'true')";
 
 /// Finds a relation; `None` where the snapshot has none of that name.
 pub(super) async fn relation(
@@ -60,7 +70,7 @@ pub(super) async fn relation(
     table: &TableName,
 ) -> Result<Option<Relation>, PostgresSourceError> {
     let sql = "
-        SELECT c.oid, c.relkind::text, c.relpersistence = 'u'
+        SELECT c.oid, c.relkind::text
         FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
         WHERE n.nspname = $1 AND c.relname = $2 AND c.relkind IN ('r', 'p', 'v', 'm', 'f')";
     let row = connection
@@ -76,7 +86,6 @@ pub(super) async fn relation(
             "f" => RelationKind::Foreign,
             _ => RelationKind::Table,
         },
-        unlogged: row.get(2),
     }))
 }
 
@@ -122,7 +131,26 @@ pub(super) async fn describe(
     Ok(TableSchema { kind: relation.kind, columns, key: key.iter().map(|row| row.get(0)).collect() })
 }
 
-/// Which of `columns` the role may read, and whether it may read the table as a whole.
+/// The first of a relation and its partitions that is unlogged: a standby has no rows of it.
+pub(super) async fn unlogged(
+    connection: &Connection,
+    table: &TableName,
+    oid: u32,
+) -> Result<Option<TableName>, PostgresSourceError> {
+    let sql = format!(
+        "{TREE} SELECT n.nspname::text, c.relname::text
+         FROM tree JOIN pg_class c ON c.oid = tree.relid JOIN pg_namespace n ON n.oid = c.relnamespace
+         WHERE c.relpersistence = 'u' AND c.relkind <> 'p' ORDER BY 1, 2 LIMIT 1"
+    );
+    let row = connection
+        .query_opt(&sql, &[&oid])
+        .await
+        .map_err(|error| connection.error(format!("look at the partitions of {table}"), &error))?;
+    Ok(row.map(|row| TableName::new(row.get::<_, String>(0), row.get::<_, String>(1))))
+}
+
+/// Which of `columns` the role may read, and whether it may read the table as a whole. Of a table
+/// that is gone since the snapshot nothing is denied: reading it will say so.
 pub(super) async fn privileges(
     connection: &Connection,
     table: &TableName,
@@ -130,7 +158,8 @@ pub(super) async fn privileges(
     columns: &[String],
 ) -> Result<(bool, BTreeMap<String, bool>), PostgresSourceError> {
     let sql = "
-        SELECT has_table_privilege($1, 'SELECT'), a.attname::text, has_column_privilege($1, a.attnum, 'SELECT')
+        SELECT coalesce(has_table_privilege($1, 'SELECT'), true), a.attname::text,
+               coalesce(has_column_privilege($1, a.attnum, 'SELECT'), true)
         FROM (SELECT) AS one LEFT JOIN pg_attribute a
           ON a.attrelid = $1 AND a.attnum > 0 AND NOT a.attisdropped AND a.attname = ANY ($2)";
     let rows = connection
@@ -148,11 +177,13 @@ pub(super) async fn hides_rows(
     table: &TableName,
     oid: u32,
 ) -> Result<bool, PostgresSourceError> {
-    let sql = "
-        SELECT row_security_active($1::oid)
-            OR EXISTS (SELECT FROM pg_partition_tree($1) WHERE row_security_active(relid::oid))";
+    // The function fails on what is gone since the snapshot, where the privilege is NULL.
+    let sql = format!(
+        "{TREE} SELECT coalesce(bool_or(row_security_active(relid)), false)
+         FROM tree WHERE has_table_privilege(relid, 'SELECT') IS NOT NULL"
+    );
     let row = connection
-        .query_one(sql, &[&oid])
+        .query_one(&sql, &[&oid])
         .await
         .map_err(|error| connection.error(format!("look at the row security of {table}"), &error))?;
     Ok(row.get(0))

@@ -20,6 +20,12 @@ pub enum PostgresSourceError {
         /// The table.
         table: TableName,
     },
+    /// The snapshot has ended for another reason than this table's.
+    #[error("the snapshot in which {table} was to be read has ended")]
+    SnapshotLost {
+        /// The table.
+        table: TableName,
+    },
     /// The server is no standby.
     #[error("source {source_name} ({place}) is a primary, not a read replica")]
     Primary {
@@ -122,9 +128,11 @@ impl Fault for PostgresSourceError {
     fn class(&self) -> Class {
         match self {
             Self::Server(error) => error.class(),
-            Self::Conflict { .. } | Self::Lag { .. } | Self::Moved { .. } | Self::NoAnswer { .. } => {
-                Class::Passing
-            }
+            Self::Conflict { .. }
+            | Self::SnapshotLost { .. }
+            | Self::Lag { .. }
+            | Self::Moved { .. }
+            | Self::NoAnswer { .. } => Class::Passing,
             Self::Count { .. } => Class::Bug,
             Self::Primary { .. }
             | Self::NotOneServer { .. }
@@ -167,7 +175,7 @@ impl Fault for PostgresSourceError {
                 crate::sql::quote_ident(role)
             ),
             Self::Unlogged { table } => format!("write \"{}\" = \"skip\" in loaders/, or make it logged", table.name),
-            Self::Moved { .. } => "it is loaded again from a new snapshot".to_owned(),
+            Self::Moved { .. } | Self::SnapshotLost { .. } => "it is loaded again from a new snapshot".to_owned(),
             Self::Count { .. } | Self::NoAnswer { .. } => return None,
         })
     }

@@ -3,7 +3,10 @@
 //! A range on `ctid` is a TID Range Scan from PostgreSQL 14 on: each part reads only its own blocks.
 //! Sizes come from the files, since a standby's statistics may be stale or missing.
 
-use super::{PostgresSourceError, catalog::Relation};
+use super::{
+    PostgresSourceError,
+    catalog::{self, Relation},
+};
 use crate::{
     pg::Connection,
     schema::RelationKind,
@@ -55,18 +58,14 @@ async fn leaves(
     extraction: &Extraction,
     relation: &Relation,
 ) -> Result<Vec<Leaf>, PostgresSourceError> {
-    let from = match relation.kind {
-        RelationKind::Partitioned => {
-            "(SELECT relid FROM pg_partition_tree($1::oid) WHERE isleaf) AS leaf(relid)"
-        }
-        _ => "(SELECT $1::oid::regclass) AS leaf(relid)",
-    };
     let sql = format!(
-        "SELECT n.nspname::text, c.relname::text, c.oid,
+        "{} SELECT n.nspname::text, c.relname::text, c.oid,
                 CASE WHEN c.relkind IN ('r', 'm') THEN pg_relation_size(c.oid) ELSE 0 END,
-                current_setting('block_size')::bigint, has_table_privilege(c.oid, 'SELECT')
-         FROM {from} JOIN pg_class c ON c.oid = leaf.relid JOIN pg_namespace n ON n.oid = c.relnamespace
-         ORDER BY n.nspname COLLATE \"C\", c.relname COLLATE \"C\""
+                current_setting('block_size')::bigint, coalesce(has_table_privilege(c.oid, 'SELECT'), true)
+         FROM tree JOIN pg_class c ON c.oid = tree.relid JOIN pg_namespace n ON n.oid = c.relnamespace
+         WHERE c.relkind <> 'p'
+         ORDER BY n.nspname COLLATE \"C\", c.relname COLLATE \"C\"",
+        catalog::TREE
     );
     let doing = || format!("read the size of {}", extraction.table);
     let rows = holder.query(&sql, &[&relation.oid]).await.map_err(|error| holder.error(doing(), &error))?;

@@ -1,6 +1,12 @@
 //! A snapshot exported by one session and joined by the others.
 
-use std::{net::IpAddr, sync::Arc};
+use std::{
+    net::IpAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -11,7 +17,6 @@ use super::{
     stream,
 };
 use crate::{
-    error::{Class, Fault},
     pg::{Connection, PgError, set_application_name},
     schema::{RelationKind, TableSchema},
     source::{Extraction, PartPlan, PartStream, Position, Slot, Slots, Snapshot, SourceError},
@@ -29,6 +34,8 @@ pub(super) struct PostgresSnapshot {
     version: u32,
     pin: Option<IpAddr>,
     readers: Arc<Readers>,
+    /// A statement of the holder failed: its transaction, and so the snapshot, is at its end.
+    is_broken: AtomicBool,
 }
 
 /// What tells one server, and one snapshot of it, from another.
@@ -60,6 +67,7 @@ impl PostgresSnapshot {
             let source_name = options.name.clone();
             return Err(PostgresSourceError::Lag { source_name, lag_seconds, max_seconds: max.as_secs() });
         }
+        let_go(&holder).await?;
         let holder_slot = taken.pop();
         let readers = Readers::new(slots, taken);
         tracing::debug!(source = options.name, snapshot = position.snapshot, as_of = %position.as_of, "snapshot.opened");
@@ -73,6 +81,7 @@ impl PostgresSnapshot {
             version,
             pin,
             readers,
+            is_broken: AtomicBool::new(false),
         })
     }
 
@@ -103,11 +112,15 @@ impl PostgresSnapshot {
             quote_literal(&self.exported)
         );
         if let Err(error) = connection.run("join the snapshot", &sql).await {
-            // invalid_parameter_value: this server does not know the snapshot that another exported.
+            // invalid_parameter_value (from 17 on undefined_object): there is no such snapshot. Either
+            // this is another server, or the holder was ended, of which we may not have heard yet.
             return Err(match error.code() {
-                Some("22023") if self.is_alive() => {
-                    self.not_one_server("a snapshot exported by one session is unknown to the next")
-                }
+                Some("22023" | "42704") => match self.holder.run("look after the snapshot", "SELECT").await {
+                    Ok(()) => {
+                        self.not_one_server("a snapshot exported by one session is unknown to the next")
+                    }
+                    Err(ended) => read_error(ended, table),
+                },
                 _ => read_error(error, table),
             });
         }
@@ -129,14 +142,66 @@ impl PostgresSnapshot {
         }
     }
 
+    async fn plan(&self, extraction: &Extraction) -> Result<Vec<PartPlan>, PostgresSourceError> {
+        let table = &extraction.table;
+        let relation = self.relation(table).await?;
+        if self.position.lag_seconds.is_some()
+            && let Some(table) = catalog::unlogged(&self.holder, table, relation.oid).await?
+        {
+            return Err(PostgresSourceError::Unlogged { table });
+        }
+        let role = || self.options.endpoint.user().unwrap_or_default().to_owned();
+        if catalog::hides_rows(&self.holder, table, relation.oid).await? {
+            return Err(PostgresSourceError::RowSecurity { table: table.clone(), role: role() });
+        }
+        let (whole, each) =
+            catalog::privileges(&self.holder, table, relation.oid, &extraction.columns).await?;
+        let denied: Vec<String> =
+            each.iter().filter(|(_, may)| !**may).map(|(name, _)| name.clone()).collect();
+        if !whole && (!denied.is_empty() || each.is_empty()) {
+            let columns = if denied.len() == each.len() { Vec::new() } else { denied };
+            return Err(PostgresSourceError::Privilege { table: table.clone(), columns, role: role() });
+        }
+        // A range of ctid needs the privilege on the whole table, and is only fast from 14 on.
+        let by_ctid = whole
+            && self.version >= 140_000
+            && !matches!(relation.kind, RelationKind::View | RelationKind::Foreign);
+        parts::plan(&self.holder, extraction, &relation, by_ctid).await
+    }
+
     async fn relation(&self, table: &TableName) -> Result<catalog::Relation, PostgresSourceError> {
-        let relation =
-            catalog::relation(&self.holder, table).await.map_err(|error| conflict(error, table))?;
-        relation.ok_or_else(|| PostgresSourceError::NoTable {
+        catalog::relation(&self.holder, table).await?.ok_or_else(|| PostgresSourceError::NoTable {
             source_name: self.options.name.clone(),
             table: table.clone(),
         })
     }
+
+    async fn schema(&self, table: &TableName) -> Result<TableSchema, PostgresSourceError> {
+        catalog::describe(&self.holder, table, &self.relation(table).await?).await
+    }
+
+    /// After all that the holder was asked about a table.
+    async fn answered<T>(
+        &self,
+        table: &TableName,
+        answer: Result<T, PostgresSourceError>,
+    ) -> Result<T, SourceError> {
+        let answer = match answer {
+            Err(PostgresSourceError::Server(error)) => Err(error),
+            // A refusal of ours is an answer too.
+            answer => let_go(&self.holder).await.map(|()| answer),
+        };
+        Ok(answer.map_err(|error| {
+            self.is_broken.store(true, Ordering::Release);
+            read_error(error, table)
+        })??)
+    }
+}
+
+/// The server keeps a query's portal until the transaction's next one, and with it pins on pages of
+/// the catalog. Replay would wait for them as long as this session has nothing else to do.
+async fn let_go(holder: &Connection) -> Result<(), PgError> {
+    holder.run("end a query", "SELECT").await
 }
 
 #[async_trait]
@@ -146,7 +211,7 @@ impl Snapshot for PostgresSnapshot {
     }
 
     fn is_alive(&self) -> bool {
-        !self.holder.is_closed()
+        !self.holder.is_closed() && !self.is_broken.load(Ordering::Acquire)
     }
 
     fn server_version(&self) -> u32 {
@@ -154,35 +219,13 @@ impl Snapshot for PostgresSnapshot {
     }
 
     async fn describe(&self, table: &TableName) -> Result<TableSchema, SourceError> {
-        let relation = self.relation(table).await?;
-        let schema = catalog::describe(&self.holder, table, &relation).await;
-        Ok(schema.map_err(|error| conflict(error, table))?)
+        let schema = self.schema(table).await;
+        self.answered(table, schema).await
     }
 
     async fn plan_parts(&self, extraction: &Extraction) -> Result<Vec<PartPlan>, SourceError> {
-        let table = &extraction.table;
-        let relation = self.relation(table).await?;
-        if relation.unlogged && self.position.lag_seconds.is_some() {
-            return Err(PostgresSourceError::Unlogged { table: table.clone() }.into());
-        }
-        let role = || self.options.endpoint.user().unwrap_or_default().to_owned();
-        if catalog::hides_rows(&self.holder, table, relation.oid).await? {
-            return Err(PostgresSourceError::RowSecurity { table: table.clone(), role: role() }.into());
-        }
-        let (whole, each) =
-            catalog::privileges(&self.holder, table, relation.oid, &extraction.columns).await?;
-        let denied: Vec<String> =
-            each.iter().filter(|(_, may)| !**may).map(|(name, _)| name.clone()).collect();
-        if !whole && (!denied.is_empty() || each.is_empty()) {
-            let columns = if denied.len() == each.len() { Vec::new() } else { denied };
-            return Err(PostgresSourceError::Privilege { table: table.clone(), columns, role: role() }.into());
-        }
-        // A range of ctid needs the privilege on the whole table, and is only fast from 14 on.
-        let by_ctid = whole
-            && self.version >= 140_000
-            && !matches!(relation.kind, RelationKind::View | RelationKind::Foreign);
-        let plans = parts::plan(&self.holder, extraction, &relation, by_ctid).await;
-        Ok(plans.map_err(|error| conflict(error, table))?)
+        let plans = self.plan(extraction).await;
+        self.answered(&extraction.table, plans).await
     }
 
     async fn read(&self, part: &PartPlan) -> Result<Box<dyn PartStream>, SourceError> {
@@ -265,15 +308,10 @@ pub(super) fn read_error(error: PgError, table: &TableName) -> PostgresSourceErr
     let table = || table.clone();
     match error.code() {
         Some("40001" | "57P01") => PostgresSourceError::Conflict { table: table() },
+        // in_failed_sql_transaction: what another table asked the holder has failed.
+        Some("25P02") => PostgresSourceError::SnapshotLost { table: table() },
         // undefined_table, undefined_column, undefined_object: there when the snapshot was taken.
         Some("42P01" | "42703" | "42704") => PostgresSourceError::Moved { table: table() },
         _ => PostgresSourceError::Server(error),
-    }
-}
-
-fn conflict(error: PostgresSourceError, table: &TableName) -> PostgresSourceError {
-    match error {
-        PostgresSourceError::Server(error) if error.class() == Class::Passing => read_error(error, table),
-        error => error,
     }
 }

@@ -89,29 +89,51 @@ impl CopyStream {
     }
 }
 
-/// Whether the relation that was read is the one that was planned, with the same files and columns.
+/// Whether all that was read is what was planned, with the same files, columns and partitions.
 ///
 /// A snapshot protects rows, not files: a rewrite (VACUUM FULL, CLUSTER, TRUNCATE, some ALTER)
 /// replayed meanwhile makes the same snapshot read other files, without an error. A plain SELECT
-/// sees `pg_class` and `pg_attribute` as the snapshot does, while the functions look things up in
-/// the newest catalog, as COPY did: where the two differ, something moved.
+/// sees the catalog as the snapshot does, while the functions look things up in the newest one, as
+/// COPY did: where the two differ, something moved. What COPY read by way of a view or a partitioned
+/// table is known by the locks that this session still holds.
 async fn is_intact(connection: &Connection, part: &PartPlan) -> Result<bool, PostgresSourceError> {
     let (relation, oid) = &part.relation;
-    let sql = "
-        SELECT (c.relkind NOT IN ('r', 'm') OR c.relfilenode IS NOT DISTINCT FROM pg_relation_filenode(c.oid))
-           AND to_regclass($2)::oid IS NOT DISTINCT FROM c.oid
-           AND NOT EXISTS (
-               SELECT FROM pg_attribute a
-               WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
-                 AND (pg_identify_object_as_address('pg_class'::regclass, c.oid, a.attnum)).object_names[3]
-                     IS DISTINCT FROM a.attname::text)
-        FROM pg_class c WHERE c.oid = $1";
     let row = connection
-        .query_opt(sql, &[oid, &relation.quoted()])
+        .query_opt(IS_INTACT, &[oid, &relation.quoted()])
         .await
         .map_err(|error| read_error(connection.error(format!("check {relation}"), &error), relation))?;
     Ok(row.is_some_and(|row| row.get(0)))
 }
+
+/// A relation that the snapshot does not know is of no harm if it is a new index: the planner locks
+/// all of a table's. `inhdetachpending` is there from version 14 on.
+const IS_INTACT: &str = "
+    WITH touched AS (
+        SELECT $1::oid AS oid
+        UNION
+        SELECT l.relation FROM pg_locks l JOIN pg_database d ON d.oid = l.database
+        WHERE l.pid = pg_backend_pid() AND l.locktype = 'relation' AND d.datname = current_database())
+    SELECT to_regclass($2)::oid IS NOT DISTINCT FROM c.oid
+       AND NOT EXISTS (
+           SELECT FROM pg_attribute a
+           WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+             AND (pg_identify_object_as_address('pg_class'::regclass, c.oid, a.attnum)).object_names[3]
+                 IS DISTINCT FROM a.attname::text)
+       AND NOT EXISTS (
+           SELECT FROM touched t LEFT JOIN pg_class r ON r.oid = t.oid
+           WHERE CASE
+               WHEN r.oid IS NULL
+               THEN (pg_identify_object('pg_class'::regclass, t.oid, 0)).type NOT IN ('index', 'toast table')
+               WHEN r.relkind IN ('r', 'm') AND r.relfilenode <> 0
+               THEN r.relfilenode IS DISTINCT FROM pg_relation_filenode(r.oid)
+               WHEN r.relkind = 'p'
+               THEN ARRAY(SELECT inhrelid FROM pg_inherits i
+                          WHERE inhparent = r.oid AND to_jsonb(i)->>'inhdetachpending' IS DISTINCT FROM 'true'
+                          ORDER BY inhrelid)
+                    <> ARRAY(SELECT relid::oid FROM pg_partition_tree(r.oid) WHERE level = 1 ORDER BY relid::oid)
+               ELSE false
+           END)
+    FROM pg_class c WHERE c.oid = $1";
 
 fn copy_error(
     connection: &Connection,

@@ -5,14 +5,14 @@ use std::sync::Arc;
 
 use barncat::{
     error::Class,
-    source::{Extraction, PartPlan, Snapshot},
+    source::{Extraction, PartPlan},
     sql::TableName,
 };
 
-use super::{all_lines, class, extraction, kept_snapshot, lines, snapshot};
+use super::{Kept, all_lines, class, extraction, kept_snapshot, lines, snapshot};
 use crate::support::{Schema, project::Project};
 
-const ROWS: usize = 900;
+pub(super) const ROWS: usize = 900;
 
 const TABLES: &str = "
     CREATE TABLE t (id int PRIMARY KEY, pad text NOT NULL);
@@ -30,27 +30,27 @@ const VIEWS: &str = "
     CREATE MATERIALIZED VIEW m AS SELECT id, pad FROM t;";
 
 /// One table of a schema, its parts planned in a snapshot.
-struct Planned {
-    schema: Schema,
-    snapshot: Arc<dyn Snapshot>,
+pub(super) struct Planned {
+    pub(super) schema: Schema,
+    snapshot: Arc<Kept>,
     extraction: Extraction,
     parts: Vec<PartPlan>,
 }
 
 impl Planned {
-    async fn new(table: &str) -> Self {
+    pub(super) async fn new(table: &str) -> Self {
         let schemas = [Self::schema(table).await];
         Self::all(table, schemas).await.pop().expect("one is planned")
     }
 
-    async fn schema(table: &str) -> Schema {
+    pub(super) async fn schema(table: &str) -> Schema {
         let views = if matches!(table, "v" | "vp" | "m") { VIEWS } else { "" };
         Schema::on_standby(&format!("{TABLES} {views}")).await
     }
 
     /// The table of each schema, all in one snapshot.
-    async fn all(table: &str, schemas: impl IntoIterator<Item = Schema>) -> Vec<Self> {
-        let snapshot = kept_snapshot().await;
+    pub(super) async fn all(table: &str, schemas: impl IntoIterator<Item = Schema>) -> Vec<Self> {
+        let snapshot = Arc::new(kept_snapshot().await);
         let mut all = Vec::new();
         for schema in schemas {
             let extraction = extraction(&TableName::new(schema.name(), table), &["id"]);
@@ -61,29 +61,29 @@ impl Planned {
     }
 
     /// Each statement by itself: some must not stand in a transaction.
-    async fn change(&self, statements: &[&str]) {
+    pub(super) async fn change(&self, statements: &[&str]) {
         for sql in statements {
             self.schema.run_on_primary(&sql.replace('@', self.schema.name())).await;
         }
     }
 
     /// How many rows some parts give, or the class of the first error.
-    async fn read(&self, parts: &[PartPlan]) -> Result<usize, Class> {
+    pub(super) async fn read(&self, parts: &[PartPlan]) -> Result<usize, Class> {
         let mut rows = 0;
         for part in parts {
-            rows += lines(&*self.snapshot, part).await.map_err(|error| class(&error))?.len();
+            rows += lines(&**self.snapshot, part).await.map_err(|error| class(&error))?.len();
         }
         Ok(rows)
     }
 
     /// Changes it between planning and reading.
-    async fn changed_before_the_first_part(&self, statements: &[&str]) -> Result<usize, Class> {
+    pub(super) async fn changed_before_the_first_part(&self, statements: &[&str]) -> Result<usize, Class> {
         self.change(statements).await;
         self.read(&self.parts).await
     }
 
     /// Changes it between two parts. The first are read whole.
-    async fn changed_between_two_parts(&self, statements: &[&str]) -> Result<usize, Class> {
+    pub(super) async fn changed_between_two_parts(&self, statements: &[&str]) -> Result<usize, Class> {
         let (first, rest) = self.parts.split_at(self.parts.len() / 2);
         assert!(!first.is_empty() && !rest.is_empty(), "the table has several parts");
         let rows = self.read(first).await.expect("nothing has moved yet");
@@ -94,7 +94,7 @@ impl Planned {
 }
 
 /// Every list of statements on a table of its own.
-async fn all(table: &str, lists: &[&[&str]]) -> Vec<Planned> {
+pub(super) async fn all(table: &str, lists: &[&[&str]]) -> Vec<Planned> {
     let mut schemas = Vec::new();
     for _ in lists {
         schemas.push(Planned::schema(table).await);

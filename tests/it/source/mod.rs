@@ -2,12 +2,11 @@
 //! read through the library, table by table, from the standby.
 
 mod files;
+mod indirect;
+mod rows;
+mod shapes;
 
-use std::{
-    path::Path,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{ops::Deref, path::Path, sync::Arc};
 
 use barncat::{
     error::{Class, Fault},
@@ -21,7 +20,9 @@ use barncat::{
     stage::manifest::Format,
 };
 
-use crate::support::{connect, variable};
+use tokio_postgres::Client;
+
+use crate::support::{connect, variable, wait_until_replayed};
 
 /// A part of this size is one block: even small tables have many parts.
 const ONE_BLOCK: u64 = 8192;
@@ -43,24 +44,26 @@ async fn snapshot() -> Arc<dyn Snapshot> {
     source.open_snapshot().await.expect("the standby can be read")
 }
 
-/// The same, and the primary knows of it: from then on it cleans up nothing that this snapshot still
-/// sees, so that no change to a table holds up the replay.
-async fn kept_snapshot() -> Arc<dyn Snapshot> {
-    let snapshot = snapshot().await;
-    let standby = connect("BARNCAT_REPLICA_ADMIN_URL").await;
-    let sql = "SELECT min(backend_xmin::text::bigint)::text FROM pg_stat_activity";
-    let xmin: String = standby.query_one(sql, &[]).await.expect("it answers").get(0);
+/// The same, while the primary cleans up nothing that it sees, so that no change holds up the replay.
+/// The standby's own feedback would come a second too late.
+async fn kept_snapshot() -> Kept {
     let primary = connect("BARNCAT_PRIMARY_ADMIN_URL").await;
-    let sql =
-        "SELECT xmin::text::bigint <= $1::text::bigint FROM pg_replication_slots WHERE slot_name = 'standby'";
-    let deadline = Instant::now() + Duration::from_secs(20);
-    loop {
-        let kept: Option<bool> = primary.query_one(sql, &[&xmin]).await.expect("it answers").get(0);
-        if kept == Some(true) {
-            return snapshot;
-        }
-        assert!(Instant::now() < deadline, "the standby gives no feedback");
-        tokio::time::sleep(Duration::from_millis(50)).await;
+    primary.batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1").await.expect("it begins");
+    wait_until_replayed().await;
+    Kept { snapshot: snapshot().await, _keeper: primary }
+}
+
+/// A snapshot of the standby, and the transaction on the primary that keeps its rows.
+struct Kept {
+    snapshot: Arc<dyn Snapshot>,
+    _keeper: Client,
+}
+
+impl Deref for Kept {
+    type Target = dyn Snapshot;
+
+    fn deref(&self) -> &Self::Target {
+        &*self.snapshot
     }
 }
 
