@@ -3,8 +3,10 @@
 
 mod files;
 mod indirect;
+mod replica;
 mod rows;
 mod shapes;
+mod snapshots;
 
 use std::{ops::Deref, path::Path, sync::Arc};
 
