@@ -71,9 +71,12 @@ impl Schema {
 /// Waits until the standby has replayed all that the primary has written by now.
 pub(crate) async fn wait_until_replayed() {
     let primary = connect("BARNCAT_PRIMARY_ADMIN_URL").await;
+    replayed(&primary, &connect("BARNCAT_REPLICA_ADMIN_URL").await).await;
+}
+
+async fn replayed(primary: &Client, standby: &Client) {
     let row = primary.query_one("SELECT pg_current_wal_lsn()::text", &[]).await.expect("it answers");
     let lsn: String = row.get(0);
-    let standby = connect("BARNCAT_REPLICA_ADMIN_URL").await;
     let deadline = Instant::now() + Duration::from_secs(60);
     loop {
         let sql = "SELECT pg_last_wal_replay_lsn() >= $1::text::pg_lsn";

@@ -4,7 +4,7 @@ use std::{path::PathBuf, process::Command};
 
 use tokio_postgres::Client;
 
-use super::connect_to;
+use super::{connect_to, replayed};
 
 /// Both servers. They go with it.
 pub(crate) struct Replica {
@@ -69,9 +69,10 @@ impl Replica {
         standby.batch_execute("SELECT pg_reload_conf()").await.expect("it may");
     }
 
-    /// Waits until the standby has replayed everything.
+    /// Waits until the standby has replayed everything. Can be given up.
     pub(crate) async fn catch_up(&self) {
-        self.servers(&["catch-up"]).await;
+        let (primary, standby) = (self.primary().await, self.standby().await);
+        replayed(&primary, &standby).await;
     }
 }
 
