@@ -38,8 +38,22 @@ async fn open(replica: &Replica) -> Arc<dyn Snapshot> {
     source(options(replica.url("BARNCAT_REPLICA_URL"))).open_snapshot().await.expect("the standby answers")
 }
 
+/// One part, far larger than what sockets hold.
+const WHOLE: u64 = 1 << 30;
+
 /// Replay waits for nobody, and the primary does not know what is read.
 const IMPATIENT: &[&str] = &["hot_standby_feedback = off", "max_standby_streaming_delay = 0"];
+
+async fn make_impatient(replica: &Replica) {
+    replica.set_on_standby(IMPATIENT).await;
+    let primary = replica.primary().await;
+    let deadline = Instant::now() + Duration::from_secs(20);
+    let kept = "SELECT count(*) FROM pg_replication_slots WHERE xmin IS NOT NULL";
+    while primary.query_one(kept, &[]).await.expect("it answers").get::<_, i64>(0) > 0 {
+        assert!(Instant::now() < deadline, "the standby still gives feedback");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
 
 /// Waits until a snapshot knows that it has ended.
 async fn is_over(snapshot: &dyn Snapshot) {
@@ -53,13 +67,15 @@ async fn is_over(snapshot: &dyn Snapshot) {
 #[tokio::test]
 async fn a_recovery_conflict_passes_and_ends_the_whole_snapshot() {
     let replica = with_table().await;
-    replica.set_on_standby(IMPATIENT).await;
+    make_impatient(&replica).await;
     let snapshot = open(&replica).await;
     let mut columns = extraction(&name(), &["id", "pad"]);
-    columns.part_bytes = 32 << 20;
+    columns.part_bytes = WHOLE;
     let parts = snapshot.plan_parts(&columns).await.expect("it can be planned");
-    let mut stream = snapshot.read(parts.last().expect("there is one")).await.expect("it begins");
+    let mut stream = snapshot.read(&parts[0]).await.expect("it begins");
     replica.write(&["DELETE FROM t WHERE id < 30000", "VACUUM t"]).await;
+    // Nobody drains the stream, so that its COPY is still under way when this is replayed.
+    replica.catch_up().await;
     let error = loop {
         match stream.next().await {
             Ok(Some(_)) => {}
@@ -89,9 +105,9 @@ async fn a_standby_restarted_in_mid_read_passes() {
     let replica = with_table().await;
     let snapshot = open(&replica).await;
     let mut columns = extraction(&name(), &["id", "pad"]);
-    columns.part_bytes = 32 << 20;
+    columns.part_bytes = WHOLE;
     let parts = snapshot.plan_parts(&columns).await.expect("it can be planned");
-    let mut stream = snapshot.read(parts.last().expect("there is one")).await.expect("it begins");
+    let mut stream = snapshot.read(&parts[0]).await.expect("it begins");
     stream.next().await.expect("the first rows come").expect("there are rows");
     replica.servers(&["restart", "standby", "--immediate"]).await;
     let error = loop {
@@ -192,7 +208,7 @@ fn task<'a>(outcome: &'a Value, name: &str) -> &'a Value {
 #[tokio::test]
 async fn after_a_conflict_only_what_was_not_read_is_read_again() {
     let replica = Replica::start().await;
-    replica.set_on_standby(IMPATIENT).await;
+    make_impatient(&replica).await;
     // A view that takes its time, so that the conflict surely meets it, and a table that does not.
     let project = project(
         &replica,
