@@ -11,10 +11,23 @@ use super::{
 /// Postgres keeps this much of a name.
 const NAME_BYTES_MAX: usize = 63;
 
+/// What becomes of a row for a table that the source does not have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Missing {
+    /// It is a mistake.
+    Refuse,
+    /// It is a load, which will fail: the others must not be held up by it.
+    Load,
+}
+
 impl Project {
     /// The loads of the project, given the tables that each source has in each schema, by source and
     /// schema. A row of its own beats a pattern, a longer pattern a shorter one.
-    pub fn loads(&self, found: &BTreeMap<(String, String), Vec<String>>) -> Result<Vec<LoadSpec>, Mistakes> {
+    pub fn loads(
+        &self,
+        found: &BTreeMap<(String, String), Vec<String>>,
+        missing: Missing,
+    ) -> Result<Vec<LoadSpec>, Mistakes> {
         let mistakes = Collector::default();
         let mut loads = Vec::new();
         let mut groups = 0;
@@ -22,7 +35,16 @@ impl Project {
             let none = Vec::new();
             let tables = found.get(&(loader.source.clone(), loader.schema.clone())).unwrap_or(&none);
             let start = loads.len();
-            expand(loader, tables, &mut loads, &mistakes);
+            match missing {
+                Missing::Refuse => refuse_missing(loader, tables, &mistakes),
+                Missing::Load => {}
+            }
+            let named = loader.exact_names().filter(|name| !tables.iter().any(|table| table == name));
+            let all: Vec<&str> = match missing {
+                Missing::Refuse => tables.iter().map(String::as_str).collect(),
+                Missing::Load => tables.iter().map(String::as_str).chain(named).collect(),
+            };
+            expand(loader, &all, &mut loads, &mistakes);
             for group in &loader.consistent {
                 mark_group(loader, group, groups, &mut loads[start..], &mistakes);
                 groups += 1;
@@ -33,7 +55,7 @@ impl Project {
     }
 }
 
-fn expand(loader: &Loader, tables: &[String], loads: &mut Vec<LoadSpec>, mistakes: &Collector) {
+fn refuse_missing(loader: &Loader, tables: &[String], mistakes: &Collector) {
     for row in loader.rows.iter().filter(|row| row.pattern.is_none() && !tables.contains(&row.name)) {
         if row.settings.is_some() {
             let message = format!(
@@ -45,12 +67,16 @@ fn expand(loader: &Loader, tables: &[String], loads: &mut Vec<LoadSpec>, mistake
             mistakes.add(row.place.clone(), message, hint);
         }
     }
+}
+
+fn expand(loader: &Loader, tables: &[&str], loads: &mut Vec<LoadSpec>, mistakes: &Collector) {
     for table in tables {
         let Some(row) = row_of(loader, table) else { continue };
         let Some(settings) = &row.settings else { continue };
         let mut spec = settings.spec.clone();
-        spec.source_table.name.clone_from(table);
-        spec.target.name = settings.name_as.clone().unwrap_or_else(|| table.clone());
+        spec.source_table.name = (*table).to_owned();
+        spec.target.name = settings.name_as.clone().unwrap_or_else(|| (*table).to_owned());
+        refuse_reserved(&spec.target.schema, row, mistakes);
         for name in [&spec.target.name, &spec.target.schema] {
             if name.is_empty() || name.len() > NAME_BYTES_MAX {
                 let message =
@@ -60,6 +86,26 @@ fn expand(loader: &Loader, tables: &[String], loads: &mut Vec<LoadSpec>, mistake
         }
         loads.push(spec);
     }
+}
+
+/// Schemas that are barncat's own, or the server's.
+fn refuse_reserved(schema: &str, row: &Row, mistakes: &Collector) {
+    let ours = ["barncat", "barncat_staging", "barncat_control"];
+    let is_ours = ours.iter().any(|ours| schema == *ours || schema == format!("{ours}_test"));
+    if is_ours || schema.starts_with("pg_") || schema == "information_schema" {
+        let message = format!("no table can be published to the schema `{schema}`: it is not yours");
+        mistakes.add(row.place.clone(), message, Some("`into` names another schema".to_owned()));
+    }
+}
+
+/// Mistakes that can be told without a server: two tasks of one name, names that are too long.
+pub(super) fn check(project: &Project, mistakes: &Collector) {
+    let mut loads = Vec::new();
+    for loader in &project.loaders {
+        let names: Vec<&str> = loader.exact_names().collect();
+        expand(loader, &names, &mut loads, mistakes);
+    }
+    refuse_doubles(&loads, mistakes);
 }
 
 /// The row that a table goes by.

@@ -16,7 +16,7 @@ pub fn files(dir: &Path) -> Vec<NewFile> {
     let name = name(dir);
     let file = |path: &str, content: String| NewFile { path: path.into(), content };
     vec![
-        file("barncat.toml", PROJECT.replace("NAME", &name)),
+        file("barncat.toml", PROJECT.replace("name = \"NAME\"", &format!("name = \"{name}\""))),
         file("loaders/shop.toml", LOADER.to_owned()),
         file(".gitignore", "/stage/\n".to_owned()),
     ]

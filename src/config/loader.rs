@@ -150,6 +150,14 @@ pub struct Loader {
     pub(super) rows: Vec<Row>,
 }
 
+impl Loader {
+    /// The tables that are loaded by a row of their own.
+    pub fn exact_names(&self) -> impl Iterator<Item = &str> {
+        let rows = self.rows.iter().filter(|row| row.pattern.is_none() && row.settings.is_some());
+        rows.map(|row| row.name.as_str())
+    }
+}
+
 /// One row: a table, or a pattern.
 #[derive(Debug, Clone)]
 pub(super) struct Row {

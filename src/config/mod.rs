@@ -19,8 +19,8 @@ mod warehouse;
 use std::path::Path;
 
 pub(crate) use self::mistake::nearest;
-use self::{keys::Keys, mistake::Collector, text::Text};
 pub use self::{
+    expand::Missing,
     loader::{Deletes, LoadSpec, Loader, OnBrokenView, OnSchemaChange, PublishChoice, Strategy},
     mistake::{Mistake, Mistakes, Place},
     project::{Project, Schedule},
@@ -28,12 +28,16 @@ pub use self::{
     template::{ConfigError, Environment, Template},
     warehouse::{ControlConfig, Keep, Sse, StageConfig, WarehouseConfig, WarehouseKind},
 };
+use self::{keys::Keys, mistake::Collector, text::Text};
 
 /// Reads the project in `dir`: `barncat.toml`, under `env` with `barncat.ENV.toml` over it, and
 /// `loaders/*.toml`.
 pub fn read(dir: &Path, env: Option<&str>) -> Result<Project, Mistakes> {
     let mistakes = Collector::default();
     let project = project::read(dir, env, &mistakes);
+    if let Some(project) = &project {
+        expand::check(project, &mistakes);
+    }
     mistakes.into_result(project)
 }
 

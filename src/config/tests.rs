@@ -41,7 +41,7 @@ fn loads(loader: &str, tables: &[&str]) -> Result<Vec<LoadSpec>, String> {
     let project = project(&[("barncat.toml", BASE), ("loaders/shop.toml", loader)], None)?;
     let tables = tables.iter().map(|table| (*table).to_owned()).collect();
     let found = BTreeMap::from([(("shop".to_owned(), "public".to_owned()), tables)]);
-    project.loads(&found).map_err(|mistakes| mistakes.to_string())
+    project.loads(&found, crate::config::Missing::Refuse).map_err(|mistakes| mistakes.to_string())
 }
 
 #[test]

@@ -57,6 +57,11 @@ impl Endpoint {
         if !plain.starts_with("postgres://") && !plain.starts_with("postgresql://") {
             return Err(PgError::Url { what: "it does not start with postgres://".into() });
         }
+        // Where the password ends would be a guess, and what is taken for the host is printed.
+        if plain.matches('@').count() > 1 || plain.split('/').skip(3).any(|piece| piece.contains('@')) {
+            let what = "its user or password holds a raw `@` or `/`: write `%40` and `%2F`";
+            return Err(PgError::Url { what: what.into() });
+        }
         let mut settings = settings.clone();
         let mut text = plain.to_owned();
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
@@ -194,6 +199,10 @@ mod tests {
             "postgres://u:hunter2@h/db?sslmode=verify-ca",
             "postgres://u:hunter2@h/db?sslmode=maybe",
             "postgres://u:hunter2@h/db?nonsense=1",
+            "postgres://u:a@hunter2@h/db",
+            "postgres://u:a@hunter2/b@h/db",
+            "postgres://u:12/hunter2@h/db",
+            "postgres://u:12?hunter2@h/db",
         ] {
             let error = parse(url).unwrap_err();
             let text = format!("{error} {error:?}");

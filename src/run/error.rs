@@ -22,9 +22,23 @@ pub enum RunError {
     /// The selection names nothing.
     #[error(transparent)]
     Select(#[from] SelectError),
-    /// A url, or a server that does not answer.
+    /// A url that cannot be used.
+    #[error("the url at {place} cannot be used")]
+    Url {
+        /// Where it is written.
+        place: String,
+        /// Why.
+        source: PgError,
+    },
+    /// A server that does not answer.
     #[error(transparent)]
     Postgres(#[from] PgError),
+    /// The selection and what is left out leave no task.
+    #[error("nothing is selected: the project has {tasks}")]
+    Nothing {
+        /// How many tasks there are, in words.
+        tasks: String,
+    },
     /// The stage.
     #[error(transparent)]
     Stage(#[from] StageError),
@@ -45,11 +59,11 @@ impl RunError {
             Self::Project(error) => error,
             Self::Config(error) => error,
             Self::Select(error) => error,
-            Self::Postgres(error) => error,
+            Self::Postgres(error) | Self::Url { source: error, .. } => error,
             Self::Stage(error) => error,
             Self::Control(error) => error,
             Self::Below(error) => error.as_ref(),
-            Self::Redshift => return None,
+            Self::Redshift | Self::Nothing { .. } => return None,
         })
     }
 }
@@ -60,9 +74,12 @@ impl Fault for RunError {
     }
 
     fn hint(&self) -> Option<String> {
-        match self.fault() {
-            Some(fault) => fault.hint(),
-            None => Some("kind = \"postgres\" works today".to_owned()),
+        match self {
+            Self::Redshift => Some("kind = \"postgres\" works today".to_owned()),
+            Self::Nothing { .. } => {
+                Some("`barncat plan` lists the tasks; `barncat discover SOURCE` the tables".to_owned())
+            }
+            error => error.fault().and_then(Fault::hint),
         }
     }
 }

@@ -132,8 +132,10 @@ async fn prepare(
 /// Lists the tasks; a source that restarts just then is waited for.
 async fn list(project: &Project, opened: &Opened) -> Result<tasks::Tasks, RunError> {
     let mut waits = retry::waits(LISTINGS_MAX);
+    let workshop = &opened.workshop;
+    let published = workshop.warehouse.last_loads().await.map_err(RunError::Below)?;
     loop {
-        let error = match tasks::list(project, &opened.workshop.sources, &opened.schemas).await {
+        let error = match tasks::list(project, &workshop.sources, &opened.schemas, &published).await {
             Ok(tasks) => return Ok(tasks),
             Err(error) => error,
         };

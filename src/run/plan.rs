@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{
     Request, RunError,
-    open::{Looked, Sources, look},
+    open::{Looked, Schemas, Sources, look},
     tasks,
 };
 use crate::{
@@ -14,7 +14,7 @@ use crate::{
     error::Failure,
     load::{Forecast, LoadError, forecast},
     sql::TableName,
-    warehouse::Warehouse,
+    warehouse::{LedgerRow, Warehouse},
 };
 
 /// What a run would do.
@@ -56,8 +56,8 @@ pub async fn plan(project: &Project, environment: &Environment, request: &Reques
 
 async fn look_at(project: &Project, request: &Request, looked: &Looked) -> Result<Plan, RunError> {
     let warehouse = &*looked.warehouse;
-    let mut tasks = tasks::list(project, &looked.sources, &looked.schemas).await?;
     let published = warehouse.last_loads().await.map_err(RunError::Below)?;
+    let mut tasks = tasks::list(project, &looked.sources, &looked.schemas, &published).await?;
     let all: BTreeSet<TableName> = tasks.specs().iter().map(|spec| spec.target.clone()).collect();
     tasks.select(&request.select, &request.exclude)?;
     tasks.order(looked.control.as_ref()).await;
@@ -75,7 +75,20 @@ async fn look_at(project: &Project, request: &Request, looked: &Looked) -> Resul
         schemas: tasks.schemas(),
         sees_snapshots: warehouse.abilities().await.map_err(RunError::Below)?.sees_snapshots,
         tasks: planned,
-        orphans: published.into_keys().filter(|table| !all.contains(table)).collect(),
+        orphans: published
+            .into_iter()
+            .filter(|(table, row)| is_ours(project, &looked.schemas, table, row) && !all.contains(table))
+            .map(|(table, _)| table)
+            .collect(),
+    })
+}
+
+/// Whether a published table is of this project: another may publish to the same warehouse.
+fn is_ours(project: &Project, schemas: &Schemas, table: &TableName, row: &LedgerRow) -> bool {
+    project.loaders.iter().any(|loader| {
+        loader.source == row.source
+            && loader.schema == row.source_table.schema
+            && schemas.name(&loader.into) == table.schema
     })
 }
 

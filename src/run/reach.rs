@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::{Mode, RunError};
 use crate::{
     aws::S3Access,
-    config::{Environment, Project, SourceConfig, Sse, StageConfig, WarehouseKind},
+    config::{Environment, Project, SourceConfig, Sse, StageConfig, Template, WarehouseKind},
     pg::{Endpoint, TlsSettings},
     source::{
         Slots,
@@ -22,7 +22,18 @@ pub fn source_endpoint(
     environment: &Environment,
     config: &SourceConfig,
 ) -> Result<Endpoint, RunError> {
-    Ok(Endpoint::parse(&config.url.resolve(environment)?, &config.tls, &project.dir)?)
+    endpoint(&config.url, environment, &config.tls, project)
+}
+
+fn endpoint(
+    url: &Template,
+    environment: &Environment,
+    tls: &TlsSettings,
+    project: &Project,
+) -> Result<Endpoint, RunError> {
+    let place = url.place().to_string();
+    Endpoint::parse(&url.resolve(environment)?, tls, &project.dir)
+        .map_err(|source| RunError::Url { place, source })
 }
 
 /// A source whose connections each hold one of `slots`; `run` names them in `pg_stat_activity`.
@@ -43,7 +54,7 @@ pub fn warehouse_endpoint(project: &Project, environment: &Environment) -> Resul
     if config.kind == WarehouseKind::Redshift {
         return Err(RunError::Redshift);
     }
-    Ok(Endpoint::parse(&config.url.resolve(environment)?, &config.tls, &project.dir)?)
+    endpoint(&config.url, environment, &config.tls, project)
 }
 
 /// The warehouse, with the ledger and the staging schema of a mode.
@@ -59,13 +70,11 @@ pub fn warehouse(endpoint: Endpoint, mode: Mode, run: &str) -> PostgresWarehouse
 /// Where the control database is: the warehouse, where the project names none or its url resolves
 /// to nothing.
 pub fn control_endpoint(project: &Project, environment: &Environment) -> Result<Endpoint, RunError> {
-    let url = match &project.control.url {
-        Some(url) => Some(url.resolve(environment)?).filter(|url| !url.expose().is_empty()),
-        None => None,
-    };
-    match url {
-        Some(url) => Ok(Endpoint::parse(&url, &TlsSettings::default(), &project.dir)?),
-        None => warehouse_endpoint(project, environment),
+    match &project.control.url {
+        Some(url) if !url.resolve(environment)?.expose().is_empty() => {
+            endpoint(url, environment, &TlsSettings::default(), project)
+        }
+        _ => warehouse_endpoint(project, environment),
     }
 }
 

@@ -7,11 +7,13 @@ use super::{
     open::{Schemas, Sources},
 };
 use crate::{
-    config::{LoadSpec, Project},
+    config::{LoadSpec, Missing, Project},
     control::{Control, Expected},
     dag::select,
+    error::Failure,
     event::Tier,
     sql::TableName,
+    warehouse::LedgerRow,
 };
 
 /// The tasks of a run.
@@ -23,20 +25,43 @@ pub(super) struct Tasks {
 /// What is done in one go: a table, or tables that must match each other.
 pub(super) struct Unit(pub(super) Vec<LoadSpec>);
 
-/// Lists what the project loads. Wildcards are matched against what the sources have now.
-pub(super) async fn list(project: &Project, sources: &Sources, schemas: &Schemas) -> Result<Tasks, RunError> {
+/// Lists what the project loads. Wildcards are matched against what the sources have now; where a
+/// source cannot be asked, against what was loaded from it before: its tables fail one by one, and
+/// keep no other source's tables waiting.
+pub(super) async fn list(
+    project: &Project,
+    sources: &Sources,
+    schemas: &Schemas,
+    published: &BTreeMap<TableName, LedgerRow>,
+) -> Result<Tasks, RunError> {
     let mut found: BTreeMap<(String, String), Vec<String>> = BTreeMap::new();
     for loader in &project.loaders {
         let Some(snapshots) = sources.get(&loader.source) else { continue };
-        let tables = snapshots.source().tables(&loader.schema).await.map_err(RunError::Below)?;
-        let names = tables.into_iter().map(|table| table.name.name).collect();
+        let names = match snapshots.source().tables(&loader.schema).await {
+            Ok(tables) => tables.into_iter().map(|table| table.name.name).collect(),
+            Err(error) => {
+                let before = loaded_before(published, &loader.source, &loader.schema);
+                if before.is_empty() && loader.exact_names().next().is_none() {
+                    return Err(RunError::Below(error));
+                }
+                let error = Failure::of(&*error);
+                tracing::warn!(source = loader.source, %error, "the tables of a source could not be listed");
+                before
+            }
+        };
         found.insert((loader.source.clone(), loader.schema.clone()), names);
     }
-    let mut specs = project.loads(&found)?;
+    let mut specs = project.loads(&found, Missing::Load)?;
     for spec in &mut specs {
         spec.target.schema = schemas.name(&spec.target.schema);
     }
     Ok(Tasks { specs, expected: BTreeMap::new() })
+}
+
+/// The tables of a source's schema that are published.
+fn loaded_before(published: &BTreeMap<TableName, LedgerRow>, source: &str, schema: &str) -> Vec<String> {
+    let rows = published.values().filter(|row| row.source == source && row.source_table.schema == schema);
+    rows.map(|row| row.source_table.name.clone()).collect()
 }
 
 impl Tasks {
@@ -54,20 +79,26 @@ impl Tasks {
             })
             .collect();
         let kept: BTreeSet<TableName> = select::select(&tasks, wanted, exclude)?.into_iter().collect();
+        let tasks = match self.specs.len() {
+            1 => "1 task".to_owned(),
+            number => format!("{number} tasks"),
+        };
         self.specs.retain(|spec| kept.contains(&spec.target));
-        Ok(())
+        if self.specs.is_empty() { Err(RunError::Nothing { tasks }) } else { Ok(()) }
     }
 
-    /// Keeps what the last run did not bring to a good end.
+    /// Keeps what did not come to a good end the last time that it was tried, and what never was.
+    /// Other projects' runs in the same control database are of no matter.
     pub(super) async fn keep_unfinished(&mut self, control: &Control) -> Result<(), RunError> {
-        let Some(last) = control.past_runs(1).await?.pop() else { return Ok(()) };
-        let rows = control.history(None, u32::MAX).await?;
-        let good: BTreeSet<String> = rows
-            .into_iter()
-            .filter(|row| row.run == last.run && matches!(row.status.as_str(), "succeeded" | "unchanged"))
-            .map(|row| row.task)
-            .collect();
-        self.specs.retain(|spec| !good.contains(&spec.target.to_string()));
+        let mut last: BTreeMap<String, String> = BTreeMap::new();
+        // The latest come first.
+        for row in control.history(None, u32::MAX).await? {
+            last.entry(row.task).or_insert(row.status);
+        }
+        self.specs.retain(|spec| {
+            let status = last.get(&spec.target.to_string()).map(String::as_str);
+            !matches!(status, Some("succeeded" | "unchanged"))
+        });
         Ok(())
     }
 

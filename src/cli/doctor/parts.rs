@@ -69,7 +69,7 @@ async fn loads(
         let names = tables.into_iter().map(|table| table.name.name).collect();
         found.insert((loader.source.clone(), loader.schema.clone()), names);
     }
-    Ok(match own.loads(&found) {
+    Ok(match own.loads(&found, crate::config::Missing::Refuse) {
         Ok(specs) => (specs, Vec::new()),
         Err(mistakes) => {
             let finding = |mistake: &crate::config::Mistake| {

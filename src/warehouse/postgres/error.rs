@@ -131,6 +131,14 @@ pub enum PostgresWarehouseError {
         /// Which one.
         source: PgError,
     },
+    /// Triggers of the live table could write other values than the source has.
+    #[error("{table} has triggers that change rows before they are written: {}", triggers.join(", "))]
+    Meddled {
+        /// The table.
+        table: TableName,
+        /// Their names.
+        triggers: Vec<String>,
+    },
     /// After the replace the table has other rows than were written.
     #[error("{table} had {found} rows after a replace with {expected}")]
     Interfered {
@@ -202,6 +210,7 @@ impl Fault for PostgresWarehouseError {
             | Self::ReferredTo { .. }
             | Self::Forbidden { .. }
             | Self::Interfered { .. }
+            | Self::Meddled { .. }
             | Self::ColumnNeeded { .. } => Class::Lasting,
             Self::NotTheManifest { .. } | Self::Count { .. } => Class::Bug,
         }
@@ -231,6 +240,10 @@ impl Fault for PostgresWarehouseError {
                 "the source has no such constraint, or other rows in the referring tables: drop it, or change those rows"
                     .to_owned(),
             ),
+            Self::Meddled { table, .. } => Some(format!(
+                "its rows are replaced in place: drop the triggers, or ALTER TABLE {} DISABLE TRIGGER …",
+                table.quoted()
+            )),
             Self::Interfered { .. } => Some("a rule or trigger of the table keeps rows away or adds some: drop it".to_owned()),
             Self::Unknown { .. } => Some("the next run asks the ledger, and goes on from what it says".to_owned()),
             Self::Locked { .. } => {

@@ -54,6 +54,9 @@ const PROPERTIES: &[&str] = &[
     "SELECT format('its owner %s, who may not create in schema %s', pg_get_userbyid(t.relowner), t.relnamespace::regnamespace)
      FROM live t WHERE t.relowner <> current_user::regrole
        AND NOT has_schema_privilege(t.relowner, t.relnamespace, 'CREATE')",
+    "SELECT format('%s, owned by %s, of which %s is no member',
+                   pg_describe_object('pg_statistic_ext'::regclass, x.oid, 0), pg_get_userbyid(x.stxowner), current_user)
+     FROM live t JOIN pg_statistic_ext x ON x.stxrelid = t.oid WHERE NOT pg_has_role(x.stxowner, 'USAGE')",
     "SELECT format('its tablespace %s, where %s may not create', s.spcname, current_user)
      FROM live t JOIN pg_tablespace s ON s.oid = t.reltablespace
      WHERE NOT has_tablespace_privilege(s.oid, 'CREATE')",

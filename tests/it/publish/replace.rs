@@ -197,14 +197,34 @@ async fn a_trigger_that_keeps_rows_away_is_found_out() {
     let first = three();
     let database = with(
         &first,
-        "CREATE FUNCTION public.eat() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
-         CREATE TRIGGER eat BEFORE INSERT ON raw.orders FOR EACH ROW WHEN (NEW.id = 5)
+        "CREATE FUNCTION public.eat() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS
+             'BEGIN DELETE FROM raw.orders WHERE id = NEW.id; RETURN NULL; END';
+         CREATE TRIGGER eat AFTER INSERT ON raw.orders FOR EACH ROW WHEN (NEW.id = 5)
              EXECUTE FUNCTION public.eat()",
     )
     .await;
     let error = database.publish(&replacing(&first, "01B", &["4,4.00,d\n5,5.00,e\n"])).await.unwrap_err();
     assert_eq!(error.to_string(), "raw.orders had 1 rows after a replace with 2");
     assert_eq!(database.texts(ROWS).await.len(), 3);
+}
+
+#[tokio::test]
+async fn a_trigger_that_may_change_rows_on_their_way_is_named() {
+    let first = three();
+    let database = with(
+        &first,
+        "CREATE FUNCTION public.hack() RETURNS trigger LANGUAGE plpgsql AS
+             'BEGIN NEW.note := ''hacked''; RETURN NEW; END';
+         CREATE TRIGGER hack BEFORE INSERT OR UPDATE ON raw.orders FOR EACH ROW
+             EXECUTE FUNCTION public.hack()",
+    )
+    .await;
+    let error = database.publish(&replacing(&first, "01B", &["4,4.00,d\n"])).await.unwrap_err();
+    assert!(error.to_string().ends_with("before they are written: hack"), "{error}");
+    assert_eq!(database.texts(ROWS).await.len(), 3);
+    database.run("ALTER TABLE raw.orders DISABLE TRIGGER hack").await;
+    database.publish(&replacing(&first, "01C", &["4,4.00,d\n"])).await.unwrap();
+    assert_eq!(database.texts(ROWS).await, ["4:4.00:d"]);
 }
 
 #[tokio::test]

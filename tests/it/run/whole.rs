@@ -127,6 +127,44 @@ async fn a_critical_failure_fails_the_run_and_an_unknown_name_starts_nothing() {
     assert!(told.contains("did you mean `orders`?") || told.contains("did you mean `raw.orders`?"), "{told}");
 }
 
+#[tokio::test]
+async fn a_table_that_is_gone_from_the_source_fails_alone() {
+    let project = project().await;
+    project.write_loaders("[tables]\n\"*\" = \"full\"\ngone = \"full\"\norders = { strategy = \"full\", tier = \"critical\" }\n");
+    let (status, outcome) = project.try_run(&[]).await;
+    assert_eq!((status, &outcome["status"]), (Some(0), &"degraded".into()));
+    let gone = task(&outcome, "raw.gone");
+    assert_eq!((&gone["status"], &gone["error"]["class"]), (&"failed".into(), &"lasting".into()));
+    assert!(gone["error"]["message"].as_str().unwrap().contains(".gone"), "{gone:#}");
+    project.assert_equal(ALL).await;
+}
+
+#[tokio::test]
+async fn a_source_that_is_away_holds_up_its_own_tables_alone() {
+    let project = project().await;
+    let toml = std::fs::read_to_string(project.dir().join("barncat.toml")).unwrap();
+    let dead = "[sources.dead]\nkind = \"postgres\"\nurl = \"postgres://u:hunter2@127.0.0.1:1/x\"\n";
+    project.write("barncat.toml", &format!("{dead}{toml}"));
+    let loaders = "source = \"dead\"\nschema = \"public\"\ninto = \"dead\"\n[defaults]\nattempts = 1\n[tables]\nt = \"full\"\n";
+    project.write("loaders/dead.toml", loaders);
+    let (status, outcome) = project.try_run(&[]).await;
+    assert_eq!((status, &outcome["status"]), (Some(0), &"degraded".into()));
+    let error = &task(&outcome, "dead.t")["error"];
+    assert_eq!(error["class"], "passing");
+    assert!(error["message"].as_str().unwrap().contains("127.0.0.1:1/x"), "{error}");
+    assert!(!outcome.to_string().contains("hunter2"));
+    project.assert_equal(ALL).await;
+}
+
+#[tokio::test]
+async fn a_selection_that_leaves_nothing_is_a_mistake() {
+    let project = project().await;
+    let output = project.barncat(&["run", "*", "--exclude", "*"], &[]).await;
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{told}");
+    assert!(told.contains("nothing is selected: the project has 3 tasks"), "{told}");
+}
+
 /// A table whose reading takes half a minute, and a row policy of time: each row waits.
 const SLOW: &str = "
     CREATE TABLE slow (id int); INSERT INTO slow SELECT generate_series(1, 300);

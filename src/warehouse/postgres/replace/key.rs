@@ -73,6 +73,22 @@ impl Key {
     }
 }
 
+/// The table's own triggers that stand between the rows that are written and those that arrive.
+pub(super) async fn meddling_triggers(
+    connection: &Connection,
+    table: &TableName,
+    oid: u32,
+) -> Result<Vec<String>, PgError> {
+    // tgtype is made of bits: 1 for each row, 2 before, 4 INSERT, 16 UPDATE (pg_trigger.h).
+    let sql = "SELECT tgname::text FROM pg_trigger WHERE tgrelid = $1 AND NOT tgisinternal
+               AND tgenabled IN ('O', 'A') AND tgtype & 3 = 3 AND tgtype & 20 <> 0 ORDER BY 1";
+    let rows = connection
+        .query(sql, &[&oid])
+        .await
+        .map_err(|error| connection.error(format!("look at the triggers of {table}"), &error))?;
+    Ok(rows.iter().map(|row| row.get(0)).collect())
+}
+
 /// Whether foreign keys point at the table: to delete one of its rows, even for a moment, is refused or
 /// changes rows elsewhere.
 pub(super) async fn is_referred_to(

@@ -101,6 +101,10 @@ impl Replace<'_> {
         if self.publication.previous.is_none() {
             return Err(PostgresWarehouseError::NotOurs { table: table.clone() });
         }
+        let triggers = key::meddling_triggers(connection, table, live.oid).await?;
+        if !triggers.is_empty() {
+            return Err(PostgresWarehouseError::Meddled { table: table.clone(), triggers });
+        }
         let columns = live::columns(connection, table, live.oid).await?;
         match live.kind == RelationKind::Table && have_same_columns(&columns, &self.staging.spec.columns) {
             true => Ok(live.oid),
