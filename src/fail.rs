@@ -61,7 +61,11 @@ mod on {
     pub(super) fn pass(name: &'static str) {
         match mode() {
             Mode::Off => {}
-            Mode::List => eprintln!("fail point: {name}"),
+            Mode::List => {
+                // Written at once: no other line gets between.
+                let line = format!("fail point: {name}\n");
+                eprint!("{line}");
+            }
             Mode::KillAt(wanted) if wanted == name => {
                 // SIGKILL to ourselves: no destructor runs, no buffer is flushed. Every shell has a
                 // `kill` of its own, a small system no other.

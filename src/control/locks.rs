@@ -77,17 +77,8 @@ impl Lease {
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        if self.released {
-            return;
-        }
-        // Without a runtime the process is ending, and its session with it.
-        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            let (session, name, epoch) = (self.session.clone(), std::mem::take(&mut self.name), self.epoch);
-            runtime.spawn(async move {
-                if let Err(error) = session.give_back(&name, epoch).await {
-                    tracing::warn!(lock = name, %error, "lock not given back");
-                }
-            });
+        if !self.released {
+            self.session.give_back_later(std::mem::take(&mut self.name), self.epoch);
         }
     }
 }

@@ -13,7 +13,7 @@ use tokio::{
     task::AbortHandle,
     time::{Instant, sleep, timeout},
 };
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{ControlError, Timing, database::Database};
 use crate::{fail_point, pg::Connection};
@@ -34,6 +34,8 @@ pub(super) struct Session {
     pub(super) timing: Timing,
     locks: Arc<Locks>,
     heartbeat: AbortHandle,
+    /// Locks being given back in the background; closed by the session's end, which frees all.
+    returns: TaskTracker,
 }
 
 /// The locks that this process holds, by name.
@@ -93,7 +95,7 @@ impl Session {
         fail_point!("control.session.after");
         let (id, locks) = (heart.id.clone(), heart.locks.clone());
         let heartbeat = tokio::spawn(heart.beat(connection)).abort_handle();
-        Ok(Arc::new(Self { id, database, timing, locks, heartbeat }))
+        Ok(Arc::new(Self { id, database, timing, locks, heartbeat, returns: TaskTracker::new() }))
     }
 
     /// Notes a lock that the database has given; the token is cancelled when it is lost.
@@ -115,8 +117,26 @@ impl Session {
         Ok(())
     }
 
+    /// [`Session::give_back`] in the background; [`Session::end`] waits for it.
+    pub(super) fn give_back_later(self: &Arc<Self>, name: String, epoch: i64) {
+        // Without a runtime the process is ending, and its session with it.
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
+        if self.returns.is_closed() {
+            return;
+        }
+        let session = self.clone();
+        let give_back = async move {
+            if let Err(error) = session.give_back(&name, epoch).await {
+                tracing::warn!(lock = name, %error, "lock not given back");
+            }
+        };
+        self.returns.spawn_on(give_back, &runtime);
+    }
+
     /// Frees every lock and removes the row.
     pub(super) async fn end(&self) -> Result<(), ControlError> {
+        self.returns.close();
+        self.returns.wait().await;
         self.heartbeat.abort();
         self.locks.lose_all();
         fail_point!("control.session_end.before");

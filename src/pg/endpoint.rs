@@ -58,8 +58,9 @@ impl Endpoint {
             return Err(PgError::Url { what: "it does not start with postgres://".into() });
         }
         // Where the password ends would be a guess, and what is taken for the host is printed.
-        if plain.matches('@').count() > 1 || plain.split('/').skip(3).any(|piece| piece.contains('@')) {
-            let what = "its user or password holds a raw `@` or `/`: write `%40` and `%2F`";
+        let is_raw = |text: &str| text.contains('@');
+        if plain.matches('@').count() > 1 || plain.split('/').skip(3).any(is_raw) || is_raw(query) {
+            let what = "its user or password holds a raw `@`, `/` or `?`: write `%40`, `%2F` and `%3F`";
             return Err(PgError::Url { what: what.into() });
         }
         let mut settings = settings.clone();
