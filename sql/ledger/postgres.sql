@@ -9,6 +9,7 @@ CREATE TABLE IF NOT EXISTS :ledger.loads (
     table_schema  text        NOT NULL,
     table_name    text        NOT NULL,
     previous      text,
+    project       text        NOT NULL,
     run           text        NOT NULL,
     strategy      text        NOT NULL,
     publish       text        NOT NULL CONSTRAINT loads_publish_check CHECK (publish IN ('swap', 'replace')),
@@ -41,6 +42,7 @@ COMMENT ON COLUMN :ledger.loads.load IS 'The load''s id, a ULID: it sorts by tim
 COMMENT ON COLUMN :ledger.loads.table_schema IS 'The schema of the table that was published.';
 COMMENT ON COLUMN :ledger.loads.table_name IS 'The table that was published.';
 COMMENT ON COLUMN :ledger.loads.previous IS 'The load that this one follows; NULL for a table''s first.';
+COMMENT ON COLUMN :ledger.loads.project IS 'The project that published it; no other may publish the table.';
 COMMENT ON COLUMN :ledger.loads.run IS 'The run that published it.';
 COMMENT ON COLUMN :ledger.loads.strategy IS 'How rows were brought: full, append, merge, restore, adopt.';
 COMMENT ON COLUMN :ledger.loads.publish IS 'How they became visible: swap (renamed in) or replace (in place).';

@@ -200,7 +200,7 @@ pub(super) struct RunArgs {
     #[arg(long)]
     pub(super) full: bool,
 
-    /// Only what failed, was blocked or was not reached last time
+    /// Only what did not end well the last time it was tried, and what never was
     #[arg(long)]
     pub(super) failed: bool,
 

@@ -32,6 +32,9 @@ pub(super) fn validate(context: &Context) -> Result<Exit, Complaint> {
     let sources = quantity::count(project.sources.len(), "source");
     let files = quantity::count(project.loaders.len(), "file");
     context.output.say(&format!("no mistakes in {sources} and {files} of loaders/"));
+    if project.loaders.is_empty() {
+        context.output.say("hint: nothing is loaded yet; `barncat discover SOURCE --write` writes the rows");
+    }
     Ok(Exit::Done)
 }
 

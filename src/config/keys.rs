@@ -91,7 +91,14 @@ impl<'a> Keys<'a> {
     }
 
     pub(super) fn string(&self, key: &'static str) -> Option<String> {
-        self.read(key, "a string", |item| item.as_str().map(str::to_owned))
+        let text = self.read(key, "a string", |item| item.as_str().map(str::to_owned))?;
+        match text.trim().is_empty() || text.contains('\0') {
+            true => {
+                self.wrong(key, "is empty or holds a NUL");
+                None
+            }
+            false => Some(text),
+        }
     }
 
     pub(super) fn boolean(&self, key: &'static str) -> Option<bool> {

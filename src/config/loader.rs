@@ -313,6 +313,9 @@ fn settings(keys: &Keys<'_>, over: Settings, is_row: bool) -> Settings {
         name_as = keys.string("as");
         spec.key = keys.strings("key");
         spec.columns = keys.strings_or_none("columns");
+        if spec.columns.as_ref().is_some_and(Vec::is_empty) {
+            keys.wrong("columns", "names no column");
+        }
         spec.deadline = keys.string("deadline");
         if spec.deadline.as_ref().is_some_and(|at| at.parse::<jiff::civil::Time>().is_err()) {
             keys.wrong("deadline", "is not a time of day like `06:00`");

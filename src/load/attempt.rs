@@ -89,7 +89,7 @@ impl<'a> Begun<'a> {
         attempt: &'a Attempt,
         snapshot: &dyn Snapshot,
     ) -> Result<Self, LoadError> {
-        let decision = decide(&attempt.spec, snapshot, &*workshop.warehouse).await?;
+        let decision = decide(&workshop.project, &attempt.spec, snapshot, &*workshop.warehouse).await?;
         let load = clock::new_id();
         let task = attempt.spec.target.to_string();
         workshop.control.start_attempt(&workshop.run, &task, attempt.number, &load).await?;

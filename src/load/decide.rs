@@ -47,8 +47,9 @@ pub struct Forecast {
     pub bytes_estimate: u64,
 }
 
-/// Decides about one table.
+/// Decides about one table of the project.
 pub async fn decide(
+    project: &str,
     spec: &LoadSpec,
     snapshot: &dyn Snapshot,
     warehouse: &dyn Warehouse,
@@ -57,6 +58,7 @@ pub async fn decide(
         return Err(LoadError::Strategy { table: spec.target.clone(), strategy: spec.strategy.to_string() });
     }
     let last = warehouse.last_load(&spec.target).await.map_err(LoadError::Warehouse)?;
+    refuse_if_anothers(project, spec, last.as_ref())?;
     refuse_if_behind(spec, last.as_ref(), snapshot.position())?;
     let found = snapshot.describe(&spec.source_table).await.map_err(LoadError::Source)?;
     let selected = selection(spec).apply(&spec.source_table, &found)?;
@@ -90,11 +92,12 @@ pub async fn decide(
 
 /// A decision, with the parts that would be read.
 pub async fn forecast(
+    project: &str,
     spec: &LoadSpec,
     snapshot: &dyn Snapshot,
     warehouse: &dyn Warehouse,
 ) -> Result<Forecast, LoadError> {
-    let decision = decide(spec, snapshot, warehouse).await?;
+    let decision = decide(project, spec, snapshot, warehouse).await?;
     let extraction = super::extract::extraction(spec, &decision, 1);
     let parts = snapshot.plan_parts(&extraction).await.map_err(LoadError::Source)?;
     Ok(Forecast {
@@ -122,6 +125,18 @@ pub fn selection(spec: &LoadSpec) -> Selection {
         exclude: spec.exclude.clone(),
         hash: spec.hash.clone(),
         key: spec.key.clone(),
+    }
+}
+
+/// Two projects that publish one table would take turns in undoing each other's work.
+fn refuse_if_anothers(project: &str, spec: &LoadSpec, last: Option<&LedgerRow>) -> Result<(), LoadError> {
+    match last {
+        Some(last) if last.project != project => Err(LoadError::OtherProject {
+            table: spec.target.clone(),
+            other: last.project.clone(),
+            project: project.to_owned(),
+        }),
+        _ => Ok(()),
     }
 }
 

@@ -32,6 +32,16 @@ pub enum LoadError {
     /// The publish was refused before anything was read.
     #[error(transparent)]
     Refused(#[from] crate::publish::Refusal),
+    /// Another project publishes a table of this name.
+    #[error("{table} was published by the project `{other}`, this one is `{project}`")]
+    OtherProject {
+        /// The table.
+        table: TableName,
+        /// Whose it is.
+        other: String,
+        /// Who wants it.
+        project: String,
+    },
     /// The replica shows an older moment than what is published.
     #[error("the replica stands behind the last published load of {table}")]
     Behind {
@@ -121,7 +131,7 @@ impl Fault for LoadError {
     fn class(&self) -> Class {
         match self {
             Self::Behind { .. } | Self::GroupMember { .. } | Self::TimeLimit { .. } => Class::Passing,
-            Self::Strategy { .. } | Self::SchemaChanged { .. } => Class::Lasting,
+            Self::Strategy { .. } | Self::SchemaChanged { .. } | Self::OtherProject { .. } => Class::Lasting,
             Self::Counts { .. } | Self::PartLost { .. } | Self::NoSource { .. } => Class::Bug,
             // Never shown: a task that was stopped has a status of its own.
             Self::Cancelled => Class::Passing,
@@ -137,6 +147,11 @@ impl Fault for LoadError {
             ),
             Self::SchemaChanged { .. } => Some(
                 "the last good rows stay; `on_schema_change = \"rebuild\"` takes the new columns".to_owned(),
+            ),
+            Self::OtherProject { .. } => Some(
+                "set `into` or `as` for another name; where the project was renamed, update `project` in \
+                 the ledger `loads`"
+                    .to_owned(),
             ),
             Self::TimeLimit { .. } => Some("`time_limit` of the table's row sets the limit".to_owned()),
             Self::Strategy { .. } => Some("strategy = \"full\" works today".to_owned()),

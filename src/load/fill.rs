@@ -124,6 +124,7 @@ fn ledger_row(
         load: manifest.load.clone(),
         table: spec.target.clone(),
         previous: decision.last.as_ref().map(|last| last.load.clone()),
+        project: workshop.project.clone(),
         run: workshop.run.clone(),
         strategy: spec.strategy.to_string(),
         publish: decision.publish,

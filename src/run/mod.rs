@@ -49,7 +49,7 @@ pub struct Request {
     pub mode: Mode,
     /// Publish even what has not changed.
     pub full: bool,
-    /// Only what failed, was blocked or was not reached last time.
+    /// Only what did not end well the last time it was tried, and what never was.
     pub failed: bool,
     /// How many tasks at once.
     pub jobs: usize,

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{
     Request, RunError,
-    open::{Looked, Schemas, Sources, look},
+    open::{Looked, Sources, look},
     tasks,
 };
 use crate::{
@@ -14,7 +14,7 @@ use crate::{
     error::Failure,
     load::{Forecast, LoadError, forecast},
     sql::TableName,
-    warehouse::{LedgerRow, Warehouse},
+    warehouse::Warehouse,
 };
 
 /// What a run would do.
@@ -65,7 +65,7 @@ async fn look_at(project: &Project, request: &Request, looked: &Looked) -> Resul
     for spec in tasks.specs() {
         planned.push(PlannedTask {
             expected: tasks.expected(spec).cloned(),
-            forecast: one(&looked.sources, warehouse, spec).await,
+            forecast: one(&project.name, &looked.sources, warehouse, spec).await,
             spec: spec.clone(),
         });
     }
@@ -77,26 +77,22 @@ async fn look_at(project: &Project, request: &Request, looked: &Looked) -> Resul
         tasks: planned,
         orphans: published
             .into_iter()
-            .filter(|(table, row)| is_ours(project, &looked.schemas, table, row) && !all.contains(table))
+            .filter(|(table, row)| row.project == project.name && !all.contains(table))
             .map(|(table, _)| table)
             .collect(),
     })
 }
 
-/// Whether a published table is of this project: another may publish to the same warehouse.
-fn is_ours(project: &Project, schemas: &Schemas, table: &TableName, row: &LedgerRow) -> bool {
-    project.loaders.iter().any(|loader| {
-        loader.source == row.source
-            && loader.schema == row.source_table.schema
-            && schemas.name(&loader.into) == table.schema
-    })
-}
-
-async fn one(sources: &Sources, warehouse: &dyn Warehouse, spec: &LoadSpec) -> Result<Forecast, Failure> {
+async fn one(
+    project: &str,
+    sources: &Sources,
+    warehouse: &dyn Warehouse,
+    spec: &LoadSpec,
+) -> Result<Forecast, Failure> {
     let Some(snapshots) = sources.get(&spec.source) else {
         let (table, source_name) = (spec.target.clone(), spec.source.clone());
         return Err(Failure::of(&LoadError::NoSource { table, source_name }));
     };
     let snapshot = snapshots.get().await.map_err(|error| Failure::of(&*error))?;
-    forecast(spec, &*snapshot, warehouse).await.map_err(|error| Failure::of(&error))
+    forecast(project, spec, &*snapshot, warehouse).await.map_err(|error| Failure::of(&error))
 }

@@ -218,6 +218,8 @@ pub struct LedgerRow {
     pub table: TableName,
     /// The load that this one follows; unique per table, which is the compare-and-set.
     pub previous: Option<String>,
+    /// The project that published it: no other may publish the table.
+    pub project: String,
     /// The run's id.
     pub run: String,
     /// `full`, `append`, `merge`, later `restore`, `adopt`.

@@ -21,6 +21,7 @@ pub(crate) fn ledger_row(table: &TableName, columns: &[&str]) -> LedgerRow {
         load: "01LOAD".into(),
         table: table.clone(),
         previous: None,
+        project: "shop".into(),
         run: "01RUN".into(),
         strategy: "full".into(),
         publish: PublishKind::Swap,

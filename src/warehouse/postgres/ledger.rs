@@ -16,7 +16,7 @@ use crate::{
     warehouse::{LedgerRow, PublishKind},
 };
 
-const COLUMNS: &str = "load, table_schema, table_name, previous, run, strategy, publish, source, \
+const COLUMNS: &str = "load, table_schema, table_name, previous, project, run, strategy, publish, source, \
     source_schema, source_table, system, lsn, as_of, snapshot, schema_hash, schema, content_hash, \
     manifest, rows, bytes, watermark, published_at";
 
@@ -98,9 +98,9 @@ pub(super) async fn is_published(
     connection.run("ask the ledger", &format!("BEGIN; {}", set_timeout(limit))).await?;
     // The question's table name is empty, so that it meets nothing but the primary key.
     let sql = format!(
-        "INSERT INTO {}.loads (load, table_schema, table_name, previous, run, strategy, publish, source,
-             source_schema, source_table, as_of, snapshot, schema_hash, schema, rows, bytes)
-         VALUES ($1, '', '', $1, '', '', 'swap', '', '', '', now(), '', '', '{{}}', 0, 0)",
+        "INSERT INTO {}.loads (load, table_schema, table_name, previous, project, run, strategy, publish,
+             source, source_schema, source_table, as_of, snapshot, schema_hash, schema, rows, bytes)
+         VALUES ($1, '', '', $1, '', '', '', 'swap', '', '', '', now(), '', '', '{{}}', 0, 0)",
         quote_ident(ledger)
     );
     let asked = connection.execute(&sql, &[&load]).await.map_err(|error| read_error(connection, &error));
@@ -132,11 +132,11 @@ pub(super) async fn write(
 ) -> Result<Entry, PostgresWarehouseError> {
     // A `previous` that is not there would begin a second chain beside the first.
     let sql = format!(
-        "INSERT INTO {ledger}.loads (load, table_schema, table_name, previous, run, strategy, publish, source,
+        "INSERT INTO {ledger}.loads (load, table_schema, table_name, previous, project, run, strategy, publish, source,
              source_schema, source_table, system, lsn, as_of, snapshot, schema_hash, schema, content_hash,
              manifest, rows, bytes, watermark)
          SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17,
-             $18, $19, $20, $21
+             $18, $19, $20, $21, $22
          WHERE $4::text IS NULL OR EXISTS (
              SELECT FROM {ledger}.loads WHERE load = $4 AND table_schema = $2 AND table_name = $3)
          RETURNING published_at",
@@ -152,6 +152,7 @@ pub(super) async fn write(
                 &row.table.schema,
                 &row.table.name,
                 &row.previous,
+                &row.project,
                 &row.run,
                 &row.strategy,
                 &kind,
@@ -199,28 +200,29 @@ fn read_error(connection: &Connection, error: &tokio_postgres::Error) -> PgError
 fn read(row: &Row) -> Result<LedgerRow, PostgresWarehouseError> {
     let load: String = row.get(0);
     let wrong = |what: String| PostgresWarehouseError::Ledger { load: load.clone(), what };
-    let publish = PublishKind::from_str(row.get(6)).map_err(&wrong)?;
-    let Json(schema): Json<TableSchema> = row.try_get(15).map_err(|error| wrong(error.to_string()))?;
+    let publish = PublishKind::from_str(row.get(7)).map_err(&wrong)?;
+    let Json(schema): Json<TableSchema> = row.try_get(16).map_err(|error| wrong(error.to_string()))?;
     Ok(LedgerRow {
         table: TableName::new(row.get::<_, String>(1), row.get::<_, String>(2)),
         previous: row.get(3),
-        run: row.get(4),
-        strategy: row.get(5),
+        project: row.get(4),
+        run: row.get(5),
+        strategy: row.get(6),
         publish,
-        source: row.get(7),
-        source_table: TableName::new(row.get::<_, String>(8), row.get::<_, String>(9)),
-        system: row.get(10),
-        lsn: row.get::<_, Option<PgLsn>>(11).map(u64::from),
-        as_of: row.get(12),
-        snapshot: row.get(13),
-        schema_hash: row.get(14),
+        source: row.get(8),
+        source_table: TableName::new(row.get::<_, String>(9), row.get::<_, String>(10)),
+        system: row.get(11),
+        lsn: row.get::<_, Option<PgLsn>>(12).map(u64::from),
+        as_of: row.get(13),
+        snapshot: row.get(14),
+        schema_hash: row.get(15),
         schema,
-        content_hash: row.get(16),
-        manifest: row.get(17),
-        rows: u64::try_from(row.get::<_, i64>(18)).unwrap_or(0),
-        bytes: u64::try_from(row.get::<_, i64>(19)).unwrap_or(0),
-        watermark: row.get(20),
-        published_at: Some(row.get(21)),
+        content_hash: row.get(17),
+        manifest: row.get(18),
+        rows: u64::try_from(row.get::<_, i64>(19)).unwrap_or(0),
+        bytes: u64::try_from(row.get::<_, i64>(20)).unwrap_or(0),
+        watermark: row.get(21),
+        published_at: Some(row.get(22)),
         load,
     })
 }

@@ -246,3 +246,17 @@ async fn an_attempt_that_takes_too_long_is_given_up() {
     until("the server's query is cancelled", async || copies_under_way(project.source.name()).await == 0)
         .await;
 }
+
+#[tokio::test]
+async fn a_table_of_another_project_is_left_alone() {
+    let project = project().await;
+    project.run(&["orders"]).await;
+    let text = std::fs::read_to_string(project.dir().join("barncat.toml")).expect("it is there");
+    project.write("barncat.toml", &text.replace("name = \"tests\"", "name = \"others\""));
+    let (status, outcome) = project.try_run(&["--full", "orders"]).await;
+    assert_eq!(status, Some(1), "{outcome:#}");
+    let error = &task(&outcome, "raw.orders")["error"];
+    assert_eq!(error["class"], "lasting", "{error}");
+    assert_eq!(error["message"], "raw.orders was published by the project `tests`, this one is `others`");
+    project.assert_equal(&["orders"]).await;
+}

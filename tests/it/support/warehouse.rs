@@ -269,6 +269,7 @@ impl Load {
             load: self.id.clone(),
             table: self.table.clone(),
             previous: self.previous.clone(),
+            project: "shop".into(),
             run: "01RUN".into(),
             strategy: "full".into(),
             publish: self.kind,
