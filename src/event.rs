@@ -167,10 +167,13 @@ pub struct TaskOutcome {
     pub strategy: Option<String>,
     /// Why it was done this way: `the schema changed: column \`tip\` was added`.
     pub reason: Option<String>,
-    /// `swap` or `replace`.
+    /// `swap`, `replace`, `insert` or `merge`.
     pub publish: Option<String>,
-    /// Rows of the load.
+    /// Rows of the load; of new rows alone those that were written.
     pub rows: Option<u64>,
+    /// Rows below the watermark of before that it caught; `None` for whole loads.
+    #[serde(default)]
+    pub late_rows: Option<u64>,
     /// Bytes of the load in the stage.
     pub bytes: Option<u64>,
     /// How long it took, all attempts together.
@@ -208,6 +211,7 @@ impl TaskOutcome {
             reason: None,
             publish: None,
             rows: None,
+            late_rows: None,
             bytes: None,
             seconds: 0.0,
             load: None,

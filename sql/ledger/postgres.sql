@@ -12,7 +12,7 @@ CREATE TABLE IF NOT EXISTS :ledger.loads (
     project       text        NOT NULL,
     run           text        NOT NULL,
     strategy      text        NOT NULL,
-    publish       text        NOT NULL CONSTRAINT loads_publish_check CHECK (publish IN ('swap', 'replace')),
+    publish       text        NOT NULL CONSTRAINT loads_publish_check CHECK (publish IN ('swap', 'replace', 'insert', 'merge')),
     source        text        NOT NULL,
     source_schema text        NOT NULL,
     source_table  text        NOT NULL,
@@ -27,6 +27,10 @@ CREATE TABLE IF NOT EXISTS :ledger.loads (
     rows          bigint      NOT NULL CONSTRAINT loads_rows_check CHECK (rows >= 0),
     bytes         bigint      NOT NULL CONSTRAINT loads_bytes_check CHECK (bytes >= 0),
     watermark     text,
+    table_rows    bigint      NOT NULL CONSTRAINT loads_table_rows_check CHECK (table_rows >= 0),
+    late_rows     bigint,
+    deleted_rows  bigint,
+    state         jsonb       NOT NULL,
     published_at  timestamptz NOT NULL DEFAULT clock_timestamp(),
     CONSTRAINT loads_pkey PRIMARY KEY (load)
 );
@@ -45,7 +49,7 @@ COMMENT ON COLUMN :ledger.loads.previous IS 'The load that this one follows; NUL
 COMMENT ON COLUMN :ledger.loads.project IS 'The project that published it; no other may publish the table.';
 COMMENT ON COLUMN :ledger.loads.run IS 'The run that published it.';
 COMMENT ON COLUMN :ledger.loads.strategy IS 'How rows were brought: full, append, merge, restore, adopt.';
-COMMENT ON COLUMN :ledger.loads.publish IS 'How they became visible: swap (renamed in) or replace (in place).';
+COMMENT ON COLUMN :ledger.loads.publish IS 'How they became visible: swap (renamed in), replace (all rows, in place), insert or merge (some).';
 COMMENT ON COLUMN :ledger.loads.source IS 'The source''s name in the project.';
 COMMENT ON COLUMN :ledger.loads.source_schema IS 'The schema of the table that was read.';
 COMMENT ON COLUMN :ledger.loads.source_table IS 'The table that was read.';
@@ -57,14 +61,18 @@ COMMENT ON COLUMN :ledger.loads.schema_hash IS 'SHA-256 over the source''s schem
 COMMENT ON COLUMN :ledger.loads.schema IS 'The source''s schema, canonical.';
 COMMENT ON COLUMN :ledger.loads.content_hash IS 'SHA-256 over the SHA-256s of the load''s parts.';
 COMMENT ON COLUMN :ledger.loads.manifest IS 'The key of the load''s manifest in the stage.';
-COMMENT ON COLUMN :ledger.loads.rows IS 'Rows of the load.';
+COMMENT ON COLUMN :ledger.loads.rows IS 'Rows of the load; not all of them need be new.';
 COMMENT ON COLUMN :ledger.loads.bytes IS 'Bytes of the load in the stage.';
 COMMENT ON COLUMN :ledger.loads.watermark IS 'How far the cursor has been loaded.';
+COMMENT ON COLUMN :ledger.loads.table_rows IS 'Rows of the table with this load.';
+COMMENT ON COLUMN :ledger.loads.late_rows IS 'Rows below the watermark of before that this load caught; NULL for whole loads.';
+COMMENT ON COLUMN :ledger.loads.deleted_rows IS 'Rows that were gone from the source; NULL for whole loads.';
+COMMENT ON COLUMN :ledger.loads.state IS 'What the next load must remember.';
 COMMENT ON COLUMN :ledger.loads.published_at IS 'When it was published, by this server''s clock.';
 
 -- The last load of a table is the one that no other follows.
 CREATE OR REPLACE VIEW :ledger.tables AS
-    SELECT l.table_schema, l.table_name, l.load, l.as_of, l.lsn, l.published_at, l.rows, l.bytes,
+    SELECT l.table_schema, l.table_name, l.load, l.as_of, l.lsn, l.published_at, l.rows, l.table_rows, l.bytes,
            l.strategy, l.publish, l.source, l.source_schema, l.source_table, l.snapshot, l.watermark, l.run
     FROM :ledger.loads l
     WHERE NOT EXISTS (

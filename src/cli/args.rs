@@ -196,9 +196,13 @@ pub(super) struct RunArgs {
     #[arg(hide_possible_values = true, hide_env_values = true)]
     pub(super) mode: Mode,
 
-    /// Publish again, even what has not changed
+    /// Load whole tables, whatever their strategy, and publish even what has not changed
     #[arg(long)]
     pub(super) full: bool,
+
+    /// Publish although more rows vanished than `shrink_limit` allows
+    #[arg(long, requires = "full")]
+    pub(super) accept_shrink: bool,
 
     /// Only what did not end well the last time it was tried, and what never was
     #[arg(long)]

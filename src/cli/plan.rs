@@ -59,6 +59,7 @@ pub(super) async fn plan(
         exclude: selection.exclude,
         mode: run::Mode::Production,
         full: false,
+        accept_shrink: false,
         failed: false,
         jobs: 1,
     };

@@ -26,6 +26,7 @@ pub(super) async fn run(context: &Context, args: RunArgs) -> Result<Exit, Compla
         exclude: args.selection.exclude,
         mode: args.mode.into(),
         full: args.full,
+        accept_shrink: args.accept_shrink,
         failed: args.failed,
         jobs: args.jobs.unwrap_or(JOBS) as usize,
     };

@@ -138,6 +138,20 @@ impl<'a> Keys<'a> {
         self.parsed(key, "a time span like `30m` or `2 hours`", quantity::duration)
     }
 
+    /// A time span, or the word `off`.
+    pub(super) fn duration_or_off(&self, key: &'static str) -> Option<Option<Duration>> {
+        let parse = |text: &str| match text {
+            "off" => Some(None),
+            text => quantity::duration(text).map(Some),
+        };
+        self.parsed(key, "a time span like `24h`, or `off`", parse)
+    }
+
+    /// A share, from 0 to 1.
+    pub(super) fn share(&self, key: &'static str) -> Option<f64> {
+        self.parsed(key, "a share like `5 %`", quantity::share)
+    }
+
     /// A size in bytes.
     pub(super) fn size(&self, key: &'static str) -> Option<u64> {
         self.parsed(key, "a size like `20 GB`", quantity::size)

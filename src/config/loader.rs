@@ -77,6 +77,18 @@ pub enum Deletes {
     Detect,
 }
 
+/// How far below the watermark rows are read again, where the row says nothing.
+const OVERLAP: Duration = Duration::from_secs(60 * 60);
+
+/// How often keys are compared, where the row says nothing.
+const COMPARE_EVERY: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// How much of an incremental table may vanish in one load, where the row says nothing.
+const SHRINK_LIMIT: f64 = 0.05;
+
+/// The same of a table that is loaded whole: its rows are replaced on purpose.
+const SHRINK_LIMIT_FULL: f64 = 0.5;
+
 /// One load: a row, with the defaults, for one table of the source.
 #[derive(Debug, Clone)]
 pub struct LoadSpec {
@@ -106,8 +118,15 @@ pub struct LoadSpec {
     pub tags: Vec<String>,
     /// The time of day by which it must be published: `06:00`.
     pub deadline: Option<String>,
+    /// How far below the watermark rows are read again: longer than any transaction that writes the
+    /// table takes from its first statement to its COMMIT.
+    pub overlap: Duration,
+    /// How often the keys of source and warehouse are compared; zero: at each load; `None`: never.
+    pub compare_every: Option<Duration>,
     /// Whether deleted rows are noticed.
     pub deletes: Deletes,
+    /// The greatest share of the table's rows that may vanish in one load, from 0 to 1.
+    pub shrink_limit: f64,
     /// What to do when the schema changed.
     pub on_schema_change: OnSchemaChange,
     /// Larger tables are not rebuilt by themselves; in bytes.
@@ -173,8 +192,30 @@ pub(super) struct Row {
 #[derive(Debug, Clone)]
 pub(super) struct Settings {
     pub(super) name_as: Option<String>,
+    /// `None` and the like: what holds follows from other keys.
+    pub(super) compare_every: Option<Option<Duration>>,
+    pub(super) shrink_limit: Option<f64>,
     /// With `source_table` and `target` still to be filled in.
     pub(super) spec: LoadSpec,
+}
+
+impl Settings {
+    fn of(spec: LoadSpec) -> Self {
+        Self { name_as: None, compare_every: None, shrink_limit: None, spec }
+    }
+
+    /// Fills in what follows from other keys.
+    fn follow(&mut self) {
+        let spec = &mut self.spec;
+        let is_incremental = spec.strategy != Strategy::Full;
+        let often = match spec.deletes {
+            Deletes::Detect => Duration::ZERO,
+            Deletes::Ignore => COMPARE_EVERY,
+        };
+        spec.compare_every = if is_incremental { self.compare_every.unwrap_or(Some(often)) } else { None };
+        let limit = if is_incremental { SHRINK_LIMIT } else { SHRINK_LIMIT_FULL };
+        spec.shrink_limit = self.shrink_limit.unwrap_or(limit);
+    }
 }
 
 impl Loader {
@@ -197,9 +238,9 @@ pub(super) fn read(text: &Text, into: &str, mistakes: &Collector) -> Option<Load
     let consistent = keys.string_lists("consistent");
     let base = base(source.as_deref().unwrap_or_default(), &schema, &into, keys.place());
     let defaults = match keys.table("defaults") {
-        None => Settings { name_as: None, spec: base },
+        None => Settings::of(base),
         Some(defaults) => {
-            let settings = settings(&defaults, Settings { name_as: None, spec: base }, false);
+            let settings = settings(&defaults, Settings::of(base), false);
             defaults.finish();
             settings
         }
@@ -231,7 +272,10 @@ fn base(source: &str, schema: &str, into: &str, place: Place) -> LoadSpec {
         tier: None,
         tags: Vec::new(),
         deadline: None,
+        overlap: OVERLAP,
+        compare_every: None,
         deletes: Deletes::Ignore,
+        shrink_limit: SHRINK_LIMIT_FULL,
         on_schema_change: OnSchemaChange::Rebuild,
         rebuild_limit: None,
         publish: PublishChoice::Auto,
@@ -297,6 +341,7 @@ fn read_row(keys: &Keys<'_>, row: (String, Place, &Item), defaults: &Settings) -
     };
     let settings = settings.map(|mut settings| {
         settings.spec.place = place.clone();
+        settings.follow();
         settings
     });
     Some(Row { name, pattern, place, settings })
@@ -308,7 +353,7 @@ pub(super) fn is_pattern(name: &str) -> bool {
 
 /// Reads a row's keys over the defaults; the defaults' own keys too.
 fn settings(keys: &Keys<'_>, over: Settings, is_row: bool) -> Settings {
-    let Settings { mut name_as, mut spec } = over;
+    let Settings { mut name_as, mut compare_every, mut shrink_limit, mut spec } = over;
     if is_row {
         name_as = keys.string("as");
         spec.key = keys.strings("key");
@@ -330,6 +375,9 @@ fn settings(keys: &Keys<'_>, over: Settings, is_row: bool) -> Settings {
     spec.tier =
         keys.choice("tier", &[("critical", Tier::Critical), ("optional", Tier::Optional)]).or(spec.tier);
     spec.tags.extend(keys.strings("tags"));
+    take(&mut spec.overlap, keys.duration("overlap"));
+    compare_every = keys.duration_or_off("compare_every").or(compare_every);
+    shrink_limit = keys.share("shrink_limit").or(shrink_limit);
     take(
         &mut spec.deletes,
         keys.choice("deletes", &[("ignore", Deletes::Ignore), ("detect", Deletes::Detect)]),
@@ -355,7 +403,7 @@ fn settings(keys: &Keys<'_>, over: Settings, is_row: bool) -> Settings {
     if is_row && spec.strategy != Strategy::Full && spec.cursor.is_none() {
         keys.missing("cursor", "the column that orders new rows: `id`, `updated_at`");
     }
-    Settings { name_as, spec }
+    Settings { name_as, compare_every, shrink_limit, spec }
 }
 
 /// Keys whose work comes with the checks and with Redshift: known, and held to be tables.

@@ -17,6 +17,12 @@ pub(super) fn duration(text: &str) -> Option<Duration> {
     Duration::try_from_secs_f64(number * seconds).ok()
 }
 
+/// A share as `5 %` or `0.5%`, from 0 to 1, or `None`.
+pub(super) fn share(text: &str) -> Option<f64> {
+    let (number, unit) = split(text)?;
+    (unit == "%" && number <= 100.0).then_some(number / 100.0)
+}
+
 /// A size in bytes, or `None`. `GB` and `GiB` are the same: 1024³, as Postgres has it.
 pub(super) fn size(text: &str) -> Option<u64> {
     let (number, unit) = split(text)?;
@@ -52,6 +58,15 @@ mod tests {
         }
         for text in ["", "30", "m", "-1m", "1 fortnight", "1e300 d", "1..2s", "9999999999999999999999 w"] {
             assert_eq!(duration(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn shares_are_read_as_people_write_them() {
+        assert_eq!(share("5 %"), Some(0.05));
+        assert_eq!(share("100%"), Some(1.0));
+        for text in ["5", "101 %", "-1 %", "% 5"] {
+            assert_eq!(share(text), None, "{text}");
         }
     }
 

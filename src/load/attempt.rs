@@ -17,7 +17,7 @@ use crate::{
     event::Step,
     source::{Position, SharedSnapshots, Snapshot},
     stage::manifest::Manifest,
-    warehouse::Published,
+    warehouse::{LedgerRow, Published},
 };
 
 /// How many whole parts may wait in the stage before the reading of others waits for the fill.
@@ -63,6 +63,23 @@ async fn in_snapshot(
     begun.end(done).await
 }
 
+/// Below so many rows a table is refused only if it turned empty.
+const SMALL_TABLE_ROWS: u64 = 100;
+
+impl Attempt {
+    /// Refuses to let a table shrink from `before` rows to `now` if that is more than the loader allows.
+    pub(super) fn refuse_shrinking(&self, before: u64, now: u64) -> Result<(), LoadError> {
+        let limit = self.spec.shrink_limit;
+        #[expect(clippy::cast_precision_loss, reason = "a share need not be exact to the row")]
+        let vanished = before.saturating_sub(now) as f64 / before.max(1) as f64;
+        let is_small = before < SMALL_TABLE_ROWS && now > 0;
+        match self.accept_shrink || is_small || vanished <= limit {
+            true => Ok(()),
+            false => Err(LoadError::Shrank { table: self.spec.target.clone(), before, now }),
+        }
+    }
+}
+
 /// An attempt that has been decided upon: from here on it has an id and leaves traces.
 pub(super) struct Begun<'a> {
     workshop: &'a Workshop,
@@ -89,7 +106,8 @@ impl<'a> Begun<'a> {
         attempt: &'a Attempt,
         snapshot: &dyn Snapshot,
     ) -> Result<Self, LoadError> {
-        let decision = decide(&workshop.project, &attempt.spec, snapshot, &*workshop.warehouse).await?;
+        let decision =
+            decide(&workshop.project, &attempt.spec, attempt.full, snapshot, &*workshop.warehouse).await?;
         let load = clock::new_id();
         let task = attempt.spec.target.to_string();
         workshop.control.start_attempt(&workshop.run, &task, attempt.number, &load).await?;
@@ -178,6 +196,10 @@ impl<'a> Begun<'a> {
         manifest: Manifest,
         filled: u64,
     ) -> Result<Done, LoadError> {
+        if let Err(error) = self.refuse_shrinking(manifest.rows()) {
+            staging.discard().await;
+            return Err(error);
+        }
         self.publish_tried.store(true, Ordering::Relaxed);
         let filled = fill::Filled { staging, manifest: &manifest, rows: filled };
         let (workshop, attempt) = (self.workshop, self.attempt);
@@ -186,12 +208,42 @@ impl<'a> Begun<'a> {
         Ok(Done { manifest, published: Some(published) })
     }
 
+    /// Whether the next load could go on from the last one as it could from this one.
+    fn goes_on_from(&self, last: &LedgerRow) -> bool {
+        let (before, now) = (&last.state, &self.decision.state);
+        last.strategy == self.attempt.spec.strategy.to_string()
+            && (&before.definition, &before.system, before.relation)
+                == (&now.definition, &now.system, now.relation)
+            && before.awaiting.is_empty()
+    }
+
+    /// A whole load of a source that lost more of its rows than is believed. Small tables come and go.
+    fn refuse_shrinking(&self, now: u64) -> Result<(), LoadError> {
+        let Some(last) = &self.decision.last else { return Ok(()) };
+        let is_same = last.state.definition == self.decision.state.definition;
+        if self.decision.new_rows.is_some() || self.decision.live.is_none() || !is_same {
+            return Ok(());
+        }
+        self.attempt.refuse_shrinking(last.table_rows, now)
+    }
+
     /// Whether a load equals what is published: the same bytes in the stage, and the live table still
     /// has the form that they were published in.
     fn is_unchanged(&self, manifest: &Manifest) -> bool {
         let (Some(last), Some(live)) = (&self.decision.last, &self.decision.live) else {
             return false;
         };
+        if let Some(new_rows) = &self.decision.new_rows {
+            // What was compared must be written down, what was added must be there.
+            if new_rows.compare || !new_rows.added.is_empty() {
+                return false;
+            }
+            if manifest.rows() == 0 {
+                return true;
+            }
+        } else if !self.goes_on_from(last) {
+            return false;
+        }
         !self.attempt.full
             && last.schema_hash == self.decision.schema_hash
             && last.content_hash.as_deref() == Some(&manifest.content_hash())
@@ -222,7 +274,13 @@ impl<'a> Begun<'a> {
                 None => "the same as what is published".to_owned(),
             },
             published: published.as_ref().map(|published| published.kind),
-            rows: manifest.rows(),
+            rows: match published.as_ref().and_then(|published| published.written) {
+                Some(written) => written.inserted + written.updated,
+                None if decision.new_rows.is_some() => 0,
+                None => manifest.rows(),
+            },
+            late_rows: published.as_ref().and_then(|published| published.written).map(|written| written.late),
+            watermark: decision.watermark,
             bytes: manifest.bytes(),
             as_of: position.as_of,
             snapshot: position.snapshot,

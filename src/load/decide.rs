@@ -1,15 +1,17 @@
 //! What a load would do, and why: decided from the last published load, the source's schema and the
 //! live table, before a row is read.
 
+use super::{
+    LoadError,
+    new_rows::{Asked, NewRows},
+};
 use crate::{
     config::{LoadSpec, OnSchemaChange, PublishChoice, Strategy},
     publish,
     schema::{self, Change, Selection, Shape, TableSchema, diff, in_words},
     source::{Position, Snapshot},
-    warehouse::{LedgerRow, LiveTable, PublishKind, StagingColumn, Warehouse},
+    warehouse::{LedgerRow, LiveTable, PublishKind, StagingColumn, State, Warehouse},
 };
-
-use super::LoadError;
 
 /// A load, decided upon.
 #[derive(Debug, Clone)]
@@ -26,6 +28,12 @@ pub struct Decision {
     pub changes: Vec<Change>,
     /// How rows travel.
     pub shape: Shape,
+    /// Which rows are brought: those that are new, or all.
+    pub new_rows: Option<NewRows>,
+    /// How far the cursor reaches; `None` where there is no cursor, or no row.
+    pub watermark: Option<String>,
+    /// What the next load must remember, but for the load's own id.
+    pub state: State,
     /// How it is published.
     pub publish: PublishKind,
     /// Why it is done in this way.
@@ -47,23 +55,21 @@ pub struct Forecast {
     pub bytes_estimate: u64,
 }
 
-/// Decides about one table of the project.
+/// Decides about one table of the project. `full` brings all rows, whatever the strategy.
 pub async fn decide(
     project: &str,
     spec: &LoadSpec,
+    full: bool,
     snapshot: &dyn Snapshot,
     warehouse: &dyn Warehouse,
 ) -> Result<Decision, LoadError> {
-    if spec.strategy != Strategy::Full {
-        return Err(LoadError::Strategy { table: spec.target.clone(), strategy: spec.strategy.to_string() });
-    }
     let last = warehouse.last_load(&spec.target).await.map_err(LoadError::Warehouse)?;
     refuse_if_anothers(project, spec, last.as_ref())?;
     refuse_if_behind(spec, last.as_ref(), snapshot.position())?;
     let found = snapshot.describe(&spec.source_table).await.map_err(LoadError::Source)?;
     let selected = selection(spec).apply(&spec.source_table, &found)?;
     let abilities = warehouse.abilities().await.map_err(LoadError::Warehouse)?;
-    let shape = schema::shape(
+    let mut shape = schema::shape(
         &spec.source_table,
         &selected.schema,
         snapshot.server_version(),
@@ -71,33 +77,67 @@ pub async fn decide(
         spec.format,
     )?;
     let live = warehouse.live(&spec.target).await.map_err(LoadError::Warehouse)?;
-    let choice = match spec.publish {
+    let changes = last.as_ref().map(|last| diff(&last.schema, &selected.schema)).unwrap_or_default();
+    if full || spec.strategy == Strategy::Full {
+        refuse_changes(spec, &changes)?;
+    }
+    let asked = Asked { spec, full, last: last.as_ref(), live: live.as_ref(), changes: &changes };
+    let brought = asked.decide(&selected.schema, &mut shape, snapshot, warehouse).await?;
+    let mut notes = selected.notes;
+    notes.extend(shape.notes.iter().cloned());
+    notes.extend(brought.notes);
+    let publish = match (&brought.new_rows, spec.strategy) {
+        (Some(_), Strategy::Merge) => PublishKind::Merge,
+        (Some(_), _) => PublishKind::Insert,
+        (None, _) => {
+            let columns = staging_columns(&shape);
+            let how = publish::decide(choice(spec), &spec.target, last.as_ref(), live.as_ref(), &columns)?;
+            notes.extend(how.reason);
+            how.kind
+        }
+    };
+    Ok(Decision {
+        schema_hash: schema::hash(&selected.schema),
+        schema: selected.schema,
+        new_rows: brought.new_rows,
+        watermark: brought.watermark,
+        state: brought.state,
+        reason: brought.reason,
+        last,
+        live,
+        changes,
+        shape,
+        publish,
+        notes,
+    })
+}
+
+fn choice(spec: &LoadSpec) -> publish::Choice {
+    match spec.publish {
         PublishChoice::Auto => publish::Choice::Auto,
         PublishChoice::Swap => publish::Choice::Swap,
         PublishChoice::Replace => publish::Choice::Replace,
-    };
-    let how = publish::decide(choice, &spec.target, last.as_ref(), live.as_ref(), &staging_columns(&shape))?;
-    let schema_hash = schema::hash(&selected.schema);
-    let changes = last.as_ref().map(|last| diff(&last.schema, &selected.schema)).unwrap_or_default();
-    if spec.on_schema_change == OnSchemaChange::Refuse && !changes.is_empty() {
-        return Err(LoadError::SchemaChanged { table: spec.target.clone(), changes: in_words(&changes) });
     }
-    let mut notes = selected.notes;
-    notes.extend(shape.notes.iter().cloned());
-    notes.extend(how.reason);
-    let reason = reason(last.as_ref(), live.as_ref(), &changes);
-    let publish = how.kind;
-    Ok(Decision { last, live, schema: selected.schema, schema_hash, changes, shape, publish, reason, notes })
+}
+
+fn refuse_changes(spec: &LoadSpec, changes: &[Change]) -> Result<(), LoadError> {
+    match spec.on_schema_change {
+        OnSchemaChange::Refuse if !changes.is_empty() => {
+            Err(LoadError::SchemaChanged { table: spec.target.clone(), changes: in_words(changes) })
+        }
+        _ => Ok(()),
+    }
 }
 
 /// A decision, with the parts that would be read.
 pub async fn forecast(
     project: &str,
     spec: &LoadSpec,
+    full: bool,
     snapshot: &dyn Snapshot,
     warehouse: &dyn Warehouse,
 ) -> Result<Forecast, LoadError> {
-    let decision = decide(project, spec, snapshot, warehouse).await?;
+    let decision = decide(project, spec, full, snapshot, warehouse).await?;
     let extraction = super::extract::extraction(spec, &decision, 1);
     let parts = snapshot.plan_parts(&extraction).await.map_err(LoadError::Source)?;
     Ok(Forecast {
@@ -152,14 +192,5 @@ fn refuse_if_behind(spec: &LoadSpec, last: Option<&LedgerRow>, now: &Position) -
             Err(LoadError::Behind { table: spec.target.clone() })
         }
         _ => Ok(()),
-    }
-}
-
-fn reason(last: Option<&LedgerRow>, live: Option<&LiveTable>, changes: &[Change]) -> String {
-    match (last, live) {
-        (None, _) => "the first load".to_owned(),
-        (Some(_), None) => "the table is gone from the warehouse".to_owned(),
-        (Some(_), Some(_)) if !changes.is_empty() => format!("the schema changed: {}", in_words(changes)),
-        _ => "loaded whole each time".to_owned(),
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::{
     error::{Class, Failure, Fault},
-    schema::{SelectionError, ShapeError},
+    schema::{CursorError, SelectionError, ShapeError},
     sql::TableName,
     stage::StageError,
 };
@@ -56,6 +56,39 @@ pub enum LoadError {
         /// What changed, in words.
         changes: String,
     },
+    /// The loader adds columns only, and the change is of another kind.
+    #[error("the schema of {table} changed in a way that cannot be added in place: {changes}")]
+    NotAddable {
+        /// The table.
+        table: TableName,
+        /// What changed, in words.
+        changes: String,
+    },
+    /// The table is too large to be rebuilt by itself.
+    #[error("the schema of {table} changed and the table is larger than its `rebuild_limit`: {changes}")]
+    RebuildLimit {
+        /// The table.
+        table: TableName,
+        /// What changed, in words.
+        changes: String,
+        /// The limit.
+        limit_bytes: u64,
+    },
+    /// More rows vanished than the loader allows.
+    #[error(
+        "{table} had {before} rows and the source has {now} left: more vanished than `shrink_limit` allows"
+    )]
+    Shrank {
+        /// The table.
+        table: TableName,
+        /// The table's rows.
+        before: u64,
+        /// Those that would be left.
+        now: u64,
+    },
+    /// The loader's cursor does not fit the table.
+    #[error(transparent)]
+    Cursor(#[from] CursorError),
     /// Three counts of the rows that should be one.
     #[error("{table}: {staged} rows were staged, {filled} filled, {counted} are in the staging table")]
     Counts {
@@ -75,14 +108,6 @@ pub enum LoadError {
         table: TableName,
         /// The source.
         source_name: String,
-    },
-    /// A strategy that this version cannot run.
-    #[error("{table}: the strategy {strategy} is not built yet")]
-    Strategy {
-        /// The table.
-        table: TableName,
-        /// The strategy.
-        strategy: String,
     },
     /// Another member of a group that must match failed.
     #[error("{table} must match {other}, which failed")]
@@ -120,6 +145,7 @@ impl LoadError {
             Self::Stage(error) => error,
             Self::Selection(error) => error,
             Self::Shape(error) => error,
+            Self::Cursor(error) => error,
             Self::Control(error) => error,
             Self::Refused(error) => error,
             _ => return None,
@@ -131,7 +157,11 @@ impl Fault for LoadError {
     fn class(&self) -> Class {
         match self {
             Self::Behind { .. } | Self::GroupMember { .. } | Self::TimeLimit { .. } => Class::Passing,
-            Self::Strategy { .. } | Self::SchemaChanged { .. } | Self::OtherProject { .. } => Class::Lasting,
+            Self::SchemaChanged { .. }
+            | Self::NotAddable { .. }
+            | Self::RebuildLimit { .. }
+            | Self::Shrank { .. }
+            | Self::OtherProject { .. } => Class::Lasting,
             Self::Counts { .. } | Self::PartLost { .. } | Self::NoSource { .. } => Class::Bug,
             // Never shown: a task that was stopped has a status of its own.
             Self::Cancelled => Class::Passing,
@@ -148,13 +178,18 @@ impl Fault for LoadError {
             Self::SchemaChanged { .. } => Some(
                 "the last good rows stay; `on_schema_change = \"rebuild\"` takes the new columns".to_owned(),
             ),
+            Self::NotAddable { table, .. } | Self::RebuildLimit { table, .. } => Some(format!(
+                "the last good rows stay; `barncat run --full {table}` loads the whole table anew"
+            )),
+            Self::Shrank { table, .. } => Some(format!(
+                "the last good rows stay; if the source is right: `barncat run --full --accept-shrink {table}`"
+            )),
             Self::OtherProject { .. } => Some(
                 "set `into` or `as` for another name; where the project was renamed, update `project` in \
                  the ledger `loads`"
                     .to_owned(),
             ),
             Self::TimeLimit { .. } => Some("`time_limit` of the table's row sets the limit".to_owned()),
-            Self::Strategy { .. } => Some("strategy = \"full\" works today".to_owned()),
             _ => self.fault().and_then(Fault::hint),
         }
     }

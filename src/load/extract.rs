@@ -31,13 +31,27 @@ const PARTS_AT_ONCE: usize = 4;
 /// cancelled by a standby.
 pub(super) fn extraction(spec: &LoadSpec, decision: &Decision, attempt: u32) -> Extraction {
     let columns = decision.shape.columns.iter();
+    let new_rows = decision.new_rows.as_ref();
     Extraction {
         table: spec.source_table.clone(),
         columns: columns.clone().map(|column| column.name.clone()).collect(),
         expressions: columns.map(|column| column.expression.clone()).collect(),
-        condition: spec.condition.clone(),
+        condition: both(
+            spec.condition.as_deref(),
+            new_rows.map(|new_rows| new_rows.cursor.at_least(&new_rows.low)).as_deref(),
+        ),
         format: decision.shape.format,
+        by_index: new_rows.is_some_and(|new_rows| new_rows.indexed),
         part_bytes: (PART_BYTES >> attempt.saturating_sub(1).min(5)).max(1 << 20),
+    }
+}
+
+/// Two conditions as one.
+pub(super) fn both(one: Option<&str>, other: Option<&str>) -> Option<String> {
+    match (one, other) {
+        // The line break ends a comment that the condition may end in.
+        (Some(one), Some(other)) => Some(format!("({one}\n) AND {other}")),
+        (one, other) => one.or(other).map(str::to_owned),
     }
 }
 

@@ -8,7 +8,7 @@ use crate::{
     event::Step,
     source::Position,
     stage::{LoadPrefix, manifest::Manifest},
-    warehouse::{Fill, LedgerRow, Publication, Published, Staging, StagingSpec},
+    warehouse::{Fill, Increment, LedgerRow, Publication, Published, Staging, StagingSpec, State},
 };
 
 /// Opens the staging table of one load.
@@ -27,7 +27,11 @@ pub(super) async fn open(
         key: decision.shape.key.clone(),
         format: decision.shape.format,
         compression: spec.compression.unwrap_or(workshop.publishing.compression),
-        fill_jobs: spec.fill_jobs.unwrap_or(workshop.publishing.fill_jobs),
+        fill_jobs: match decision.new_rows {
+            // They are few, and published by the transaction that fills.
+            Some(_) => 1,
+            None => spec.fill_jobs.unwrap_or(workshop.publishing.fill_jobs),
+        },
     };
     workshop.warehouse.open_staging(staging).await.map_err(LoadError::Warehouse)
 }
@@ -85,6 +89,12 @@ pub(super) async fn publish(
     let publishing = &workshop.publishing;
     let publication = Publication {
         kind: decision.publish,
+        increment: decision.new_rows.as_ref().map(|new_rows| Increment {
+            added: new_rows.added.clone(),
+            late: Some(new_rows.cursor.at_most(&new_rows.watermark)),
+            gone: Vec::new(),
+            table_rows: decision.last.as_ref().map_or(0, |last| last.table_rows),
+        }),
         previous: decision.last.as_ref().map(|last| last.load.clone()),
         ledger: ledger_row(workshop, attempt, decision, position, manifest),
         grants: publishing.grants.clone(),
@@ -103,6 +113,7 @@ pub(super) async fn publish(
                 Ok(true) => Ok(Published {
                     at: manifest.as_of,
                     kind: decision.publish,
+                    written: None,
                     warnings: vec!["published while the run was being stopped".to_owned()],
                 }),
                 _ => Err(LoadError::Cancelled),
@@ -140,7 +151,20 @@ fn ledger_row(
         manifest: Some(prefix.manifest()),
         rows: manifest.rows(),
         bytes: manifest.bytes(),
-        watermark: None,
+        watermark: decision.watermark.clone(),
+        table_rows: match (&decision.new_rows, &decision.last) {
+            (Some(_), Some(last)) => last.table_rows,
+            _ => manifest.rows(),
+        },
+        late_rows: None,
+        deleted_rows: None,
+        state: State {
+            base: match &decision.new_rows {
+                Some(_) => decision.state.base.clone(),
+                None => manifest.load.clone(),
+            },
+            ..decision.state.clone()
+        },
         published_at: None,
     }
 }

@@ -11,7 +11,9 @@ mod error;
 mod extract;
 mod fill;
 mod group;
+mod new_rows;
 mod progress;
+mod schema_change;
 mod slots;
 mod tidy;
 
@@ -26,6 +28,7 @@ pub use self::{
     decide::{Decision, Forecast, decide, forecast, selection},
     error::LoadError,
     group::load_group,
+    new_rows::NewRows,
     slots::LeasedSlots,
     tidy::tidy,
 };
@@ -88,8 +91,10 @@ pub struct Attempt {
     pub spec: LoadSpec,
     /// Which attempt, from 1. Later ones read smaller parts, from a new snapshot.
     pub number: u32,
-    /// Publish even what has not changed.
+    /// Bring all rows, and publish even what has not changed.
     pub full: bool,
+    /// Publish although more rows vanished than `shrink_limit` allows.
+    pub accept_shrink: bool,
     /// The table's deadline is less than ten minutes away.
     pub deadline_near: bool,
 }
@@ -103,8 +108,12 @@ pub struct Loaded {
     pub reason: String,
     /// How it was published; `None`: it equals what is published already.
     pub published: Option<PublishKind>,
-    /// Its rows.
+    /// Its rows; of new rows alone those that were written.
     pub rows: u64,
+    /// Rows below the watermark of before that it caught; `None` for whole loads.
+    pub late_rows: Option<u64>,
+    /// How far the cursor has been loaded.
+    pub watermark: Option<String>,
     /// Its bytes in the stage.
     pub bytes: u64,
     /// The moment that its rows show.

@@ -27,9 +27,9 @@ pub(super) async fn execute(workshop: &Arc<Workshop>, tasks: Tasks, request: &Re
         tokio::select! {
             slot = slots.clone().acquire_owned(), if next.is_some() => {
                 if let (Some(unit), Ok(slot)) = (next.take(), slot) {
-                    let (workshop, full) = (workshop.clone(), request.full);
+                    let (workshop, how) = (workshop.clone(), How { full: request.full, accept_shrink: request.accept_shrink });
                     under_way.spawn(async move {
-                        let outcomes = do_unit(&workshop, unit, full).await;
+                        let outcomes = do_unit(&workshop, unit, how).await;
                         drop(slot);
                         outcomes
                     });
@@ -54,8 +54,15 @@ pub(super) async fn execute(workshop: &Arc<Workshop>, tasks: Tasks, request: &Re
     outcomes
 }
 
+/// What the request says of each attempt.
+#[derive(Debug, Clone, Copy)]
+struct How {
+    full: bool,
+    accept_shrink: bool,
+}
+
 /// One unit, from its locks to its outcomes.
-async fn do_unit(workshop: &Workshop, unit: Unit, full: bool) -> Vec<TaskOutcome> {
+async fn do_unit(workshop: &Workshop, unit: Unit, how: How) -> Vec<TaskOutcome> {
     let begun = Instant::now();
     let mut members: Vec<Member> = unit.0.into_iter().map(Member::new).collect();
     for Member { outcome, .. } in &members {
@@ -72,7 +79,7 @@ async fn do_unit(workshop: &Workshop, unit: Unit, full: bool) -> Vec<TaskOutcome
     match leases {
         Ok(Some(leases)) => {
             tokio::select! {
-                () = tries(workshop, &mut members, full) => {}
+                () = tries(workshop, &mut members, how) => {}
                 () = lost(&leases) => fail_all(&mut members, &lock_lost()),
             }
             for lease in leases {
@@ -124,6 +131,8 @@ impl Member {
                 outcome.reason = Some(loaded.reason);
                 outcome.publish = loaded.published.map(|kind| kind.to_string());
                 outcome.rows = Some(loaded.rows);
+                outcome.late_rows = loaded.late_rows;
+                outcome.watermark = loaded.watermark;
                 outcome.bytes = Some(loaded.bytes);
                 outcome.load = Some(loaded.load);
                 outcome.as_of = Some(loaded.as_of);
@@ -192,11 +201,11 @@ fn fail_all(members: &mut [Member], failure: &Failure) {
 }
 
 /// Tries the members that are not done yet, together, until they are or it is not worth it.
-async fn tries(workshop: &Workshop, members: &mut [Member], full: bool) {
+async fn tries(workshop: &Workshop, members: &mut [Member], how: How) {
     let most = members.iter().map(|member| member.spec.attempts).max().unwrap_or(1).max(1);
     let mut waits = retry::waits(most);
     for number in 1..=most {
-        let failures = one_try(workshop, members, number, full).await;
+        let failures = one_try(workshop, members, number, how).await;
         let Some(failure) =
             failures.iter().find(|failure| !retry::is_worth_another_try(failure.class)).or(failures.first())
         else {
@@ -214,14 +223,20 @@ async fn tries(workshop: &Workshop, members: &mut [Member], full: bool) {
     }
 }
 
-async fn one_try(workshop: &Workshop, members: &mut [Member], number: u32, full: bool) -> Vec<Failure> {
+async fn one_try(workshop: &Workshop, members: &mut [Member], number: u32, how: How) -> Vec<Failure> {
     let mut places = Vec::new();
     let mut attempts = Vec::new();
     for (place, member) in members.iter_mut().enumerate().filter(|(_, member)| !member.done) {
         member.outcome.attempts = number;
         start(workshop, member, number).await;
         places.push(place);
-        attempts.push(Attempt { spec: member.spec.clone(), number, full, deadline_near: false });
+        attempts.push(Attempt {
+            spec: member.spec.clone(),
+            number,
+            full: how.full,
+            accept_shrink: how.accept_shrink,
+            deadline_near: false,
+        });
     }
     let limit = attempts.iter().filter_map(|attempt| attempt.spec.time_limit).max();
     let results = within(limit, &attempts, async {

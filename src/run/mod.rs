@@ -47,8 +47,10 @@ pub struct Request {
     pub exclude: Vec<String>,
     /// Where to write.
     pub mode: Mode,
-    /// Publish even what has not changed.
+    /// Bring all rows, and publish even what has not changed.
     pub full: bool,
+    /// Publish although more rows vanished than `shrink_limit` allows.
+    pub accept_shrink: bool,
     /// Only what did not end well the last time it was tried, and what never was.
     pub failed: bool,
     /// How many tasks at once.

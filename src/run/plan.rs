@@ -65,7 +65,7 @@ async fn look_at(project: &Project, request: &Request, looked: &Looked) -> Resul
     for spec in tasks.specs() {
         planned.push(PlannedTask {
             expected: tasks.expected(spec).cloned(),
-            forecast: one(&project.name, &looked.sources, warehouse, spec).await,
+            forecast: one(&project.name, &looked.sources, warehouse, spec, request.full).await,
             spec: spec.clone(),
         });
     }
@@ -88,11 +88,12 @@ async fn one(
     sources: &Sources,
     warehouse: &dyn Warehouse,
     spec: &LoadSpec,
+    full: bool,
 ) -> Result<Forecast, Failure> {
     let Some(snapshots) = sources.get(&spec.source) else {
         let (table, source_name) = (spec.target.clone(), spec.source.clone());
         return Err(Failure::of(&LoadError::NoSource { table, source_name }));
     };
     let snapshot = snapshots.get().await.map_err(|error| Failure::of(&*error))?;
-    forecast(project, spec, &*snapshot, warehouse).await.map_err(|error| Failure::of(&error))
+    forecast(project, spec, full, &*snapshot, warehouse).await.map_err(|error| Failure::of(&error))
 }

@@ -7,6 +7,7 @@
 
 mod abilities;
 mod column;
+mod cursor;
 mod diff;
 mod hash;
 mod selection;
@@ -17,6 +18,7 @@ mod types;
 
 pub use abilities::Abilities;
 pub use column::{Column, ColumnType, Generated, RelationKind, TableSchema, TypeKind};
+pub use cursor::{Cursor, CursorError, CursorKind};
 pub use diff::{Change, diff, in_words};
 pub use hash::{UnknownVersion, hash, matches};
 pub use selection::{Selected, Selection, SelectionError};

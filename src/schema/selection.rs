@@ -158,7 +158,7 @@ impl Selection {
 }
 
 /// The column whose name is near enough to be what was meant.
-fn nearest(name: &str, schema: &TableSchema) -> Option<String> {
+pub(super) fn nearest(name: &str, schema: &TableSchema) -> Option<String> {
     schema
         .columns
         .iter()

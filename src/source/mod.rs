@@ -4,13 +4,18 @@
 //! share it, show. A part is a byte stream that ends explicitly: a broken connection is an error,
 //! never an end. Knows nothing of stage or warehouse.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use jiff::Timestamp;
 
-use crate::{error::Fault, schema::TableSchema, sql::TableName, stage::manifest::Format};
+use crate::{
+    error::Fault,
+    schema::{Cursor, TableSchema},
+    sql::TableName,
+    stage::manifest::Format,
+};
 
 pub mod postgres;
 mod shared;
@@ -80,6 +85,9 @@ pub trait Snapshot: Send + Sync {
     /// A table's schema at that moment.
     async fn describe(&self, table: &TableName) -> Result<TableSchema, SourceError>;
 
+    /// How far a cursor reaches.
+    async fn reach(&self, question: &ReachQuestion) -> Result<Reach, SourceError>;
+
     /// Splits a table into parts. An empty table has one part.
     async fn plan_parts(&self, extraction: &Extraction) -> Result<Vec<PartPlan>, SourceError>;
 
@@ -103,6 +111,38 @@ pub struct Extraction {
     pub format: Format,
     /// About how much of the relation one part covers, on the source's disk.
     pub part_bytes: u64,
+    /// The condition is one that an index answers: one part, and no ranges of blocks.
+    pub by_index: bool,
+}
+
+/// What is asked of a cursor.
+#[derive(Debug, Clone)]
+pub struct ReachQuestion {
+    /// The table.
+    pub table: TableName,
+    /// Its cursor.
+    pub cursor: Cursor,
+    /// Which rows are loaded: a SQL condition, or all.
+    pub condition: Option<String>,
+    /// The snapshot's moment: values beyond it are no watermark. `None` takes any.
+    pub now: Option<Timestamp>,
+    /// A watermark, and how far before it [`Reach::low`] is to be.
+    pub since: Option<(String, Duration)>,
+}
+
+/// How far a cursor reaches at the snapshot's moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reach {
+    /// The greatest value that can be a watermark; `None` where there is none.
+    pub greatest: Option<String>,
+    /// The value so far before the watermark; `None` where values are no times, or none was asked.
+    pub low: Option<String>,
+    /// Whether an index answers what is new: without one the whole table is read.
+    pub indexed: bool,
+    /// Whether no two rows have one value.
+    pub unique: bool,
+    /// The table's oid: another one is another table, whatever its name.
+    pub relation: u32,
 }
 
 /// One part that can be read: made by [`Snapshot::plan_parts`], meant for the same snapshot.

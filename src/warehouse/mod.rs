@@ -63,6 +63,15 @@ pub trait Warehouse: Send + Sync {
     /// COMMIT of it that is still under way has ended.
     async fn is_published(&self, load: &str) -> Result<bool, WarehouseError>;
 
+    /// The watermark of the newest published load of a table that followed `base` (or is it) and shows
+    /// `as_of` or an earlier moment; that of `base` itself where none is so old.
+    async fn watermark_before(
+        &self,
+        table: &TableName,
+        base: &str,
+        as_of: Timestamp,
+    ) -> Result<Option<String>, WarehouseError>;
+
     /// The live table, or `None` where there is none.
     async fn live(&self, table: &TableName) -> Result<Option<LiveTable>, WarehouseError>;
 
@@ -152,6 +161,10 @@ pub enum PublishKind {
     Swap,
     /// Delete and insert, in place.
     Replace,
+    /// Some rows, in place: those whose key is new.
+    Insert,
+    /// Some rows, in place: those that are new or differ.
+    Merge,
 }
 
 impl fmt::Display for PublishKind {
@@ -159,6 +172,8 @@ impl fmt::Display for PublishKind {
         f.write_str(match self {
             Self::Swap => "swap",
             Self::Replace => "replace",
+            Self::Insert => "insert",
+            Self::Merge => "merge",
         })
     }
 }
@@ -170,6 +185,8 @@ impl FromStr for PublishKind {
         match text {
             "swap" => Ok(Self::Swap),
             "replace" => Ok(Self::Replace),
+            "insert" => Ok(Self::Insert),
+            "merge" => Ok(Self::Merge),
             other => Err(format!("`{other}` is no way to publish")),
         }
     }
@@ -178,8 +195,10 @@ impl FromStr for PublishKind {
 /// A decision to publish, with all that it needs.
 #[derive(Debug, Clone)]
 pub struct Publication {
-    /// Swap or replace.
+    /// How.
     pub kind: PublishKind,
+    /// What an insert or a merge needs beside; `None` for swap and replace.
+    pub increment: Option<Increment>,
     /// The load that the decision stood on; `None` where the table had none.
     pub previous: Option<String>,
     /// What is written to the ledger. `rows` must be the staging table's count.
@@ -198,6 +217,32 @@ pub struct Publication {
     pub deadline_near: bool,
 }
 
+/// What a publish of some rows needs beside the staging table.
+#[derive(Debug, Clone)]
+pub struct Increment {
+    /// Columns that the live table gets first, in place.
+    pub added: Vec<StagingColumn>,
+    /// SQL over the live table's columns: the row lies at or below the watermark of before.
+    pub late: Option<String>,
+    /// Keys of rows that are gone from the source, as texts in the key's order.
+    pub gone: Vec<Vec<String>>,
+    /// Rows of the live table before.
+    pub table_rows: u64,
+}
+
+/// What a publish of some rows wrote.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Written {
+    /// Rows that are new.
+    pub inserted: u64,
+    /// Rows that differed.
+    pub updated: u64,
+    /// Rows that went.
+    pub deleted: u64,
+    /// Of the first two, those at or below the watermark of before.
+    pub late: u64,
+}
+
 /// What a publish did.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Published {
@@ -205,6 +250,8 @@ pub struct Published {
     pub at: Timestamp,
     /// How it was done in the end (a swap may turn into a replace, see `snapshot_wait`).
     pub kind: PublishKind,
+    /// What was written; `None` for swap and replace.
+    pub written: Option<Written>,
     /// What people should know: views that were dropped, a reader that was not waited for.
     pub warnings: Vec<String>,
 }
@@ -252,8 +299,38 @@ pub struct LedgerRow {
     pub bytes: u64,
     /// How far the cursor has been loaded.
     pub watermark: Option<String>,
+    /// Rows of the table with this load.
+    pub table_rows: u64,
+    /// Rows below the watermark of before that it caught; `None` for whole loads.
+    pub late_rows: Option<u64>,
+    /// Rows that were gone from the source; `None` for whole loads.
+    pub deleted_rows: Option<u64>,
+    /// What the next load must remember.
+    pub state: State,
     /// When it was published; set by the warehouse.
     pub published_at: Option<Timestamp>,
+}
+
+/// What the next load of a table must remember of this one.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct State {
+    /// SHA-256 over the loader's settings that decide which rows are loaded.
+    pub definition: String,
+    /// The source's system identifier.
+    pub system: Option<String>,
+    /// The source table's oid.
+    pub relation: Option<u32>,
+    /// The last load that brought the whole table.
+    pub base: String,
+    /// The moment of the source that it shows.
+    pub base_as_of: Option<Timestamp>,
+    /// The moment of the source at which keys were last compared.
+    pub compared_as_of: Option<Timestamp>,
+    /// Whether what was being written when `base` was read has surely been looked at since.
+    pub settled: bool,
+    /// Columns that were added in place: older rows do not have their values yet.
+    pub awaiting: Vec<String>,
 }
 
 /// A table of the warehouse as it stands.

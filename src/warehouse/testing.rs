@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::{LedgerRow, PublishKind};
+use super::{LedgerRow, PublishKind, State};
 use crate::{
     schema::{Column, ColumnType, Generated, RelationKind, TableSchema, TypeKind},
     sql::TableName,
@@ -42,6 +42,10 @@ pub(crate) fn ledger_row(table: &TableName, columns: &[&str]) -> LedgerRow {
         rows: 0,
         bytes: 0,
         watermark: None,
+        table_rows: 0,
+        late_rows: None,
+        deleted_rows: None,
+        state: State::default(),
         published_at: None,
     }
 }

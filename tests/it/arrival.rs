@@ -301,6 +301,7 @@ async fn copy(snapshot: &dyn Snapshot, name: &TableName, shape: &Shape, warehous
         condition: None,
         format: shape.format,
         part_bytes: 1 << 30,
+        by_index: false,
     };
     let format = match shape.format {
         Format::Binary => "binary",

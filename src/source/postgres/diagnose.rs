@@ -195,6 +195,7 @@ async fn table_is_readable(
         condition: None,
         format: Format::Csv,
         part_bytes: u64::MAX,
+        by_index: false,
     };
     snapshot.plan_parts(&extraction).await?;
     Ok(())

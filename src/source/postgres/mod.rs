@@ -9,6 +9,7 @@ mod catalog;
 mod diagnose;
 mod error;
 mod parts;
+mod reach;
 mod readers;
 mod snapshot;
 mod stream;

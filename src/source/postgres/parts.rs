@@ -153,6 +153,7 @@ mod tests {
             condition: Some("a > 1 -- one".into()),
             format: Format::Binary,
             part_bytes,
+            by_index: false,
         };
         let name = TableName::new("public", "t");
         let leaf = Leaf { name, oid: 1, blocks, block_bytes: 8192, readable: true };

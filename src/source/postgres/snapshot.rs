@@ -12,14 +12,16 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 
 use super::{
-    Options, PostgresSourceError, catalog, parts,
+    Options, PostgresSourceError, catalog, parts, reach,
     readers::{Reader, Readers},
     stream,
 };
 use crate::{
     pg::{Connection, PgError, set_application_name},
     schema::{RelationKind, TableSchema},
-    source::{Extraction, PartPlan, PartStream, Position, Slot, Slots, Snapshot, SourceError},
+    source::{
+        Extraction, PartPlan, PartStream, Position, Reach, ReachQuestion, Slot, Slots, Snapshot, SourceError,
+    },
     sql::{TableName, quote_literal},
 };
 
@@ -164,6 +166,7 @@ impl PostgresSnapshot {
         }
         // A range of ctid needs the privilege on the whole table, and is only fast from 14 on.
         let by_ctid = whole
+            && !extraction.by_index
             && self.version >= 140_000
             && !matches!(relation.kind, RelationKind::View | RelationKind::Foreign);
         parts::plan(&self.holder, extraction, &relation, by_ctid).await
@@ -221,6 +224,13 @@ impl Snapshot for PostgresSnapshot {
     async fn describe(&self, table: &TableName) -> Result<TableSchema, SourceError> {
         let schema = self.schema(table).await;
         self.answered(table, schema).await
+    }
+
+    async fn reach(&self, question: &ReachQuestion) -> Result<Reach, SourceError> {
+        let relation = self.relation(&question.table).await;
+        let relation = self.answered(&question.table, relation).await?;
+        let reader = self.join(&question.table).await?;
+        Ok(reach::reach(reader, &relation, question).await?)
     }
 
     async fn plan_parts(&self, extraction: &Extraction) -> Result<Vec<PartPlan>, SourceError> {

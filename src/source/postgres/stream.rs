@@ -11,6 +11,7 @@ use super::{PostgresSourceError, readers::Reader, snapshot::read_error};
 use crate::{
     pg::Connection,
     source::{Chunk, PartPlan, PartStream, SourceError},
+    sql::TableName,
     stage::manifest::Format,
 };
 
@@ -73,7 +74,8 @@ impl CopyStream {
         let no_answer = || PostgresSourceError::NoAnswer { table: table.clone() };
         let reader = self.reader.take().ok_or_else(no_answer)?;
         let connection = reader.connection.as_ref().ok_or_else(no_answer)?;
-        let intact = is_intact(connection, &self.part).await?;
+        let (relation, oid) = &self.part.relation;
+        let intact = is_intact(connection, relation, *oid).await?;
         let said = connection.copy_rows().ok_or_else(no_answer)?;
         if !intact {
             return Err(PostgresSourceError::Moved { table: self.part.relation.0.clone() });
@@ -96,10 +98,13 @@ impl CopyStream {
 /// sees the catalog as the snapshot does, while the functions look things up in the newest one, as
 /// COPY did: where the two differ, something moved. What COPY read by way of a view or a partitioned
 /// table is known by the locks that this session still holds.
-async fn is_intact(connection: &Connection, part: &PartPlan) -> Result<bool, PostgresSourceError> {
-    let (relation, oid) = &part.relation;
+pub(super) async fn is_intact(
+    connection: &Connection,
+    relation: &TableName,
+    oid: u32,
+) -> Result<bool, PostgresSourceError> {
     let row = connection
-        .query_opt(IS_INTACT, &[oid, &relation.quoted()])
+        .query_opt(IS_INTACT, &[&oid, &relation.quoted()])
         .await
         .map_err(|error| read_error(connection.error(format!("check {relation}"), &error), relation))?;
     Ok(row.is_some_and(|row| row.get(0)))

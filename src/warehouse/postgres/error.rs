@@ -111,6 +111,14 @@ pub enum PostgresWarehouseError {
         /// Who they are: pid, user, application.
         sessions: Vec<String>,
     },
+    /// Rows cannot be told apart by the key.
+    #[error("{table} has no unique index on its key ({})", key.join(", "))]
+    NoKey {
+        /// The table.
+        table: TableName,
+        /// The key's columns.
+        key: Vec<String>,
+    },
     /// The live table is not the one any more whose rows were to be replaced.
     #[error("{table} was changed since it was decided to replace its rows in place")]
     Changed {
@@ -208,6 +216,7 @@ impl Fault for PostgresWarehouseError {
             | Self::NotOurs { .. }
             | Self::BrokenViews { .. }
             | Self::ReferredTo { .. }
+            | Self::NoKey { .. }
             | Self::Forbidden { .. }
             | Self::Interfered { .. }
             | Self::Meddled { .. }
@@ -235,6 +244,7 @@ impl Fault for PostgresWarehouseError {
             }
             Self::ColumnNeeded { .. } => Some("change or drop them, then run again".to_owned()),
             Self::Bound { .. } | Self::Changed { .. } => Some("the next load is decided upon anew".to_owned()),
+            Self::NoKey { .. } => Some("`barncat run --full` builds it anew with its key".to_owned()),
             Self::ReferredTo { .. } => Some("name the table's key by `key = […]`".to_owned()),
             Self::Forbidden { .. } => Some(
                 "the source has no such constraint, or other rows in the referring tables: drop it, or change those rows"

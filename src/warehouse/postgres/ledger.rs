@@ -13,12 +13,12 @@ use crate::{
     pg::{Connection, PgError},
     schema::TableSchema,
     sql::{TableName, quote_ident},
-    warehouse::{LedgerRow, PublishKind},
+    warehouse::{LedgerRow, PublishKind, State, Written},
 };
 
 const COLUMNS: &str = "load, table_schema, table_name, previous, project, run, strategy, publish, source, \
     source_schema, source_table, system, lsn, as_of, snapshot, schema_hash, schema, content_hash, \
-    manifest, rows, bytes, watermark, published_at";
+    manifest, rows, bytes, watermark, published_at, table_rows, late_rows, deleted_rows, state";
 
 /// The last load is the one that no other of the table follows; see the view `tables`.
 fn last_loads_sql(ledger: &str, condition: &str) -> String {
@@ -99,8 +99,8 @@ pub(super) async fn is_published(
     // The question's table name is empty, so that it meets nothing but the primary key.
     let sql = format!(
         "INSERT INTO {}.loads (load, table_schema, table_name, previous, project, run, strategy, publish,
-             source, source_schema, source_table, as_of, snapshot, schema_hash, schema, rows, bytes)
-         VALUES ($1, '', '', $1, '', '', '', 'swap', '', '', '', now(), '', '', '{{}}', 0, 0)",
+             source, source_schema, source_table, as_of, snapshot, schema_hash, schema, rows, bytes, table_rows, state)
+         VALUES ($1, '', '', $1, '', '', '', 'swap', '', '', '', now(), '', '', '{{}}', 0, 0, 0, '{{}}')",
         quote_ident(ledger)
     );
     let asked = connection.execute(&sql, &[&load]).await.map_err(|error| read_error(connection, &error));
@@ -134,15 +134,15 @@ pub(super) async fn write(
     let sql = format!(
         "INSERT INTO {ledger}.loads (load, table_schema, table_name, previous, project, run, strategy, publish, source,
              source_schema, source_table, system, lsn, as_of, snapshot, schema_hash, schema, content_hash,
-             manifest, rows, bytes, watermark)
+             manifest, rows, bytes, watermark, table_rows, state)
          SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17,
-             $18, $19, $20, $21, $22
+             $18, $19, $20, $21, $22, $23, $24
          WHERE $4::text IS NULL OR EXISTS (
              SELECT FROM {ledger}.loads WHERE load = $4 AND table_schema = $2 AND table_name = $3)
          RETURNING published_at",
         ledger = quote_ident(ledger)
     );
-    let (rows, bytes) = (count(row.rows), count(row.bytes));
+    let (rows, bytes, table_rows) = (count(row.rows), count(row.bytes), count(row.table_rows));
     let kind = kind.to_string();
     let written = connection
         .query_opt(
@@ -170,6 +170,8 @@ pub(super) async fn write(
                 &rows,
                 &bytes,
                 &row.watermark,
+                &table_rows,
+                &Json(&row.state),
             ],
         )
         .await
@@ -183,6 +185,48 @@ pub(super) async fn write(
         }),
         Err(error) => Err(error.into()),
     }
+}
+
+/// Completes the row of a publish that wrote some rows.
+pub(super) async fn complete(
+    connection: &Connection,
+    ledger: &str,
+    row: &LedgerRow,
+    table_rows: u64,
+    written: &Written,
+) -> Result<(), PgError> {
+    let sql = format!(
+        "UPDATE {}.loads SET table_rows = $2, late_rows = $3, deleted_rows = $4 WHERE load = $1",
+        quote_ident(ledger)
+    );
+    let (late, deleted) = (count(written.late), count(written.deleted));
+    let completed = connection.execute(&sql, &[&row.load, &count(table_rows), &late, &deleted]).await;
+    completed
+        .map(drop)
+        .map_err(|error| connection.error(format!("write {} into the ledger", row.table), &error))
+}
+
+/// The watermark of the newest load that followed `base` and shows `as_of` or an earlier moment; of
+/// `base` itself where none is so old.
+pub(super) async fn watermark_before(
+    connection: &Connection,
+    ledger: &str,
+    table: &TableName,
+    base: &str,
+    as_of: Timestamp,
+) -> Result<Option<String>, PgError> {
+    let sql = format!(
+        "SELECT watermark FROM {}.loads
+         WHERE table_schema = $1 AND table_name = $2 AND state->>'base' = $3 AND watermark IS NOT NULL
+         ORDER BY as_of <= $4 DESC, CASE WHEN as_of <= $4 THEN load END DESC, load LIMIT 1",
+        quote_ident(ledger)
+    );
+    let row = connection.query_opt(&sql, &[&table.schema, &table.name, &base, &as_of]).await;
+    Ok(row.map_err(|error| read_error(connection, &error))?.map(|row| row.get(0)))
+}
+
+fn optional(row: &Row, column: usize) -> Option<u64> {
+    row.get::<_, Option<i64>>(column).and_then(|number| u64::try_from(number).ok())
 }
 
 fn constraint(error: &PgError) -> Option<&str> {
@@ -202,6 +246,7 @@ fn read(row: &Row) -> Result<LedgerRow, PostgresWarehouseError> {
     let wrong = |what: String| PostgresWarehouseError::Ledger { load: load.clone(), what };
     let publish = PublishKind::from_str(row.get(7)).map_err(&wrong)?;
     let Json(schema): Json<TableSchema> = row.try_get(16).map_err(|error| wrong(error.to_string()))?;
+    let Json(state): Json<State> = row.try_get(26).map_err(|error| wrong(error.to_string()))?;
     Ok(LedgerRow {
         table: TableName::new(row.get::<_, String>(1), row.get::<_, String>(2)),
         previous: row.get(3),
@@ -223,6 +268,10 @@ fn read(row: &Row) -> Result<LedgerRow, PostgresWarehouseError> {
         bytes: u64::try_from(row.get::<_, i64>(20)).unwrap_or(0),
         watermark: row.get(21),
         published_at: Some(row.get(22)),
+        table_rows: u64::try_from(row.get::<_, i64>(23)).unwrap_or(0),
+        late_rows: optional(row, 24),
+        deleted_rows: optional(row, 25),
+        state,
         load,
     })
 }

@@ -12,13 +12,13 @@ mod commit;
 mod diagnose;
 mod error;
 mod fill;
+mod in_place;
 mod ledger;
 mod live;
 mod locks;
 mod obstacles;
 mod prepare;
 mod publish;
-mod replace;
 mod staging;
 mod swap;
 mod views;
@@ -32,6 +32,7 @@ use std::{
 };
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 
 pub use self::{diagnose::Wanted, error::PostgresWarehouseError};
 use super::{LedgerRow, LiveTable, Staging, StagingSpec, Warehouse, WarehouseError};
@@ -115,6 +116,18 @@ impl Warehouse for PostgresWarehouse {
         Ok(commit::is_published(&self.server, load, ANSWER_WAIT)
             .await
             .map_err(PostgresWarehouseError::from)?)
+    }
+
+    async fn watermark_before(
+        &self,
+        table: &TableName,
+        base: &str,
+        as_of: Timestamp,
+    ) -> Result<Option<String>, WarehouseError> {
+        let connection = self.server.connect("ledger").await.map_err(PostgresWarehouseError::from)?;
+        let ledger = &self.server.options.ledger_schema;
+        let found = ledger::watermark_before(&connection, ledger, table, base, as_of).await;
+        Ok(found.map_err(PostgresWarehouseError::from)?)
     }
 
     async fn live(&self, table: &TableName) -> Result<Option<LiveTable>, WarehouseError> {

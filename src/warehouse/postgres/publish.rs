@@ -3,9 +3,9 @@
 use jiff::Timestamp;
 
 use super::{
-    PostgresWarehouseError, commit,
+    PostgresWarehouseError, commit, in_place,
     ledger::{self, Entry},
-    live, locks, replace,
+    live, locks,
     staging::PostgresStaging,
     swap, wait,
 };
@@ -50,12 +50,16 @@ async fn in_transaction(
         }
     };
     fail_point!("publish.ledger.after");
+    let mut written = None;
     match kind {
         PublishKind::Swap => warnings.extend(swap::swap(staging, publication).await?),
-        PublishKind::Replace => replace::replace(staging, publication).await?,
+        PublishKind::Replace => in_place::replace(staging, publication).await?,
+        PublishKind::Insert | PublishKind::Merge => {
+            written = Some(in_place::increment(staging, publication).await?);
+        }
     }
     commit::commit(staging, publication.lock_wait).await?;
-    Ok(Published { at, kind, warnings })
+    Ok(Published { at, kind, written, warnings })
 }
 
 /// Where the fill is committed already: waits for older readers and begins the transaction. Returns
@@ -69,7 +73,7 @@ async fn begin(
     }
     let decided = match publication.kind {
         PublishKind::Swap => after_older_readers(staging, publication).await?,
-        PublishKind::Replace => (PublishKind::Replace, Vec::new()),
+        in_place => (in_place, Vec::new()),
     };
     // Its rows are many and new: an autovacuum may be at it, in the way of the locks that are to come.
     let vacuum = locks::keep_vacuum_away(&staging.table);
@@ -104,7 +108,7 @@ async fn after_older_readers(
 }
 
 fn can_be_replaced(live: &LiveTable, columns: &[StagingColumn]) -> bool {
-    replace::have_same_columns(&live.columns, columns) && live.bytes <= REPLACED_AT_MOST_BYTES
+    in_place::have_same_columns(&live.columns, columns) && live.bytes <= REPLACED_AT_MOST_BYTES
 }
 
 /// This very load is published already: by an earlier try whose answer was lost.
@@ -116,6 +120,7 @@ async fn already(staging: &PostgresStaging) -> Result<Published, PostgresWarehou
         Some(row) => Ok(Published {
             at: row.published_at.unwrap_or(Timestamp::UNIX_EPOCH),
             kind: row.publish,
+            written: None,
             warnings: Vec::new(),
         }),
         None => Err(PostgresWarehouseError::Superseded { table: staging.spec.table.clone() }),

@@ -38,6 +38,7 @@ fn outcome(task: &str, status: TaskStatus, seconds: f64) -> TaskOutcome {
         seconds,
         load: Some(format!("load-{seconds}")),
         as_of: Some("2026-11-22T05:00:00Z".parse::<Timestamp>().expect("RFC 3339")),
+        late_rows: None,
         snapshot: None,
         lag_seconds: None,
         watermark: None,

@@ -24,7 +24,7 @@ fn literal(text: String) -> String {
 
 /// Types, each with the expressions of its values.
 fn kinds() -> Vec<(&'static str, BoxedStrategy<String>)> {
-    let specials = |of: &'static [&'static str]| select(of).prop_map(|text| quote_literal(text)).boxed();
+    let specials = |of: &'static [&'static str]| select(of).prop_map(quote_literal).boxed();
     let json = any::<i64>().prop_flat_map(|n| {
         text()
             .prop_map(move |text| quote_literal(&serde_json::json!({ "k": [text, n, null, {}] }).to_string()))

@@ -78,6 +78,7 @@ fn extraction(table: &TableName, columns: &[&str]) -> Extraction {
         condition: None,
         format: Format::Csv,
         part_bytes: ONE_BLOCK,
+        by_index: false,
     }
 }
 

@@ -13,7 +13,7 @@ use barncat::{
     },
     warehouse::{
         Fill, LedgerRow, PostgresWarehouse, Publication, PublishKind, Published, Staging, StagingColumn,
-        StagingSpec, Warehouse, WarehouseError, postgres::Options,
+        StagingSpec, State, Warehouse, WarehouseError, postgres::Options,
     },
 };
 use jiff::Timestamp;
@@ -250,6 +250,7 @@ impl Load {
 
     pub(crate) fn publication(&self) -> Publication {
         let mut publication = Publication {
+            increment: None,
             kind: self.kind,
             previous: self.previous.clone(),
             ledger: self.ledger_row(),
@@ -286,6 +287,10 @@ impl Load {
             rows: self.rows(),
             bytes: 12,
             watermark: None,
+            table_rows: self.rows(),
+            late_rows: None,
+            deleted_rows: None,
+            state: State::default(),
             published_at: None,
         }
     }

@@ -13,6 +13,8 @@ pub(super) struct Key {
 /// One column of it.
 pub(super) struct KeyColumn {
     pub(super) name: String,
+    /// Its type, in SQL.
+    pub(super) sql_type: String,
     /// The index's own equality, as `OPERATOR(schema.=)`: that of another type may be found by `=`
     /// where the type's schema is not on the `search_path`.
     pub(super) equals: String,
@@ -25,7 +27,8 @@ pub(super) struct KeyColumn {
 /// documentation, "B-Tree Support Functions", `equalimage`; from version 13 on).
 const KEY: &str = "
     SELECT a.attname::text, format('OPERATOR(%I.%s)', n.nspname, o.oprname),
-           (f.amproc IS NOT NULL AND coalesce(l.collisdeterministic, true))
+           (f.amproc IS NOT NULL AND coalesce(l.collisdeterministic, true)),
+           format_type(a.atttypid, a.atttypmod)
     FROM pg_index x
     CROSS JOIN unnest(x.indkey, x.indclass, x.indcollation) WITH ORDINALITY AS i(attnum, opclass, collated, place)
     JOIN pg_attribute a ON a.attrelid = x.indrelid AND a.attnum = i.attnum
@@ -66,6 +69,7 @@ impl Key {
             name: row.get(0),
             equals: row.get(1),
             is_exact: row.get(2),
+            sql_type: row.get(3),
         };
         // Fewer where an operator class has no equality of its own type: then it serves us nothing.
         let columns: Vec<KeyColumn> = rows.iter().map(column).collect();

@@ -1,16 +1,18 @@
-//! The replace: the live table stays, its rows become those of the staging table.
+//! Publishing in place: the live table stays, and rows of it are written.
 //!
-//! Within the publish transaction, so that readers see the rows of before until it is committed, and
+//! By replace its rows become those of the staging table; by insert and merge some are added or
+//! changed (`increment`). Within the publish transaction, so that readers see the rows of before until it is committed, and
 //! older snapshots for as long as they live. Other writers are locked out, readers never. With a key
 //! only rows that differ are written: a DELETE of them would fire the cascades of foreign keys that
 //! point at the table.
 
+mod increment;
 mod key;
 mod sql;
 
 use self::{key::Key, sql::Sql};
 use super::{
-    PostgresWarehouseError, live,
+    PostgresWarehouseError, ledger, live,
     locks::{self, Patience},
     staging::PostgresStaging,
 };
@@ -18,7 +20,7 @@ use crate::{
     fail_point,
     pg::PgError,
     schema::RelationKind,
-    warehouse::{Publication, StagingColumn},
+    warehouse::{Publication, StagingColumn, Written},
 };
 
 /// Makes the staging table's rows those of the live one, and drops the staging table.
@@ -26,8 +28,8 @@ pub(super) async fn replace(
     staging: &PostgresStaging,
     publication: &Publication,
 ) -> Result<(), PostgresWarehouseError> {
-    let replace = Replace { staging, publication };
-    replace.in_place().await?;
+    let replace = InPlace { staging, publication };
+    replace.locked().await?;
     replace.count().await?;
     let (live, table) = (staging.spec.table.quoted(), staging.table.quoted());
     fail_point!("publish.drop.before");
@@ -36,16 +38,33 @@ pub(super) async fn replace(
     Ok(())
 }
 
-/// One publish by replace.
-struct Replace<'a> {
+/// Adds the staging table's rows to the live one, or merges them into it, and drops the staging table.
+pub(super) async fn increment(
+    staging: &PostgresStaging,
+    publication: &Publication,
+) -> Result<Written, PostgresWarehouseError> {
+    let in_place = InPlace { staging, publication };
+    let written = in_place.locked().await?;
+    let before = publication.increment.as_ref().map_or(0, |increment| increment.table_rows);
+    let rows = (before + written.inserted).saturating_sub(written.deleted);
+    let ledger_schema = &staging.server.options.ledger_schema;
+    ledger::complete(&staging.connection, ledger_schema, &publication.ledger, rows, &written).await?;
+    fail_point!("publish.drop.before");
+    in_place.run("drop the staging table", &format!("DROP TABLE {}", staging.table.quoted())).await?;
+    fail_point!("publish.drop.after");
+    Ok(written)
+}
+
+/// One publish in place.
+struct InPlace<'a> {
     staging: &'a PostgresStaging,
     publication: &'a Publication,
 }
 
-impl Replace<'_> {
+impl InPlace<'_> {
     /// Tries until the locks are had, that of the table and those of rows, or the time for them is
     /// used up.
-    async fn in_place(&self) -> Result<(), PostgresWarehouseError> {
+    async fn locked(&self) -> Result<Written, PostgresWarehouseError> {
         let mut patience = Patience::new(self.publication.lock_wait);
         self.run("begin to replace the rows", "SAVEPOINT barncat_replace").await?;
         patience.begin();
@@ -72,7 +91,7 @@ impl Replace<'_> {
     }
 
     /// One try: the lock, a last look, the rows.
-    async fn attempt(&self) -> Result<(), PostgresWarehouseError> {
+    async fn attempt(&self) -> Result<Written, PostgresWarehouseError> {
         let table = &self.staging.spec.table;
         let timeout = locks::set_timeout(self.publication.lock_timeout);
         fail_point!("publish.lock.before");
@@ -86,11 +105,18 @@ impl Replace<'_> {
             locked => locked?,
         }
         fail_point!("publish.lock.after");
+        self.add_columns().await?;
         let oid = self.look_again().await?;
         fail_point!("publish.rows.before");
-        self.write(oid).await?;
+        let written = match &self.publication.increment {
+            None => {
+                self.write(oid).await?;
+                Written::default()
+            }
+            Some(increment) => self.write_some(oid, increment).await?,
+        };
         fail_point!("publish.rows.after");
-        Ok(())
+        Ok(written)
     }
 
     /// Whether the live table is what was decided upon. Nobody can change it from here on.
@@ -106,7 +132,8 @@ impl Replace<'_> {
             return Err(PostgresWarehouseError::Meddled { table: table.clone(), triggers });
         }
         let columns = live::columns(connection, table, live.oid).await?;
-        match live.kind == RelationKind::Table && have_same_columns(&columns, &self.staging.spec.columns) {
+        let fit = have_same_columns(&columns, &self.staging.spec.columns);
+        match live.kind == RelationKind::Table && fit {
             true => Ok(live.oid),
             false => Err(changed()),
         }

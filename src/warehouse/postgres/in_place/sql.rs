@@ -42,8 +42,7 @@ impl Sql {
 
     /// New rows, and those that differ.
     pub(super) fn upsert(&self, key: &Key) -> String {
-        let arbiter: Vec<String> = key.columns.iter().map(|column| quote_ident(&column.name)).collect();
-        let conflict = format!("{} ON CONFLICT ({})", self.insert(), arbiter.join(", "));
+        let conflict = format!("{} ON CONFLICT ({})", self.insert(), arbiter(key));
         let set: Vec<String> = self.written(key).map(|name| format!("{name} = EXCLUDED.{name}")).collect();
         match set.is_empty() {
             true => format!("{conflict} DO NOTHING"),
@@ -62,6 +61,53 @@ impl Sql {
     pub(super) fn insert_missing(&self, key: &Key) -> String {
         let equal = equal(key, "l", "s");
         format!("{} WHERE NOT EXISTS (SELECT FROM ONLY {} AS l WHERE {equal})", self.insert(), self.live)
+    }
+
+    /// Rows whose key is new; answers how many were inserted, updated (none) and late.
+    pub(super) fn insert_new(&self, key: &Key, late: &str) -> String {
+        counted(&format!("{} ON CONFLICT ({}) DO NOTHING", self.insert(), arbiter(key)), late)
+    }
+
+    /// New rows, and those that differ; answers how many were inserted, updated and late.
+    pub(super) fn upsert_some(&self, key: &Key, late: &str) -> String {
+        counted(&self.upsert(key), late)
+    }
+
+    /// Rows that the staging table has too, and that differ there.
+    pub(super) fn delete_changed_some(&self, key: &Key) -> String {
+        format!(
+            "DELETE FROM ONLY {} AS l USING {} AS s WHERE {} AND {}",
+            self.live,
+            self.staging,
+            equal(key, "l", "s"),
+            self.differ("l", "s")
+        )
+    }
+
+    /// Rows whose keys are the parameters: one array of texts a column.
+    pub(super) fn delete_listed(&self, key: &Key) -> String {
+        let arrays: Vec<String> = (1..=key.columns.len()).map(|place| format!("${place}::text[]")).collect();
+        let names: Vec<String> = (1..=key.columns.len()).map(|place| format!("k{place}")).collect();
+        let equal = key.columns.iter().zip(&names).map(|(column, name)| {
+            format!("l.{} {} g.{name}::{}", quote_ident(&column.name), column.equals, column.sql_type)
+        });
+        format!(
+            "DELETE FROM ONLY {} AS l USING unnest({}) AS g({}) WHERE {}",
+            self.live,
+            arrays.join(", "),
+            names.join(", "),
+            equal.collect::<Vec<_>>().join(" AND ")
+        )
+    }
+
+    /// How many of the staging table's keys the live table does not have, and how many there are.
+    pub(super) fn count_absent(&self, key: &Key) -> String {
+        format!(
+            "SELECT count(*) FILTER (WHERE NOT EXISTS (SELECT FROM ONLY {} AS l WHERE {})), count(*) FROM {} AS s",
+            self.live,
+            equal(key, "l", "s"),
+            self.staging
+        )
     }
 
     fn insert(&self) -> String {
@@ -99,6 +145,20 @@ impl Sql {
     }
 }
 
+fn arbiter(key: &Key) -> String {
+    key.columns.iter().map(|column| quote_ident(&column.name)).collect::<Vec<_>>().join(", ")
+}
+
+/// Counts what an INSERT into the live table writes: rows that are new, that were there, that are late.
+fn counted(insert: &str, late: &str) -> String {
+    // A row that is new has no other transaction in its `xmax`, one that was updated has ours.
+    format!(
+        "WITH written AS ({insert} RETURNING (l.xmax = 0) AS is_new, coalesce({late}, false) AS is_late)
+         SELECT count(*) FILTER (WHERE is_new), count(*) FILTER (WHERE NOT is_new), count(*) FILTER (WHERE is_late)
+         FROM written"
+    )
+}
+
 fn equal(key: &Key, one: &str, other: &str) -> String {
     let columns = key.columns.iter().map(|column| {
         let name = quote_ident(&column.name);
@@ -123,7 +183,7 @@ mod tests {
 
     fn key(is_exact: bool) -> Key {
         let equals = "OPERATOR(pg_catalog.=)".into();
-        Key { columns: vec![KeyColumn { name: "id".into(), equals, is_exact }] }
+        Key { columns: vec![KeyColumn { name: "id".into(), sql_type: "bigint".into(), equals, is_exact }] }
     }
 
     #[test]

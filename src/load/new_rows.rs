@@ -1,0 +1,274 @@
+//! Whether a load brings new rows alone, and which rows these are.
+//!
+//! A row can become visible after the watermark has passed it: its cursor's value was drawn before its
+//! COMMIT. So a load reads again what lies within `overlap` below the watermark, by the cursor's index;
+//! what comes in later than that is found by comparing keys (`compare_every`). Rows that come again are
+//! known by their key.
+
+use jiff::Timestamp;
+use sha2::{Digest, Sha256};
+
+use super::{
+    LoadError,
+    schema_change::{self, Answer},
+};
+use crate::{
+    config::{LoadSpec, Strategy},
+    schema::{Change, Cursor, CursorError, CursorKind, Shape, TableSchema, in_words},
+    source::{Reach, ReachQuestion, Snapshot},
+    warehouse::{LedgerRow, LiveTable, StagingColumn, State, Warehouse},
+};
+
+/// Which rows are new.
+#[derive(Debug, Clone)]
+pub struct NewRows {
+    /// By which column.
+    pub cursor: Cursor,
+    /// The watermark of before: rows at or below it that were not there are late.
+    pub watermark: String,
+    /// Rows are read from here on.
+    pub low: String,
+    /// Whether an index answers that.
+    pub indexed: bool,
+    /// Whether the keys below are compared too.
+    pub compare: bool,
+    /// Columns that the live table gets first.
+    pub added: Vec<StagingColumn>,
+}
+
+/// What is asked for, and what there is.
+pub(super) struct Asked<'a> {
+    pub(super) spec: &'a LoadSpec,
+    pub(super) full: bool,
+    pub(super) last: Option<&'a LedgerRow>,
+    pub(super) live: Option<&'a LiveTable>,
+    pub(super) changes: &'a [Change],
+}
+
+/// What is decided of it.
+pub(super) struct Brought {
+    pub(super) new_rows: Option<NewRows>,
+    pub(super) watermark: Option<String>,
+    pub(super) state: State,
+    pub(super) reason: String,
+    pub(super) notes: Vec<String>,
+}
+
+impl Asked<'_> {
+    /// Decides. Gives the shape a key where only the cursor can be it.
+    pub(super) async fn decide(
+        &self,
+        schema: &TableSchema,
+        shape: &mut Shape,
+        snapshot: &dyn Snapshot,
+        warehouse: &dyn Warehouse,
+    ) -> Result<Brought, LoadError> {
+        let definition = definition(self.spec);
+        let now = snapshot.position().as_of;
+        let cursor = match (&self.spec.cursor, self.spec.strategy) {
+            (Some(column), Strategy::Append | Strategy::Merge) => {
+                Cursor::of(&self.spec.source_table, schema, column)?
+            }
+            _ => {
+                let state =
+                    State { definition, compared_as_of: Some(now), settled: true, ..State::default() };
+                let reason =
+                    self.why_whole(&state, None).unwrap_or_else(|| "loaded whole each time".to_owned());
+                return Ok(Brought { new_rows: None, watermark: None, state, reason, notes: Vec::new() });
+            }
+        };
+        let reach = self.reach(&cursor, snapshot).await?;
+        if shape.key.is_empty() && reach.unique {
+            shape.key = vec![cursor.column.clone()];
+        }
+        if shape.key.is_empty() {
+            return Err(CursorError::NoKey { table: self.spec.source_table.clone() }.into());
+        }
+        let mut state = State {
+            definition,
+            system: snapshot.position().system.clone(),
+            relation: Some(reach.relation),
+            base_as_of: Some(now),
+            compared_as_of: Some(now),
+            // Times have an overlap from the first; of other values there is no telling yet.
+            settled: cursor.earlier("", 0).is_some(),
+            ..State::default()
+        };
+        let notes = notes(&cursor, &reach);
+        let watermark = reach.greatest.clone().or_else(|| self.last.and_then(|last| last.watermark.clone()));
+        let new_rows = match self.why_whole(&state, Some(&reach)) {
+            Some(reason) => return Ok(Brought { new_rows: None, watermark, state, reason, notes }),
+            None => self.new_rows(cursor, &reach, shape, now, warehouse).await?,
+        };
+        let new_rows = match new_rows {
+            Ok(new_rows) => new_rows,
+            Err(reason) => return Ok(Brought { new_rows: None, watermark, state, reason, notes }),
+        };
+        if let Some(last) = self.last {
+            state = next_state(state, last, &new_rows, self.spec, now);
+        }
+        let reason = in_words_of(&new_rows, &state, self.changes);
+        Ok(Brought { new_rows: Some(new_rows), watermark, state, reason, notes })
+    }
+
+    async fn reach(&self, cursor: &Cursor, snapshot: &dyn Snapshot) -> Result<Reach, LoadError> {
+        let since = self.last.and_then(|last| last.watermark.clone());
+        let question = ReachQuestion {
+            table: self.spec.source_table.clone(),
+            cursor: cursor.clone(),
+            condition: self.spec.condition.clone(),
+            now: Some(snapshot.position().as_of),
+            since: since.map(|watermark| (watermark, self.spec.overlap)),
+        };
+        let reach = snapshot.reach(&question).await.map_err(LoadError::Source)?;
+        let infinite = ["infinity", "Infinity"].contains(&reach.greatest.as_deref().unwrap_or_default());
+        if infinite && cursor.kind != CursorKind::Text {
+            let (table, column) = (self.spec.source_table.clone(), cursor.column.clone());
+            return Err(CursorError::Infinite { table, column }.into());
+        }
+        Ok(reach)
+    }
+
+    /// Why all rows are brought; `None` where nothing known speaks against new ones alone.
+    fn why_whole(&self, now: &State, reach: Option<&Reach>) -> Option<String> {
+        let Some(last) = self.last else { return Some("the first load".to_owned()) };
+        if self.live.is_none() {
+            return Some("the table is gone from the warehouse".to_owned());
+        }
+        if self.full && reach.is_some() {
+            return Some("asked for whole".to_owned());
+        }
+        if let Some(reach) = reach {
+            if last.strategy != self.spec.strategy.to_string() {
+                return Some(format!("the strategy was {} before", last.strategy));
+            }
+            if last.state.definition != now.definition {
+                return Some("the loader's `cursor`, `key` or `where` changed".to_owned());
+            }
+            if last.source != self.spec.source || last.state.system != now.system {
+                return Some("the source is another database now".to_owned());
+            }
+            if last.state.relation != Some(reach.relation) {
+                return Some("the source's table was made anew".to_owned());
+            }
+            if last.watermark.is_none() {
+                return Some("there was no row to go on from".to_owned());
+            }
+            return None;
+        }
+        match self.changes {
+            [] => None,
+            changes => Some(format!("the schema changed: {}", in_words(changes))),
+        }
+    }
+
+    /// New rows, or why there must be all of them after all.
+    async fn new_rows(
+        &self,
+        cursor: Cursor,
+        reach: &Reach,
+        shape: &Shape,
+        now: Timestamp,
+        warehouse: &dyn Warehouse,
+    ) -> Result<Result<NewRows, String>, LoadError> {
+        let (Some(last), Some(live)) = (self.last, self.live) else {
+            return Ok(Err("the first load".to_owned()));
+        };
+        let mut names = Vec::new();
+        if !self.changes.is_empty() {
+            match schema_change::answer(self.spec, self.changes, self.live)? {
+                Answer::Rebuild => return Ok(Err(format!("the schema changed: {}", in_words(self.changes)))),
+                Answer::Extend(columns) => names = columns,
+            }
+        }
+        let columns = super::decide::staging_columns(shape);
+        let (added, kept): (Vec<StagingColumn>, Vec<StagingColumn>) =
+            columns.into_iter().partition(|column| names.contains(&column.name));
+        let is_there = |column: &StagingColumn| live.columns.contains(column);
+        let are_there = added.iter().filter(|column| is_there(column)).count();
+        if !kept.iter().all(is_there) || live.columns.len() != kept.len() + are_there {
+            return Ok(Err("its columns in the warehouse are not those that were published".to_owned()));
+        }
+        let watermark = last.watermark.clone().unwrap_or_default();
+        let low = match &reach.low {
+            Some(low) => low.clone(),
+            None => {
+                let overlap = jiff::SignedDuration::try_from(self.spec.overlap).unwrap_or_default();
+                let so_old = last.as_of.checked_sub(overlap).unwrap_or(Timestamp::MIN);
+                let found = warehouse.watermark_before(&self.spec.target, &last.state.base, so_old).await;
+                found.map_err(LoadError::Warehouse)?.unwrap_or_else(|| watermark.clone())
+            }
+        };
+        let compare = is_due(self.spec, &last.state, now);
+        Ok(Ok(NewRows { cursor, watermark, low, indexed: reach.indexed, compare, added }))
+    }
+}
+
+/// Whether keys are to be compared now: at the set interval, and once when the transactions that were
+/// open at the base load have surely ended.
+fn is_due(spec: &LoadSpec, last: &State, now: Timestamp) -> bool {
+    let Some(every) = spec.compare_every else { return false };
+    let passed = |since: Option<Timestamp>, span: std::time::Duration| {
+        since.is_none_or(|since| now.duration_since(since).unsigned_abs() >= span || now < since)
+    };
+    passed(last.compared_as_of, every) || (!last.settled && passed(last.base_as_of, spec.overlap))
+}
+
+fn next_state(
+    now_state: State,
+    last: &LedgerRow,
+    new_rows: &NewRows,
+    spec: &LoadSpec,
+    now: Timestamp,
+) -> State {
+    let before = &last.state;
+    let mut state = State { base: before.base.clone(), base_as_of: before.base_as_of, ..now_state };
+    state.awaiting = before.awaiting.clone();
+    state.awaiting.extend(new_rows.added.iter().map(|column| column.name.clone()));
+    state.compared_as_of = if new_rows.compare { Some(now) } else { before.compared_as_of };
+    let is_old = before.base_as_of.is_none_or(|base| now.duration_since(base).unsigned_abs() >= spec.overlap);
+    state.settled = before.settled || (new_rows.compare && is_old);
+    state
+}
+
+fn in_words_of(new_rows: &NewRows, state: &State, changes: &[Change]) -> String {
+    let mut words = match new_rows.compare {
+        true => "new rows, and all keys compared".to_owned(),
+        false => "new rows".to_owned(),
+    };
+    if !changes.is_empty() {
+        words = format!("{words}; the schema changed: {}", in_words(changes));
+    }
+    match state.awaiting.as_slice() {
+        [] => words,
+        columns => format!("{words}; rows of before await a backfill of {}", columns.join(", ")),
+    }
+}
+
+fn notes(cursor: &Cursor, reach: &Reach) -> Vec<String> {
+    let mut notes = Vec::new();
+    if !reach.indexed {
+        notes.push(format!(
+            "no index serves the cursor `{}`: the whole table is read for new rows",
+            cursor.column
+        ));
+    }
+    if cursor.nullable {
+        notes.push(format!("rows whose `{}` is NULL are loaded each time", cursor.column));
+    }
+    notes
+}
+
+/// What decides which rows are loaded and how they are known again: if it changes, rows that are there
+/// need not be those that would be loaded.
+fn definition(spec: &LoadSpec) -> String {
+    let mut hash = Sha256::new();
+    let key = spec.key.iter().map(String::as_str);
+    let parts =
+        [spec.cursor.as_deref(), spec.condition.as_deref()].into_iter().map(Option::unwrap_or_default);
+    for part in parts.chain(key) {
+        hash.update((part.len() as u64).to_be_bytes());
+        hash.update(part);
+    }
+    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,55 @@
+//! What a changed schema means for a table that is loaded by its new rows.
+
+use super::LoadError;
+use crate::{
+    config::{LoadSpec, OnSchemaChange},
+    schema::{Change, in_words},
+    warehouse::LiveTable,
+};
+
+/// What is done about it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Answer {
+    /// The whole table is loaded again, from one snapshot.
+    Rebuild,
+    /// These columns are added in place, then rows are loaded as ever.
+    Extend(Vec<String>),
+}
+
+/// Decides about changes, of which there is at least one.
+pub(super) fn answer(
+    spec: &LoadSpec,
+    changes: &[Change],
+    live: Option<&LiveTable>,
+) -> Result<Answer, LoadError> {
+    let (table, words) = (spec.target.clone(), in_words(changes));
+    let too_large = match (spec.rebuild_limit, live) {
+        (Some(limit), Some(live)) => live.bytes > limit,
+        _ => false,
+    };
+    match (spec.on_schema_change, addable(changes)) {
+        (OnSchemaChange::Refuse, _) => Err(LoadError::SchemaChanged { table, changes: words }),
+        (OnSchemaChange::Extend, Some(added)) => Ok(Answer::Extend(added)),
+        (OnSchemaChange::Extend, None) => Err(LoadError::NotAddable { table, changes: words }),
+        (OnSchemaChange::Rebuild, Some(added)) if too_large => Ok(Answer::Extend(added)),
+        (OnSchemaChange::Rebuild, None) if too_large => {
+            let limit_bytes = spec.rebuild_limit.unwrap_or_default();
+            Err(LoadError::RebuildLimit { table, changes: words, limit_bytes })
+        }
+        (OnSchemaChange::Rebuild, _) => Ok(Answer::Rebuild),
+    }
+}
+
+/// The new columns, if the changes are of no other kind: all allow NULL, which is what older rows get.
+fn addable(changes: &[Change]) -> Option<Vec<String>> {
+    let mut added = Vec::new();
+    for change in changes {
+        match change {
+            Change::Added(column) if column.nullable => added.push(column.name.clone()),
+            // They arrive as text, whatever the labels are.
+            Change::LabelsChanged { .. } => {}
+            _ => return None,
+        }
+    }
+    Some(added)
+}
