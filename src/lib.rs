@@ -13,6 +13,7 @@
 //! | [`config`] | a project's text, every mistake at once |
 //! | [`dag`] | which tasks a selection means |
 //! | [`schema`] | what a table looks like: canonical form, hash, difference, type mapping |
+//! | [`mod@compare`] | whether two tables hold the same rows, and which ones differ |
 //! | [`stage`] | the object store between source and warehouse, and the manifest |
 //! | [`source`] | where rows come from: snapshots, parts, streams |
 //! | [`warehouse`] | where tables are published, and the ledger |
@@ -25,6 +26,7 @@
 pub mod aws;
 pub mod cli;
 pub mod clock;
+pub mod compare;
 pub mod config;
 pub mod control;
 pub mod dag;

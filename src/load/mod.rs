@@ -6,6 +6,7 @@
 //! the source's, the stream's, the staging table's.
 
 mod attempt;
+mod compare;
 mod decide;
 mod error;
 mod extract;
@@ -25,6 +26,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use self::{
     attempt::load,
+    compare::{Comparison, Looks, compare},
     decide::{Decision, Forecast, decide, forecast, selection},
     error::LoadError,
     group::load_group,

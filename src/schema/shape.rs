@@ -39,6 +39,9 @@ pub struct ShapedColumn {
     pub name: String,
     /// What the source is asked for: SQL over the source's column, names quoted.
     pub expression: String,
+    /// What the warehouse is asked for where the two are compared: SQL over its column, which gives the
+    /// text that the source's `expression` gives.
+    pub arrived: String,
     /// The warehouse's type, in its SQL.
     pub sql_type: String,
     /// Whether NULL is allowed.
@@ -93,6 +96,7 @@ pub fn shape(
         columns.push(ShapedColumn {
             name: column.name.clone(),
             expression: arrival.expression.sql(&column.name),
+            arrived: arrival.expression.arrived(&column.name),
             sql_type: arrival.sql_type,
             nullable: column.nullable,
         });

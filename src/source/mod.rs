@@ -11,6 +11,7 @@ use bytes::Bytes;
 use jiff::Timestamp;
 
 use crate::{
+    compare::{Look, Side},
     error::Fault,
     schema::{Cursor, TableSchema},
     sql::TableName,
@@ -94,6 +95,10 @@ pub trait Snapshot: Send + Sync {
     /// Opens a part's stream. Waits for a free connection of the source's limit. All streams of a
     /// table that show files rewritten since `plan_parts` end in an error of class `passing`.
     async fn read(&self, part: &PartPlan) -> Result<Box<dyn PartStream>, SourceError>;
+
+    /// Opens a table for comparing, as a load would read it. Waits for a free connection of the source's
+    /// limit, and keeps it until the side is closed. Files rewritten meanwhile are an error as in `read`.
+    async fn look(&self, look: Look) -> Result<Box<dyn Side>, SourceError>;
 }
 
 /// What is to be read of a table.

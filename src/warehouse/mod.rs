@@ -25,6 +25,7 @@ pub(crate) mod testing;
 pub use self::postgres::PostgresWarehouse;
 pub use crate::schema::Abilities;
 use crate::{
+    compare::{Look, Side},
     error::Fault,
     schema::{RelationKind, TableSchema},
     sql::TableName,
@@ -74,6 +75,10 @@ pub trait Warehouse: Send + Sync {
 
     /// The live table, or `None` where there is none.
     async fn live(&self, table: &TableName) -> Result<Option<LiveTable>, WarehouseError>;
+
+    /// Opens a live table for comparing, at one moment. Until the side is closed, nothing can be
+    /// published to the table.
+    async fn look(&self, look: Look) -> Result<Box<dyn Side>, WarehouseError>;
 
     /// Makes the empty staging table of one load and gives the handle that fills and publishes it.
     async fn open_staging(&self, spec: StagingSpec) -> Result<Box<dyn Staging>, WarehouseError>;

@@ -52,6 +52,18 @@ impl Expression {
     }
 }
 
+impl Expression {
+    /// As SQL over the warehouse's column `name`: the text of a value that arrived is that of
+    /// [`Expression::sql`] at the source. A cast is made on both sides: a type that is sent as its text
+    /// would leave something out of it again.
+    pub fn arrived(&self, name: &str) -> String {
+        match self {
+            Self::Plain | Self::Cast(_) => self.sql(name),
+            Self::HashHex => quote_ident(name),
+        }
+    }
+}
+
 impl Arrival {
     fn same(sql_type: impl Into<String>) -> Self {
         Self { sql_type: sql_type.into(), expression: Expression::Plain, binary: true, note: None }

@@ -8,6 +8,7 @@ mod advice;
 mod catalog;
 mod diagnose;
 mod error;
+mod look;
 mod parts;
 mod reach;
 mod readers;

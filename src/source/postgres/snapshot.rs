@@ -12,11 +12,12 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 
 use super::{
-    Options, PostgresSourceError, catalog, parts, reach,
+    Options, PostgresSourceError, catalog, look, parts, reach,
     readers::{Reader, Readers},
     stream,
 };
 use crate::{
+    compare::{Look, Side},
     pg::{Connection, PgError, set_application_name},
     schema::{RelationKind, TableSchema},
     source::{
@@ -203,7 +204,7 @@ impl PostgresSnapshot {
 
 /// The server keeps a query's portal until the transaction's next one, and with it pins on pages of
 /// the catalog. Replay would wait for them as long as this session has nothing else to do.
-async fn let_go(holder: &Connection) -> Result<(), PgError> {
+pub(super) async fn let_go(holder: &Connection) -> Result<(), PgError> {
     holder.run("end a query", "SELECT").await
 }
 
@@ -241,6 +242,13 @@ impl Snapshot for PostgresSnapshot {
     async fn read(&self, part: &PartPlan) -> Result<Box<dyn PartStream>, SourceError> {
         let reader = self.join(&part.table).await?;
         Ok(Box::new(stream::CopyStream::begin(reader, part.clone()).await?))
+    }
+
+    async fn look(&self, look: Look) -> Result<Box<dyn Side>, SourceError> {
+        let relation = self.relation(&look.table).await;
+        let relation = self.answered(&look.table, relation).await?;
+        let reader = self.join(&look.table).await?;
+        Ok(Box::new(look::SourceSide::begin(reader, look, &relation).await?))
     }
 }
 

@@ -16,6 +16,7 @@ mod in_place;
 mod ledger;
 mod live;
 mod locks;
+mod look;
 mod obstacles;
 mod prepare;
 mod publish;
@@ -37,6 +38,7 @@ use jiff::Timestamp;
 pub use self::{diagnose::Wanted, error::PostgresWarehouseError};
 use super::{LedgerRow, LiveTable, Staging, StagingSpec, Warehouse, WarehouseError};
 use crate::{
+    compare::{Look, Side},
     pg::{self, Connection, Endpoint, PgError, Session},
     schema::Abilities,
     sql::TableName,
@@ -133,6 +135,10 @@ impl Warehouse for PostgresWarehouse {
     async fn live(&self, table: &TableName) -> Result<Option<LiveTable>, WarehouseError> {
         let connection = self.server.connect("catalog").await.map_err(PostgresWarehouseError::from)?;
         Ok(live::live(&connection, table).await?)
+    }
+
+    async fn look(&self, look: Look) -> Result<Box<dyn Side>, WarehouseError> {
+        Ok(Box::new(look::WarehouseSide::begin(&self.server, look).await?))
     }
 
     async fn open_staging(&self, spec: StagingSpec) -> Result<Box<dyn Staging>, WarehouseError> {
