@@ -4,8 +4,10 @@
 use std::{pin::pin, sync::Arc};
 
 use barncat::{
+    compare::{Detail, Look},
+    load::{self, Looks},
     pg::{self, Connection, Endpoint, Session, TlsSettings},
-    schema::{Abilities, Format, Selection, Shape, shape},
+    schema::{Abilities, Format, Selection, Shape, ShapedColumn, shape},
     secret::Secret,
     source::{
         Extraction, LocalSlots, Snapshot, Source,
@@ -277,6 +279,7 @@ async fn cross(
     warehouse.batch_execute(&make).await.expect("the warehouse has these types");
     copy(snapshot.as_ref(), &name, &shape, &warehouse).await;
     compare(&name, &shape, &warehouse).await;
+    assert_found_equal(snapshot.as_ref(), &name, &shape).await;
     shape
 }
 
@@ -338,6 +341,25 @@ async fn compare(name: &TableName, shape: &Shape, warehouse: &Connection) {
             assert!(texts(&replica, &quote_ident(&column.name)).await == arrived, "{}", column.name);
         }
     }
+}
+
+/// A comparison finds no difference in any of the columns.
+async fn assert_found_equal(snapshot: &dyn Snapshot, name: &TableName, shape: &Shape) {
+    let warehouse = support::warehouse::warehouse_at(&variable("BARNCAT_WAREHOUSE_ADMIN_URL"));
+    let look = |expression: fn(&ShapedColumn) -> &String| Look {
+        table: name.clone(),
+        key: vec!["n".into()],
+        row: shape.columns.iter().map(|column| expression(column).clone()).collect(),
+        condition: None,
+    };
+    let looks =
+        Looks { source: look(|column| &column.expression), warehouse: look(|column| &column.arrived) };
+    let found =
+        load::compare(snapshot, &warehouse, &looks, Detail::Columns, 9).await.expect("both sides answer");
+    let differing = shape.columns.iter().zip(&found.differences.differing).filter(|(_, rows)| **rows > 0);
+    let differing: Vec<&str> = differing.map(|(column, _)| column.sql_type.as_str()).collect();
+    assert!(found.differences.is_none(), "{differing:?} differ in {:?}", found.differences);
+    assert!(found.source_rows > 0);
 }
 
 async fn make_extensions_of_the_warehouse() {

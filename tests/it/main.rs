@@ -6,6 +6,7 @@
 
 mod arrival;
 mod cli;
+mod compare;
 mod control;
 mod pgbench;
 mod publish;
