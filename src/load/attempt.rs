@@ -1,14 +1,17 @@
 //! One attempt at one table: extract and fill side by side, then publish.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
 };
 
 use tokio::sync::mpsc;
 
 use super::{
-    Attempt, Decision, LoadError, Loaded, Workshop, decide::decide, extract::Extract, fill,
+    Attempt, Decision, LoadError, Loaded, Workshop, decide::decide, extract::Extract, fill, missed::Missed,
     progress::Progress, tidy,
 };
 use crate::{
@@ -85,6 +88,7 @@ pub(super) struct Begun<'a> {
     workshop: &'a Workshop,
     attempt: &'a Attempt,
     decision: Decision,
+    missed: Missed,
     position: Position,
     load: String,
     progress: Progress,
@@ -108,13 +112,19 @@ impl<'a> Begun<'a> {
     ) -> Result<Self, LoadError> {
         let decision =
             decide(&workshop.project, &attempt.spec, attempt.full, snapshot, &*workshop.warehouse).await?;
+        let missed = tokio::select! {
+            biased;
+            () = workshop.cancel.cancelled() => return Err(LoadError::Cancelled),
+            missed = Missed::look(attempt, &decision, snapshot, &*workshop.warehouse) => missed?,
+        };
+        let decision = decision.having_found(&missed);
         let load = clock::new_id();
         let task = attempt.spec.target.to_string();
         workshop.control.start_attempt(&workshop.run, &task, attempt.number, &load).await?;
         let progress = Progress::new(task, workshop.events.clone());
         progress.tell(Step::Extracting);
         let (position, publish_tried) = (snapshot.position().clone(), AtomicBool::new(false));
-        Ok(Self { workshop, attempt, decision, position, load, progress, publish_tried })
+        Ok(Self { workshop, attempt, decision, missed, position, load, progress, publish_tried })
     }
 
     /// Extracts and fills at once: a part is filled as soon as it is whole in the stage.
@@ -160,6 +170,7 @@ impl<'a> Begun<'a> {
             workshop: self.workshop,
             spec: &self.attempt.spec,
             decision: &self.decision,
+            missed: &self.missed,
             load: &self.load,
             attempt: self.attempt.number,
             progress: self.progress.clone(),
@@ -234,8 +245,10 @@ impl<'a> Begun<'a> {
             return false;
         };
         if let Some(new_rows) = &self.decision.new_rows {
-            // What was compared must be written down, what was added must be there.
-            if new_rows.compare || !new_rows.added.is_empty() {
+            // When was compared must be written down, unless each load compares; what was added must
+            // be there, what is gone must go.
+            let each_time = self.attempt.spec.compare_every == Some(Duration::ZERO);
+            if (new_rows.compare && !each_time) || !new_rows.added.is_empty() || !manifest.gone.is_empty() {
                 return false;
             }
             if manifest.rows() == 0 {
@@ -252,7 +265,7 @@ impl<'a> Begun<'a> {
 
     /// Writes down what has to be, and takes away what lies in the stage for nothing.
     pub(super) async fn end(self, done: Result<Done, LoadError>) -> Result<Loaded, LoadError> {
-        let Self { workshop, attempt, decision, position, load, publish_tried, .. } = self;
+        let Self { workshop, attempt, decision, missed, position, load, publish_tried, .. } = self;
         let target = &attempt.spec.target;
         let published = matches!(&done, Ok(Done { published: Some(_), .. }));
         if published {
@@ -264,6 +277,7 @@ impl<'a> Begun<'a> {
         // What was known at the last load is told by `plan`, not each time.
         let is_news = decision.last.is_none() || !decision.changes.is_empty();
         let mut warnings = if is_news { decision.notes } else { Vec::new() };
+        warnings.extend(missed.warning());
         warnings.extend(published.iter().flat_map(|published| published.warnings.iter().cloned()));
         // The load that the table shows: where nothing was published, the last one.
         let shown = decision.last.filter(|_| published.is_none()).map(|last| last.load);

@@ -3,6 +3,7 @@
 
 use super::{
     LoadError,
+    missed::Missed,
     new_rows::{Asked, NewRows},
 };
 use crate::{
@@ -40,6 +41,18 @@ pub struct Decision {
     pub reason: String,
     /// What people should know.
     pub notes: Vec<String>,
+}
+
+impl Decision {
+    /// The same after the keys were compared: where more was found than one load mends, the next one
+    /// compares again.
+    pub(super) fn having_found(mut self, missed: &Missed) -> Self {
+        if let (true, Some(last)) = (missed.left > 0, &self.last) {
+            self.state.compared_as_of = last.state.compared_as_of;
+            self.state.settled = last.state.settled;
+        }
+        self
+    }
 }
 
 /// A decision with what can be said of its cost: a line of `plan`.

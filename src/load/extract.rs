@@ -9,7 +9,7 @@ use tokio::{
 use tokio_postgres::types::PgLsn;
 use tokio_util::sync::CancellationToken;
 
-use super::{Decision, LoadError, Workshop, progress::Progress};
+use super::{Decision, LoadError, Workshop, missed::Missed, progress::Progress};
 use crate::{
     config::LoadSpec,
     fail_point,
@@ -60,6 +60,7 @@ pub(super) struct Extract<'a> {
     pub(super) workshop: &'a Workshop,
     pub(super) spec: &'a LoadSpec,
     pub(super) decision: &'a Decision,
+    pub(super) missed: &'a Missed,
     pub(super) load: &'a str,
     pub(super) attempt: u32,
     pub(super) progress: Progress,
@@ -74,10 +75,7 @@ impl Extract<'_> {
         snapshot: Arc<dyn Snapshot>,
         filling: Option<mpsc::Sender<Fill>>,
     ) -> Result<Manifest, LoadError> {
-        let plans = snapshot
-            .plan_parts(&extraction(self.spec, self.decision, self.attempt))
-            .await
-            .map_err(LoadError::Source)?;
+        let plans = self.plan(&*snapshot).await?;
         let position = snapshot.position().clone();
         let parts = self.read_parts(snapshot, plans, filling.as_ref()).await?;
         let manifest = Manifest {
@@ -94,6 +92,7 @@ impl Extract<'_> {
             schema: self.decision.schema.clone(),
             schema_hash: self.decision.schema_hash.clone(),
             parts,
+            gone: self.missed.gone(self.decision),
         };
         manifest.write(&*self.workshop.stage, &self.prefix()).await?;
         if let Some(filling) = filling {
@@ -101,6 +100,21 @@ impl Extract<'_> {
             let _ = filling.send(Fill::Done(Box::new(manifest.clone()))).await;
         }
         Ok(manifest)
+    }
+
+    /// All parts: those of the rows that are asked for, then those that mend what was missed.
+    async fn plan(&self, snapshot: &dyn Snapshot) -> Result<Vec<PartPlan>, LoadError> {
+        let asked = extraction(self.spec, self.decision, self.attempt);
+        let mut plans = snapshot.plan_parts(&asked).await.map_err(LoadError::Source)?;
+        let Some(new_rows) = &self.decision.new_rows else { return Ok(plans) };
+        for condition in self.missed.conditions(self.spec, self.decision, new_rows) {
+            let mending = Extraction { condition: Some(condition), by_index: true, ..asked.clone() };
+            plans.extend(snapshot.plan_parts(&mending).await.map_err(LoadError::Source)?);
+        }
+        for (number, plan) in plans.iter_mut().enumerate() {
+            plan.number = u32::try_from(number).unwrap_or(u32::MAX);
+        }
+        Ok(plans)
     }
 
     async fn read_parts(

@@ -92,7 +92,7 @@ pub(super) async fn publish(
         increment: decision.new_rows.as_ref().map(|new_rows| Increment {
             added: new_rows.added.clone(),
             late: Some(new_rows.cursor.at_most(&new_rows.watermark)),
-            gone: Vec::new(),
+            gone: manifest.gone.clone(),
             table_rows: decision.last.as_ref().map_or(0, |last| last.table_rows),
         }),
         previous: decision.last.as_ref().map(|last| last.load.clone()),

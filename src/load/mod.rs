@@ -12,6 +12,7 @@ mod error;
 mod extract;
 mod fill;
 mod group;
+mod missed;
 mod new_rows;
 mod progress;
 mod schema_change;

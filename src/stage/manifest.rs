@@ -49,6 +49,9 @@ pub struct Manifest {
     pub schema_hash: String,
     /// The parts, in their order.
     pub parts: Vec<Part>,
+    /// Keys of rows that are gone from the source, as texts; of a load of new rows alone.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub gone: Vec<Vec<String>>,
 }
 
 /// One object of rows.

@@ -218,3 +218,80 @@ async fn cursors_of_every_ordered_type_bring_what_is_new() {
         assert!(task["publish"] == "insert" || task["publish"] == "merge", "{task:#}");
     }
 }
+
+const COMPARED: &str = "[tables]
+    events = { strategy = \"append\", cursor = \"id\", overlap = \"0s\", compare_every = \"0s\" }
+    orders = { strategy = \"merge\", cursor = \"updated_at\", overlap = \"0s\", deletes = \"detect\" }\n";
+
+#[tokio::test]
+async fn what_the_overlap_misses_is_found_by_comparing_keys() {
+    let project = Project::new(SOURCE, COMPARED).await;
+    project.run(&[]).await;
+    on_primary(
+        &project,
+        "INSERT INTO events VALUES (-1, 'long before'), (1001, 'new');
+         UPDATE orders SET status = 'odd', updated_at = now() - interval '1 day' WHERE id = 5;
+         INSERT INTO orders VALUES (-1, 'old', now() - interval '3 days'), (-2, 'new', now());
+         DELETE FROM orders WHERE id IN (1, 1000)",
+    )
+    .await;
+    let outcome = project.run(&[]).await;
+    project.assert_equal(&["events", "orders"]).await;
+    assert_eq!(task(&outcome, "raw.events")["reason"], "new rows, and all keys compared");
+    assert_eq!(task(&outcome, "raw.events")["late_rows"], 1);
+    let deleted =
+        "SELECT deleted_rows::text FROM barncat.loads WHERE table_name = 'orders' ORDER BY load DESC LIMIT 1";
+    assert_eq!(project.database.text(deleted).await, "2");
+    let again = project.run(&[]).await;
+    assert_eq!(task(&again, "raw.events")["rows"], 0);
+    project.assert_equal(&["events", "orders"]).await;
+}
+
+#[tokio::test]
+async fn keys_that_are_never_compared_stay_missed() {
+    let loaders = COMPARED.replace("compare_every = \"0s\"", "compare_every = \"off\"");
+    let project = Project::new(SOURCE, &loaders).await;
+    project.run(&[]).await;
+    on_primary(&project, "INSERT INTO events VALUES (-1, 'long before'), (1001, 'new')").await;
+    project.run(&["events"]).await;
+    assert_ne!(project.in_source("events").await, project.in_warehouse("events").await);
+}
+
+#[tokio::test]
+async fn more_deletes_than_the_limit_are_not_believed() {
+    let project = Project::new(SOURCE, COMPARED).await;
+    project.run(&[]).await;
+    on_primary(&project, "DELETE FROM orders WHERE id <= 60; INSERT INTO orders VALUES (5000, 'new')").await;
+    let (status, outcome) = project.try_run(&["orders"]).await;
+    assert_eq!(status, Some(1));
+    let message = task(&outcome, "raw.orders")["error"]["message"].as_str().unwrap().to_owned();
+    assert_eq!(
+        message,
+        "raw.orders had 1000 rows and the source has 940 left: more vanished than `shrink_limit` allows"
+    );
+    project.run(&["--full", "--accept-shrink", "orders"]).await;
+    project.assert_equal(&["orders"]).await;
+}
+
+#[tokio::test]
+async fn keys_of_several_columns_and_nasty_values_are_mended_and_deleted() {
+    let nasty = r#"(1, E'it''s', 'x'), (1, E'a\\b"c,(d)', 'x'), (1, '', 'x'), (1, E'two\nlines', 'x'), (2, 'ü', 'x')"#;
+    let project = Project::new(
+        "CREATE TABLE t (a int, n bigint NOT NULL DEFAULT 5, b text, v text, PRIMARY KEY (b, a));
+         INSERT INTO t SELECT 0, 5, n::text, 'x' FROM generate_series(1, 200) n",
+        "[tables]\nt = { strategy = \"merge\", cursor = \"n\", overlap = \"0s\", deletes = \"detect\" }\n",
+    )
+    .await;
+    project.run(&[]).await;
+    on_primary(
+        &project,
+        &format!("ALTER TABLE t ALTER n SET DEFAULT 1; INSERT INTO t (a, b, v) VALUES {nasty}"),
+    )
+    .await;
+    let outcome = project.run(&[]).await;
+    assert_eq!(task(&outcome, "raw.t")["late_rows"], 5, "{outcome:#}");
+    project.assert_equal(&["t"]).await;
+    on_primary(&project, "DELETE FROM t WHERE n = 1").await;
+    project.run(&[]).await;
+    project.assert_equal(&["t"]).await;
+}

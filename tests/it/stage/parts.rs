@@ -122,6 +122,7 @@ fn manifest(parts: Vec<Part>) -> Manifest {
         schema_hash: format!("v1:{}", "0".repeat(64)),
         schema,
         parts,
+        gone: Vec::new(),
     }
 }
 

@@ -245,6 +245,7 @@ impl Load {
             schema: self.schema(),
             schema_hash: "v1:0".into(),
             parts,
+            gone: Vec::new(),
         }
     }
 

@@ -1,0 +1,128 @@
+//! Rows that the overlap does not reach: committed later still, changed without their cursor passing
+//! the watermark, or gone. Found by comparing keys; brought by their keys, or taken away.
+
+use super::{
+    Attempt, Decision, LoadError, NewRows,
+    compare::{Looks, compare},
+    extract::both,
+};
+use crate::{
+    compare::{Detail, Key},
+    config::{Deletes, LoadSpec, Strategy},
+    source::Snapshot,
+    sql::quote_literal,
+    warehouse::Warehouse,
+};
+
+/// How many keys one load mends, and how many it takes away; what is beyond waits for the next one.
+const KEYS_MAX: usize = 50_000;
+
+/// How many keys one statement asks for.
+const KEYS_A_PART: usize = 1_000;
+
+/// What a comparison found that the new rows do not bring.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Missed {
+    /// Rows to bring.
+    pub(super) mend: Vec<Key>,
+    /// Rows that the source has no more.
+    pub(super) gone: Vec<Key>,
+    /// How many more there are.
+    pub(super) left: u64,
+}
+
+impl Missed {
+    /// Looks for them, if the decision says so.
+    pub(super) async fn look(
+        attempt: &Attempt,
+        decision: &Decision,
+        snapshot: &dyn Snapshot,
+        warehouse: &dyn Warehouse,
+    ) -> Result<Self, LoadError> {
+        let Some(new_rows) = decision.new_rows.as_ref().filter(|new_rows| new_rows.compare) else {
+            return Ok(Self::default());
+        };
+        let (spec, detects) = (&attempt.spec, attempt.spec.deletes == Deletes::Detect);
+        let columns = match spec.strategy {
+            // A row that changed has another cursor.
+            Strategy::Merge => vec![new_rows.cursor.column.clone()],
+            Strategy::Append | Strategy::Full => Vec::new(),
+        };
+        let mut looks = Looks::keys(spec, &decision.shape, &columns);
+        if !detects {
+            // What is new would only be found to be missing.
+            let below = new_rows.cursor.below(&new_rows.low);
+            looks.source.condition = both(looks.source.condition.as_deref(), Some(&below));
+            looks.warehouse.condition = Some(below);
+        }
+        let found = compare(snapshot, warehouse, &looks, Detail::Row, KEYS_MAX).await?;
+        let differences = found.differences;
+        let mut missed = Self::default();
+        if detects {
+            let now = found.warehouse_rows.saturating_sub(differences.extra);
+            attempt.refuse_shrinking(found.warehouse_rows, now)?;
+            missed.left += differences.extra.saturating_sub(differences.extra_keys.len() as u64);
+            missed.gone = differences.extra_keys;
+        }
+        let to_mend = differences.missing + differences.different;
+        missed.mend = differences.missing_keys;
+        missed.mend.extend(differences.different_keys);
+        missed.left += to_mend.saturating_sub(missed.mend.len() as u64);
+        Ok(missed)
+    }
+
+    /// What people should know of it.
+    pub(super) fn warning(&self) -> Option<String> {
+        let left = self.left;
+        (left > 0).then(|| format!("{left} rows more differ from the source: the next loads mend them"))
+    }
+
+    /// The conditions that bring the rows to mend, a thousand at a time. Never a row that the new rows
+    /// bring too.
+    pub(super) fn conditions(&self, spec: &LoadSpec, decision: &Decision, new_rows: &NewRows) -> Vec<String> {
+        let below = new_rows.cursor.below(&new_rows.low);
+        let below = both(spec.condition.as_deref(), Some(&below)).unwrap_or_default();
+        let columns: Vec<&str> = decision
+            .shape
+            .columns
+            .iter()
+            .filter(|column| decision.shape.key.contains(&column.name))
+            .map(|column| column.expression.as_str())
+            .collect();
+        let listed = |keys: &[Key]| {
+            let rows: Vec<String> = keys.iter().map(|key| row(key)).collect();
+            format!("{below} AND ({}) IN ({})", columns.join(", "), rows.join(", "))
+        };
+        self.mend.chunks(KEYS_A_PART).map(listed).collect()
+    }
+
+    /// The keys of the rows that are gone: texts, in the order of `decision`'s key.
+    pub(super) fn gone(&self, decision: &Decision) -> Vec<Vec<String>> {
+        // A comparison has the key's columns in the table's order.
+        let columns: Vec<&String> = decision
+            .shape
+            .columns
+            .iter()
+            .map(|column| &column.name)
+            .filter(|name| decision.shape.key.contains(name))
+            .collect();
+        let places: Vec<usize> = decision
+            .shape
+            .key
+            .iter()
+            .filter_map(|name| columns.iter().position(|column| *column == name))
+            .collect();
+        let in_order = |key: &Key| {
+            let values = key.values();
+            places.iter().filter_map(|place| values.get(*place).cloned().flatten()).collect()
+        };
+        self.gone.iter().map(in_order).collect()
+    }
+}
+
+/// A key's values as SQL writes a row.
+fn row(key: &Key) -> String {
+    let values = key.values();
+    let value = |value: &Option<String>| value.as_deref().map_or_else(|| "NULL".to_owned(), quote_literal);
+    format!("({})", values.iter().map(value).collect::<Vec<_>>().join(", "))
+}
