@@ -90,7 +90,7 @@ impl Missed {
             .map(|column| column.expression.as_str())
             .collect();
         let listed = |keys: &[Key]| {
-            let rows: Vec<String> = keys.iter().map(|key| row(key)).collect();
+            let rows: Vec<String> = keys.iter().map(row).collect();
             format!("{below} AND ({}) IN ({})", columns.join(", "), rows.join(", "))
         };
         self.mend.chunks(KEYS_A_PART).map(listed).collect()
