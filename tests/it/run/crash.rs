@@ -11,7 +11,8 @@ use crate::support::{
     variable,
 };
 
-/// A key and a view upon it; two parts that are filled by two connections; rows replaced in place.
+/// A key and a view upon it; two parts that are filled by two connections; rows replaced in place; rows
+/// inserted; rows merged, deleted and found by their keys.
 const SOURCE: &str = "
     CREATE TABLE orders (id bigint PRIMARY KEY, status text NOT NULL, version int NOT NULL);
     INSERT INTO orders SELECT n, 'is ' || n, 1 FROM generate_series(1, 50) n;
@@ -20,18 +21,27 @@ const SOURCE: &str = "
     CREATE TABLE events_2 PARTITION OF events FOR VALUES FROM (20) TO (100);
     INSERT INTO events SELECT n, 1 FROM generate_series(1, 50) n;
     CREATE TABLE prices (id int PRIMARY KEY, version int);
-    INSERT INTO prices SELECT n, 1 FROM generate_series(1, 50) n;";
+    INSERT INTO prices SELECT n, 1 FROM generate_series(1, 50) n;
+    CREATE TABLE log (id bigint PRIMARY KEY, version int);
+    INSERT INTO log SELECT n, 1 FROM generate_series(1, 50) n;
+    CREATE TABLE accounts (id bigint PRIMARY KEY, version int, at timestamptz DEFAULT now() - interval '3 hours');
+    INSERT INTO accounts SELECT n, 1 FROM generate_series(1, 50) n;";
 
 const LOADERS: &str = "[tables]\norders = \"full\"\nevents = { strategy = \"full\", fill_jobs = 2 }\n\
-                       prices = { strategy = \"full\", publish = \"replace\" }\n";
+                       prices = { strategy = \"full\", publish = \"replace\" }\n\
+                       log = { strategy = \"append\", cursor = \"id\", on_schema_change = \"extend\" }\n\
+                       accounts = { strategy = \"merge\", cursor = \"at\", deletes = \"detect\" }\n";
 
 /// Every row changes, one goes and one comes.
 const CHANGE: &str = "
     UPDATE orders SET version = 2; DELETE FROM orders WHERE id = 7; INSERT INTO orders VALUES (51, 'new', 2);
     UPDATE events SET version = 2; DELETE FROM events WHERE id = 7; INSERT INTO events VALUES (51, 2);
-    UPDATE prices SET version = 2; DELETE FROM prices WHERE id = 7; INSERT INTO prices VALUES (51, 2);";
+    UPDATE prices SET version = 2; DELETE FROM prices WHERE id = 7; INSERT INTO prices VALUES (51, 2);
+    ALTER TABLE log ADD COLUMN note text; INSERT INTO log VALUES (51, 2, 'new');
+    UPDATE accounts SET version = 2, at = now() WHERE id < 5; DELETE FROM accounts WHERE id = 7;
+    INSERT INTO accounts VALUES (51, 2, now()), (52, 2, DEFAULT);";
 
-const TABLES: &[&str] = &["orders", "events", "prices"];
+const TABLES: &[&str] = &["orders", "events", "prices", "log", "accounts"];
 
 /// How many cases run at once: each waits some seconds until the killed run is surely dead.
 const AT_ONCE: usize = 6;
