@@ -4,6 +4,7 @@
 #
 #   scripts/bench.sh             5 million rows, 5 rounds; medians
 #   scripts/bench.sh --memory    one run each at 0.5, 5 and 20 million rows: peak memory
+#   scripts/bench.sh --new-rows  append, merge and verify at 0.5, 5 and 20 million rows (SIZES), 3 rounds
 #
 # ROWS, RUNS and WAYS ("pipe run run_fill_jobs_2") choose less or more. Each round takes each way in
 # turn, so that a noisy minute hits all of them. The servers stay (target/bench, scripts/bench.sh
@@ -37,7 +38,7 @@ start_servers() {
   warehouse_url=$BARNCAT_WAREHOUSE_URL
   # What an older build left there is not measured.
   psql_at "$BARNCAT_WAREHOUSE_ADMIN_URL" -c 'SET client_min_messages = error' \
-    -c 'DROP SCHEMA IF EXISTS barncat, barncat_control, barncat_staging, pipe, run, run_fill_jobs_2 CASCADE'
+    -c 'DROP SCHEMA IF EXISTS barncat, barncat_control, barncat_staging, pipe, run, run_fill_jobs_2, appends, merges, by_hand CASCADE'
   # What starts by itself in one way's minute would be counted against it.
   local server
   for server in "$BARNCAT_PRIMARY_ADMIN_URL" "$BARNCAT_WAREHOUSE_ADMIN_URL"; do
@@ -59,7 +60,7 @@ make_rows() { # rows
 }
 
 # One project a way of filling, so that each swaps over a table of its own.
-write_project() { # way settings-of-the-row
+write_project() { # way settings-of-the-row [strategy]
   local project=$dir/$1
   mkdir -p "$project/loaders"
   cat >"$project/barncat.toml" <<TOML
@@ -80,7 +81,7 @@ TOML
 source = "shop"
 schema = "public"
 [tables]
-orders = { strategy = "full"$2 }
+orders = { strategy = "${3:-full}"$2 }
 TOML
 }
 
@@ -210,6 +211,88 @@ memory() {
     { printf "%s\"%s rows\": %s", separator, $1, $2; separator = ", " } END { print "}}" }' "$dir/memory"
 }
 
+# ---- new rows -------------------------------------------------------------------------------------
+
+wall() { # command…: seconds of wall time
+  local TIMEFORMAT=%R
+  { time "$@" >/dev/null 2>"$dir/command.log"; } 2>"$dir/time" || { cat "$dir/command.log" >&2 && fail "$* failed"; }
+  cat "$dir/time"
+}
+
+in_project() { # project arguments…
+  SHOP_REPLICA_URL=$replica_url WAREHOUSE_URL=$warehouse_url "$barncat" "${@:2}" --quiet --project "$dir/$1"
+}
+
+changed() { # sql: run on the primary, and seen by the standby
+  psql_at "$primary_url" -c "$1"
+  scripts/servers.sh catch-up --dir "$dir/servers"
+  psql_at "$BARNCAT_PRIMARY_ADMIN_URL" -c CHECKPOINT
+  psql_at "$BARNCAT_WAREHOUSE_ADMIN_URL" -c CHECKPOINT
+}
+
+# The rival of a merge: what changed into a temporary table, out with the old rows, in with the new.
+merge_by_hand() { # moment
+  psql_at "$replica_url" -c "COPY (SELECT * FROM orders WHERE ordered_at >= '$1') TO STDOUT (FORMAT binary)" |
+    psql_at "$warehouse_url" --single-transaction -c 'CREATE TEMPORARY TABLE incoming (LIKE by_hand.orders)' \
+      -c 'COPY incoming FROM STDIN (FORMAT binary)' \
+      -c 'DELETE FROM by_hand.orders o USING incoming i WHERE o.id = i.id' \
+      -c 'INSERT INTO by_hand.orders SELECT * FROM incoming'
+}
+
+hash_all() { # url table
+  psql_at "$1" -c "SELECT count(*), sum(hashtextextended(o::text, 0)) FROM $2 o"
+}
+
+measured() { # what command…
+  printf '%s\t%s\t%s\n' "$size" "$1" "$(wall "${@:2}")" >>"$dir/new-rows"
+}
+
+new_rows() {
+  local size round next now
+  rm -f "$dir/new-rows"
+  for size in ${SIZES:-500000 5000000 20000000}; do
+    make_rows "$size"
+    psql_at "$primary_url" -c 'CREATE INDEX IF NOT EXISTS orders_ordered_at ON orders (ordered_at)'
+    write_project appends ', cursor = "id", overlap = "1s", compare_every = "off"' append
+    write_project merges ', cursor = "ordered_at", overlap = "1s", compare_every = "off"' merge
+    next=$((size + 1))
+    in_project appends run --full >/dev/null
+    in_project merges run --full >/dev/null
+    psql_at "$warehouse_url" -c 'SET client_min_messages = error' -c 'DROP SCHEMA IF EXISTS by_hand CASCADE' \
+      -c 'CREATE SCHEMA by_hand' -c 'CREATE TABLE by_hand.orders AS TABLE merges.orders' \
+      -c 'ALTER TABLE by_hand.orders ADD PRIMARY KEY (id)' -c 'ANALYZE by_hand.orders'
+    sleep 1.5
+    for round in $(seq "${ROUNDS:-3}"); do
+      say "$size rows, round $round of ${ROUNDS:-3}"
+      measured 'nothing new' in_project appends run
+      changed "INSERT INTO orders SELECT $next + n, public_id, customer_id, restaurant_id, rider_id, status, ordered_at,
+        delivered_on, total, distance_m, first_order, note, details FROM orders, LATERAL (SELECT id - 1) AS o(n)
+        WHERE id <= 10000"
+      next=$((next + 10000))
+      measured 'append of 10,000' in_project appends run
+      now=$(psql_at "$primary_url" -c 'SELECT clock_timestamp()')
+      changed "UPDATE orders SET ordered_at = '$now', status = 'changed' WHERE id % ($size / 100000) = 0 AND id <= $size"
+      measured 'merge of 100,000' in_project merges run
+      measured 'merge by hand' merge_by_hand "$now"
+      in_project appends run >/dev/null
+      measured 'verify' in_project merges verify --as-is
+      measured 'hash of the source' hash_all "$replica_url" public.orders
+      measured 'hash of the warehouse' hash_all "$warehouse_url" merges.orders
+      tail -n 7 "$dir/new-rows" >&2
+    done
+    # The rows that were added are of this bench alone.
+    psql_at "$primary_url" -c 'DROP TABLE orders'
+  done
+  psql_at "$BARNCAT_WAREHOUSE_ADMIN_URL" -f - <<SQL
+CREATE TEMPORARY TABLE figures (rows bigint, what text, wall float);
+\\copy figures FROM '$dir/new-rows'
+SELECT jsonb_pretty(jsonb_object_agg(rows, medians)) FROM (
+    SELECT rows, jsonb_object_agg(what, wall) AS medians FROM (
+        SELECT rows, what, round(percentile_cont(0.5) WITHIN GROUP (ORDER BY wall)::numeric, 2) AS wall
+        FROM figures GROUP BY rows, what) AS m GROUP BY rows) AS r;
+SQL
+}
+
 build() {
   [ "$ways" != pipe ] || return 0
   time=$(type -P time) || fail "GNU time is missing" "apt-get install time"
@@ -219,17 +302,21 @@ build() {
 
 [ -r /proc/self/stat ] || fail "the benchmark reads /proc, so it needs Linux"
 case ${1:-speed} in
-  speed | --memory) ;;
+  speed | --memory | --new-rows) ;;
   down)
     scripts/servers.sh down --dir "$dir/servers"
     rm -rf "$dir"
     exit
     ;;
-  *) fail "unknown argument \`$1\`" "nothing, --memory, or down" ;;
+  *) fail "unknown argument \`$1\`" "nothing, --memory, --new-rows, or down" ;;
 esac
 build
 mkdir -p "$dir"
 start_servers
 write_project run ""
 write_project run_fill_jobs_2 ", fill_jobs = 2"
-if [ "${1:-speed}" = speed ]; then speed; else memory; fi
+case ${1:-speed} in
+  speed) speed ;;
+  --memory) memory ;;
+  --new-rows) new_rows ;;
+esac

@@ -94,7 +94,7 @@ impl Asked<'_> {
             settled: cursor.earlier("", 0).is_some(),
             ..State::default()
         };
-        let notes = notes(&cursor, &reach);
+        let notes = notes(self.spec, schema, &cursor, &reach);
         let watermark = reach.greatest.clone().or_else(|| self.last.and_then(|last| last.watermark.clone()));
         let new_rows = match self.why_whole(&state, Some(&reach)) {
             Some(reason) => return Ok(Brought { new_rows: None, watermark, state, reason, notes }),
@@ -245,18 +245,49 @@ fn in_words_of(new_rows: &NewRows, state: &State, changes: &[Change]) -> String 
     }
 }
 
-fn notes(cursor: &Cursor, reach: &Reach) -> Vec<String> {
-    let mut notes = Vec::new();
+/// Names of columns that tell of changes.
+const CHANGED_AT: [&str; 4] = ["updated_at", "modified_at", "changed_at", "last_modified"];
+
+fn notes(spec: &LoadSpec, schema: &TableSchema, cursor: &Cursor, reach: &Reach) -> Vec<String> {
+    let mut notes = vec![how_late_rows_are_caught(spec)];
     if !reach.indexed {
-        notes.push(format!(
-            "no index serves the cursor `{}`: the whole table is read for new rows",
-            cursor.column
-        ));
+        let column = &cursor.column;
+        notes.push(format!("no index serves the cursor `{column}`: the whole table is read for new rows"));
     }
     if cursor.nullable {
         notes.push(format!("rows whose `{}` is NULL are loaded each time", cursor.column));
     }
+    let changed_at = CHANGED_AT.iter().find(|name| schema.column(name).is_some());
+    match (spec.strategy, changed_at) {
+        (Strategy::Append, Some(column)) => {
+            notes.push(format!("it has `{column}`: if rows change, `merge` by it brings the changes"));
+        }
+        (Strategy::Merge, _) => {
+            notes.push(format!(
+                "a change that leaves `{}` as it is is found by `verify` alone",
+                cursor.column
+            ));
+        }
+        _ => {}
+    }
     notes
+}
+
+fn how_late_rows_are_caught(spec: &LoadSpec) -> String {
+    let again = match spec.overlap.is_zero() {
+        true => "nothing below the watermark is read again".to_owned(),
+        false => format!("rows are read again from {} before the watermark on", span(spec.overlap)),
+    };
+    let compared = match spec.compare_every {
+        None => "keys are never compared: a row committed later than that is lost".to_owned(),
+        Some(every) if every.is_zero() => "keys are compared at each load".to_owned(),
+        Some(every) => format!("keys are compared every {}", span(every)),
+    };
+    format!("{again}; {compared}")
+}
+
+fn span(duration: std::time::Duration) -> String {
+    jiff::SignedDuration::try_from(duration).map_or_else(|_| "ever".to_owned(), |span| format!("{span:#}"))
 }
 
 /// What decides which rows are loaded and how they are known again: if it changes, rows that are there
