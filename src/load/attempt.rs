@@ -222,7 +222,7 @@ impl<'a> Begun<'a> {
     /// Whether the next load could go on from the last one as it could from this one.
     fn goes_on_from(&self, last: &LedgerRow) -> bool {
         let (before, now) = (&last.state, &self.decision.state);
-        last.strategy == self.attempt.spec.strategy.to_string()
+        last.loaders_strategy() == self.attempt.spec.strategy.to_string()
             && (&before.definition, &before.system, before.relation)
                 == (&now.definition, &now.system, now.relation)
             && before.awaiting.is_empty()

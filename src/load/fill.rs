@@ -159,6 +159,7 @@ fn ledger_row(
         late_rows: None,
         deleted_rows: None,
         state: State {
+            strategy: spec.strategy.to_string(),
             base: match &decision.new_rows {
                 Some(_) => decision.state.base.clone(),
                 None => manifest.load.clone(),

@@ -139,8 +139,8 @@ impl Asked<'_> {
             return Some("asked for whole".to_owned());
         }
         if let Some(reach) = reach {
-            if last.strategy != self.spec.strategy.to_string() {
-                return Some(format!("the strategy was {} before", last.strategy));
+            if last.loaders_strategy() != self.spec.strategy.to_string() {
+                return Some(format!("the strategy was {} before", last.loaders_strategy()));
             }
             if last.state.definition != now.definition {
                 return Some("the loader's `cursor`, `key` or `where` changed".to_owned());

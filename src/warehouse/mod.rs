@@ -274,7 +274,7 @@ pub struct LedgerRow {
     pub project: String,
     /// The run's id.
     pub run: String,
-    /// `full`, `append`, `merge`, later `restore`, `adopt`.
+    /// `full`, `append`, `merge`; `restore`, `adopt`, `backfill`.
     pub strategy: String,
     /// How it was published.
     pub publish: PublishKind,
@@ -316,10 +316,20 @@ pub struct LedgerRow {
     pub published_at: Option<Timestamp>,
 }
 
+impl LedgerRow {
+    /// The strategy by which the loader keeps the table, whatever this publish was.
+    pub fn loaders_strategy(&self) -> &str {
+        if self.state.strategy.is_empty() { &self.strategy } else { &self.state.strategy }
+    }
+}
+
 /// What the next load of a table must remember of this one.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct State {
+    /// The loader's own strategy, where the row's says how else it came: `restore`, `backfill`, `adopt`.
+    /// Empty in rows of before that was known.
+    pub strategy: String,
     /// SHA-256 over the loader's settings that decide which rows are loaded.
     pub definition: String,
     /// The source's system identifier.
