@@ -48,8 +48,8 @@ make_data() {
 write_environment() {
   (
     umask 077
-    printf 'export SHOP_REPLICA_URL=%s\nexport WAREHOUSE_URL=%s\n' \
-      "$BARNCAT_REPLICA_URL" "$BARNCAT_WAREHOUSE_URL" >"$dir/shell.new"
+    printf 'export SHOP_PRIMARY_URL=%s\nexport SHOP_REPLICA_URL=%s\nexport WAREHOUSE_URL=%s\n' \
+      "$BARNCAT_PRIMARY_ADMIN_URL" "$BARNCAT_REPLICA_URL" "$BARNCAT_WAREHOUSE_URL" >"$dir/shell.new"
   )
   mv "$dir/shell.new" "$dir/shell"
 }
@@ -85,6 +85,8 @@ look_around() {
   target/release/barncat plan                      # what a run would do, and why
   target/release/barncat history                   # what ran, what it cost
   target/release/barncat status
+  $psql "\$SHOP_PRIMARY_URL" -c 'update orders set tip = 2, updated_at = now() where id % 1000 = 0'
+  target/release/barncat run                       # brings what is new or changed, and nothing else
   make demo                                        # loads again
   make demo-down                                   # removes servers and data
 TEXT

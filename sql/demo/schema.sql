@@ -92,6 +92,7 @@ CREATE TABLE customers (
     created_at timestamptz NOT NULL,
     updated_at timestamptz NOT NULL
 );
+CREATE INDEX customers_updated_at ON customers (updated_at);
 COMMENT ON COLUMN customers.nickname IS 'NULL: never asked; empty: asked, and wants none';
 
 CREATE TABLE orders (
@@ -113,6 +114,7 @@ CREATE TABLE orders (
     note text,
     updated_at timestamptz NOT NULL
 );
+CREATE INDEX orders_updated_at ON orders (updated_at);
 
 CREATE TABLE order_items (
     order_id bigint NOT NULL REFERENCES orders,
