@@ -7,6 +7,7 @@ use super::{
     summary,
 };
 use crate::{
+    config::Strategy,
     error::{Class, Failure},
     event::Tier,
     load::Forecast,
@@ -93,7 +94,8 @@ fn exit(plan: &Plan, exit_code: bool) -> Exit {
 /// Whether a published table would get another form.
 fn changes(task: &PlannedTask) -> bool {
     let Ok(Forecast { decision, .. }) = &task.forecast else { return false };
-    decision.last.is_some() && (decision.live.is_none() || !decision.changes.is_empty())
+    let is_rebuilt = task.spec.strategy != Strategy::Full && decision.new_rows.is_none();
+    decision.last.is_some() && (decision.live.is_none() || is_rebuilt || !decision.changes.is_empty())
 }
 
 fn json(plan: &Plan) -> Json<'_> {
