@@ -3,6 +3,8 @@
 //! Events only tell: losing one may lose a progress line, never a fact. Truth is written by awaited
 //! calls (control database, ledger). The outcomes are what `run --output json` prints.
 
+use std::{collections::BTreeMap, fmt};
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -86,6 +88,8 @@ pub enum Step {
     Filling,
     /// Builds keys, waits for locks, commits.
     Publishing,
+    /// Compares source and warehouse.
+    Comparing,
 }
 
 /// How important a task is.
@@ -155,7 +159,7 @@ pub struct RunOutcome {
 pub struct TaskOutcome {
     /// Its full name, `schema.table`.
     pub task: String,
-    /// `load`; later `model`, `check`, `command`.
+    /// `load`, `verify`; later `model`, `check`, `command`.
     pub kind: String,
     /// Its tier.
     pub tier: Tier,
@@ -194,8 +198,66 @@ pub struct TaskOutcome {
     /// What people should know.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
+    /// What `verify` found; `None` where it did not come to that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verification: Option<Verification>,
     /// Why it failed.
     pub error: Option<Failure>,
+}
+
+/// In what source and warehouse differ.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Verification {
+    /// Whether they do not.
+    pub equal: bool,
+    /// The moment of the source that the table was compared with.
+    pub compared_with: Timestamp,
+    /// Whether the table was compared as it was, without being brought up to that moment.
+    pub as_is: bool,
+    /// Rows of the source.
+    pub source_rows: u64,
+    /// Rows of the warehouse.
+    pub warehouse_rows: u64,
+    /// Rows that the source has and the warehouse has not.
+    pub missing: u64,
+    /// Rows that the warehouse has and the source has not.
+    pub extra: u64,
+    /// Rows of one key that have other values.
+    pub different: u64,
+    /// How many of the missing and the extra rows are of a key that both sides have.
+    pub doubled: u64,
+    /// Rows beyond the watermark, which count neither as missing nor as different.
+    pub newer: u64,
+    /// In how many of the different rows a column differs, where it does in any.
+    pub columns: BTreeMap<String, u64>,
+    /// Columns that are not compared, and why.
+    pub not_compared: Vec<String>,
+    /// What was found before it was repaired, where it was.
+    pub before_repair: Option<String>,
+    /// Keys of the rows that differ. They are rows' values: kept and written nowhere but for who asked.
+    #[serde(skip)]
+    pub keys: DifferingKeys,
+}
+
+/// Keys of rows that differ, some of each kind, as text.
+#[derive(Clone, Default, PartialEq, Eq, Serialize)]
+pub struct DifferingKeys {
+    /// Of missing rows.
+    pub missing: Vec<KeyValues>,
+    /// Of extra rows.
+    pub extra: Vec<KeyValues>,
+    /// Of different rows.
+    pub different: Vec<KeyValues>,
+}
+
+/// A key's values, column by column.
+pub type KeyValues = Vec<Option<String>>;
+
+/// Never the values: what is logged must not tell them.
+impl fmt::Debug for DifferingKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("DifferingKeys(…)")
+    }
 }
 
 impl TaskOutcome {
@@ -221,6 +283,7 @@ impl TaskOutcome {
             watermark: None,
             blocked_by: Vec::new(),
             warnings: Vec::new(),
+            verification: None,
             error: None,
         }
     }

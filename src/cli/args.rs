@@ -153,6 +153,18 @@ Examples:
     )]
     Run(RunArgs),
 
+    /// Compare source and warehouse row by row, and say or mend what differs
+    #[command(
+        after_help = "\
+Examples:
+  barncat verify                      # everything
+  barncat verify orders --keys        # with the keys of rows that differ
+  barncat verify orders --repair      # mends what differs
+  barncat verify --as-is              # compares only",
+        after_long_help = VERIFY_HELP
+    )]
+    Verify(VerifyArgs),
+
     /// Show what is running
     #[command(after_help = "\
 Examples:
@@ -217,6 +229,35 @@ pub(super) struct RunArgs {
     pub(super) strict: bool,
 }
 
+/// What `verify` takes.
+#[derive(Debug, Args)]
+pub(super) struct VerifyArgs {
+    /// Which tasks.
+    #[command(flatten)]
+    pub(super) selection: Selection,
+
+    /// Compare the tables as they are, instead of bringing them up to the source's snapshot first
+    #[arg(long, conflicts_with = "repair")]
+    pub(super) as_is: bool,
+
+    /// Load tables that differ anew, and compare again
+    #[arg(long)]
+    pub(super) repair: bool,
+
+    /// Show keys of rows that differ, up to 20 of each kind: these are values of the tables
+    #[arg(long)]
+    pub(super) keys: bool,
+
+    /// Where to write: production, or test (the test schemas only)
+    #[arg(long, value_name = "MODE", env = "BARNCAT_MODE", default_value = "production")]
+    #[arg(hide_possible_values = true, hide_env_values = true)]
+    pub(super) mode: Mode,
+
+    /// How many tables at once
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(super) jobs: Option<u32>,
+}
+
 /// Which tasks a command is about.
 #[derive(Debug, Args)]
 pub(super) struct Selection {
@@ -251,6 +292,29 @@ Exit status:
     0  every critical task is done (where the selection has none: every task); a degraded run,
        where only optional tasks failed, is 0 with a warning, unless --strict
     1  a critical task failed
+    2  the command line or the project is wrong; nothing was started
+    3  all selected tasks were held; nothing was done
+  130  stopped by SIGINT
+  143  stopped by SIGTERM";
+
+const VERIFY_HELP: &str = "\
+Each table is brought up to one snapshot of its source, as `run` would do it, and then compared with \
+that same snapshot, under the table's lock: every row, by hashes that the two servers make of its \
+text. Only counts are shown; the keys of rows that differ are rows' values, shown with --keys alone.
+
+With --as-is nothing is loaded. What changed in the source since the last load counts as a difference \
+then, except for rows beyond the watermark of a table that is loaded by a cursor.
+
+Examples:
+  barncat verify                      # everything
+  barncat verify orders --keys        # with the keys of rows that differ
+  barncat verify orders --repair      # mends what differs
+  barncat verify --as-is              # compares only
+  barncat verify --output json | jq '.tasks[] | select(.verification.equal | not)'
+
+Exit status:
+    0  all tables are equal to their sources (after --repair too)
+    1  a table differs, or could not be compared
     2  the command line or the project is wrong; nothing was started
     3  all selected tasks were held; nothing was done
   130  stopped by SIGINT

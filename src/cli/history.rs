@@ -235,6 +235,7 @@ mod tests {
             .map(|task| HistoryRow {
                 run: "01JD3RUN".into(),
                 task: task.task.clone(),
+                kind: task.kind.clone(),
                 status: crate::cli::summary::task_status_word(task.status).into(),
                 started_at: time("2026-11-22T05:00:00Z"),
                 seconds: Some(task.seconds),

@@ -48,6 +48,7 @@ mod status;
 mod style;
 mod summary;
 mod validate;
+mod verify;
 
 /// How many threads work on files, and resolve names.
 const BLOCKING_THREADS: usize = 6;
@@ -129,6 +130,7 @@ async fn dispatch(context: &Context, command: Command) -> Result<Exit, Complaint
     match command {
         Command::Completions { shell } => completions::completions(&context.output, shell),
         Command::Run(args) => run::run(context, args).await,
+        Command::Verify(args) => verify::verify(context, args).await,
         Command::Plan { selection, exit_code } => plan::plan(context, selection, exit_code).await,
         Command::Doctor { roles: true } => doctor::roles(context),
         Command::Doctor { roles: false } => looking(context, doctor::doctor(context)).await,

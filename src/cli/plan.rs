@@ -62,6 +62,7 @@ pub(super) async fn plan(
         full: false,
         accept_shrink: false,
         failed: false,
+        verify: None,
         jobs: 1,
     };
     let plan = tokio::select! {

@@ -10,17 +10,16 @@ use super::{
     progress::Progress,
     summary,
 };
-use crate::run;
+use crate::{event::RunOutcome, run};
 
 /// How many tables at once, unless `--jobs` says otherwise.
-const JOBS: u32 = 4;
+pub(super) const JOBS: u32 = 4;
 
 /// How many events may wait to be shown.
 const EVENTS_WAITING: usize = 1024;
 
 /// Does one run and tells how it went: events on stderr while it goes, its outcome at the end.
 pub(super) async fn run(context: &Context, args: RunArgs) -> Result<Exit, Complaint> {
-    let (project, environment) = context.read()?;
     let request = run::Request {
         select: args.selection.select,
         exclude: args.selection.exclude,
@@ -28,20 +27,27 @@ pub(super) async fn run(context: &Context, args: RunArgs) -> Result<Exit, Compla
         full: args.full,
         accept_shrink: args.accept_shrink,
         failed: args.failed,
+        verify: None,
         jobs: args.jobs.unwrap_or(JOBS) as usize,
     };
-    let (sender, receiver) = mpsc::channel(EVENTS_WAITING);
-    let shown = tokio::spawn(Progress::new(context.live, context.output.screen()).follow(receiver));
-    let done = run::run(&project, &environment, &request, sender, context.stop.token.clone()).await;
-    // The last lines are shown before anything else is written.
-    let _ = shown.await;
-    let outcome = done?;
+    let outcome = watched(context, &request).await?;
     if context.output.is_json() {
         context.output.json(&outcome)?;
     } else {
         context.output.data(&summary::summary(&outcome))?;
     }
     Ok(Exit::of_run(&outcome, args.strict))
+}
+
+/// Runs what is asked for, and shows it while it goes.
+pub(super) async fn watched(context: &Context, request: &run::Request) -> Result<RunOutcome, Complaint> {
+    let (project, environment) = context.read()?;
+    let (sender, receiver) = mpsc::channel(EVENTS_WAITING);
+    let shown = tokio::spawn(Progress::new(context.live, context.output.screen()).follow(receiver));
+    let done = run::run(&project, &environment, request, sender, context.stop.token.clone()).await;
+    // The last lines are shown before anything else is written.
+    let _ = shown.await;
+    Ok(done?)
 }
 
 impl From<args::Mode> for run::Mode {

@@ -27,6 +27,7 @@ pub(super) fn task(name: &str, status: TaskStatus) -> TaskOutcome {
         watermark: None,
         blocked_by: Vec::new(),
         warnings: Vec::new(),
+        verification: None,
         error: None,
     }
 }

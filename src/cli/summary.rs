@@ -72,7 +72,7 @@ fn row(task: &TaskOutcome, names: &ShortNames) -> Vec<String> {
 }
 
 /// Which tables show which moment: those of one line match each other.
-fn snapshots(outcome: &RunOutcome, names: &ShortNames) -> String {
+pub(super) fn snapshots(outcome: &RunOutcome, names: &ShortNames) -> String {
     let mut groups: Vec<(&str, Vec<&TaskOutcome>)> = Vec::new();
     for task in &outcome.tasks {
         let Some(snapshot) = task.snapshot.as_deref() else { continue };
@@ -100,7 +100,7 @@ fn moment(tasks: &[&TaskOutcome], names: &ShortNames) -> String {
 }
 
 /// How it ended, and what people should know or do.
-fn ending(outcome: &RunOutcome, names: &ShortNames) -> String {
+pub(super) fn ending(outcome: &RunOutcome, names: &ShortNames) -> String {
     let mut text = status_line(outcome);
     for task in &outcome.tasks {
         for warning in &task.warnings {

@@ -12,6 +12,8 @@ pub struct Differences {
     pub missing: u64,
     /// Rows that the warehouse has and the source has not.
     pub extra: u64,
+    /// Rows that the source has and the warehouse need not have yet: see [`super::Look::newer`].
+    pub newer: u64,
     /// Rows of one key that have other values.
     pub different: u64,
     /// How many of the missing and the extra rows have a key that is on both sides, there in fewer rows.
@@ -34,7 +36,7 @@ impl Differences {
     }
 }
 
-/// Compares two streams, each sorted by the order of [`Entry`]. Keeps up to `limit` keys of a kind.
+/// Compares two streams, each sorted by [`Entry::order`]. Keeps up to `limit` keys of a kind.
 pub async fn merge<E>(
     mut source: impl Stream<Item = Result<Entry, E>> + Unpin,
     mut warehouse: impl Stream<Item = Result<Entry, E>> + Unpin,
@@ -47,7 +49,7 @@ pub async fn merge<E>(
             (None, None) => break,
             (Some(_), None) => std::cmp::Ordering::Less,
             (None, Some(_)) => std::cmp::Ordering::Greater,
-            (Some(one), Some(other)) => one.cmp(other),
+            (Some(one), Some(other)) => one.order(other),
         };
         if order.is_le() {
             let entry = std::mem::replace(&mut one, source.next().await.transpose()?);
@@ -83,6 +85,7 @@ struct OpenKey {
     key_hash: i64,
     key: Key,
     on_both: bool,
+    newer: u64,
     in_source: Unmatched,
     in_warehouse: Unmatched,
 }
@@ -96,7 +99,7 @@ struct Unmatched {
 
 impl Tally {
     fn add(&mut self, entry: Option<Entry>, met: Met) {
-        let Some(Entry { key_hash, key, hashes }) = entry else { return };
+        let Some(Entry { key_hash, key, hashes, newer }) = entry else { return };
         if !self.open.as_ref().is_some_and(|open| open.key_hash == key_hash && open.key == key) {
             self.close();
         }
@@ -104,12 +107,17 @@ impl Tally {
             key_hash,
             key,
             on_both: false,
+            newer: 0,
             in_source: Unmatched::default(),
             in_warehouse: Unmatched::default(),
         });
         let unmatched = match met {
             Met::OnBoth => {
                 open.on_both = true;
+                return;
+            }
+            Met::InSource if newer => {
+                open.newer += 1;
                 return;
             }
             Met::InSource => &mut open.in_source,
@@ -124,8 +132,13 @@ impl Tally {
     /// No more rows of the open key come: what is unmatched on both sides is different, the rest is
     /// missing or extra.
     fn close(&mut self) {
-        let Some(OpenKey { key, on_both, in_source, in_warehouse, .. }) = self.open.take() else { return };
+        let Some(OpenKey { key, on_both, newer, in_source, mut in_warehouse, .. }) = self.open.take() else {
+            return;
+        };
         let (found, limit) = (&mut self.found, self.limit);
+        // What such a row was before is no row too many.
+        in_warehouse.rows -= newer.min(in_warehouse.rows);
+        found.newer += newer;
         let different = in_source.rows.min(in_warehouse.rows);
         let (missing, extra) = (in_source.rows - different, in_warehouse.rows - different);
         found.different += different;

@@ -8,6 +8,8 @@
 //!
 //! Pure: [`Side`] is what a source's snapshot and a warehouse offer; `load` asks both.
 
+use std::cmp::Ordering;
+
 use async_trait::async_trait;
 use futures_util::stream::BoxStream;
 
@@ -40,6 +42,8 @@ pub struct Look {
     pub row: Vec<String>,
     /// Which rows: a SQL condition, or all.
     pub condition: Option<String>,
+    /// Rows that the other side need not have yet: a SQL condition, or none. Looked at on the source.
+    pub newer: Option<String>,
 }
 
 /// How text is hashed to 64 bits.
@@ -95,8 +99,8 @@ pub enum Detail {
     Columns,
 }
 
-/// One row, as far as it is compared. Sorted by key hash, key, hashes, both sides are in one order.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+/// One row, as far as it is compared.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
     /// The hash of the key.
     pub key_hash: i64,
@@ -104,6 +108,18 @@ pub struct Entry {
     pub key: Key,
     /// The row's hashes: see [`Detail`].
     pub hashes: Vec<i64>,
+    /// See [`Look::newer`].
+    pub newer: bool,
+}
+
+impl Entry {
+    /// The order in which both sides send their rows.
+    pub fn order(&self, other: &Self) -> Ordering {
+        self.key_hash
+            .cmp(&other.key_hash)
+            .then_with(|| self.key.cmp(&other.key))
+            .then_with(|| self.hashes.cmp(&other.hashes))
+    }
 }
 
 /// One side's table at one moment, on one connection. Dropped, it stops what its server is doing.

@@ -89,7 +89,7 @@ impl Rows {
             Some(Ok(row)) => {
                 self.came += 1;
                 let key = Key::new(row.get::<_, String>(1));
-                Ok(Some(Entry { key_hash: row.get(0), key, hashes: row.get(2) }))
+                Ok(Some(Entry { key_hash: row.get(0), key, hashes: row.get(2), newer: row.get(3) }))
             }
             Some(Err(error)) => Err(connection.error(doing(), &error)),
             None if self.rows.rows_affected() == Some(self.came) => {
@@ -123,13 +123,16 @@ fn entries_sql(look: &Look, only: bool, hash: Hash, of: u32, detail: Detail) -> 
             look.row.iter().map(|expression| hashed(std::slice::from_ref(expression), hash)).collect()
         }
     };
+    let newer =
+        look.newer.as_ref().map_or("false".to_owned(), |condition| format!("coalesce(({condition}), false)"));
     // By its bytes in UTF-8, as Rust sorts a text.
     let order = match hash {
         Hash::Extended => "key COLLATE \"C\"",
         Hash::Md5 => "convert_to(key, 'UTF8')",
     };
     format!(
-        "SELECT key_hash, key, hashes FROM (SELECT {key_hash} AS key_hash, {key} AS key, ARRAY[{}]::bigint[] AS hashes {}) AS hashed
+        "SELECT key_hash, key, hashes, newer FROM
+           (SELECT {key_hash} AS key_hash, {key} AS key, ARRAY[{}]::bigint[] AS hashes, {newer} AS newer {}) AS hashed
          WHERE {} = ANY ($1) ORDER BY key_hash, {order}, hashes",
         hashes.join(", "),
         from(look, only),
@@ -180,6 +183,7 @@ mod tests {
             key: vec!["\"id\"".into()],
             row: vec!["\"a\"".into(), "\"b\"::text".into()],
             condition: Some("a > 1 -- one".into()),
+            newer: None,
         }
     }
 

@@ -75,6 +75,8 @@ pub struct HistoryRow {
     pub run: String,
     /// The task's full name.
     pub task: String,
+    /// `load`, `verify`, …
+    pub kind: String,
     /// How it ended: as in `run --output json`, or `crashed`.
     pub status: String,
     /// When it began.
@@ -144,7 +146,7 @@ impl Control {
         table: Option<&TableName>,
         limit: u32,
     ) -> Result<Vec<HistoryRow>, ControlError> {
-        let select = "SELECT run, task, status, started_at, seconds, rows, bytes, load, outcome
+        let select = "SELECT run, task, status, started_at, seconds, rows, bytes, load, outcome, kind
             FROM control.tasks WHERE ended_at IS NOT NULL AND ($1::text IS NULL OR task = $1)
             ORDER BY started_at DESC LIMIT $2";
         let task = table.map(ToString::to_string);
@@ -170,7 +172,7 @@ impl Control {
             FROM (SELECT task, seconds, rows, bytes,
                       row_number() OVER (PARTITION BY task ORDER BY started_at DESC) AS nth
                   FROM control.tasks
-                  WHERE status = 'succeeded' AND seconds IS NOT NULL AND ($1::text IS NULL OR task = $1)) t
+                  WHERE status = 'succeeded' AND kind = 'load' AND seconds IS NOT NULL AND ($1::text IS NULL OR task = $1)) t
             WHERE nth <= 5 GROUP BY task";
         let rows = self.database().query("read the expected times", medians, &[&task]).await?;
         let expected = rows.iter().map(|row| {
@@ -236,6 +238,7 @@ fn history_row(row: &Row) -> HistoryRow {
     HistoryRow {
         run: row.get(0),
         task: row.get(1),
+        kind: row.get(9),
         status: row.get(2),
         started_at: row.get(3),
         seconds: row.get(4),

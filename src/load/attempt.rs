@@ -56,7 +56,8 @@ pub(super) fn snapshots<'a>(
         .ok_or_else(|| LoadError::NoSource { table: spec.target.clone(), source_name: spec.source.clone() })
 }
 
-async fn in_snapshot(
+/// The same in a given snapshot.
+pub(super) async fn in_snapshot(
     workshop: &Workshop,
     attempt: &Attempt,
     snapshot: Arc<dyn Snapshot>,

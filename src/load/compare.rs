@@ -6,7 +6,6 @@ use super::LoadError;
 use crate::{
     compare::{Chosen, Detail, Differences, Hash, Look, Side, Total, buckets_for, differing, merge},
     config::LoadSpec,
-    fail_point,
     schema::{Shape, ShapedColumn},
     source::Snapshot,
     warehouse::Warehouse,
@@ -59,12 +58,14 @@ impl Looks {
                 key: source(key),
                 row: source(row),
                 condition: spec.condition.clone(),
+                newer: None,
             },
             warehouse: Look {
                 table: spec.target.clone(),
                 key: warehouse(key),
                 row: warehouse(row),
                 condition: None,
+                newer: None,
             },
         }
     }
@@ -82,7 +83,6 @@ pub async fn compare(
     detail: Detail,
     limit: usize,
 ) -> Result<Comparison, LoadError> {
-    fail_point!("compare.before");
     let (source, warehouse) = tokio::try_join!(
         async { snapshot.look(looks.source.clone()).await.map_err(LoadError::Source) },
         async { warehouse.look(looks.warehouse.clone()).await.map_err(LoadError::Warehouse) },
@@ -98,7 +98,6 @@ pub async fn compare(
         }
     };
     both.close().await?;
-    fail_point!("compare.after");
     Ok(Comparison { source_rows: one.rows, warehouse_rows: other.rows, differences })
 }
 

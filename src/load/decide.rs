@@ -195,7 +195,11 @@ fn refuse_if_anothers(project: &str, spec: &LoadSpec, last: Option<&LedgerRow>) 
 
 /// Another replica, or one after a failover, can stand behind what is published already. Positions
 /// compare only within one system, and a snapshot is never behind itself.
-fn refuse_if_behind(spec: &LoadSpec, last: Option<&LedgerRow>, now: &Position) -> Result<(), LoadError> {
+pub(super) fn refuse_if_behind(
+    spec: &LoadSpec,
+    last: Option<&LedgerRow>,
+    now: &Position,
+) -> Result<(), LoadError> {
     let Some(last) = last else { return Ok(()) };
     if last.source != spec.source || last.system != now.system || last.snapshot == now.snapshot {
         return Ok(());

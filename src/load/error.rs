@@ -101,6 +101,12 @@ pub enum LoadError {
         /// By `count(*)`.
         counted: u64,
     },
+    /// A published table that is not there any more.
+    #[error("{table} is gone from the warehouse")]
+    Gone {
+        /// The table.
+        table: TableName,
+    },
     /// A load of a source that the run did not open.
     #[error("{table}: the source {source_name} is not open")]
     NoSource {
@@ -161,6 +167,7 @@ impl Fault for LoadError {
             | Self::NotAddable { .. }
             | Self::RebuildLimit { .. }
             | Self::Shrank { .. }
+            | Self::Gone { .. }
             | Self::OtherProject { .. } => Class::Lasting,
             Self::Counts { .. } | Self::PartLost { .. } | Self::NoSource { .. } => Class::Bug,
             // Never shown: a task that was stopped has a status of its own.
@@ -184,6 +191,7 @@ impl Fault for LoadError {
             Self::Shrank { table, .. } => Some(format!(
                 "the last good rows stay; if the source is right: `barncat run --full --accept-shrink {table}`"
             )),
+            Self::Gone { table } => Some(format!("`barncat run {table}` loads it again")),
             Self::OtherProject { .. } => Some(
                 "set `into` or `as` for another name; where the project was renamed, update `project` in \
                  the ledger `loads`"

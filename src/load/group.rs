@@ -32,7 +32,8 @@ pub async fn load_group(workshop: &Workshop, attempts: &[Attempt]) -> Vec<Result
     outcomes
 }
 
-async fn in_snapshot(
+/// The same in a given snapshot.
+pub(super) async fn in_snapshot(
     workshop: &Workshop,
     attempts: &[Attempt],
     snapshot: Arc<dyn Snapshot>,

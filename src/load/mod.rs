@@ -7,6 +7,7 @@
 
 mod attempt;
 mod compare;
+mod compared;
 mod decide;
 mod error;
 mod extract;
@@ -18,6 +19,7 @@ mod progress;
 mod schema_change;
 mod slots;
 mod tidy;
+mod verify;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -34,6 +36,7 @@ pub use self::{
     new_rows::NewRows,
     slots::LeasedSlots,
     tidy::tidy,
+    verify::{Verified, Verify, in_words as verified_in_words, verify},
 };
 use crate::{
     config::{Keep, LoadSpec},

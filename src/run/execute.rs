@@ -12,8 +12,10 @@ use crate::{
     config::LoadSpec,
     control::{Holder, Lease},
     error::{Class, Failure},
-    event::{Event, Step, TaskOutcome, TaskStatus},
-    load::{Attempt, LoadError, Loaded, Workshop, load, load_group},
+    event::{Event, Step, TaskOutcome, TaskStatus, Verification},
+    load::{
+        Attempt, LoadError, Loaded, Verified, Verify, Workshop, load, load_group, verified_in_words, verify,
+    },
 };
 
 /// Does all tasks; answers in the order in which they ended.
@@ -27,7 +29,7 @@ pub(super) async fn execute(workshop: &Arc<Workshop>, tasks: Tasks, request: &Re
         tokio::select! {
             slot = slots.clone().acquire_owned(), if next.is_some() => {
                 if let (Some(unit), Ok(slot)) = (next.take(), slot) {
-                    let (workshop, how) = (workshop.clone(), How { full: request.full, accept_shrink: request.accept_shrink });
+                    let (workshop, how) = (workshop.clone(), How::of(request));
                     under_way.spawn(async move {
                         let outcomes = do_unit(&workshop, unit, how).await;
                         drop(slot);
@@ -59,12 +61,24 @@ pub(super) async fn execute(workshop: &Arc<Workshop>, tasks: Tasks, request: &Re
 struct How {
     full: bool,
     accept_shrink: bool,
+    verify: Option<Verify>,
+}
+
+impl How {
+    fn of(request: &Request) -> Self {
+        Self { full: request.full, accept_shrink: request.accept_shrink, verify: request.verify }
+    }
+
+    /// What a task does, as a verb.
+    fn verb(self) -> &'static str {
+        if self.verify.is_some() { "verify" } else { "load" }
+    }
 }
 
 /// One unit, from its locks to its outcomes.
 async fn do_unit(workshop: &Workshop, unit: Unit, how: How) -> Vec<TaskOutcome> {
     let begun = Instant::now();
-    let mut members: Vec<Member> = unit.0.into_iter().map(Member::new).collect();
+    let mut members: Vec<Member> = unit.0.into_iter().map(|spec| Member::new(spec, how)).collect();
     for Member { outcome, .. } in &members {
         let started = workshop.control.start_task(&workshop.run, &outcome.task, &outcome.kind, outcome.tier);
         if let Err(error) = started.await {
@@ -74,7 +88,7 @@ async fn do_unit(workshop: &Workshop, unit: Unit, how: How) -> Vec<TaskOutcome> 
     let leases = tokio::select! {
         biased;
         () = workshop.cancel.cancelled() => Err(LoadError::Cancelled),
-        leases = take_locks(workshop, &members) => leases,
+        leases = take_locks(workshop, &members, how) => leases,
     };
     match leases {
         Ok(Some(leases)) => {
@@ -113,33 +127,27 @@ struct Member {
 }
 
 impl Member {
-    fn new(spec: LoadSpec) -> Self {
+    fn new(spec: LoadSpec, how: How) -> Self {
         let outcome = TaskOutcome {
             strategy: Some(spec.strategy.to_string()),
+            kind: how.verb().to_owned(),
             ..TaskOutcome::new(&spec.target.to_string(), tier(&spec))
         };
         Self { spec, outcome, done: false }
     }
 
-    fn take(&mut self, result: Result<Loaded, LoadError>) -> Option<Failure> {
+    fn take(&mut self, result: Result<Verified, LoadError>, how: How) -> Option<Failure> {
         let outcome = &mut self.outcome;
         match result {
-            Ok(loaded) => {
+            Ok(Verified { loaded, verification }) => {
                 self.done = true;
-                outcome.status =
-                    if loaded.published.is_some() { TaskStatus::Succeeded } else { TaskStatus::Unchanged };
-                outcome.reason = Some(loaded.reason);
-                outcome.publish = loaded.published.map(|kind| kind.to_string());
-                outcome.rows = Some(loaded.rows);
-                outcome.late_rows = loaded.late_rows;
-                outcome.watermark = loaded.watermark;
-                outcome.bytes = Some(loaded.bytes);
-                outcome.load = Some(loaded.load);
-                outcome.as_of = Some(loaded.as_of);
-                outcome.snapshot = Some(loaded.snapshot);
-                outcome.lag_seconds = loaded.lag_seconds;
-                outcome.warnings = loaded.warnings;
                 outcome.error = None;
+                if let Some(loaded) = loaded {
+                    take_loaded(outcome, loaded);
+                }
+                if how.verify.is_some() {
+                    take_verification(outcome, verification);
+                }
                 None
             }
             Err(LoadError::Cancelled) => {
@@ -161,14 +169,57 @@ impl Member {
     }
 }
 
+fn take_loaded(outcome: &mut TaskOutcome, loaded: Loaded) {
+    let is_news = loaded.published.is_some();
+    outcome.status = if is_news { TaskStatus::Succeeded } else { TaskStatus::Unchanged };
+    outcome.reason = Some(loaded.reason);
+    outcome.publish = loaded.published.map(|kind| kind.to_string());
+    outcome.rows = Some(loaded.rows);
+    outcome.late_rows = loaded.late_rows;
+    outcome.watermark = loaded.watermark;
+    outcome.bytes = Some(loaded.bytes);
+    outcome.load = Some(loaded.load);
+    outcome.as_of = Some(loaded.as_of);
+    outcome.snapshot = Some(loaded.snapshot);
+    outcome.lag_seconds = loaded.lag_seconds;
+    outcome.warnings = loaded.warnings;
+}
+
+/// What differs is a failure, which another try would not mend.
+fn take_verification(outcome: &mut TaskOutcome, verification: Option<Verification>) {
+    let Some(found) = &verification else {
+        outcome.status = TaskStatus::Skipped;
+        outcome.reason = Some("nothing is published yet".to_owned());
+        return;
+    };
+    let words = verified_in_words(found);
+    outcome.reason = Some(match &found.before_repair {
+        Some(before) => format!("repaired: {before}"),
+        None => words.clone(),
+    });
+    outcome.status = if found.equal { TaskStatus::Succeeded } else { TaskStatus::Failed };
+    if !found.equal {
+        let hint = match &found.before_repair {
+            Some(_) => "does something else write to the table?".to_owned(),
+            None => format!("`barncat verify {} --repair` mends it", outcome.task),
+        };
+        outcome.error = Some(Failure { class: Class::Lasting, message: words, hint: Some(hint) });
+    }
+    outcome.verification = verification;
+}
+
 /// One lock a table, in the order of their names, so that two runs never wait for each other.
-async fn take_locks(workshop: &Workshop, members: &[Member]) -> Result<Option<Vec<Lease>>, LoadError> {
+async fn take_locks(
+    workshop: &Workshop,
+    members: &[Member],
+    how: How,
+) -> Result<Option<Vec<Lease>>, LoadError> {
     let mut names: Vec<String> = members.iter().map(|member| member.outcome.task.clone()).collect();
     names.sort();
     let mut leases = Vec::with_capacity(names.len());
     for name in names {
         let wait = workshop.publishing.lock_wait;
-        let holder = Holder { run: workshop.run.clone(), what: format!("load {name}") };
+        let holder = Holder { run: workshop.run.clone(), what: format!("{} {name}", how.verb()) };
         match workshop.control.acquire(&format!("task/{name}"), &holder, wait).await? {
             Some(lease) => leases.push(lease),
             None => {
@@ -240,16 +291,19 @@ async fn one_try(workshop: &Workshop, members: &mut [Member], number: u32, how: 
     }
     let limit = attempts.iter().filter_map(|attempt| attempt.spec.time_limit).max();
     let results = within(limit, &attempts, async {
-        match attempts.as_slice() {
-            [attempt] => vec![load(workshop, attempt).await],
-            attempts => load_group(workshop, attempts).await,
-        }
+        let loaded = match (how.verify, attempts.as_slice()) {
+            (Some(how), attempts) => return verify(workshop, attempts, how).await,
+            (None, [attempt]) => vec![load(workshop, attempt).await],
+            (None, attempts) => load_group(workshop, attempts).await,
+        };
+        let alone = |loaded| Verified { loaded: Some(loaded), verification: None };
+        loaded.into_iter().map(|loaded| loaded.map(alone)).collect()
     })
     .await;
     let mut failures = Vec::new();
     for (place, result) in places.into_iter().zip(results) {
         let member = &mut members[place];
-        let failure = member.take(result);
+        let failure = member.take(result, how);
         let (task, status) = (&member.outcome.task, member.outcome.status);
         let ended = workshop.control.finish_attempt(&workshop.run, task, number, status, failure.as_ref());
         if let Err(error) = ended.await {
@@ -264,8 +318,8 @@ async fn one_try(workshop: &Workshop, members: &mut [Member], number: u32, how: 
 async fn within(
     limit: Option<Duration>,
     attempts: &[Attempt],
-    results: impl Future<Output = Vec<Result<Loaded, LoadError>>>,
-) -> Vec<Result<Loaded, LoadError>> {
+    results: impl Future<Output = Vec<Result<Verified, LoadError>>>,
+) -> Vec<Result<Verified, LoadError>> {
     let Some(limit) = limit else { return results.await };
     let late = |attempt: &Attempt| {
         Err(LoadError::TimeLimit { table: attempt.spec.target.clone(), seconds: limit.as_secs() })

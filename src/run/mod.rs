@@ -30,6 +30,7 @@ use crate::{
     control::{self, RunStart},
     error::Fault,
     event::{Event, RunOutcome, TaskOutcome},
+    load::Verify,
 };
 
 /// How long runs stay in the control database: a year, to compare with, and some.
@@ -53,6 +54,8 @@ pub struct Request {
     pub accept_shrink: bool,
     /// Only what did not end well the last time it was tried, and what never was.
     pub failed: bool,
+    /// Compare with the source, afterwards or instead.
+    pub verify: Option<Verify>,
     /// How many tasks at once.
     pub jobs: usize,
 }
@@ -88,7 +91,7 @@ pub async fn run(
     let _ = events.send(told).await;
     let tasks = execute::execute(&opened.workshop, prepared, request).await;
     let outcome = RunOutcome {
-        status: verdict::status(&tasks, cancel.is_cancelled()),
+        status: verdict::status(&tasks, request.verify.is_some(), cancel.is_cancelled()),
         run,
         mode: request.mode.to_string(),
         started_at,
@@ -167,6 +170,6 @@ fn start(request: &Request, run: &str) -> RunStart {
 
 fn stopped_early(run: String, mode: Mode, started_at: Timestamp) -> RunOutcome {
     let tasks: Vec<TaskOutcome> = Vec::new();
-    let status = verdict::status(&tasks, true);
+    let status = verdict::status(&tasks, false, true);
     RunOutcome { run, mode: mode.to_string(), status, started_at, seconds: 0.0, tasks }
 }

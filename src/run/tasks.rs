@@ -93,7 +93,10 @@ impl Tasks {
         let mut last: BTreeMap<String, String> = BTreeMap::new();
         // The latest come first.
         for row in control.history(None, u32::MAX).await? {
-            last.entry(row.task).or_insert(row.status);
+            // A comparison says nothing of the load before it.
+            if row.kind == "load" {
+                last.entry(row.task).or_insert(row.status);
+            }
         }
         self.specs.retain(|spec| {
             let status = last.get(&spec.target.to_string()).map(String::as_str);

@@ -3,13 +3,14 @@
 use crate::event::{RunStatus, TaskOutcome, TaskStatus, Tier};
 
 /// A run is failed if a critical task is not done; where it has no critical task: if any is not. A
-/// held task does not fail a run: its published data stays as somebody wants it.
-pub(super) fn status(tasks: &[TaskOutcome], cancelled: bool) -> RunStatus {
+/// held task does not fail a run: its published data stays as somebody wants it. `all_count`: a task that
+/// is not critical fails the run too.
+pub(super) fn status(tasks: &[TaskOutcome], all_count: bool, cancelled: bool) -> RunStatus {
     if cancelled {
         return RunStatus::Cancelled;
     }
     let is_bad = |task: &&TaskOutcome| matches!(task.status, TaskStatus::Failed | TaskStatus::Blocked);
-    let has_critical = tasks.iter().any(|task| task.tier == Tier::Critical);
+    let has_critical = !all_count && tasks.iter().any(|task| task.tier == Tier::Critical);
     let fails = |task: &&TaskOutcome| is_bad(task) && (!has_critical || task.tier == Tier::Critical);
     if tasks.iter().any(|task| fails(&task)) {
         RunStatus::Failed
@@ -41,8 +42,14 @@ mod tests {
         ];
         for (tasks, expected) in cases {
             let tasks: Vec<_> = tasks.into_iter().map(|(tier, status)| task(tier, status)).collect();
-            assert_eq!(status(&tasks, false), expected, "{tasks:?}");
-            assert_eq!(status(&tasks, true), RunStatus::Cancelled);
+            assert_eq!(status(&tasks, false, false), expected, "{tasks:?}");
+            assert_eq!(status(&tasks, false, true), RunStatus::Cancelled);
         }
+    }
+
+    #[test]
+    fn where_all_count_an_optional_failure_is_one() {
+        let tasks = [task(Tier::Critical, TaskStatus::Succeeded), task(Tier::Optional, TaskStatus::Failed)];
+        assert_eq!(status(&tasks, true, false), RunStatus::Failed);
     }
 }

@@ -351,6 +351,7 @@ async fn assert_found_equal(snapshot: &dyn Snapshot, name: &TableName, shape: &S
         key: vec!["n".into()],
         row: shape.columns.iter().map(|column| expression(column).clone()).collect(),
         condition: None,
+        newer: None,
     };
     let looks =
         Looks { source: look(|column| &column.expression), warehouse: look(|column| &column.arrived) };

@@ -57,6 +57,7 @@ impl Line {
                 match step {
                     Step::Waiting => format!("{head}{}", style::paint(style::DIM, "waits")),
                     Step::Filling => format!("{head}fills {} rows   {elapsed}", quantity::exact(*rows)),
+                    Step::Comparing => format!("{head}compares source and warehouse   {elapsed}"),
                     _ => format!("{head}publishes {} rows   {elapsed}", quantity::exact(*rows)),
                 }
             }

@@ -54,7 +54,9 @@ impl LogLines {
     fn advance(&mut self, task: &str, step: Step, rows: u64, bytes: u64) {
         let now = Instant::now();
         let due = match self.last.get(task) {
-            Some((at, last_step)) => *last_step != step && step == Step::Publishing || now - *at >= EVERY,
+            Some((at, last_step)) => {
+                *last_step != step && matches!(step, Step::Publishing | Step::Comparing) || now - *at >= EVERY
+            }
             None => true,
         };
         if due {
@@ -64,6 +66,7 @@ impl LogLines {
                 Step::Extracting => "extracts",
                 Step::Filling => "fills",
                 Step::Publishing => "publishes",
+                Step::Comparing => "compares source and warehouse",
             };
             info!(task, rows, bytes, "{doing}");
         }

@@ -11,14 +11,15 @@ use super::*;
 /// A row: its key and its hash. Keys that share a hash are part of the game.
 type Row = (u8, i64);
 
-fn entries(rows: &[Row]) -> impl Stream<Item = Result<Entry, Infallible>> + Unpin {
+fn entries(rows: &[Row]) -> impl Stream<Item = Result<Entry, Infallible>> + Unpin + use<> {
     let entry = |&(key, hash): &Row| Entry {
         key_hash: i64::from(key / 2),
         key: Key::new(format!("({key})")),
         hashes: vec![hash, 7],
+        newer: false,
     };
     let mut entries: Vec<Entry> = rows.iter().map(entry).collect();
-    entries.sort();
+    entries.sort_by(Entry::order);
     stream::iter(entries.into_iter().map(Ok))
 }
 
@@ -95,6 +96,26 @@ fn a_row_more_of_a_key_is_doubled_and_one_of_other_values_different() {
     let found = merged(&[(1, 1), (2, 1), (3, 1), (4, 1)], &[(1, 1), (1, 1), (2, 9), (4, 1), (5, 1)], 9);
     assert_eq!((found.missing, found.extra, found.different, found.doubled), (1, 2, 1, 1));
     assert_eq!(found.differing, [1, 0]);
+}
+
+#[test]
+fn newer_rows_and_what_they_were_before_are_no_differences() {
+    let newer = |row| {
+        let newer = |entry: Result<Entry, Infallible>| entry.map(|entry| Entry { newer: true, ..entry });
+        entries(&[row]).map(newer)
+    };
+    let cases: [(Row, &[Row], [u64; 3]); 4] = [
+        ((1, 1), &[], [0, 0, 1]),
+        ((1, 1), &[(1, 2)], [0, 0, 1]),
+        ((1, 1), &[(1, 1)], [0, 0, 0]),
+        ((1, 1), &[(1, 2), (1, 3)], [0, 1, 1]),
+    ];
+    for (row, warehouse, [missing, extra, newer_rows]) in cases {
+        let found = merge(newer(row), entries(warehouse), 9).now_or_never();
+        let found = found.expect("streams in memory never wait").expect("nor fail");
+        assert_eq!((found.missing, found.extra, found.newer), (missing, extra, newer_rows), "{warehouse:?}");
+        assert_eq!(found.different, 0);
+    }
 }
 
 #[test]

@@ -17,6 +17,11 @@ fn help_of_run_shows_examples_and_exit_statuses() {
 }
 
 #[test]
+fn help_of_verify_says_what_it_compares_and_shows() {
+    assert_told!(told(Path::new(HERE), &["verify", "--help"]));
+}
+
+#[test]
 fn an_unknown_command_is_a_usage_error() {
     assert_told!(told(Path::new(HERE), &["rnu"]));
 }

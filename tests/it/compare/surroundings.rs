@@ -62,6 +62,7 @@ async fn a_warehouse_in_another_encoding_is_compared_all_the_same() {
         key: vec!["id".into()],
         row: vec!["note".into()],
         condition: None,
+        newer: None,
     };
     let looks = Looks { source: look(schema.name()), warehouse: look("public") };
     let warehouse = warehouse_at(&url);

@@ -44,6 +44,7 @@ fn outcome(task: &str, status: TaskStatus, seconds: f64) -> TaskOutcome {
         watermark: None,
         blocked_by: Vec::new(),
         warnings: Vec::new(),
+        verification: None,
         error: None,
     }
 }

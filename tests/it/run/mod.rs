@@ -3,4 +3,5 @@
 mod crash;
 mod increments;
 mod random;
+mod verify;
 mod whole;

@@ -1,0 +1,214 @@
+//! Whether a published table holds what its source does: compared row by row, in one snapshot.
+
+use std::sync::Arc;
+
+use super::{
+    Attempt, LoadError, Loaded, Looks, Workshop, attempt,
+    compare::{Comparison, compare},
+    compared::{Compared, compared},
+    decide::refuse_if_behind,
+    group,
+};
+use crate::{
+    compare::{Detail, Differences, Key},
+    event::{DifferingKeys, Event, KeyValues, Step, Verification},
+    fail_point,
+    source::Snapshot,
+    warehouse::LedgerRow,
+};
+
+/// How to verify.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Verify {
+    /// Compare the table as it is, instead of bringing it up to the source's snapshot first.
+    pub as_is: bool,
+    /// Mend what differs, and compare again.
+    pub repair: bool,
+    /// How many keys of each kind of difference are kept.
+    pub keys: usize,
+}
+
+/// What came of an attempt to verify.
+#[derive(Debug, Clone)]
+pub struct Verified {
+    /// The load that brought the table up to the snapshot; `None` where it was compared as it is.
+    pub loaded: Option<Loaded>,
+    /// What the comparison found; `None` where nothing is published that could be compared.
+    pub verification: Option<Verification>,
+}
+
+/// Verifies tables of one source, all in one snapshot: first each of them is brought up to it by its own
+/// strategy, then compared. The answers are in the order of `attempts`; an error means that a table could
+/// not be compared.
+pub async fn verify(
+    workshop: &Workshop,
+    attempts: &[Attempt],
+    how: Verify,
+) -> Vec<Result<Verified, LoadError>> {
+    let Some(first) = attempts.first() else { return Vec::new() };
+    let snapshots = match attempt::snapshots(workshop, first) {
+        Ok(snapshots) => snapshots,
+        Err(error) => return vec![Err(error)],
+    };
+    let snapshot = match snapshots.get().await {
+        Ok(snapshot) => snapshot,
+        Err(error) => {
+            let mut answers: Vec<_> =
+                attempts.iter().skip(1).map(|attempt| Err(with(attempt, first))).collect();
+            answers.insert(0, Err(LoadError::Source(error)));
+            return answers;
+        }
+    };
+    let mut answers = Vec::with_capacity(attempts.len());
+    for (attempt, loaded) in attempts.iter().zip(bring_up(workshop, attempts, how, &snapshot).await) {
+        let answer = match loaded {
+            Ok(loaded) => one(workshop, attempt, how, &snapshot, loaded).await,
+            Err(error) => Err(error),
+        };
+        answers.push(answer);
+    }
+    if answers.iter().any(|answer| matches!(answer, Err(LoadError::Source(_)))) {
+        snapshots.give_up(Some(&snapshot.position().snapshot)).await;
+    }
+    answers
+}
+
+/// A table that was to be verified together with one that failed.
+fn with(attempt: &Attempt, failed: &Attempt) -> LoadError {
+    LoadError::GroupMember { table: attempt.spec.target.clone(), other: failed.spec.target.clone() }
+}
+
+async fn bring_up(
+    workshop: &Workshop,
+    attempts: &[Attempt],
+    how: Verify,
+    snapshot: &Arc<dyn Snapshot>,
+) -> Vec<Result<Option<Loaded>, LoadError>> {
+    let loaded = match attempts {
+        _ if how.as_is => return attempts.iter().map(|_| Ok(None)).collect(),
+        [attempt] => vec![attempt::in_snapshot(workshop, attempt, snapshot.clone()).await],
+        attempts => group::in_snapshot(workshop, attempts, snapshot.clone()).await,
+    };
+    loaded.into_iter().map(|loaded| loaded.map(Some)).collect()
+}
+
+async fn one(
+    workshop: &Workshop,
+    attempt: &Attempt,
+    how: Verify,
+    snapshot: &Arc<dyn Snapshot>,
+    loaded: Option<Loaded>,
+) -> Result<Verified, LoadError> {
+    let verifying = Verifying { workshop, attempt, how, snapshot };
+    tokio::select! {
+        biased;
+        () = workshop.cancel.cancelled() => Err(LoadError::Cancelled),
+        verified = verifying.run(loaded) => verified,
+    }
+}
+
+/// One table that is being verified.
+struct Verifying<'a> {
+    workshop: &'a Workshop,
+    attempt: &'a Attempt,
+    how: Verify,
+    snapshot: &'a Arc<dyn Snapshot>,
+}
+
+impl Verifying<'_> {
+    async fn run(&self, loaded: Option<Loaded>) -> Result<Verified, LoadError> {
+        let spec = &self.attempt.spec;
+        let last = self.workshop.warehouse.last_load(&spec.target).await.map_err(LoadError::Warehouse)?;
+        let Some(last) = last else { return Ok(Verified { loaded, verification: None }) };
+        refuse_if_behind(spec, Some(&last), self.snapshot.position())?;
+        let (found, differences) = self.compare(&last).await?;
+        if found.equal || !self.how.repair || self.how.as_is {
+            return Ok(Verified { loaded, verification: Some(found) });
+        }
+        fail_point!("verify.repair.before");
+        let loaded = self.repair(&differences).await?;
+        fail_point!("verify.repair.after");
+        let before_repair = Some(in_words(&found));
+        let (found, _) = self.compare(&last).await?;
+        Ok(Verified { loaded: Some(loaded), verification: Some(Verification { before_repair, ..found }) })
+    }
+
+    /// Makes the table's rows those of the snapshot again: the whole table is loaded anew.
+    async fn repair(&self, _differences: &Differences) -> Result<Loaded, LoadError> {
+        let whole = Attempt { full: true, ..self.attempt.clone() };
+        attempt::in_snapshot(self.workshop, &whole, self.snapshot.clone()).await
+    }
+
+    async fn compare(&self, last: &LedgerRow) -> Result<(Verification, Differences), LoadError> {
+        let _ = self.workshop.events.try_send(Event::TaskProgress {
+            task: self.attempt.spec.target.to_string(),
+            step: Step::Comparing,
+            rows: 0,
+            bytes: 0,
+        });
+        let spec = &self.attempt.spec;
+        let warehouse = &*self.workshop.warehouse;
+        let Compared { schema, shape, not_compared } = compared(spec, &**self.snapshot, warehouse).await?;
+        let mut looks = Looks::rows(spec, &shape);
+        if self.how.as_is {
+            looks.source.newer = super::compared::newer(spec, &schema, last);
+        }
+        let found = compare(&**self.snapshot, warehouse, &looks, Detail::Columns, self.how.keys).await?;
+        let columns = shape.columns.iter().filter(|column| !shape.key.contains(&column.name));
+        let columns: Vec<&str> = columns.map(|column| column.name.as_str()).collect();
+        let verification = self.verification(&found, &columns, not_compared);
+        Ok((verification, found.differences))
+    }
+
+    fn verification(&self, found: &Comparison, columns: &[&str], not_compared: Vec<String>) -> Verification {
+        let differences = &found.differences;
+        let differing = columns.iter().zip(&differences.differing).filter(|(_, rows)| **rows > 0);
+        Verification {
+            equal: differences.is_none() && not_compared.is_empty(),
+            compared_with: self.snapshot.position().as_of,
+            as_is: self.how.as_is,
+            source_rows: found.source_rows,
+            warehouse_rows: found.warehouse_rows,
+            missing: differences.missing,
+            extra: differences.extra,
+            different: differences.different,
+            doubled: differences.doubled,
+            newer: differences.newer,
+            columns: differing.map(|(column, rows)| ((*column).to_owned(), *rows)).collect(),
+            not_compared,
+            before_repair: None,
+            keys: DifferingKeys {
+                missing: values(&differences.missing_keys),
+                extra: values(&differences.extra_keys),
+                different: values(&differences.different_keys),
+            },
+        }
+    }
+}
+
+fn values(keys: &[Key]) -> Vec<KeyValues> {
+    keys.iter().map(Key::values).collect()
+}
+
+/// What was found, in words: `2 rows are missing, 1 differs in fee`.
+pub fn in_words(found: &Verification) -> String {
+    let mut words = Vec::new();
+    for (rows, what) in
+        [(found.missing, "missing from the warehouse"), (found.extra, "only in the warehouse")]
+    {
+        match rows {
+            0 => {}
+            1 => words.push(format!("1 row is {what}")),
+            rows => words.push(format!("{rows} rows are {what}")),
+        }
+    }
+    let columns: Vec<&str> = found.columns.keys().map(String::as_str).collect();
+    let columns = if columns.is_empty() { String::new() } else { format!(" in {}", columns.join(", ")) };
+    match found.different {
+        0 => {}
+        1 => words.push(format!("1 row differs{columns}")),
+        rows => words.push(format!("{rows} rows differ{columns}")),
+    }
+    words.extend(found.not_compared.iter().cloned());
+    if words.is_empty() { "equal".to_owned() } else { words.join("; ") }
+}
