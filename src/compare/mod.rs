@@ -6,7 +6,7 @@
 //! COPY would write it under the same session settings, so that a value is equal only if it is the same
 //! to the last digit.
 //!
-//! Pure: [`Side`] is what a source's snapshot and a warehouse offer; `load` asks both.
+//! Opens no connection: [`Side`] is what a source's snapshot and a warehouse offer; `load` asks both.
 
 use std::cmp::Ordering;
 

@@ -76,8 +76,10 @@ async fn a_warehouse_in_another_encoding_is_compared_all_the_same() {
 
 #[tokio::test]
 async fn tables_of_every_kind_are_read_as_they_were_loaded() {
-    let project = Project::new(
-        "CREATE TABLE sales (id int, region text) PARTITION BY LIST (region);
+    let wide: Vec<String> = (1..=1600).map(|n| format!("c{n} int DEFAULT {n}")).collect();
+    let sql = format!(
+        "CREATE TABLE wide ({}); INSERT INTO wide DEFAULT VALUES; INSERT INTO wide (c1) VALUES (NULL);
+         CREATE TABLE sales (id int, region text) PARTITION BY LIST (region);
          CREATE TABLE sales_north PARTITION OF sales FOR VALUES IN ('north') PARTITION BY RANGE (id);
          CREATE TABLE sales_north_1 PARTITION OF sales_north DEFAULT;
          CREATE TABLE sales_rest PARTITION OF sales DEFAULT;
@@ -88,7 +90,12 @@ async fn tables_of_every_kind_are_read_as_they_were_loaded() {
          CREATE MATERIALIZED VIEW stored AS SELECT * FROM sales;
          CREATE TABLE no_columns (); INSERT INTO no_columns DEFAULT VALUES;
          CREATE TABLE no_rows (id int PRIMARY KEY);
-         CREATE TABLE few (id int PRIMARY KEY, secret text, more text); INSERT INTO few SELECT n, 's' || n, NULL FROM generate_series(1, 100) n;",
+         CREATE TABLE few (id int PRIMARY KEY, secret text, more text); INSERT INTO few SELECT n, 's' || n, NULL FROM generate_series(1, 100) n;
+         REVOKE SELECT ON few FROM barncat_source; GRANT SELECT (id, secret) ON few TO barncat_source;",
+        wide.join(", ")
+    );
+    let project = Project::new(
+        &sql,
         "[tables]\n\"*\" = \"full\"\nfew = { strategy = \"full\", where = \"id > 50 -- newer\", hash = [\"secret\"], exclude = [\"more\"] }\n",
     )
     .await;
@@ -102,6 +109,7 @@ async fn tables_of_every_kind_are_read_as_they_were_loaded() {
         ("no_columns", 1),
         ("no_rows", 0),
         ("few", 50),
+        ("wide", 2),
     ];
     for (table, rows) in rows {
         let found = compared(&project, table).await;

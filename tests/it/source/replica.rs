@@ -6,6 +6,7 @@ use std::{
 };
 
 use barncat::{
+    compare::{Hash, Look},
     error::Class,
     source::{Snapshot, Source},
     sql::TableName,
@@ -94,6 +95,27 @@ async fn a_recovery_conflict_passes_and_ends_the_whole_snapshot() {
     assert_eq!(class(&error), Class::Passing, "{error}");
     replica.catch_up().await;
     assert_eq!(rows(&*open(&replica).await).await, 10_001);
+}
+
+/// A comparison keeps its session between its questions: what ends it passes as well.
+#[tokio::test]
+async fn a_recovery_conflict_ends_a_comparison_and_passes() {
+    let replica = with_table().await;
+    make_impatient(&replica).await;
+    let snapshot = open(&replica).await;
+    let look =
+        Look { table: name(), key: vec!["id".into()], row: vec!["pad".into()], condition: None, newer: None };
+    let mut side = snapshot.look(look.clone()).await.expect("it can be looked at");
+    assert_eq!(side.total(Hash::Extended).await.expect("nothing is in its way").rows, 40_000);
+    replica.write(&["DELETE FROM t WHERE id < 30000", "VACUUM t"]).await;
+    replica.catch_up().await;
+    let error = side.buckets(Hash::Extended, 16).await.expect_err("its rows are gone");
+    assert_eq!(class(&error), Class::Passing, "{error}");
+    drop(side);
+    let Err(error) = snapshot.look(look.clone()).await else { panic!("its snapshot is gone") };
+    assert_eq!(class(&error), Class::Passing, "{error}");
+    let mut side = open(&replica).await.look(look).await.expect("it can be looked at");
+    assert_eq!(side.total(Hash::Md5).await.expect("nothing is in its way").rows, 10_001);
 }
 
 async fn rows(snapshot: &dyn Snapshot) -> usize {
