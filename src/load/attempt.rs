@@ -113,6 +113,10 @@ impl<'a> Begun<'a> {
     ) -> Result<Self, LoadError> {
         let decision =
             decide(&workshop.project, &attempt.spec, attempt.full, snapshot, &*workshop.warehouse).await?;
+        let decision = match &attempt.repair {
+            Some(repair) => decision.repairing(repair),
+            None => decision,
+        };
         let missed = tokio::select! {
             biased;
             () = workshop.cancel.cancelled() => return Err(LoadError::Cancelled),
@@ -233,7 +237,7 @@ impl<'a> Begun<'a> {
     fn refuse_shrinking(&self, now: u64) -> Result<(), LoadError> {
         let Some(last) = &self.decision.last else { return Ok(()) };
         let is_same = last.state.definition == self.decision.state.definition;
-        if self.decision.new_rows.is_some() || self.decision.live.is_none() || !is_same {
+        if !self.decision.is_whole() || self.decision.live.is_none() || !is_same {
             return Ok(());
         }
         self.attempt.refuse_shrinking(last.table_rows, now)
@@ -245,6 +249,9 @@ impl<'a> Begun<'a> {
         let (Some(last), Some(live)) = (&self.decision.last, &self.decision.live) else {
             return false;
         };
+        if self.decision.by_keys {
+            return false;
+        }
         if let Some(new_rows) = &self.decision.new_rows {
             // When was compared must be written down, unless each load compares; what was added must
             // be there, what is gone must go.
@@ -275,6 +282,7 @@ impl<'a> Begun<'a> {
             tidy::remove_load(workshop, target, &load).await;
         }
         let Done { manifest, published } = done?;
+        let is_whole = decision.is_whole();
         // What was known at the last load is told by `plan`, not each time.
         let is_news = decision.last.is_none() || !decision.changes.is_empty();
         let mut warnings = if is_news { decision.notes } else { Vec::new() };
@@ -291,7 +299,7 @@ impl<'a> Begun<'a> {
             published: published.as_ref().map(|published| published.kind),
             rows: match published.as_ref().and_then(|published| published.written) {
                 Some(written) => written.inserted + written.updated,
-                None if decision.new_rows.is_some() => 0,
+                None if !is_whole => 0,
                 None => manifest.rows(),
             },
             late_rows: published.as_ref().and_then(|published| published.written).map(|written| written.late),

@@ -2,7 +2,7 @@
 //! live table, before a row is read.
 
 use super::{
-    LoadError,
+    LoadError, Repair,
     missed::Missed,
     new_rows::{Asked, NewRows},
 };
@@ -31,6 +31,8 @@ pub struct Decision {
     pub shape: Shape,
     /// Which rows are brought: those that are new, or all.
     pub new_rows: Option<NewRows>,
+    /// Only rows whose keys are listed are brought: a repair.
+    pub by_keys: bool,
     /// How far the cursor reaches; `None` where there is no cursor, or no row.
     pub watermark: Option<String>,
     /// What the next load must remember, but for the load's own id.
@@ -44,6 +46,28 @@ pub struct Decision {
 }
 
 impl Decision {
+    /// Whether all rows are brought.
+    pub fn is_whole(&self) -> bool {
+        self.new_rows.is_none() && !self.by_keys
+    }
+
+    /// The same for some rows of what is published, by their keys: nothing else changes, and the next
+    /// load goes on as if it had not been.
+    pub(super) fn repairing(mut self, repair: &Repair) -> Self {
+        let Some(last) = &self.last else { return self };
+        self.new_rows = None;
+        self.by_keys = true;
+        self.publish = PublishKind::Merge;
+        self.watermark = last.watermark.clone();
+        self.state = last.state.clone();
+        let rows = repair.mend.len() + repair.gone.len();
+        self.reason = match rows {
+            1 => "repair of 1 row".to_owned(),
+            rows => format!("repair of {rows} rows"),
+        };
+        self
+    }
+
     /// The same after the keys were compared: where more was found than one load mends, the next one
     /// compares again.
     pub(super) fn having_found(mut self, missed: &Missed) -> Self {
@@ -113,6 +137,7 @@ pub async fn decide(
         schema_hash: schema::hash(&selected.schema),
         schema: selected.schema,
         new_rows: brought.new_rows,
+        by_keys: false,
         watermark: brought.watermark,
         state: brought.state,
         reason: brought.reason,

@@ -105,9 +105,11 @@ impl Extract<'_> {
     /// All parts: those of the rows that are asked for, then those that mend what was missed.
     async fn plan(&self, snapshot: &dyn Snapshot) -> Result<Vec<PartPlan>, LoadError> {
         let asked = extraction(self.spec, self.decision, self.attempt);
-        let mut plans = snapshot.plan_parts(&asked).await.map_err(LoadError::Source)?;
-        let Some(new_rows) = &self.decision.new_rows else { return Ok(plans) };
-        for condition in self.missed.conditions(self.spec, self.decision, new_rows) {
+        let mut plans = match self.decision.by_keys {
+            true => Vec::new(),
+            false => snapshot.plan_parts(&asked).await.map_err(LoadError::Source)?,
+        };
+        for condition in self.missed.conditions(self.spec, self.decision) {
             let mending = Extraction { condition: Some(condition), by_index: true, ..asked.clone() };
             plans.extend(snapshot.plan_parts(&mending).await.map_err(LoadError::Source)?);
         }

@@ -27,10 +27,10 @@ pub(super) async fn open(
         key: decision.shape.key.clone(),
         format: decision.shape.format,
         compression: spec.compression.unwrap_or(workshop.publishing.compression),
-        fill_jobs: match decision.new_rows {
+        fill_jobs: match decision.is_whole() {
             // They are few, and published by the transaction that fills.
-            Some(_) => 1,
-            None => spec.fill_jobs.unwrap_or(workshop.publishing.fill_jobs),
+            false => 1,
+            true => spec.fill_jobs.unwrap_or(workshop.publishing.fill_jobs),
         },
     };
     workshop.warehouse.open_staging(staging).await.map_err(LoadError::Warehouse)
@@ -87,11 +87,12 @@ pub(super) async fn publish(
     }
     progress.tell(Step::Publishing);
     let publishing = &workshop.publishing;
+    let new_rows = decision.new_rows.as_ref();
     let publication = Publication {
         kind: decision.publish,
-        increment: decision.new_rows.as_ref().map(|new_rows| Increment {
-            added: new_rows.added.clone(),
-            late: Some(new_rows.cursor.at_most(&new_rows.watermark)),
+        increment: (!decision.is_whole()).then(|| Increment {
+            added: new_rows.map(|new_rows| new_rows.added.clone()).unwrap_or_default(),
+            late: new_rows.map(|new_rows| new_rows.cursor.at_most(&new_rows.watermark)),
             gone: manifest.gone.clone(),
             table_rows: decision.last.as_ref().map_or(0, |last| last.table_rows),
         }),
@@ -147,22 +148,26 @@ fn ledger_row(
         snapshot: position.snapshot.clone(),
         schema_hash: decision.schema_hash.clone(),
         schema: decision.schema.clone(),
-        content_hash: Some(manifest.content_hash()),
+        content_hash: match &decision.last {
+            // A table that is repaired is again what that load made it.
+            Some(last) if decision.by_keys => last.content_hash.clone(),
+            _ => Some(manifest.content_hash()),
+        },
         manifest: Some(prefix.manifest()),
         rows: manifest.rows(),
         bytes: manifest.bytes(),
         watermark: decision.watermark.clone(),
-        table_rows: match (&decision.new_rows, &decision.last) {
-            (Some(_), Some(last)) => last.table_rows,
+        table_rows: match &decision.last {
+            Some(last) if !decision.is_whole() => last.table_rows,
             _ => manifest.rows(),
         },
         late_rows: None,
         deleted_rows: None,
         state: State {
             strategy: spec.strategy.to_string(),
-            base: match &decision.new_rows {
-                Some(_) => decision.state.base.clone(),
-                None => manifest.load.clone(),
+            base: match decision.is_whole() {
+                false => decision.state.base.clone(),
+                true => manifest.load.clone(),
             },
             ..decision.state.clone()
         },

@@ -2,7 +2,7 @@
 //! the watermark, or gone. Found by comparing keys; brought by their keys, or taken away.
 
 use super::{
-    Attempt, Decision, LoadError, NewRows,
+    Attempt, Decision, LoadError,
     compare::{Looks, compare},
     extract::both,
 };
@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// How many keys one load mends, and how many it takes away; what is beyond waits for the next one.
-const KEYS_MAX: usize = 50_000;
+pub(super) const KEYS_MAX: usize = 50_000;
 
 /// How many keys one statement asks for.
 const KEYS_A_PART: usize = 1_000;
@@ -32,13 +32,16 @@ pub(super) struct Missed {
 }
 
 impl Missed {
-    /// Looks for them, if the decision says so.
+    /// Looks for them, if the decision says so. Those of a repair are known.
     pub(super) async fn look(
         attempt: &Attempt,
         decision: &Decision,
         snapshot: &dyn Snapshot,
         warehouse: &dyn Warehouse,
     ) -> Result<Self, LoadError> {
+        if let Some(repair) = &attempt.repair {
+            return Ok(Self { mend: repair.mend.clone(), gone: repair.gone.clone(), left: 0 });
+        }
         let Some(new_rows) = decision.new_rows.as_ref().filter(|new_rows| new_rows.compare) else {
             return Ok(Self::default());
         };
@@ -79,9 +82,9 @@ impl Missed {
 
     /// The conditions that bring the rows to mend, a thousand at a time. Never a row that the new rows
     /// bring too.
-    pub(super) fn conditions(&self, spec: &LoadSpec, decision: &Decision, new_rows: &NewRows) -> Vec<String> {
-        let below = new_rows.cursor.below(&new_rows.low);
-        let below = both(spec.condition.as_deref(), Some(&below)).unwrap_or_default();
+    pub(super) fn conditions(&self, spec: &LoadSpec, decision: &Decision) -> Vec<String> {
+        let below = decision.new_rows.as_ref().map(|new_rows| new_rows.cursor.below(&new_rows.low));
+        let others = both(spec.condition.as_deref(), below.as_deref());
         let columns: Vec<&str> = decision
             .shape
             .columns
@@ -91,7 +94,8 @@ impl Missed {
             .collect();
         let listed = |keys: &[Key]| {
             let rows: Vec<String> = keys.iter().map(row).collect();
-            format!("{below} AND ({}) IN ({})", columns.join(", "), rows.join(", "))
+            let listed = format!("({}) IN ({})", columns.join(", "), rows.join(", "));
+            both(others.as_deref(), Some(&listed)).unwrap_or_default()
         };
         self.mend.chunks(KEYS_A_PART).map(listed).collect()
     }

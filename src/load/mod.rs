@@ -39,6 +39,7 @@ pub use self::{
     verify::{Verified, Verify, in_words as verified_in_words, verify},
 };
 use crate::{
+    compare::Key,
     config::{Keep, LoadSpec},
     control::Control,
     event::Event,
@@ -101,8 +102,19 @@ pub struct Attempt {
     pub full: bool,
     /// Publish although more rows vanished than `shrink_limit` allows.
     pub accept_shrink: bool,
+    /// Bring just these rows.
+    pub repair: Option<Arc<Repair>>,
     /// The table's deadline is less than ten minutes away.
     pub deadline_near: bool,
+}
+
+/// Rows that are not as the source has them.
+#[derive(Debug, Clone)]
+pub struct Repair {
+    /// Keys of rows to bring.
+    pub mend: Vec<Key>,
+    /// Keys of rows that the source does not have.
+    pub gone: Vec<Key>,
 }
 
 /// How an attempt went well.

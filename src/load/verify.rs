@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use super::{
-    Attempt, LoadError, Loaded, Looks, Workshop, attempt,
+    Attempt, LoadError, Loaded, Looks, Repair, Workshop, attempt,
     compare::{Comparison, compare},
     compared::{Compared, compared},
     decide::refuse_if_behind,
     group,
+    missed::KEYS_MAX,
 };
 use crate::{
     compare::{Detail, Differences, Key},
@@ -107,6 +108,12 @@ async fn one(
     }
 }
 
+/// In what a table differs, and whether its rows can be named.
+struct Differing {
+    differences: Differences,
+    has_key: bool,
+}
+
 /// One table that is being verified.
 struct Verifying<'a> {
     workshop: &'a Workshop,
@@ -121,25 +128,36 @@ impl Verifying<'_> {
         let last = self.workshop.warehouse.last_load(&spec.target).await.map_err(LoadError::Warehouse)?;
         let Some(last) = last else { return Ok(Verified { loaded, verification: None }) };
         refuse_if_behind(spec, Some(&last), self.snapshot.position())?;
-        let (found, differences) = self.compare(&last).await?;
+        let (found, differing) = self.compare(&last).await?;
         if found.equal || !self.how.repair || self.how.as_is {
             return Ok(Verified { loaded, verification: Some(found) });
         }
         fail_point!("verify.repair.before");
-        let loaded = self.repair(&differences).await?;
+        let loaded = self.repair(&found, &differing).await?;
         fail_point!("verify.repair.after");
         let before_repair = Some(in_words(&found));
         let (found, _) = self.compare(&last).await?;
         Ok(Verified { loaded: Some(loaded), verification: Some(Verification { before_repair, ..found }) })
     }
 
-    /// Makes the table's rows those of the snapshot again: the whole table is loaded anew.
-    async fn repair(&self, _differences: &Differences) -> Result<Loaded, LoadError> {
-        let whole = Attempt { full: true, ..self.attempt.clone() };
-        attempt::in_snapshot(self.workshop, &whole, self.snapshot.clone()).await
+    /// Makes the table's rows those of the snapshot again: just those that differ, by their keys; the
+    /// whole table where rows have no key or more of them differ than are worth it.
+    async fn repair(&self, found: &Verification, differing: &Differing) -> Result<Loaded, LoadError> {
+        let Differing { differences, has_key } = differing;
+        let mut mend = differences.missing_keys.clone();
+        mend.extend_from_slice(&differences.different_keys);
+        let repair = Repair { mend, gone: differences.extra_keys.clone() };
+        let all = found.missing + found.different + found.extra;
+        let is_listed = (repair.mend.len() + repair.gone.len()) as u64 == all && found.doubled == 0;
+        let by_keys = *has_key && is_listed && found.not_compared.is_empty();
+        let attempt = match by_keys {
+            true => Attempt { repair: Some(Arc::new(repair)), ..self.attempt.clone() },
+            false => Attempt { full: true, ..self.attempt.clone() },
+        };
+        attempt::in_snapshot(self.workshop, &attempt, self.snapshot.clone()).await
     }
 
-    async fn compare(&self, last: &LedgerRow) -> Result<(Verification, Differences), LoadError> {
+    async fn compare(&self, last: &LedgerRow) -> Result<(Verification, Differing), LoadError> {
         let _ = self.workshop.events.try_send(Event::TaskProgress {
             task: self.attempt.spec.target.to_string(),
             step: Step::Comparing,
@@ -153,11 +171,17 @@ impl Verifying<'_> {
         if self.how.as_is {
             looks.source.newer = super::compared::newer(spec, &schema, last);
         }
-        let found = compare(&**self.snapshot, warehouse, &looks, Detail::Columns, self.how.keys).await?;
+        let limit = if self.how.repair { KEYS_MAX } else { self.how.keys };
+        let found = compare(&**self.snapshot, warehouse, &looks, Detail::Columns, limit).await?;
         let columns = shape.columns.iter().filter(|column| !shape.key.contains(&column.name));
         let columns: Vec<&str> = columns.map(|column| column.name.as_str()).collect();
         let verification = self.verification(&found, &columns, not_compared);
-        Ok((verification, found.differences))
+        Ok((verification, Differing { differences: found.differences, has_key: !shape.key.is_empty() }))
+    }
+
+    /// The keys that are shown.
+    fn values(&self, keys: &[Key]) -> Vec<KeyValues> {
+        keys.iter().take(self.how.keys).map(Key::values).collect()
     }
 
     fn verification(&self, found: &Comparison, columns: &[&str], not_compared: Vec<String>) -> Verification {
@@ -178,16 +202,12 @@ impl Verifying<'_> {
             not_compared,
             before_repair: None,
             keys: DifferingKeys {
-                missing: values(&differences.missing_keys),
-                extra: values(&differences.extra_keys),
-                different: values(&differences.different_keys),
+                missing: self.values(&differences.missing_keys),
+                extra: self.values(&differences.extra_keys),
+                different: self.values(&differences.different_keys),
             },
         }
     }
-}
-
-fn values(keys: &[Key]) -> Vec<KeyValues> {
-    keys.iter().map(Key::values).collect()
 }
 
 /// What was found, in words: `2 rows are missing, 1 differs in fee`.

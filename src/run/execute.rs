@@ -286,6 +286,7 @@ async fn one_try(workshop: &Workshop, members: &mut [Member], number: u32, how: 
             number,
             full: how.full,
             accept_shrink: how.accept_shrink,
+            repair: None,
             deadline_near: false,
         });
     }

@@ -99,6 +99,14 @@ async fn what_differs_is_counted_by_column_and_mended() {
     let events = task(&outcome, &format!("{INTO}.events"));
     assert_eq!(events["reason"], "repaired: 1 row is missing from the warehouse; 1 row differs in what");
     assert_eq!((counts(events), &events["verification"]["equal"]), ([0; 4], &json!(true)));
+    // Just the rows that differed; a table without a key is loaded whole.
+    let written = "SELECT string_agg(table_name || ' ' || publish || ' ' || rows || ' ' || coalesce(deleted_rows::text, ''),
+                       ', ' ORDER BY table_name)
+                   FROM (SELECT DISTINCT ON (table_name) * FROM barncat.loads ORDER BY table_name, load DESC) AS newest";
+    assert_eq!(
+        project.database.text(written).await,
+        "events merge 2 0, log swap 900 , orders swap 5000 , riders merge 1 1"
+    );
     project.assert_equal(&["events", "riders", "log"]).await;
     let (status, _) = verify(&project, &[]).await;
     assert_eq!(status, Some(0));
