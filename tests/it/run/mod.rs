@@ -2,6 +2,7 @@
 
 mod crash;
 mod increments;
+mod nothing_lost;
 mod random;
 mod verify;
 mod whole;
