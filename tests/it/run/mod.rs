@@ -4,5 +4,6 @@ mod crash;
 mod increments;
 mod nothing_lost;
 mod random;
+mod schema_changes;
 mod verify;
 mod whole;
