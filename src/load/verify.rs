@@ -12,6 +12,7 @@ use super::{
 };
 use crate::{
     compare::{Detail, Differences, Key},
+    config::{Deletes, LoadSpec, Strategy},
     event::{DifferingKeys, Event, KeyValues, Step, Verification},
     fail_point,
     source::Snapshot,
@@ -146,8 +147,12 @@ impl Verifying<'_> {
         let Differing { differences, has_key } = differing;
         let mut mend = differences.missing_keys.clone();
         mend.extend_from_slice(&differences.different_keys);
-        let repair = Repair { mend, gone: differences.extra_keys.clone() };
-        let all = found.missing + found.different + found.extra;
+        let (gone, extra) = match keeps_deleted(&self.attempt.spec) {
+            true => (Vec::new(), 0),
+            false => (differences.extra_keys.clone(), found.extra),
+        };
+        let repair = Repair { mend, gone };
+        let all = found.missing + found.different + extra;
         let is_listed = (repair.mend.len() + repair.gone.len()) as u64 == all && found.doubled == 0;
         let by_keys = *has_key && is_listed && found.not_compared.is_empty();
         let attempt = match by_keys {
@@ -179,6 +184,12 @@ impl Verifying<'_> {
         Ok((verification, Differing { differences: found.differences, has_key: !shape.key.is_empty() }))
     }
 
+    /// Whether nothing differs but rows that the loader keeps on purpose.
+    fn is_good(&self, differences: &Differences) -> bool {
+        let is_kept = differences.extra == 0 || keeps_deleted(&self.attempt.spec);
+        differences.missing == 0 && differences.different == 0 && is_kept
+    }
+
     /// The keys that are shown.
     fn values(&self, keys: &[Key]) -> Vec<KeyValues> {
         keys.iter().take(self.how.keys).map(Key::values).collect()
@@ -188,7 +199,7 @@ impl Verifying<'_> {
         let differences = &found.differences;
         let differing = columns.iter().zip(&differences.differing).filter(|(_, rows)| **rows > 0);
         Verification {
-            equal: differences.is_none() && not_compared.is_empty(),
+            equal: self.is_good(differences) && not_compared.is_empty(),
             compared_with: self.snapshot.position().as_of,
             as_is: self.how.as_is,
             source_rows: found.source_rows,
@@ -208,6 +219,11 @@ impl Verifying<'_> {
             },
         }
     }
+}
+
+/// Whether rows stay that are gone from the source.
+fn keeps_deleted(spec: &LoadSpec) -> bool {
+    spec.strategy != Strategy::Full && spec.deletes == Deletes::Ignore
 }
 
 /// What was found, in words: `2 rows are missing, 1 differs in fee`.

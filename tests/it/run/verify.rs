@@ -19,7 +19,7 @@ const LOADERS: &str = "[tables]
 orders = \"full\"
 log = \"full\"
 events = { strategy = \"append\", cursor = \"id\", compare_every = \"off\" }
-riders = { strategy = \"merge\", cursor = \"updated_at\", compare_every = \"off\" }
+riders = { strategy = \"merge\", cursor = \"updated_at\", compare_every = \"off\", deletes = \"detect\" }
 ";
 
 async fn project() -> Project {
@@ -197,4 +197,15 @@ async fn tables_that_must_match_are_brought_up_and_compared_together() {
     let (orders, log) = (task(&outcome, &format!("{INTO}.orders")), task(&outcome, &format!("{INTO}.log")));
     assert_eq!(orders["snapshot"], log["snapshot"]);
     assert!(orders["snapshot"].is_string() && log["verification"]["equal"] == true);
+}
+
+#[tokio::test]
+async fn rows_that_the_loader_keeps_are_told_and_are_no_fault() {
+    let project = project().await;
+    let delete = format!("DELETE FROM {}.events WHERE id = 9", project.source.name());
+    project.source.run_on_primary(&delete).await;
+    let (status, outcome) = verify(&project, &["events", "--repair"]).await;
+    assert_eq!(status, Some(0), "{outcome:#}");
+    let events = task(&outcome, &format!("{INTO}.events"));
+    assert_eq!((counts(events), &events["verification"]["equal"]), ([0, 1, 0, 0], &json!(true)));
 }
