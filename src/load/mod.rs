@@ -6,6 +6,7 @@
 //! the source's, the stream's, the staging table's.
 
 mod attempt;
+mod chain;
 mod compare;
 mod compared;
 mod decide;

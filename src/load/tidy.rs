@@ -3,17 +3,18 @@
 
 use std::collections::BTreeSet;
 
-use super::{Decision, Workshop};
+use super::{Decision, Workshop, chain::chain};
 use crate::{
     config::Keep,
     error::{Failure, Fault},
     fail_point,
     sql::TableName,
     stage::LoadPrefix,
+    warehouse::Lineage,
 };
 
-/// The newest published loads of a table always stay in the stage: the last one, and the one to go
-/// back to.
+/// What the newest states of a table need always stays in the stage: the last one, and the one to go back
+/// to.
 const ALWAYS_KEPT: usize = 2;
 
 /// After a publish: writes the schema's history and lets the oldest loads in the stage go.
@@ -27,13 +28,15 @@ pub(super) async fn after_publish(workshop: &Workshop, table: &TableName, decisi
     }
 }
 
-/// Keeps the newest loads of a table in the stage; this one is the newest published.
-async fn retain(workshop: &Workshop, table: &TableName, load: &str) -> Result<(), crate::stage::StageError> {
+/// Keeps what the newest states of a table need in the stage; this load is the newest published.
+async fn retain(workshop: &Workshop, table: &TableName, load: &str) -> Result<(), super::LoadError> {
     let prefix = LoadPrefix::new(&workshop.project, &workshop.mode, table, load);
     let objects = workshop.stage.list(&prefix.table_prefix()).await?;
     let ids: BTreeSet<String> =
         objects.iter().filter_map(|object| LoadPrefix::load_of(&object.key)).collect();
-    let old = past_keeping(&ids, load, workshop.keep);
+    let ids: Vec<String> = ids.into_iter().collect();
+    let lineage = workshop.warehouse.lineage(table, &ids).await.map_err(super::LoadError::Warehouse)?;
+    let old = past_keeping(&lineage, load, workshop.keep);
     let keys: Vec<String> = objects
         .iter()
         .filter(|object| LoadPrefix::load_of(&object.key).is_some_and(|id| old.contains(&id)))
@@ -45,23 +48,23 @@ async fn retain(workshop: &Workshop, table: &TableName, load: &str) -> Result<()
     Ok(())
 }
 
-/// The loads that are past `keep`, seen from the newest published one. Ids sort by time; what is
-/// newer than that load belongs to somebody else's attempt.
-fn past_keeping(ids: &BTreeSet<String>, newest: &str, keep: Keep) -> BTreeSet<String> {
+/// The published loads that no state within `keep` needs, seen from the newest one. Ids sort by time; what
+/// is newer than that load belongs to somebody else's attempt, and what is not published to `tidy`.
+fn past_keeping(lineage: &[Lineage], newest: &str, keep: Keep) -> BTreeSet<String> {
     let age_days = |id: &str| match (made_at_ms(newest), made_at_ms(id)) {
         (Some(now), Some(then)) => now.saturating_sub(then) / (24 * 60 * 60 * 1000),
         _ => 0,
     };
-    let past = |(place, id): &(usize, &String)| {
-        *place >= ALWAYS_KEPT && (*place >= keep.loads as usize || age_days(id) >= u64::from(keep.days))
+    let is_kept = |place: usize, id: &str| {
+        place < ALWAYS_KEPT || (place < keep.loads as usize && age_days(id) < u64::from(keep.days))
     };
-    ids.iter()
-        .rev()
-        .filter(|id| id.as_str() <= newest)
+    let states = || lineage.iter().map(|one| one.load.as_str()).filter(|id| *id <= newest);
+    let needed: BTreeSet<&str> = states()
         .enumerate()
-        .filter(past)
-        .map(|(_, id)| id.clone())
-        .collect()
+        .filter(|(place, id)| is_kept(*place, id))
+        .flat_map(|(_, id)| chain(lineage, id))
+        .collect();
+    states().filter(|id| !needed.contains(id)).map(str::to_owned).collect()
 }
 
 /// When a load's id was made, in milliseconds since 1970.
@@ -126,14 +129,56 @@ mod tests {
         ulid::Ulid::from_parts(day * 24 * 60 * 60 * 1000, number).to_string()
     }
 
+    /// Loads of ten days, the newest first; each is said to stand on the load of that day.
+    fn lineage(bases: [u64; 10]) -> Vec<Lineage> {
+        let one = |(day, base): (u64, u64)| Lineage {
+            load: id(20_000 + day, 1),
+            base: id(20_000 + base, 1),
+            restored: None,
+        };
+        let mut lineage: Vec<Lineage> = (0..10).zip(bases).map(one).collect();
+        lineage.reverse();
+        lineage
+    }
+
+    fn days(days: impl IntoIterator<Item = u64>) -> BTreeSet<String> {
+        days.into_iter().map(|day| id(20_000 + day, 1)).collect()
+    }
+
     #[test]
     fn the_two_newest_stay_and_nothing_newer_than_the_published_one_is_touched() {
-        let ids: BTreeSet<String> = (0..10).map(|day| id(20_000 + day, 1)).collect();
-        let newest = id(20_008, 1);
-        let past = |loads, days| past_keeping(&ids, &newest, Keep { loads, days });
-        assert_eq!(past(3, 100), (0..6).map(|day| id(20_000 + day, 1)).collect());
-        assert_eq!(past(100, 4), (0..5).map(|day| id(20_000 + day, 1)).collect());
-        assert_eq!(past(0, 0), (0..7).map(|day| id(20_000 + day, 1)).collect());
+        let whole = lineage(std::array::from_fn(|day| day as u64));
+        let past = |loads, days| past_keeping(&whole, &id(20_008, 1), Keep { loads, days });
+        assert_eq!(past(3, 100), days(0..6));
+        assert_eq!(past(100, 4), days(0..5));
+        assert_eq!(past(0, 0), days(0..7));
         assert_eq!(past(100, 100), BTreeSet::new());
+    }
+
+    #[test]
+    fn what_a_kept_load_of_new_rows_stands_on_stays_and_a_chain_goes_whole() {
+        let newest = id(20_009, 1);
+        let past = |bases, loads| past_keeping(&lineage(bases), &newest, Keep { loads, days: 100 });
+        assert_eq!(past([0, 1, 1, 1, 1, 1, 1, 1, 1, 1], 2), days([0]));
+        assert_eq!(past([0, 0, 0, 0, 0, 0, 6, 6, 6, 9], 2), days(0..6));
+        assert_eq!(past([0, 0, 0, 0, 0, 0, 0, 7, 8, 9], 3), days(0..7));
+        assert_eq!(past([0, 0, 0, 0, 0, 0, 0, 0, 8, 9], 3), BTreeSet::new());
+        assert_eq!(past([0, 0, 0, 0, 0, 0, 0, 0, 8, 9], 2), days(0..8));
+    }
+
+    #[test]
+    fn a_restored_state_needs_what_it_restored() {
+        let newest = id(20_009, 1);
+        let mut loads = lineage([0, 1, 1, 1, 1, 5, 6, 7, 8, 8]);
+        // Day 8 shows day 3 again, and day 9 goes on from there.
+        loads[1].restored = Some(id(20_003, 1));
+        assert_eq!(past_keeping(&loads, &newest, Keep { loads: 2, days: 9 }), days([0, 4, 5, 6, 7, 8]));
+    }
+
+    #[test]
+    fn a_chain_whose_base_is_gone_is_kept_no_longer_than_others() {
+        let mut loads = lineage([0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+        loads.pop();
+        assert_eq!(past_keeping(&loads, &id(20_009, 1), Keep { loads: 3, days: 9 }), days(1..7));
     }
 }

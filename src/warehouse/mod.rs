@@ -73,6 +73,13 @@ pub trait Warehouse: Send + Sync {
         as_of: Timestamp,
     ) -> Result<Option<String>, WarehouseError>;
 
+    /// All published loads of a table, the newest first.
+    async fn loads(&self, table: &TableName) -> Result<Vec<LedgerRow>, WarehouseError>;
+
+    /// What the published ones among `loads` stand on, and besides what every restored state of the table
+    /// does; the newest first.
+    async fn lineage(&self, table: &TableName, loads: &[String]) -> Result<Vec<Lineage>, WarehouseError>;
+
     /// The live table, or `None` where there is none.
     async fn live(&self, table: &TableName) -> Result<Option<LiveTable>, WarehouseError>;
 
@@ -323,6 +330,17 @@ impl LedgerRow {
     }
 }
 
+/// What a published load stands on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lineage {
+    /// The load.
+    pub load: String,
+    /// [`State::base`].
+    pub base: String,
+    /// [`State::restored`].
+    pub restored: Option<String>,
+}
+
 /// What the next load of a table must remember of this one.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -338,7 +356,10 @@ pub struct State {
     pub relation: Option<u32>,
     /// The last load that brought the whole table.
     pub base: String,
-    /// The moment of the source that it shows.
+    /// The load that this one published again; `None` for all that a source was read for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub restored: Option<String>,
+    /// The moment of the source that `base` shows.
     pub base_as_of: Option<Timestamp>,
     /// The moment of the source at which keys were last compared.
     pub compared_as_of: Option<Timestamp>,

@@ -13,7 +13,7 @@ use crate::{
     pg::{Connection, PgError},
     schema::TableSchema,
     sql::{TableName, quote_ident},
-    warehouse::{LedgerRow, PublishKind, State, Written},
+    warehouse::{LedgerRow, Lineage, PublishKind, State, Written},
 };
 
 const COLUMNS: &str = "load, table_schema, table_name, previous, project, run, strategy, publish, source, \
@@ -62,6 +62,42 @@ pub(super) async fn last_load(
 fn is_not_there(error: &tokio_postgres::Error) -> bool {
     use tokio_postgres::error::SqlState;
     matches!(error.code(), Some(&SqlState::UNDEFINED_TABLE | &SqlState::INVALID_SCHEMA_NAME))
+}
+
+/// All loads of one table, the newest first.
+pub(super) async fn loads(
+    connection: &Connection,
+    ledger: &str,
+    table: &TableName,
+) -> Result<Vec<LedgerRow>, PostgresWarehouseError> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM {}.loads WHERE table_schema = $1 AND table_name = $2 ORDER BY load DESC",
+        quote_ident(ledger)
+    );
+    match connection.query(&sql, &[&table.schema, &table.name]).await {
+        Ok(rows) => rows.iter().map(read).collect(),
+        Err(error) if is_not_there(&error) => Ok(Vec::new()),
+        Err(error) => Err(read_error(connection, &error).into()),
+    }
+}
+
+/// What some loads of one table stand on, and all that were restored; the newest first.
+pub(super) async fn lineage(
+    connection: &Connection,
+    ledger: &str,
+    table: &TableName,
+    loads: &[String],
+) -> Result<Vec<Lineage>, PgError> {
+    let sql = format!(
+        "SELECT load, coalesce(nullif(state->>'base', ''), load), state->>'restored' FROM {}.loads
+         WHERE table_schema = $1 AND table_name = $2 AND (load = ANY ($3) OR state->>'restored' IS NOT NULL)
+         ORDER BY load DESC",
+        quote_ident(ledger)
+    );
+    let rows = connection.query(&sql, &[&table.schema, &table.name, &loads]).await;
+    let rows = rows.map_err(|error| read_error(connection, &error))?;
+    let lineage = |row: &Row| Lineage { load: row.get(0), base: row.get(1), restored: row.get(2) };
+    Ok(rows.iter().map(lineage).collect())
 }
 
 /// One load, if it is published.
@@ -215,11 +251,19 @@ pub(super) async fn watermark_before(
     base: &str,
     as_of: Timestamp,
 ) -> Result<Option<String>, PgError> {
+    // A restored state goes on from what it restored.
     let sql = format!(
-        "SELECT watermark FROM {}.loads
-         WHERE table_schema = $1 AND table_name = $2 AND state->>'base' = $3 AND watermark IS NOT NULL
+        "WITH RECURSIVE bases(base) AS (
+             SELECT $3::text
+             UNION
+             SELECT t.state->>'base' FROM bases b
+             JOIN {ledger}.loads r ON r.load = b.base
+             JOIN {ledger}.loads t ON t.load = r.state->>'restored')
+         SELECT watermark FROM {ledger}.loads
+         WHERE table_schema = $1 AND table_name = $2 AND watermark IS NOT NULL
+           AND state->>'base' IN (SELECT base FROM bases)
          ORDER BY as_of <= $4 DESC, CASE WHEN as_of <= $4 THEN load END DESC, load LIMIT 1",
-        quote_ident(ledger)
+        ledger = quote_ident(ledger)
     );
     let row = connection.query_opt(&sql, &[&table.schema, &table.name, &base, &as_of]).await;
     Ok(row.map_err(|error| read_error(connection, &error))?.map(|row| row.get(0)))

@@ -36,7 +36,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 
 pub use self::{diagnose::Wanted, error::PostgresWarehouseError};
-use super::{LedgerRow, LiveTable, Staging, StagingSpec, Warehouse, WarehouseError};
+use super::{LedgerRow, Lineage, LiveTable, Staging, StagingSpec, Warehouse, WarehouseError};
 use crate::{
     compare::{Look, Side},
     pg::{self, Connection, Endpoint, PgError, Session},
@@ -130,6 +130,17 @@ impl Warehouse for PostgresWarehouse {
         let ledger = &self.server.options.ledger_schema;
         let found = ledger::watermark_before(&connection, ledger, table, base, as_of).await;
         Ok(found.map_err(PostgresWarehouseError::from)?)
+    }
+
+    async fn loads(&self, table: &TableName) -> Result<Vec<LedgerRow>, WarehouseError> {
+        let connection = self.server.connect("ledger").await.map_err(PostgresWarehouseError::from)?;
+        Ok(ledger::loads(&connection, &self.server.options.ledger_schema, table).await?)
+    }
+
+    async fn lineage(&self, table: &TableName, loads: &[String]) -> Result<Vec<Lineage>, WarehouseError> {
+        let connection = self.server.connect("ledger").await.map_err(PostgresWarehouseError::from)?;
+        let lineage = ledger::lineage(&connection, &self.server.options.ledger_schema, table, loads).await;
+        Ok(lineage.map_err(PostgresWarehouseError::from)?)
     }
 
     async fn live(&self, table: &TableName) -> Result<Option<LiveTable>, WarehouseError> {
