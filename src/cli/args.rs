@@ -7,6 +7,10 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::exit;
 
+mod by_hand;
+
+pub(super) use self::by_hand::RestoreArgs;
+
 /// The whole command line.
 #[derive(Debug, Parser)]
 #[command(
@@ -164,6 +168,10 @@ Examples:
         after_long_help = VERIFY_HELP
     )]
     Verify(VerifyArgs),
+
+    /// Publish an earlier load of a table again, from the stage
+    #[command(after_help = by_hand::RESTORE_HELP)]
+    Restore(RestoreArgs),
 
     /// Show what is running
     #[command(after_help = "\

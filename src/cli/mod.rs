@@ -28,6 +28,7 @@ mod args;
 mod columns;
 mod complaint;
 mod completions;
+mod confirm;
 mod discover;
 mod doctor;
 mod exit;
@@ -39,6 +40,7 @@ mod output;
 mod plan;
 mod progress;
 mod quantity;
+mod restore;
 mod run;
 #[cfg(test)]
 mod sample;
@@ -130,6 +132,7 @@ async fn dispatch(context: &Context, command: Command) -> Result<Exit, Complaint
     match command {
         Command::Completions { shell } => completions::completions(&context.output, shell),
         Command::Run(args) => run::run(context, args).await,
+        Command::Restore(args) => restore::restore(context, args).await,
         Command::Verify(args) => verify::verify(context, args).await,
         Command::Plan { selection, exit_code } => plan::plan(context, selection, exit_code).await,
         Command::Doctor { roles: true } => doctor::roles(context),

@@ -62,7 +62,7 @@ pub(super) async fn plan(
         full: false,
         accept_shrink: false,
         failed: false,
-        verify: None,
+        work: run::Work::Load,
         jobs: 1,
     };
     let plan = tokio::select! {

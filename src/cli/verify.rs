@@ -32,7 +32,7 @@ pub(super) async fn verify(context: &Context, args: VerifyArgs) -> Result<Exit, 
         full: false,
         accept_shrink: false,
         failed: false,
-        verify: Some(Verify { as_is: args.as_is, repair: args.repair, keys }),
+        work: run::Work::Verify(Verify { as_is: args.as_is, repair: args.repair, keys }),
         jobs: args.jobs.unwrap_or(JOBS) as usize,
     };
     let outcome = watched(context, &request).await?;

@@ -277,7 +277,8 @@ impl<'a> Begun<'a> {
         let target = &attempt.spec.target;
         let published = matches!(&done, Ok(Done { published: Some(_), .. }));
         if published {
-            tidy::after_publish(workshop, target, &decision, &load).await;
+            let schema = (decision.schema_hash.as_str(), &decision.schema);
+            tidy::after_publish(workshop, target, schema, &load).await;
         } else if !(publish_tried.into_inner() && may_be_published(workshop, &load, &done).await) {
             tidy::remove_load(workshop, target, &load).await;
         }

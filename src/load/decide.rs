@@ -150,7 +150,7 @@ pub async fn decide(
     })
 }
 
-fn choice(spec: &LoadSpec) -> publish::Choice {
+pub(super) fn choice(spec: &LoadSpec) -> publish::Choice {
     match spec.publish {
         PublishChoice::Auto => publish::Choice::Auto,
         PublishChoice::Swap => publish::Choice::Swap,
@@ -207,7 +207,11 @@ pub fn selection(spec: &LoadSpec) -> Selection {
 }
 
 /// Two projects that publish one table would take turns in undoing each other's work.
-fn refuse_if_anothers(project: &str, spec: &LoadSpec, last: Option<&LedgerRow>) -> Result<(), LoadError> {
+pub(super) fn refuse_if_anothers(
+    project: &str,
+    spec: &LoadSpec,
+    last: Option<&LedgerRow>,
+) -> Result<(), LoadError> {
     match last {
         Some(last) if last.project != project => Err(LoadError::OtherProject {
             table: spec.target.clone(),

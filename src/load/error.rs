@@ -115,6 +115,34 @@ pub enum LoadError {
         /// The source.
         source_name: String,
     },
+    /// No such load.
+    #[error("{table} has no published load `{load}`")]
+    UnknownLoad {
+        /// The table.
+        table: TableName,
+        /// As it was written.
+        load: String,
+    },
+    /// The beginning of an id that several loads have.
+    #[error("`{load}` could be any of {table}'s loads {}", choices.join(", "))]
+    AmbiguousLoad {
+        /// The table.
+        table: TableName,
+        /// As it was written.
+        load: String,
+        /// The loads that have it.
+        choices: Vec<String>,
+    },
+    /// An earlier state of which something is not in the stage any more.
+    #[error("load {load} of {table} cannot be published again, the stage lacks {}", listed(missing))]
+    NotInStage {
+        /// The table.
+        table: TableName,
+        /// The load.
+        load: String,
+        /// Objects, and loads that never had any.
+        missing: Vec<String>,
+    },
     /// Another member of a group that must match failed.
     #[error("{table} must match {other}, which failed")]
     GroupMember {
@@ -144,6 +172,17 @@ pub enum LoadError {
     Cancelled,
 }
 
+/// How much of a long list is shown.
+const LISTED_MAX: usize = 20;
+
+fn listed(missing: &[String]) -> String {
+    let mut text = missing.iter().take(LISTED_MAX).cloned().collect::<Vec<_>>().join(", ");
+    if missing.len() > LISTED_MAX {
+        text.push_str(&format!(", and {} more", missing.len() - LISTED_MAX));
+    }
+    text
+}
+
 impl LoadError {
     fn fault(&self) -> Option<&dyn Fault> {
         Some(match self {
@@ -168,7 +207,9 @@ impl Fault for LoadError {
             | Self::RebuildLimit { .. }
             | Self::Shrank { .. }
             | Self::Gone { .. }
+            | Self::NotInStage { .. }
             | Self::OtherProject { .. } => Class::Lasting,
+            Self::UnknownLoad { .. } | Self::AmbiguousLoad { .. } => Class::Usage,
             Self::Counts { .. } | Self::PartLost { .. } | Self::NoSource { .. } => Class::Bug,
             // Never shown: a task that was stopped has a status of its own.
             Self::Cancelled => Class::Passing,
@@ -197,6 +238,10 @@ impl Fault for LoadError {
                  the ledger `loads`"
                     .to_owned(),
             ),
+            Self::UnknownLoad { table, .. } | Self::NotInStage { table, .. } => Some(format!(
+                "`barncat history {table}` shows which loads can be; `keep` in [stage] says how many stay"
+            )),
+            Self::AmbiguousLoad { .. } => Some("give more of the id".to_owned()),
             Self::TimeLimit { .. } => Some("`time_limit` of the table's row sets the limit".to_owned()),
             _ => self.fault().and_then(Fault::hint),
         }

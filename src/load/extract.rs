@@ -89,6 +89,8 @@ impl Extract<'_> {
             format: self.decision.shape.format,
             compression: self.compression(),
             columns: self.decision.shape.columns.iter().map(|column| column.name.clone()).collect(),
+            types: self.decision.shape.columns.iter().map(|column| column.sql_type.clone()).collect(),
+            key: self.decision.shape.key.clone(),
             schema: self.decision.schema.clone(),
             schema_hash: self.decision.schema_hash.clone(),
             parts,

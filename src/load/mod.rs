@@ -17,6 +17,7 @@ mod group;
 mod missed;
 mod new_rows;
 mod progress;
+mod restore;
 mod schema_change;
 mod slots;
 mod tidy;
@@ -35,6 +36,7 @@ pub use self::{
     error::LoadError,
     group::load_group,
     new_rows::NewRows,
+    restore::{Restoration, Shelf, plan_restore, restore},
     slots::LeasedSlots,
     tidy::tidy,
     verify::{Verified, Verify, in_words as verified_in_words, verify},

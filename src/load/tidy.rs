@@ -3,11 +3,12 @@
 
 use std::collections::BTreeSet;
 
-use super::{Decision, Workshop, chain::chain};
+use super::{Workshop, chain::chain};
 use crate::{
     config::Keep,
     error::{Failure, Fault},
     fail_point,
+    schema::TableSchema,
     sql::TableName,
     stage::LoadPrefix,
     warehouse::Lineage,
@@ -18,8 +19,13 @@ use crate::{
 const ALWAYS_KEPT: usize = 2;
 
 /// After a publish: writes the schema's history and lets the oldest loads in the stage go.
-pub(super) async fn after_publish(workshop: &Workshop, table: &TableName, decision: &Decision, load: &str) {
-    let recorded = workshop.control.record_schema(table, &decision.schema_hash, &decision.schema, load).await;
+pub(super) async fn after_publish(
+    workshop: &Workshop,
+    table: &TableName,
+    (schema_hash, schema): (&str, &TableSchema),
+    load: &str,
+) {
+    let recorded = workshop.control.record_schema(table, schema_hash, schema, load).await;
     if let Err(error) = recorded {
         warn("the schema's history was not written", &error);
     }

@@ -39,6 +39,14 @@ pub enum RunError {
         /// How many tasks there are, in words.
         tasks: String,
     },
+    /// A selection of several where one table is meant.
+    #[error("`{name}` selects {}: only one can be named here", tasks.join(", "))]
+    Several {
+        /// As it was written.
+        name: String,
+        /// The tasks.
+        tasks: Vec<String>,
+    },
     /// The stage.
     #[error(transparent)]
     Stage(#[from] StageError),
@@ -63,7 +71,7 @@ impl RunError {
             Self::Stage(error) => error,
             Self::Control(error) => error,
             Self::Below(error) => error.as_ref(),
-            Self::Redshift | Self::Nothing { .. } => return None,
+            Self::Redshift | Self::Nothing { .. } | Self::Several { .. } => return None,
         })
     }
 }

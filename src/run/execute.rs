@@ -7,15 +7,14 @@ use tokio::{sync::Semaphore, task::JoinSet, time::Instant};
 use super::{
     Request, retry,
     tasks::{Tasks, Unit, tier},
+    work::{How, Work},
 };
 use crate::{
     config::LoadSpec,
     control::{Holder, Lease},
     error::{Class, Failure},
     event::{Event, Step, TaskOutcome, TaskStatus, Verification},
-    load::{
-        Attempt, LoadError, Loaded, Verified, Verify, Workshop, load, load_group, verified_in_words, verify,
-    },
+    load::{Attempt, LoadError, Loaded, Verified, Workshop, verified_in_words},
 };
 
 /// Does all tasks; answers in the order in which they ended.
@@ -31,7 +30,7 @@ pub(super) async fn execute(workshop: &Arc<Workshop>, tasks: Tasks, request: &Re
                 if let (Some(unit), Ok(slot)) = (next.take(), slot) {
                     let (workshop, how) = (workshop.clone(), How::of(request));
                     under_way.spawn(async move {
-                        let outcomes = do_unit(&workshop, unit, how).await;
+                        let outcomes = do_unit(&workshop, unit, &how).await;
                         drop(slot);
                         outcomes
                     });
@@ -56,27 +55,8 @@ pub(super) async fn execute(workshop: &Arc<Workshop>, tasks: Tasks, request: &Re
     outcomes
 }
 
-/// What the request says of each attempt.
-#[derive(Debug, Clone, Copy)]
-struct How {
-    full: bool,
-    accept_shrink: bool,
-    verify: Option<Verify>,
-}
-
-impl How {
-    fn of(request: &Request) -> Self {
-        Self { full: request.full, accept_shrink: request.accept_shrink, verify: request.verify }
-    }
-
-    /// What a task does, as a verb.
-    fn verb(self) -> &'static str {
-        if self.verify.is_some() { "verify" } else { "load" }
-    }
-}
-
 /// One unit, from its locks to its outcomes.
-async fn do_unit(workshop: &Workshop, unit: Unit, how: How) -> Vec<TaskOutcome> {
+async fn do_unit(workshop: &Workshop, unit: Unit, how: &How) -> Vec<TaskOutcome> {
     let begun = Instant::now();
     let mut members: Vec<Member> = unit.0.into_iter().map(|spec| Member::new(spec, how)).collect();
     for Member { outcome, .. } in &members {
@@ -127,16 +107,16 @@ struct Member {
 }
 
 impl Member {
-    fn new(spec: LoadSpec, how: How) -> Self {
+    fn new(spec: LoadSpec, how: &How) -> Self {
         let outcome = TaskOutcome {
             strategy: Some(spec.strategy.to_string()),
-            kind: how.verb().to_owned(),
+            kind: how.work.verb().to_owned(),
             ..TaskOutcome::new(&spec.target.to_string(), tier(&spec))
         };
         Self { spec, outcome, done: false }
     }
 
-    fn take(&mut self, result: Result<Verified, LoadError>, how: How) -> Option<Failure> {
+    fn take(&mut self, result: Result<Verified, LoadError>, how: &How) -> Option<Failure> {
         let outcome = &mut self.outcome;
         match result {
             Ok(Verified { loaded, verification }) => {
@@ -145,7 +125,7 @@ impl Member {
                 if let Some(loaded) = loaded {
                     take_loaded(outcome, loaded);
                 }
-                if how.verify.is_some() {
+                if matches!(how.work, Work::Verify(_)) {
                     take_verification(outcome, verification);
                 }
                 None
@@ -212,14 +192,14 @@ fn take_verification(outcome: &mut TaskOutcome, verification: Option<Verificatio
 async fn take_locks(
     workshop: &Workshop,
     members: &[Member],
-    how: How,
+    how: &How,
 ) -> Result<Option<Vec<Lease>>, LoadError> {
     let mut names: Vec<String> = members.iter().map(|member| member.outcome.task.clone()).collect();
     names.sort();
     let mut leases = Vec::with_capacity(names.len());
     for name in names {
         let wait = workshop.publishing.lock_wait;
-        let holder = Holder { run: workshop.run.clone(), what: format!("{} {name}", how.verb()) };
+        let holder = Holder { run: workshop.run.clone(), what: format!("{} {name}", how.work.verb()) };
         match workshop.control.acquire(&format!("task/{name}"), &holder, wait).await? {
             Some(lease) => leases.push(lease),
             None => {
@@ -252,7 +232,7 @@ fn fail_all(members: &mut [Member], failure: &Failure) {
 }
 
 /// Tries the members that are not done yet, together, until they are or it is not worth it.
-async fn tries(workshop: &Workshop, members: &mut [Member], how: How) {
+async fn tries(workshop: &Workshop, members: &mut [Member], how: &How) {
     let most = members.iter().map(|member| member.spec.attempts).max().unwrap_or(1).max(1);
     let mut waits = retry::waits(most);
     for number in 1..=most {
@@ -274,7 +254,7 @@ async fn tries(workshop: &Workshop, members: &mut [Member], how: How) {
     }
 }
 
-async fn one_try(workshop: &Workshop, members: &mut [Member], number: u32, how: How) -> Vec<Failure> {
+async fn one_try(workshop: &Workshop, members: &mut [Member], number: u32, how: &How) -> Vec<Failure> {
     let mut places = Vec::new();
     let mut attempts = Vec::new();
     for (place, member) in members.iter_mut().enumerate().filter(|(_, member)| !member.done) {
@@ -291,16 +271,7 @@ async fn one_try(workshop: &Workshop, members: &mut [Member], number: u32, how: 
         });
     }
     let limit = attempts.iter().filter_map(|attempt| attempt.spec.time_limit).max();
-    let results = within(limit, &attempts, async {
-        let loaded = match (how.verify, attempts.as_slice()) {
-            (Some(how), attempts) => return verify(workshop, attempts, how).await,
-            (None, [attempt]) => vec![load(workshop, attempt).await],
-            (None, attempts) => load_group(workshop, attempts).await,
-        };
-        let alone = |loaded| Verified { loaded: Some(loaded), verification: None };
-        loaded.into_iter().map(|loaded| loaded.map(alone)).collect()
-    })
-    .await;
+    let results = within(limit, &attempts, how.work.attempt(workshop, &attempts)).await;
     let mut failures = Vec::new();
     for (place, result) in places.into_iter().zip(results) {
         let member = &mut members[place];

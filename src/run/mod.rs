@@ -8,9 +8,11 @@ mod execute;
 mod open;
 mod plan;
 pub mod reach;
+mod restore;
 mod retry;
 mod tasks;
 mod verdict;
+mod work;
 
 use std::time::Duration;
 
@@ -23,6 +25,8 @@ pub use self::{
     error::RunError,
     open::Mode,
     plan::{Plan, PlannedTask, plan},
+    restore::{PlannedRestore, plan_restore},
+    work::Work,
 };
 use crate::{
     clock::{self, Clock},
@@ -30,7 +34,6 @@ use crate::{
     control::{self, RunStart},
     error::Fault,
     event::{Event, RunOutcome, TaskOutcome},
-    load::Verify,
 };
 
 /// How long runs stay in the control database: a year, to compare with, and some.
@@ -54,8 +57,8 @@ pub struct Request {
     pub accept_shrink: bool,
     /// Only what did not end well the last time it was tried, and what never was.
     pub failed: bool,
-    /// Compare with the source, afterwards or instead.
-    pub verify: Option<Verify>,
+    /// What is done with each of them.
+    pub work: Work,
     /// How many tasks at once.
     pub jobs: usize,
 }
@@ -91,7 +94,7 @@ pub async fn run(
     let _ = events.send(told).await;
     let tasks = execute::execute(&opened.workshop, prepared, request).await;
     let outcome = RunOutcome {
-        status: verdict::status(&tasks, request.verify.is_some(), cancel.is_cancelled()),
+        status: verdict::status(&tasks, request.work.all_count(), cancel.is_cancelled()),
         run,
         mode: request.mode.to_string(),
         started_at,

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     RunError,
-    open::{Schemas, Sources},
+    open::{Looked, Schemas, Sources},
 };
 use crate::{
     config::{LoadSpec, Missing, Project},
@@ -56,6 +56,17 @@ pub(super) async fn list(
         spec.target.schema = schemas.name(&spec.target.schema);
     }
     Ok(Tasks { specs, expected: BTreeMap::new() })
+}
+
+/// The one task that a name means.
+pub(super) async fn only(project: &Project, looked: &Looked, name: &str) -> Result<LoadSpec, RunError> {
+    let published = looked.warehouse.last_loads().await.map_err(RunError::Below)?;
+    let mut tasks = list(project, &looked.sources, &looked.schemas, &published).await?;
+    tasks.select(&[name.to_owned()], &[])?;
+    match tasks.specs.as_slice() {
+        [spec] => Ok(spec.clone()),
+        _ => Err(RunError::Several { name: name.to_owned(), tasks: tasks.names() }),
+    }
 }
 
 /// The tables of a source's schema that are published.

@@ -43,13 +43,19 @@ pub struct Manifest {
     pub compression: Compression,
     /// The columns in their order in each row.
     pub columns: Vec<String>,
+    /// The warehouse's types that they arrive as, in the same order.
+    #[serde(default)]
+    pub types: Vec<String>,
+    /// The columns that tell rows apart; empty where none do.
+    #[serde(default)]
+    pub key: Vec<String>,
     /// The source's schema at that moment.
     pub schema: TableSchema,
     /// The schema's hash, `v1:` and 64 hex digits.
     pub schema_hash: String,
     /// The parts, in their order.
     pub parts: Vec<Part>,
-    /// Keys of rows that are gone from the source, as texts; of a load of new rows alone.
+    /// Keys of rows that are gone from the source, as texts in the order of `key`; of a load of new rows alone.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub gone: Vec<Vec<String>>,
 }

@@ -110,6 +110,10 @@ pub trait Staging: Send {
     /// rows taken in equal the manifest's; a channel that closes before is an error.
     async fn fill(&mut self, parts: mpsc::Receiver<Fill>, stage: SharedStage) -> Result<u64, WarehouseError>;
 
+    /// Does an earlier load of new rows again upon what is filled: writes its rows, as its own publish
+    /// did, and takes away those that were gone. From here on what is filled is committed.
+    async fn apply(&mut self, delta: &Delta, stage: SharedStage) -> Result<(), WarehouseError>;
+
     /// `count(*)` of the staging table, counted by the warehouse.
     async fn count(&mut self) -> Result<u64, WarehouseError>;
 
@@ -131,6 +135,17 @@ pub enum Fill {
     Part(Part),
     /// The manifest is written: nothing more comes.
     Done(Box<Manifest>),
+}
+
+/// A load of new rows, to be done again.
+#[derive(Debug, Clone)]
+pub struct Delta {
+    /// What lies in the stage.
+    pub manifest: Manifest,
+    /// The columns of its rows, in their order.
+    pub columns: Vec<StagingColumn>,
+    /// Insert or merge, as it was published.
+    pub kind: PublishKind,
 }
 
 /// The staging table of one load.
@@ -327,6 +342,12 @@ impl LedgerRow {
     /// The strategy by which the loader keeps the table, whatever this publish was.
     pub fn loaders_strategy(&self) -> &str {
         if self.state.strategy.is_empty() { &self.strategy } else { &self.state.strategy }
+    }
+
+    /// What it stands on.
+    pub fn lineage(&self) -> Lineage {
+        let base = if self.state.base.is_empty() { &self.load } else { &self.state.base };
+        Lineage { load: self.load.clone(), base: base.clone(), restored: self.state.restored.clone() }
     }
 }
 

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use tokio::sync::mpsc;
 
-use super::{PostgresWarehouseError, Server, belongings, fill, prepare, publish};
+use super::{PostgresWarehouseError, Server, belongings, fill, in_place, prepare, publish};
 use crate::{
     fail_point,
     pg::{Connection, PgError},
     sql::{TableName, quote_ident},
     stage::SharedStage,
-    warehouse::{Fill, Publication, Published, Staging, StagingSpec, WarehouseError},
+    warehouse::{Delta, Fill, Publication, Published, Staging, StagingSpec, WarehouseError},
 };
 
 /// Indexes of some million rows are sorted in memory with it, for the rest of the session; a server
@@ -23,7 +23,7 @@ const INDEX_MEMORY: &str = "SELECT set_config('maintenance_work_mem', '256MB', f
 ///
 /// One connection fills in the transaction that publishes: dropped, that is rolled back by the
 /// server, and the staging table was never there. Several connections need it committed: dropped,
-/// it stays until the next run sweeps it.
+/// it stays until the next run sweeps it. So does a load of new rows that is applied to it.
 pub(super) struct PostgresStaging {
     pub(super) server: Arc<Server>,
     pub(super) spec: StagingSpec,
@@ -83,6 +83,10 @@ impl Staging for PostgresStaging {
         Ok(rows)
     }
 
+    async fn apply(&mut self, delta: &Delta, stage: SharedStage) -> Result<(), WarehouseError> {
+        Ok(in_place::apply(self, delta, &stage).await?)
+    }
+
     async fn count(&mut self) -> Result<u64, WarehouseError> {
         let sql = format!("SELECT count(*) FROM {}", self.table.quoted());
         let row = self
@@ -108,8 +112,12 @@ impl Staging for PostgresStaging {
     }
 }
 
-/// Makes the empty staging table.
-async fn create(connection: &Connection, table: &TableName, spec: &StagingSpec) -> Result<(), PgError> {
+/// Makes an empty table with the columns of a load.
+pub(super) async fn create(
+    connection: &Connection,
+    table: &TableName,
+    spec: &StagingSpec,
+) -> Result<(), PgError> {
     let columns: Vec<String> = spec
         .columns
         .iter()

@@ -4,6 +4,7 @@ mod crash;
 mod increments;
 mod nothing_lost;
 mod random;
+mod restore;
 mod schema_changes;
 mod verify;
 mod whole;

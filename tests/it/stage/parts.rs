@@ -119,6 +119,8 @@ fn manifest(parts: Vec<Part>) -> Manifest {
         format: Format::Binary,
         compression: Compression::Gzip,
         columns: vec!["id".to_owned(), "näme".to_owned()],
+        types: vec!["bigint".to_owned(), "text".to_owned()],
+        key: vec!["id".to_owned()],
         schema_hash: format!("v1:{}", "0".repeat(64)),
         schema,
         parts,

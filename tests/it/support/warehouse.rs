@@ -242,6 +242,8 @@ impl Load {
             format: Format::Csv,
             compression: Compression::Zstd,
             columns: self.columns.iter().map(|column| column.name.clone()).collect(),
+            types: self.columns.iter().map(|column| column.sql_type.clone()).collect(),
+            key: self.key.clone(),
             schema: self.schema(),
             schema_hash: "v1:0".into(),
             parts,

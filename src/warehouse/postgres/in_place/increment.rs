@@ -3,7 +3,7 @@
 
 use super::{
     super::{PostgresWarehouseError, live},
-    InPlace, is_collision,
+    InPlace, columns_of, is_collision,
     key::{self, Key},
     sql::Sql,
 };
@@ -86,9 +86,7 @@ impl InPlace<'_> {
         if gone.is_empty() {
             return Ok(0);
         }
-        let columns: Vec<Vec<&str>> = (0..key.columns.len())
-            .map(|place| gone.iter().filter_map(|row| row.get(place).map(String::as_str)).collect())
-            .collect();
+        let columns = columns_of(gone, key.columns.len());
         let parameters: Vec<&(dyn tokio_postgres::types::ToSql + Sync)> =
             columns.iter().map(|column| column as _).collect();
         self.execute(&sql.delete_listed(key), &parameters).await

@@ -6,10 +6,12 @@
 //! only rows that differ are written: a DELETE of them would fire the cascades of foreign keys that
 //! point at the table.
 
+mod apply;
 mod increment;
 mod key;
 mod sql;
 
+pub(super) use self::apply::apply;
 use self::{key::Key, sql::Sql};
 use super::{
     PostgresWarehouseError, ledger, live,
@@ -204,6 +206,12 @@ impl InPlace<'_> {
     async fn run(&self, doing: &str, sql: &str) -> Result<(), PgError> {
         self.staging.connection.run(&format!("{doing} of {}", self.staging.spec.table), sql).await
     }
+}
+
+/// Rows of so many texts turned into arrays, one a column.
+fn columns_of(rows: &[Vec<String>], columns: usize) -> Vec<Vec<&str>> {
+    let column = |place| rows.iter().filter_map(|row| row.get(place).map(String::as_str)).collect();
+    (0..columns).map(column).collect()
 }
 
 /// `unique_violation`, `exclusion_violation`.

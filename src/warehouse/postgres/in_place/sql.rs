@@ -65,7 +65,12 @@ impl Sql {
 
     /// Rows whose key is new; answers how many were inserted, updated (none) and late.
     pub(super) fn insert_new(&self, key: &Key, late: &str) -> String {
-        counted(&format!("{} ON CONFLICT ({}) DO NOTHING", self.insert(), arbiter(key)), late)
+        counted(&self.insert_absent(key), late)
+    }
+
+    /// Rows whose key is new.
+    pub(super) fn insert_absent(&self, key: &Key) -> String {
+        format!("{} ON CONFLICT ({}) DO NOTHING", self.insert(), arbiter(key))
     }
 
     /// New rows, and those that differ; answers how many were inserted, updated and late.

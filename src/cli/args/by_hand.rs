@@ -1,0 +1,41 @@
+//! What a person asks for by hand, of one table at a time.
+
+use clap::Args;
+
+use super::Mode;
+
+/// What `restore` takes.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct RestoreArgs {
+    /// The table
+    pub(in crate::cli) table: String,
+
+    /// The load whose state it is to show: its id, or as much of its beginning as is unique
+    #[arg(long, value_name = "ID")]
+    pub(in crate::cli) load: String,
+
+    /// Publish without asking
+    #[arg(long)]
+    pub(in crate::cli) yes: bool,
+
+    /// Show what would be published, and change nothing
+    #[arg(long, conflicts_with = "yes")]
+    pub(in crate::cli) dry_run: bool,
+
+    /// Where to write: production, or test (the test schemas only)
+    #[arg(long, value_name = "MODE", env = "BARNCAT_MODE", default_value = "production")]
+    #[arg(hide_possible_values = true, hide_env_values = true)]
+    pub(in crate::cli) mode: Mode,
+}
+
+pub(super) const RESTORE_HELP: &str = "\
+Publishes the state that a table had with an earlier load, from what lies in the stage; the source is not
+read. A load of new rows is put together of the last whole load before it and every load since. If \
+anything of it is missing, it says what, and changes nothing.
+
+The next run goes on from there and brings the table up to its source again.
+
+Examples:
+  barncat history orders              # the loads that can be restored
+  barncat restore orders --load 01KB7Q4Z --dry-run
+  barncat restore orders --load 01KB7Q4Z";

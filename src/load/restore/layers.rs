@@ -1,0 +1,121 @@
+//! What a state is put together of, and whether all of it still lies in the stage.
+
+use std::collections::BTreeMap;
+
+use super::Shelf;
+use crate::{
+    load::{LoadError, chain::chain},
+    sql::TableName,
+    stage::{LoadPrefix, StageError, manifest::Manifest},
+    warehouse::{LedgerRow, Lineage, PublishKind, StagingColumn},
+};
+
+/// One load of those that a state is put together of.
+pub(super) struct Layer {
+    pub(super) row: LedgerRow,
+    pub(super) manifest: Manifest,
+    pub(super) columns: Vec<StagingColumn>,
+}
+
+/// The loads that make up the state of `wanted`, the whole one first. Fails with all that is missing.
+pub(super) async fn layers(
+    shelf: Shelf<'_>,
+    table: &TableName,
+    rows: &[LedgerRow],
+    wanted: &LedgerRow,
+) -> Result<Vec<Layer>, LoadError> {
+    let by_id: BTreeMap<&str, &LedgerRow> = rows.iter().map(|row| (row.load.as_str(), row)).collect();
+    let lineage: Vec<Lineage> = rows.iter().map(LedgerRow::lineage).collect();
+    let loads = chain(&lineage, &wanted.load);
+    let mut missing = broken(&lineage, &by_id, &loads);
+    let mut layers = Vec::new();
+    for load in loads {
+        let Some(row) = by_id.get(load) else {
+            missing.push(format!("load {load} in the ledger"));
+            continue;
+        };
+        match layer(shelf, table, row, &mut missing).await? {
+            Some(layer) => layers.push(layer),
+            None if missing.is_empty() => missing.push(format!("load {load}")),
+            None => {}
+        }
+    }
+    match missing.is_empty() && !layers.is_empty() {
+        true => Ok(layers),
+        false => Err(LoadError::NotInStage { table: table.clone(), load: wanted.load.clone(), missing }),
+    }
+}
+
+/// Where the ledger does not say what followed what: the first must have brought the whole table, each
+/// other one new rows to the state before it.
+fn broken(lineage: &[Lineage], by_id: &BTreeMap<&str, &LedgerRow>, loads: &[&str]) -> Vec<String> {
+    let row = |load: &&str| by_id.get(*load);
+    let is_whole = |row: &&&LedgerRow| matches!(row.publish, PublishKind::Swap | PublishKind::Replace);
+    let mut broken = Vec::new();
+    if let Some(first) = loads.first().and_then(row).filter(|row| !is_whole(row)) {
+        broken.push(format!("load {}, which load {} stands on", first.state.base, first.load));
+    }
+    for pair in loads.windows(2) {
+        let [before, after] = pair else { continue };
+        let previous = row(after).and_then(|row| row.previous.as_deref());
+        let follows = previous.is_some_and(|previous| chain(lineage, previous).last() == Some(before));
+        if !follows || row(after).is_some_and(|row| is_whole(&row)) {
+            broken.push(format!("what load {after} was added to"));
+        }
+    }
+    broken
+}
+
+/// One load, if it lies whole in the stage.
+async fn layer(
+    shelf: Shelf<'_>,
+    table: &TableName,
+    row: &LedgerRow,
+    missing: &mut Vec<String>,
+) -> Result<Option<Layer>, LoadError> {
+    let Some(key) = &row.manifest else {
+        missing.push(format!("load {}, which took over a table that was there", row.load));
+        return Ok(None);
+    };
+    let manifest = match Manifest::read(shelf.stage, key).await {
+        Ok(manifest) => manifest,
+        Err(StageError::Missing { key }) => {
+            missing.push(key);
+            return Ok(None);
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let prefix = LoadPrefix::new(shelf.project, shelf.mode, table, &row.load);
+    let there: BTreeMap<String, u64> = shelf
+        .stage
+        .list(&prefix.prefix())
+        .await?
+        .into_iter()
+        .map(|object| (object.key, object.bytes))
+        .collect();
+    let before = missing.len();
+    for part in &manifest.parts {
+        if there.get(&part.key) != Some(&part.bytes) {
+            missing.push(part.key.clone());
+        }
+    }
+    if missing.len() > before {
+        return Ok(None);
+    }
+    Ok(columns(row, &manifest).map(|columns| Layer { row: row.clone(), manifest, columns }))
+}
+
+/// The columns of its rows; `None` where the manifest does not say what they are.
+fn columns(row: &LedgerRow, manifest: &Manifest) -> Option<Vec<StagingColumn>> {
+    let is_nullable = |name: &str| {
+        let column = row.schema.columns.iter().find(|column| column.name == name);
+        column.is_none_or(|column| column.nullable)
+    };
+    let column = |(name, sql_type): (&String, &String)| StagingColumn {
+        name: name.clone(),
+        sql_type: sql_type.clone(),
+        nullable: is_nullable(name),
+    };
+    (manifest.columns.len() == manifest.types.len())
+        .then(|| manifest.columns.iter().zip(&manifest.types).map(column).collect())
+}

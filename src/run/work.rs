@@ -1,0 +1,70 @@
+//! What is done with a task's table: load it, or something that a person asked for by hand.
+
+use super::Request;
+use crate::load::{Attempt, LoadError, Verified, Verify, Workshop, load, load_group, restore, verify};
+
+/// What is done with each of a run's tables.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Work {
+    /// It is loaded.
+    Load,
+    /// It is compared with its source, after a load or instead of one.
+    Verify(Verify),
+    /// An earlier state of it is published again.
+    Restore {
+        /// The load whose state it is; the beginning of its id will do.
+        load: String,
+    },
+}
+
+impl Work {
+    /// The same as a verb: the kind of the run's tasks.
+    pub(super) fn verb(&self) -> &'static str {
+        match self {
+            Self::Load => "load",
+            Self::Verify(_) => "verify",
+            Self::Restore { .. } => "restore",
+        }
+    }
+
+    /// Whether a task that is not critical fails the run too: it was asked for by name.
+    pub(super) fn all_count(&self) -> bool {
+        !matches!(self, Self::Load)
+    }
+
+    /// One attempt at each of these tables; the answers are in their order.
+    pub(super) async fn attempt(
+        &self,
+        workshop: &Workshop,
+        attempts: &[Attempt],
+    ) -> Vec<Result<Verified, LoadError>> {
+        let loaded = match (self, attempts) {
+            (Self::Verify(how), attempts) => return verify(workshop, attempts, *how).await,
+            (Self::Restore { load }, attempts) => {
+                let mut restored = Vec::with_capacity(attempts.len());
+                for attempt in attempts {
+                    restored.push(restore(workshop, attempt, load).await);
+                }
+                restored
+            }
+            (Self::Load, [attempt]) => vec![load(workshop, attempt).await],
+            (Self::Load, attempts) => load_group(workshop, attempts).await,
+        };
+        let alone = |loaded| Verified { loaded: Some(loaded), verification: None };
+        loaded.into_iter().map(|loaded| loaded.map(alone)).collect()
+    }
+}
+
+/// What a request says of each attempt.
+#[derive(Debug, Clone)]
+pub(super) struct How {
+    pub(super) full: bool,
+    pub(super) accept_shrink: bool,
+    pub(super) work: Work,
+}
+
+impl How {
+    pub(super) fn of(request: &Request) -> Self {
+        Self { full: request.full, accept_shrink: request.accept_shrink, work: request.work.clone() }
+    }
+}
