@@ -165,6 +165,7 @@ fn ledger_row(
         deleted_rows: None,
         state: State {
             strategy: spec.strategy.to_string(),
+            restored: None,
             base: match decision.is_whole() {
                 false => decision.state.base.clone(),
                 true => manifest.load.clone(),

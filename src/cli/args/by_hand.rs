@@ -29,7 +29,7 @@ pub(in crate::cli) struct RestoreArgs {
 }
 
 pub(super) const RESTORE_HELP: &str = "\
-Publishes the state that a table had with an earlier load, from what lies in the stage; the source is not
+Publishes the state that a table had with an earlier load, from what lies in the stage; the source is not \
 read. A load of new rows is put together of the last whole load before it and every load since. If \
 anything of it is missing, it says what, and changes nothing.
 
