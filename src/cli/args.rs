@@ -8,8 +8,12 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use super::exit;
 
 mod by_hand;
+mod holds;
 
-pub(super) use self::by_hand::RestoreArgs;
+pub(super) use self::{
+    by_hand::RestoreArgs,
+    holds::{HoldArgs, ReleaseArgs},
+};
 
 /// The whole command line.
 #[derive(Debug, Parser)]
@@ -173,7 +177,15 @@ Examples:
     #[command(after_help = by_hand::RESTORE_HELP)]
     Restore(RestoreArgs),
 
-    /// Show what is running
+    /// Let tasks keep their published data, for a time or until they are released
+    #[command(after_help = holds::HOLD_HELP)]
+    Hold(HoldArgs),
+
+    /// Let tasks that are on hold be loaded again
+    #[command(after_help = holds::RELEASE_HELP)]
+    Release(ReleaseArgs),
+
+    /// Show what is running, and what is on hold
     #[command(after_help = "\
 Examples:
   barncat status

@@ -33,6 +33,7 @@ mod discover;
 mod doctor;
 mod exit;
 mod history;
+mod hold;
 mod init;
 mod log;
 mod names;
@@ -147,6 +148,8 @@ async fn dispatch(context: &Context, command: Command) -> Result<Exit, Complaint
             };
             looking(context, discover::discover(context, &source, unlisted)).await
         }
+        Command::Hold(args) => looking(context, hold::hold(context, args)).await,
+        Command::Release(args) => looking(context, hold::release(context, args)).await,
         Command::Status => looking(context, status::status(context)).await,
         Command::History { table, limit } => {
             looking(context, history::history(context, table.as_deref(), limit)).await

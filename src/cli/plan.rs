@@ -3,8 +3,8 @@
 use serde::Serialize;
 
 use super::{
-    Context, args::Selection, columns, complaint::Complaint, exit::Exit, names::ShortNames, quantity, style,
-    summary,
+    Context, args::Selection, columns, complaint::Complaint, exit::Exit, hold::Hold, names::ShortNames,
+    quantity, style, summary,
 };
 use crate::{
     config::Strategy,
@@ -45,6 +45,7 @@ struct JsonTask<'a> {
     seconds_expected: Option<f64>,
     lag_seconds: Option<f64>,
     notes: Vec<&'a str>,
+    hold: Option<Hold<'a>>,
     error: Option<&'a Failure>,
 }
 
@@ -132,6 +133,7 @@ fn json_task(task: &PlannedTask) -> JsonTask<'_> {
         notes: decision
             .map(|decision| decision.notes.iter().map(String::as_str).collect())
             .unwrap_or_default(),
+        hold: task.hold.as_ref().map(Hold::from),
         error: task.forecast.as_ref().err(),
     }
 }
@@ -202,19 +204,23 @@ fn format_word(format: Format) -> &'static str {
 
 /// What people should know of a task.
 fn below(task: &PlannedTask, name: &str) -> String {
+    let mut text = task.hold.as_ref().map_or(String::new(), |hold| {
+        let (mark, hint) = (style::paint(style::WARNING, "○"), style::paint(style::HINT, "hint:"));
+        format!("  {mark} {name}   {hold}\n      {hint} `barncat release {}` lets it go\n", hold.task)
+    });
     match &task.forecast {
         Ok(Forecast { decision, .. }) => {
             let mark = style::paint(style::WARNING, "!");
-            decision.notes.iter().map(|note| format!("  {mark} {name}   {note}\n")).collect()
+            text.extend(decision.notes.iter().map(|note| format!("  {mark} {name}   {note}\n")));
         }
         Err(failure) => {
-            let mut text = format!("  {} {name}   {}\n", style::paint(style::ERROR, "✗"), failure.message);
+            text.push_str(&format!("  {} {name}   {}\n", style::paint(style::ERROR, "✗"), failure.message));
             if let Some(hint) = &failure.hint {
                 text.push_str(&format!("      {} {hint}\n", style::paint(style::HINT, "hint:")));
             }
-            text
         }
     }
+    text
 }
 
 /// How far each source is behind, one line a source.

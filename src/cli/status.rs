@@ -1,18 +1,19 @@
-//! `status`: what is running.
+//! `status`: what is running, and what is on hold.
 
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::{Context, complaint::Complaint, exit::Exit, moment, quantity, style};
+use super::{Context, complaint::Complaint, exit::Exit, hold::Hold, moment, quantity, style};
 use crate::{
     clock::{Clock, System},
-    control::RunningRun,
+    control::{self, RunningRun},
 };
 
 /// What `--output json` prints.
 #[derive(Debug, Serialize)]
 struct Status<'a> {
     runs: Vec<Run<'a>>,
+    holds: Vec<Hold<'a>>,
 }
 
 #[derive(Debug, Serialize)]
@@ -36,21 +37,26 @@ struct Task<'a> {
     started_at: Timestamp,
 }
 
-/// Prints what is running.
+/// Prints what is running, and what is on hold.
 pub(super) async fn status(context: &Context) -> Result<Exit, Complaint> {
-    let mut runs = Vec::new();
+    let (mut runs, mut holds) = (Vec::new(), Vec::new());
     let (project, environment) = context.read()?;
     for control in context.controls(&project, &environment).await? {
         runs.extend(control.running().await?);
+        holds.extend(control.holds().await?);
     }
     runs.sort_by_key(|run| run.started_at);
     if context.output.is_json() {
-        context.output.json(&Status { runs: runs.iter().map(json).collect() })?;
-    } else if runs.is_empty() {
-        context.output.say("nothing is running; `barncat history` shows what ran");
-    } else {
-        context.output.data(&text(&runs, System.now()))?;
+        context.output.json(&Status {
+            runs: runs.iter().map(json).collect(),
+            holds: holds.iter().map(Hold::from).collect(),
+        })?;
+        return Ok(Exit::Done);
     }
+    if runs.is_empty() {
+        context.output.say("nothing is running; `barncat history` shows what ran");
+    }
+    context.output.data(&format!("{}{}", text(&runs, System.now()), on_hold(&holds)))?;
     Ok(Exit::Done)
 }
 
@@ -102,6 +108,12 @@ fn text(runs: &[RunningRun], now: Timestamp) -> String {
         }
     }
     text
+}
+
+/// A line for each task on hold.
+fn on_hold(holds: &[control::Hold]) -> String {
+    let mark = style::paint(style::WARNING, "○");
+    holds.iter().map(|hold| format!("{mark} {}   {hold}\n", hold.task)).collect()
 }
 
 #[cfg(test)]

@@ -18,7 +18,6 @@ mod warehouse;
 
 use std::path::Path;
 
-pub(crate) use self::mistake::nearest;
 pub use self::{
     expand::Missing,
     loader::{Deletes, LoadSpec, Loader, OnBrokenView, OnSchemaChange, PublishChoice, Strategy},
@@ -29,6 +28,7 @@ pub use self::{
     warehouse::{ControlConfig, Keep, Sse, StageConfig, WarehouseConfig, WarehouseKind},
 };
 use self::{keys::Keys, mistake::Collector, text::Text};
+pub(crate) use self::{mistake::nearest, quantity::duration};
 
 /// Reads the project in `dir`: `barncat.toml`, under `env` with `barncat.ENV.toml` over it, and
 /// `loaders/*.toml`.

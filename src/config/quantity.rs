@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// A time span, or `None`.
-pub(super) fn duration(text: &str) -> Option<Duration> {
+pub(crate) fn duration(text: &str) -> Option<Duration> {
     let (number, unit) = split(text)?;
     let seconds = match unit {
         "ms" | "millisecond" | "milliseconds" => 0.001,

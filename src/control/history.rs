@@ -183,8 +183,8 @@ impl Control {
         Ok(expected.collect())
     }
 
-    /// Forgets runs that ended longer ago than `keep`, and processes that have long died. Returns
-    /// how many runs.
+    /// Forgets runs that ended longer ago than `keep`, processes that have long died, and holds whose
+    /// time is over. Returns how many runs.
     pub async fn prune(&self, keep: Duration) -> Result<u64, ControlError> {
         let doing = "forget old runs";
         fail_point!("control.prune.before");
@@ -194,6 +194,8 @@ impl Control {
             WHERE s.expires_at < clock_timestamp() - interval '1 day'
               AND NOT EXISTS (SELECT FROM control.runs r WHERE r.session = s.session AND r.ended_at IS NULL)";
         self.database().execute(doing, sessions, &[]).await?;
+        let holds = "DELETE FROM control.holds WHERE until < clock_timestamp() - interval '1 day'";
+        self.database().execute(doing, holds, &[]).await?;
         fail_point!("control.prune.after");
         Ok(forgotten)
     }

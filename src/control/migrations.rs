@@ -21,12 +21,20 @@ struct Migration {
 }
 
 /// All of them, in their order. A released one is never edited; its checksum is compared.
-const MIGRATIONS: &[Migration] = &[Migration {
-    number: 1,
-    name: "runs_and_locks",
-    sql: include_str!("../../sql/control/0001_runs_and_locks.sql"),
-    compatible_from: 1,
-}];
+const MIGRATIONS: &[Migration] = &[
+    Migration {
+        number: 1,
+        name: "runs_and_locks",
+        sql: include_str!("../../sql/control/0001_runs_and_locks.sql"),
+        compatible_from: 1,
+    },
+    Migration {
+        number: 2,
+        name: "holds",
+        sql: include_str!("../../sql/control/0002_holds.sql"),
+        compatible_from: 1,
+    },
+];
 
 /// A migration as the database has it.
 struct Applied {

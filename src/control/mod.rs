@@ -1,4 +1,4 @@
-//! The control database: runs, tasks, attempts, locks, schema history, durations.
+//! The control database: runs, tasks, attempts, locks, holds, schema history, durations.
 //!
 //! A Postgres schema of its own (`barncat_control`, in test mode `barncat_control_test`), in the
 //! warehouse or elsewhere. Losing it costs history, never data. All times are the database's.
@@ -10,6 +10,7 @@ mod database;
 mod diagnose;
 mod error;
 mod history;
+mod holds;
 mod locks;
 mod migrations;
 mod runs;
@@ -21,9 +22,10 @@ use tokio::sync::OnceCell;
 
 pub use error::ControlError;
 pub use history::{Expected, HistoryRow, PastRun, RunningRun, RunningTask};
+pub use holds::{Hold, PlacedHold};
 pub use locks::{HeldBy, Holder, Lease};
 pub use runs::RunStart;
-pub use session::host_name;
+pub use session::{host_name, user_name};
 
 use self::{database::Database, migrations::State, session::Session};
 use crate::pg::Endpoint;

@@ -5,6 +5,7 @@
 
 use std::{
     collections::HashMap,
+    os::unix::fs::MetadataExt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -165,6 +166,19 @@ pub fn host_name() -> String {
     // The kernel's own answer; a variable of the environment may be another machine's.
     std::fs::read_to_string("/proc/sys/kernel/hostname")
         .map_or_else(|_| "unknown".to_owned(), |name| name.trim().to_owned())
+}
+
+/// The name of this process' user, as /etc/passwd has it; its number where it has none.
+pub fn user_name() -> String {
+    let Ok(own) = std::fs::metadata("/proc/self") else { return "unknown".to_owned() };
+    let number = own.uid().to_string();
+    let users = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let named = users.lines().find_map(|user| {
+        let mut fields = user.split(':');
+        let (name, _, id) = (fields.next()?, fields.next()?, fields.next()?);
+        (id == number).then(|| name.to_owned())
+    });
+    named.unwrap_or(number)
 }
 
 /// What keeps a session alive.

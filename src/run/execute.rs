@@ -1,11 +1,11 @@
 //! Doing the tasks: so many at once, each under its lock, each tried as often as it is worth.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use tokio::{sync::Semaphore, task::JoinSet, time::Instant};
 
 use super::{
-    Request, retry,
+    Request, held, retry,
     tasks::{Tasks, Unit, tier},
     work::{How, Work},
 };
@@ -68,10 +68,10 @@ async fn do_unit(workshop: &Workshop, unit: Unit, how: &How) -> Vec<TaskOutcome>
     let leases = tokio::select! {
         biased;
         () = workshop.cancel.cancelled() => Err(LoadError::Cancelled),
-        leases = take_locks(workshop, &members, how) => leases,
+        leases = may_begin(workshop, &members, how) => leases,
     };
     match leases {
-        Ok(Some(leases)) => {
+        Ok(May::Begin(leases)) => {
             tokio::select! {
                 () = tries(workshop, &mut members, how) => {}
                 () = lost(&leases) => fail_all(&mut members, &lock_lost()),
@@ -82,7 +82,10 @@ async fn do_unit(workshop: &Workshop, unit: Unit, how: &How) -> Vec<TaskOutcome>
                 }
             }
         }
-        Ok(None) => members.iter_mut().for_each(|member| member.outcome.status = TaskStatus::Held),
+        Ok(May::Wait(why)) => members.iter_mut().for_each(|member| {
+            member.outcome.status = TaskStatus::Held;
+            member.outcome.error = why.get(&member.outcome.task).cloned();
+        }),
         Err(LoadError::Cancelled) => {}
         Err(error) => fail_all(&mut members, &Failure::of(&error)),
     }
@@ -186,6 +189,31 @@ fn take_verification(outcome: &mut TaskOutcome, verification: Option<Verificatio
         outcome.error = Some(Failure { class: Class::Lasting, message: words, hint: Some(hint) });
     }
     outcome.verification = verification;
+}
+
+/// Whether a unit may begin now.
+enum May {
+    /// Under these locks.
+    Begin(Vec<Lease>),
+    /// No; why not, by task.
+    Wait(BTreeMap<String, Failure>),
+}
+
+/// Nobody holds one of the tables, neither a person nor another run.
+async fn may_begin(workshop: &Workshop, members: &[Member], how: &How) -> Result<May, LoadError> {
+    let control = &workshop.control;
+    let tasks: Vec<String> = members.iter().map(|member| member.outcome.task.clone()).collect();
+    // Before a lock is waited for, and again once it is had: whoever had it may have put the task on hold.
+    if how.work.heeds_holds()
+        && let Some(why) = held::by_people(control, &tasks).await?
+    {
+        return Ok(May::Wait(why));
+    }
+    let Some(leases) = take_locks(workshop, members, how).await? else {
+        return Ok(May::Wait(held::by_locks(control, &tasks).await));
+    };
+    let why = if how.work.heeds_holds() { held::by_people(control, &tasks).await? } else { None };
+    Ok(why.map_or_else(|| May::Begin(leases), May::Wait))
 }
 
 /// One lock a table, in the order of their names, so that two runs never wait for each other.

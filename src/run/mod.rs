@@ -5,6 +5,8 @@
 
 mod error;
 mod execute;
+mod held;
+mod holds;
 mod open;
 mod plan;
 pub mod reach;
@@ -23,6 +25,7 @@ use tokio_util::sync::CancellationToken;
 use self::open::{Opened, open};
 pub use self::{
     error::RunError,
+    holds::{HoldRequest, hold, release},
     open::Mode,
     plan::{Plan, PlannedTask, plan},
     restore::{PlannedRestore, plan_restore},

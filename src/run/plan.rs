@@ -10,7 +10,7 @@ use super::{
 use crate::{
     clock,
     config::{Environment, LoadSpec, Project},
-    control::Expected,
+    control::{Expected, Hold},
     error::Failure,
     load::{Forecast, LoadError, forecast},
     sql::TableName,
@@ -41,6 +41,8 @@ pub struct PlannedTask {
     pub forecast: Result<Forecast, Failure>,
     /// What it took before.
     pub expected: Option<Expected>,
+    /// The hold that keeps it from being loaded.
+    pub hold: Option<Hold>,
 }
 
 /// Plans what a run of the same request would do.
@@ -61,10 +63,15 @@ async fn look_at(project: &Project, request: &Request, looked: &Looked) -> Resul
     let all: BTreeSet<TableName> = tasks.specs().iter().map(|spec| spec.target.clone()).collect();
     tasks.select(&request.select, &request.exclude)?;
     tasks.order(looked.control.as_ref()).await;
+    let holds = match &looked.control {
+        Some(control) => control.holds().await?,
+        None => Vec::new(),
+    };
     let mut planned = Vec::new();
     for spec in tasks.specs() {
         planned.push(PlannedTask {
             expected: tasks.expected(spec).cloned(),
+            hold: holds.iter().find(|hold| hold.task == spec.target.to_string()).cloned(),
             forecast: one(&project.name, &looked.sources, warehouse, spec, request.full).await,
             spec: spec.clone(),
         });

@@ -78,24 +78,26 @@ fn loaded_before(published: &BTreeMap<TableName, LedgerRow>, source: &str, schem
 impl Tasks {
     /// Keeps what `select` names, and of that what `exclude` does not.
     pub(super) fn select(&mut self, wanted: &[String], exclude: &[String]) -> Result<(), RunError> {
-        let tasks: Vec<select::Candidate> = self
-            .specs
-            .iter()
-            .map(|spec| select::Candidate {
-                name: spec.target.clone(),
-                kind: "load".to_owned(),
-                tier: spec.tier.unwrap_or_default(),
-                source: Some(spec.source.clone()),
-                tags: spec.tags.clone(),
-            })
-            .collect();
-        let kept: BTreeSet<TableName> = select::select(&tasks, wanted, exclude)?.into_iter().collect();
+        let kept: BTreeSet<TableName> =
+            select::select(&self.candidates(), wanted, exclude)?.into_iter().collect();
         let tasks = match self.specs.len() {
             1 => "1 task".to_owned(),
             number => format!("{number} tasks"),
         };
         self.specs.retain(|spec| kept.contains(&spec.target));
         if self.specs.is_empty() { Err(RunError::Nothing { tasks }) } else { Ok(()) }
+    }
+
+    /// What can be selected.
+    pub(super) fn candidates(&self) -> Vec<select::Candidate> {
+        let candidate = |spec: &LoadSpec| select::Candidate {
+            name: spec.target.clone(),
+            kind: "load".to_owned(),
+            tier: tier(spec),
+            source: Some(spec.source.clone()),
+            tags: spec.tags.clone(),
+        };
+        self.specs.iter().map(candidate).collect()
     }
 
     /// Keeps what did not come to a good end the last time that it was tried, and what never was.

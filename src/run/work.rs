@@ -27,6 +27,16 @@ impl Work {
         }
     }
 
+    /// Whether it waits for a table that a person put on hold to be released: it would publish, and was
+    /// not asked for by the same hand.
+    pub(super) fn heeds_holds(&self) -> bool {
+        match self {
+            Self::Load => true,
+            Self::Verify(how) => !how.as_is,
+            Self::Restore { .. } => false,
+        }
+    }
+
     /// Whether a task that is not critical fails the run too: it was asked for by name.
     pub(super) fn all_count(&self) -> bool {
         !matches!(self, Self::Load)

@@ -8,6 +8,7 @@ use std::{
 mod arguments;
 mod discover;
 mod doctor;
+mod hold;
 mod past;
 mod scene;
 mod text;
@@ -18,6 +19,8 @@ const FILTERS: &[(&str, &str)] = &[
     (r"(\S) {2,}", "$1  "),
     (r"\b[0-7][0-9A-HJKMNP-TV-Z]{25}\b", "[ULID]"),
     (r"\b\d+(\.\d)? s\b", "[SPAN]"),
+    // Whoever runs the tests.
+    (r"\bby [^@\s]+@[^\s,:;]+", "by [SOMEBODY]"),
     // A busy machine.
     (r"is \[SPAN\] behind", "is not behind"),
     (r"PostgreSQL \d+\.\d+( \([^)]*\))?", "PostgreSQL [VERSION]"),

@@ -1,6 +1,7 @@
 //! The control database on a real server: locks among processes that die, runs that crash,
 //! migrations by many at once.
 
+mod holds;
 mod locks;
 mod migrations;
 mod runs;
