@@ -11,7 +11,7 @@ mod by_hand;
 mod holds;
 
 pub(super) use self::{
-    by_hand::RestoreArgs,
+    by_hand::{AdoptArgs, RestoreArgs},
     holds::{HoldArgs, ReleaseArgs},
 };
 
@@ -172,6 +172,10 @@ Examples:
         after_long_help = VERIFY_HELP
     )]
     Verify(VerifyArgs),
+
+    /// Take over tables that are there already, without loading them anew
+    #[command(after_help = by_hand::ADOPT_HELP)]
+    Adopt(AdoptArgs),
 
     /// Publish an earlier load of a table again, from the stage
     #[command(after_help = by_hand::RESTORE_HELP)]

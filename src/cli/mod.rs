@@ -24,6 +24,7 @@ use crate::{
     run::{Mode, reach},
 };
 
+mod adopt;
 mod args;
 mod columns;
 mod complaint;
@@ -133,6 +134,7 @@ async fn dispatch(context: &Context, command: Command) -> Result<Exit, Complaint
     match command {
         Command::Completions { shell } => completions::completions(&context.output, shell),
         Command::Run(args) => run::run(context, args).await,
+        Command::Adopt(args) => adopt::adopt(context, args).await,
         Command::Restore(args) => restore::restore(context, args).await,
         Command::Verify(args) => verify::verify(context, args).await,
         Command::Plan { selection, exit_code } => plan::plan(context, selection, exit_code).await,

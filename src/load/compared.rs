@@ -36,7 +36,7 @@ pub(super) async fn compared(
 }
 
 /// Leaves out of `shape` what the live table has in another form or not at all. Says what.
-fn keep_common(shape: &mut Shape, live: &LiveTable) -> Vec<String> {
+pub(super) fn keep_common(shape: &mut Shape, live: &LiveTable) -> Vec<String> {
     let mut left_out = Vec::new();
     for there in &live.columns {
         if !shape.columns.iter().any(|column| column.name == there.name) {

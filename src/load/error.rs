@@ -143,6 +143,24 @@ pub enum LoadError {
         /// Objects, and loads that never had any.
         missing: Vec<String>,
     },
+    /// A table that is in the ledger already.
+    #[error("{table} is barncat's already, with load {load}")]
+    Adopted {
+        /// The table.
+        table: TableName,
+        /// Its last published load.
+        load: String,
+    },
+    /// A table that cannot be taken over as it is.
+    #[error("{table} cannot be taken over: {}", why.join("; "))]
+    NotAdoptable {
+        /// The table.
+        table: TableName,
+        /// What is in the way.
+        why: Vec<String>,
+        /// SQL that mends some of it.
+        sql: Option<String>,
+    },
     /// Another member of a group that must match failed.
     #[error("{table} must match {other}, which failed")]
     GroupMember {
@@ -208,6 +226,8 @@ impl Fault for LoadError {
             | Self::Shrank { .. }
             | Self::Gone { .. }
             | Self::NotInStage { .. }
+            | Self::Adopted { .. }
+            | Self::NotAdoptable { .. }
             | Self::OtherProject { .. } => Class::Lasting,
             Self::UnknownLoad { .. } | Self::AmbiguousLoad { .. } => Class::Usage,
             Self::Counts { .. } | Self::PartLost { .. } | Self::NoSource { .. } => Class::Bug,
@@ -241,6 +261,11 @@ impl Fault for LoadError {
             Self::UnknownLoad { table, .. } | Self::NotInStage { table, .. } => Some(format!(
                 "`barncat history {table}` shows which loads can be; `keep` in [stage] says how many stay"
             )),
+            Self::Adopted { .. } => Some("`barncat plan` shows what its next load would do".to_owned()),
+            Self::NotAdoptable { sql: Some(sql), .. } => Some(format!("run this first: {sql};")),
+            Self::NotAdoptable { sql: None, table, .. } => {
+                Some(format!("mend it, or drop {table} and let `barncat run {table}` load it"))
+            }
             Self::AmbiguousLoad { .. } => Some("give more of the id".to_owned()),
             Self::TimeLimit { .. } => Some("`time_limit` of the table's row sets the limit".to_owned()),
             _ => self.fault().and_then(Fault::hint),

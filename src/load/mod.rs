@@ -5,6 +5,7 @@
 //! stage; nothing is published before the manifest is written and three counts of the rows agree:
 //! the source's, the stream's, the staging table's.
 
+mod adopt;
 mod attempt;
 mod chain;
 mod compare;
@@ -30,6 +31,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 pub use self::{
+    adopt::{Adoption, adopt, plan_adopt},
     attempt::load,
     compare::{Comparison, Looks, compare},
     decide::{Decision, Forecast, decide, forecast, selection},

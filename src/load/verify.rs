@@ -222,7 +222,7 @@ impl Verifying<'_> {
 }
 
 /// Whether rows stay that are gone from the source.
-fn keeps_deleted(spec: &LoadSpec) -> bool {
+pub(super) fn keeps_deleted(spec: &LoadSpec) -> bool {
     spec.strategy != Strategy::Full && spec.deletes == Deletes::Ignore
 }
 

@@ -89,7 +89,8 @@ impl Fault for Refusal {
     fn hint(&self) -> Option<String> {
         Some(match self {
             Self::NotOurs { table } => format!(
-                "rename it (ALTER TABLE {} RENAME TO …) or drop it, or set `as` for another name",
+                "`barncat adopt {table}` takes it over; or rename it (ALTER TABLE {} RENAME TO …), drop it, or \
+                 set `as` for another name",
                 table.quoted()
             ),
             Self::NoTable { table, .. } => {

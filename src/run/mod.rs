@@ -3,6 +3,7 @@
 //! Knows tasks and no tables: what a load does is `load`'s. Locks, attempts and outcomes are written
 //! to the control database by awaited calls; events only tell.
 
+mod adopt;
 mod error;
 mod execute;
 mod held;
@@ -24,6 +25,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::open::{Opened, open};
 pub use self::{
+    adopt::{PlannedAdoption, plan_adopt},
     error::RunError,
     holds::{HoldRequest, hold, release},
     open::Mode,

@@ -60,13 +60,26 @@ pub(super) async fn list(
 
 /// The one task that a name means.
 pub(super) async fn only(project: &Project, looked: &Looked, name: &str) -> Result<LoadSpec, RunError> {
+    let specs = selected(project, looked, &[name.to_owned()]).await?;
+    match specs.as_slice() {
+        [spec] => Ok(spec.clone()),
+        several => {
+            let tasks = several.iter().map(|spec| spec.target.to_string()).collect();
+            Err(RunError::Several { name: name.to_owned(), tasks })
+        }
+    }
+}
+
+/// The tasks that a selection means.
+pub(super) async fn selected(
+    project: &Project,
+    looked: &Looked,
+    select: &[String],
+) -> Result<Vec<LoadSpec>, RunError> {
     let published = looked.warehouse.last_loads().await.map_err(RunError::Below)?;
     let mut tasks = list(project, &looked.sources, &looked.schemas, &published).await?;
-    tasks.select(&[name.to_owned()], &[])?;
-    match tasks.specs.as_slice() {
-        [spec] => Ok(spec.clone()),
-        _ => Err(RunError::Several { name: name.to_owned(), tasks: tasks.names() }),
-    }
+    tasks.select(select, &[])?;
+    Ok(tasks.specs)
 }
 
 /// The tables of a source's schema that are published.

@@ -1,7 +1,9 @@
 //! What is done with a task's table: load it, or something that a person asked for by hand.
 
 use super::Request;
-use crate::load::{Attempt, LoadError, Verified, Verify, Workshop, load, load_group, restore, verify};
+use crate::load::{
+    Attempt, LoadError, Loaded, Verified, Verify, Workshop, adopt, load, load_group, restore, verify,
+};
 
 /// What is done with each of a run's tables.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -10,6 +12,11 @@ pub enum Work {
     Load,
     /// It is compared with its source, after a load or instead of one.
     Verify(Verify),
+    /// It is taken over as it is.
+    Adopt {
+        /// Its rows are compared.
+        with_rows: bool,
+    },
     /// An earlier state of it is published again.
     Restore {
         /// The load whose state it is; the beginning of its id will do.
@@ -23,6 +30,7 @@ impl Work {
         match self {
             Self::Load => "load",
             Self::Verify(_) => "verify",
+            Self::Adopt { .. } => "adopt",
             Self::Restore { .. } => "restore",
         }
     }
@@ -50,18 +58,26 @@ impl Work {
     ) -> Vec<Result<Verified, LoadError>> {
         let loaded = match (self, attempts) {
             (Self::Verify(how), attempts) => return verify(workshop, attempts, *how).await,
-            (Self::Restore { load }, attempts) => {
-                let mut restored = Vec::with_capacity(attempts.len());
+            (Self::Load, [_, _, ..]) => load_group(workshop, attempts).await,
+            _ => {
+                let mut done = Vec::with_capacity(attempts.len());
                 for attempt in attempts {
-                    restored.push(restore(workshop, attempt, load).await);
+                    done.push(self.one(workshop, attempt).await);
                 }
-                restored
+                done
             }
-            (Self::Load, [attempt]) => vec![load(workshop, attempt).await],
-            (Self::Load, attempts) => load_group(workshop, attempts).await,
         };
         let alone = |loaded| Verified { loaded: Some(loaded), verification: None };
         loaded.into_iter().map(|loaded| loaded.map(alone)).collect()
+    }
+
+    /// One attempt at one table, whatever becomes of others.
+    async fn one(&self, workshop: &Workshop, attempt: &Attempt) -> Result<Loaded, LoadError> {
+        match self {
+            Self::Adopt { with_rows } => adopt(workshop, attempt, *with_rows).await,
+            Self::Restore { load } => restore(workshop, attempt, load).await,
+            Self::Load | Self::Verify(_) => load(workshop, attempt).await,
+        }
     }
 }
 

@@ -27,7 +27,7 @@ pub use crate::schema::Abilities;
 use crate::{
     compare::{Look, Side},
     error::Fault,
-    schema::{RelationKind, TableSchema},
+    schema::{Cursor, RelationKind, TableSchema},
     sql::TableName,
     stage::{
         SharedStage,
@@ -82,6 +82,21 @@ pub trait Warehouse: Send + Sync {
 
     /// The live table, or `None` where there is none.
     async fn live(&self, table: &TableName) -> Result<Option<LiveTable>, WarehouseError>;
+
+    /// What must be known of a table that somebody else made, before it is taken over; `None` where there
+    /// is none. `key`: the columns by which its rows would be known.
+    async fn survey(&self, table: &TableName, key: &[String]) -> Result<Option<Survey>, WarehouseError>;
+
+    /// How many rows a table has, and its greatest value of a cursor that is no greater than the one given.
+    async fn reach(
+        &self,
+        table: &TableName,
+        cursor: Option<(&Cursor, &str)>,
+    ) -> Result<(u64, Option<String>), WarehouseError>;
+
+    /// Takes a table over: writes its first row into the ledger, if it still has these columns and no other
+    /// row was written. Touches no row of it.
+    async fn adopt(&self, row: &LedgerRow, columns: &[StagingColumn]) -> Result<(), WarehouseError>;
 
     /// Opens a live table for comparing, at one moment. Until the side is closed, nothing can be
     /// published to the table.
@@ -388,6 +403,19 @@ pub struct State {
     pub settled: bool,
     /// Columns that were added in place: older rows do not have their values yet.
     pub awaiting: Vec<String>,
+}
+
+/// What must be known of a table before it is taken over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Survey {
+    /// Its owner.
+    pub owner: String,
+    /// SQL that its owner, or an administrator, must run first: without it nothing could be published.
+    pub needed: Vec<String>,
+    /// Who else may do what with it: `SELECT to bi`.
+    pub grants: Vec<String>,
+    /// Whether a unique index has just the key's columns.
+    pub has_key: bool,
 }
 
 /// A table of the warehouse as it stands.

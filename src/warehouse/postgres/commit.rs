@@ -11,25 +11,36 @@ use super::{PostgresWarehouseError, Server, ledger, staging::PostgresStaging};
 use crate::{
     error::{Class, Fault},
     fail_point,
-    pg::PgError,
+    pg::{Connection, PgError},
+    sql::TableName,
 };
 
 /// Between two tries to reach the server, which may be on its way up.
 const RECONNECT: Duration = Duration::from_millis(300);
 
-/// Commits. If the answer is lost, finds out how it ended, for `limit` at most.
+/// Commits a publish. If the answer is lost, finds out how it ended, for `limit` at most.
 pub(super) async fn commit(staging: &PostgresStaging, limit: Duration) -> Result<(), PostgresWarehouseError> {
-    let (table, load) = (&staging.spec.table, &staging.spec.load);
+    commit_load(&staging.server, &staging.connection, &staging.spec.table, &staging.spec.load, limit).await
+}
+
+/// Commits a transaction that wrote a load's row into the ledger.
+pub(super) async fn commit_load(
+    server: &Server,
+    connection: &Connection,
+    table: &TableName,
+    load: &str,
+    limit: Duration,
+) -> Result<(), PostgresWarehouseError> {
     fail_point!("publish.commit.before");
-    let committed = staging.connection.run(&format!("publish {table}"), "COMMIT").await;
+    let committed = connection.run(&format!("publish {table}"), "COMMIT").await;
     fail_point!("publish.commit.after");
-    staging.connection.set_busy(false);
+    connection.set_busy(false);
     match committed {
-        Err(error) if is_lost(&error) => match is_published(&staging.server, load, limit).await {
+        Err(error) if is_lost(&error) => match is_published(server, load, limit).await {
             Ok(true) => Ok(()),
             Ok(false) => Err(error.into()),
             Err(source) => {
-                Err(PostgresWarehouseError::Unknown { table: table.clone(), load: load.clone(), source })
+                Err(PostgresWarehouseError::Unknown { table: table.clone(), load: load.to_owned(), source })
             }
         },
         other => Ok(other?),

@@ -7,6 +7,7 @@
 //! the views to the new one (`views`), and says what it cannot carry (`obstacles`). Nothing here decides
 //! whether to publish.
 
+mod adopt;
 mod belongings;
 mod commit;
 mod diagnose;
@@ -36,11 +37,13 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 
 pub use self::{diagnose::Wanted, error::PostgresWarehouseError};
-use super::{LedgerRow, Lineage, LiveTable, Staging, StagingSpec, Warehouse, WarehouseError};
+use super::{
+    LedgerRow, Lineage, LiveTable, Staging, StagingColumn, StagingSpec, Survey, Warehouse, WarehouseError,
+};
 use crate::{
     compare::{Look, Side},
     pg::{self, Connection, Endpoint, PgError, Session},
-    schema::Abilities,
+    schema::{Abilities, Cursor},
     sql::TableName,
 };
 
@@ -150,6 +153,24 @@ impl Warehouse for PostgresWarehouse {
 
     async fn look(&self, look: Look) -> Result<Box<dyn Side>, WarehouseError> {
         Ok(Box::new(look::WarehouseSide::begin(&self.server, look).await?))
+    }
+
+    async fn survey(&self, table: &TableName, key: &[String]) -> Result<Option<Survey>, WarehouseError> {
+        let connection = self.server.connect("catalog").await.map_err(PostgresWarehouseError::from)?;
+        Ok(adopt::survey(&connection, table, key).await.map_err(PostgresWarehouseError::from)?)
+    }
+
+    async fn reach(
+        &self,
+        table: &TableName,
+        cursor: Option<(&Cursor, &str)>,
+    ) -> Result<(u64, Option<String>), WarehouseError> {
+        let connection = self.server.connect("reach").await.map_err(PostgresWarehouseError::from)?;
+        Ok(adopt::reach(&connection, table, cursor).await.map_err(PostgresWarehouseError::from)?)
+    }
+
+    async fn adopt(&self, row: &LedgerRow, columns: &[StagingColumn]) -> Result<(), WarehouseError> {
+        Ok(adopt::adopt(&self.server, row, columns, ANSWER_WAIT).await?)
     }
 
     async fn open_staging(&self, spec: StagingSpec) -> Result<Box<dyn Staging>, WarehouseError> {

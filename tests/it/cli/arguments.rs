@@ -22,6 +22,11 @@ fn help_of_verify_says_what_it_compares_and_shows() {
 }
 
 #[test]
+fn help_of_adopt_shows_what_it_compares_and_refuses() {
+    assert_told!(told(Path::new(HERE), &["adopt", "--help"]));
+}
+
+#[test]
 fn help_of_restore_shows_what_it_takes_and_examples() {
     assert_told!(told(Path::new(HERE), &["restore", "--help"]));
 }

@@ -1,5 +1,6 @@
 //! Whole runs of the built binary: standby → stage → warehouse.
 
+mod adopt;
 mod crash;
 mod increments;
 mod nothing_lost;

@@ -20,8 +20,9 @@ use super::{
 };
 use crate::{
     fail_point,
-    pg::PgError,
+    pg::{Connection, PgError},
     schema::RelationKind,
+    sql::TableName,
     warehouse::{Publication, StagingColumn, Written},
 };
 
@@ -55,6 +56,16 @@ pub(super) async fn increment(
     in_place.run("drop the staging table", &format!("DROP TABLE {}", staging.table.quoted())).await?;
     fail_point!("publish.drop.after");
     Ok(written)
+}
+
+/// Whether a table has a unique index of just these columns, by which its rows can be written.
+pub(super) async fn has_key(
+    connection: &Connection,
+    table: &TableName,
+    oid: u32,
+    key: &[String],
+) -> Result<bool, PgError> {
+    Ok(Key::read(connection, table, oid, key).await?.is_some())
 }
 
 /// One publish in place.
