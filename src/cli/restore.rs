@@ -68,7 +68,7 @@ pub(super) async fn restore(context: &Context, args: RestoreArgs) -> Result<Exit
     if exit == Exit::Done {
         let hint = style::paint(style::HINT, "hint:");
         output.say(&format!(
-            "{hint} the next run brings {task} up to its source again; `barncat hold {task}` keeps it as it is"
+            "{hint} {task} is on hold; after `barncat release {task}` the next run goes on from there"
         ));
     }
     Ok(exit)

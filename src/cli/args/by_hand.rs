@@ -72,7 +72,8 @@ Publishes the state that a table had with an earlier load, from what lies in the
 read. A load of new rows is put together of the last whole load before it and every load since. If \
 anything of it is missing, it says what, and changes nothing.
 
-The next run goes on from there and brings the table up to its source again.
+The table is put on hold. After `barncat release` the next run goes on from there and brings it up to \
+its source again.
 
 Examples:
   barncat history orders              # the loads that can be restored

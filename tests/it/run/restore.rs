@@ -71,8 +71,13 @@ async fn restore(project: &Project, table: &str, load: &str) -> Value {
     let output = project.barncat(&arguments, &[]).await;
     let told = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(0), "{told}");
-    assert!(told.contains(&format!("`barncat hold {INTO}.{table}`")), "{told}");
+    assert!(told.contains(&format!("`barncat release {INTO}.{table}`")), "{told}");
     serde_json::from_slice(&output.stdout).expect("stdout is one JSON object")
+}
+
+async fn release(project: &Project, tables: &[&str]) {
+    let output = project.barncat(&[&["release"], tables].concat(), &[]).await;
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
 async fn refused(project: &Project, arguments: &[&str]) -> (Option<i32>, String) {
@@ -96,6 +101,9 @@ async fn every_state_of_every_strategy_comes_back_and_the_next_run_goes_on_from_
         ORDER BY strategy || ' ' || (state->>'strategy')) FROM barncat.tables JOIN barncat.loads USING (load, strategy)";
     assert_eq!(project.database.text(strategies).await, "restore append, restore full, restore merge");
     on_primary(&project, "INSERT INTO events (note) VALUES ('five')").await;
+    let (status, outcome) = project.try_run(&["prices"]).await;
+    assert_eq!((status, &outcome["tasks"][0]["status"]), (Some(3), &"held".into()), "{outcome:#}");
+    release(&project, &TABLES).await;
     let outcome = project.run(&[]).await;
     for task in outcome["tasks"].as_array().expect("a run has tasks") {
         let increment = ["insert", "merge"].map(Value::from).contains(&task["publish"]);
@@ -115,6 +123,7 @@ async fn what_followed_a_restore_can_be_restored_too() {
     let [_, (events, _), (orders, _)] = &states[1];
     restore(&project, "events", events).await;
     restore(&project, "orders", orders).await;
+    release(&project, &["events", "orders"]).await;
     project.run(&[]).await;
     let after = states_now(&project).await;
     for table in ["events", "orders"] {
