@@ -1,15 +1,20 @@
 //! `history`: what ran and what it cost; of one table, its loads.
 
-use std::{cmp::Reverse, collections::BTreeSet};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BTreeSet},
+};
 
 use jiff::Timestamp;
 use serde::Serialize;
 
 use super::{Context, columns, complaint::Complaint, exit::Exit, moment, quantity};
 use crate::{
-    config::Project,
+    config::{Environment, Project},
     control::{Control, HistoryRow, PastRun},
+    error::Failure,
     event::{RunOutcome, TaskOutcome, TaskStatus},
+    run,
     sql::TableName,
 };
 
@@ -45,7 +50,9 @@ struct Task<'a> {
     bytes: Option<u64>,
     load: Option<&'a str>,
     as_of: Option<Timestamp>,
-    error: Option<&'a crate::error::Failure>,
+    /// The command that publishes it again, where that can be done.
+    restore: Option<&'a str>,
+    error: Option<&'a Failure>,
 }
 
 /// Prints the last runs, or the last loads of one table.
@@ -64,10 +71,17 @@ pub(super) async fn history(context: &Context, table: Option<&str>, limit: u32) 
         }
         Some(name) => {
             let rows = loads(&schemas(&project), &controls, name, limit).await?;
+            let restores = restores(&project, &environment, &rows).await;
+            let restore = |row: &HistoryRow| row.load.as_ref().and_then(|load| restores.get(load));
             match (output.is_json(), rows.is_empty()) {
-                (true, _) => output.json(&Tasks { tasks: rows.iter().map(task_json).collect() })?,
+                (true, _) => {
+                    let tasks = rows.iter().map(|row| task_json(row, restore(row))).collect();
+                    output.json(&Tasks { tasks })?;
+                }
                 (false, true) => output.say(&format!("`{name}` has not run yet")),
-                (false, false) => output.data(&tasks_text(&rows))?,
+                (false, false) => {
+                    output.data(&format!("{}{}", tasks_text(&rows), restores_text(&rows, &restores)))?
+                }
             }
         }
     }
@@ -116,6 +130,48 @@ async fn loads(
     Ok(found.pop().map(|(_, rows)| rows).unwrap_or_default())
 }
 
+/// The commands that publish earlier loads again, of those that can be.
+async fn restores(
+    project: &Project,
+    environment: &Environment,
+    rows: &[HistoryRow],
+) -> BTreeMap<String, String> {
+    let loads: BTreeSet<String> = rows.iter().filter_map(|row| row.load.clone()).collect();
+    let loads: Vec<String> = loads.into_iter().collect();
+    let Some((schema, table)) = rows.first().and_then(|row| row.task.split_once('.')) else {
+        return BTreeMap::new();
+    };
+    let table = TableName::new(schema, table);
+    let found = match run::restorable(project, environment, &table, &loads).await {
+        Ok(found) => found,
+        Err(error) => {
+            let error = Failure::of(&error);
+            tracing::warn!(%error, "which of these loads can be restored is not known");
+            return BTreeMap::new();
+        }
+    };
+    let command = |(load, mode): (String, run::Mode)| {
+        let mode = if mode == run::Mode::Test { " --mode test" } else { "" };
+        let command = format!("barncat restore {table} --load {load}{mode}");
+        (load, command)
+    };
+    found.into_iter().map(command).collect()
+}
+
+/// The newest first, as the lines above.
+fn restores_text(rows: &[HistoryRow], restores: &BTreeMap<String, String>) -> String {
+    let mut seen = BTreeSet::new();
+    let mut text = String::new();
+    for row in rows {
+        let Some(command) = row.load.as_ref().and_then(|load| restores.get(load)) else { continue };
+        if seen.insert(command) {
+            let as_of = row.outcome.as_ref().and_then(|outcome| outcome.as_of).map(moment);
+            text.push_str(&format!("  {command}   # as of {}\n", as_of.unwrap_or_default()));
+        }
+    }
+    if text.is_empty() { text } else { format!("\nearlier states that the stage still has:\n{text}") }
+}
+
 fn candidates(name: &str, schemas: &BTreeSet<String>) -> Vec<TableName> {
     match name.split_once('.') {
         Some((schema, table)) => vec![TableName::new(schema, table)],
@@ -135,7 +191,7 @@ fn run_json(run: &PastRun) -> Run<'_> {
     }
 }
 
-fn task_json(row: &HistoryRow) -> Task<'_> {
+fn task_json<'a>(row: &'a HistoryRow, restore: Option<&'a String>) -> Task<'a> {
     Task {
         run: &row.run,
         task: &row.task,
@@ -146,6 +202,7 @@ fn task_json(row: &HistoryRow) -> Task<'_> {
         bytes: row.bytes,
         load: row.load.as_deref(),
         as_of: row.outcome.as_ref().and_then(|outcome| outcome.as_of),
+        restore: restore.map(String::as_str),
         error: row.outcome.as_ref().and_then(|outcome| outcome.error.as_ref()),
     }
 }

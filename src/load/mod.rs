@@ -38,7 +38,7 @@ pub use self::{
     error::LoadError,
     group::load_group,
     new_rows::NewRows,
-    restore::{Restoration, Shelf, plan_restore, restore},
+    restore::{Restoration, Shelf, plan_restore, restorable, restore},
     slots::LeasedSlots,
     tidy::tidy,
     verify::{Verified, Verify, in_words as verified_in_words, verify},

@@ -8,6 +8,7 @@ mod layers;
 
 use std::collections::BTreeMap;
 
+pub use self::layers::restorable;
 use self::layers::{Layer, layers};
 use super::{
     Attempt, LoadError, Loaded, Workshop,

@@ -30,7 +30,7 @@ pub use self::{
     holds::{HoldRequest, hold, release},
     open::Mode,
     plan::{Plan, PlannedTask, plan},
-    restore::{PlannedRestore, plan_restore},
+    restore::{PlannedRestore, plan_restore, restorable},
     work::Work,
 };
 use crate::{

@@ -1,4 +1,6 @@
-//! What a restore would publish: connects, changes nothing.
+//! What could be restored, and what a restore would publish: connects, changes nothing.
+
+use std::collections::BTreeMap;
 
 use super::{
     Mode, RunError,
@@ -9,6 +11,7 @@ use crate::{
     clock,
     config::{Environment, LoadSpec, Project},
     load::{self, Restoration, Shelf},
+    sql::TableName,
 };
 
 /// What a restore would publish.
@@ -36,6 +39,26 @@ pub async fn plan_restore(
         let _ = control.close().await;
     }
     planned
+}
+
+/// Which of these loads of a table can be published again, and in which mode they were made.
+pub async fn restorable(
+    project: &Project,
+    environment: &Environment,
+    table: &TableName,
+    loads: &[String],
+) -> Result<BTreeMap<String, Mode>, RunError> {
+    let stage = reach::stage(project, environment).await?;
+    let mut found = BTreeMap::new();
+    for mode in [Mode::Production, Mode::Test] {
+        let endpoint = reach::warehouse_endpoint(project, environment)?;
+        let warehouse = reach::warehouse(endpoint, mode, &clock::new_id());
+        let shelf = Shelf { project: &project.name, mode: &mode.to_string(), stage: &*stage };
+        let restorable = load::restorable(shelf, table, loads, &warehouse).await;
+        let restorable = restorable.map_err(|error| RunError::Below(Box::new(error)))?;
+        found.extend(restorable.into_iter().map(|load| (load, mode)));
+    }
+    Ok(found)
 }
 
 async fn look_at(

@@ -1,13 +1,13 @@
 //! What a state is put together of, and whether all of it still lies in the stage.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Shelf;
 use crate::{
     load::{LoadError, chain::chain},
     sql::TableName,
     stage::{LoadPrefix, StageError, manifest::Manifest},
-    warehouse::{LedgerRow, Lineage, PublishKind, StagingColumn},
+    warehouse::{LedgerRow, Lineage, PublishKind, StagingColumn, Warehouse},
 };
 
 /// One load of those that a state is put together of.
@@ -44,6 +44,34 @@ pub(super) async fn layers(
         true => Ok(layers),
         false => Err(LoadError::NotInStage { table: table.clone(), load: wanted.load.clone(), missing }),
     }
+}
+
+/// Which of the loads `wanted` lie in the stage with all that they stand on, as far as names tell: what is
+/// in the objects is looked at by who restores. Not the one that the table shows.
+pub async fn restorable(
+    shelf: Shelf<'_>,
+    table: &TableName,
+    wanted: &[String],
+    warehouse: &dyn Warehouse,
+) -> Result<BTreeSet<String>, LoadError> {
+    let rows = warehouse.loads(table).await.map_err(LoadError::Warehouse)?;
+    let by_id: BTreeMap<&str, &LedgerRow> = rows.iter().map(|row| (row.load.as_str(), row)).collect();
+    let lineage: Vec<Lineage> = rows.iter().map(LedgerRow::lineage).collect();
+    let prefix = LoadPrefix::new(shelf.project, shelf.mode, table, "");
+    let objects = shelf.stage.list(&prefix.table_prefix()).await?;
+    let staged: BTreeSet<&str> = objects.iter().map(|object| object.key.as_str()).collect();
+    let is_staged = |load: &&str| {
+        let manifest = by_id.get(load).and_then(|row| row.manifest.as_deref());
+        manifest.is_some_and(|manifest| staged.contains(manifest))
+    };
+    let is_whole = |load: &&String| {
+        let loads = chain(&lineage, load);
+        by_id.contains_key(load.as_str())
+            && rows.first().is_none_or(|last| last.load != **load)
+            && loads.iter().all(is_staged)
+            && broken(&lineage, &by_id, &loads).is_empty()
+    };
+    Ok(wanted.iter().filter(is_whole).cloned().collect())
 }
 
 /// Where the ledger does not say what followed what: the first must have brought the whole table, each

@@ -6,6 +6,7 @@ mod increments;
 mod nothing_lost;
 mod random;
 mod restore;
+mod restore_crash;
 mod schema_changes;
 mod verify;
 mod whole;

@@ -204,6 +204,31 @@ async fn ids_may_be_short_and_nothing_is_done_without_a_yes() {
 }
 
 #[tokio::test]
+async fn history_has_the_ready_line_of_each_state_that_can_be_restored() {
+    let (project, states) = project().await;
+    let lies_there = |path: &std::path::PathBuf| path.to_string_lossy().contains(&states[1][2].0);
+    for path in project.staged().into_iter().filter(lies_there) {
+        std::fs::remove_file(project.dir().join("stage").join(path)).expect("it is there");
+    }
+    let lines = async |table: &str| {
+        let output = project.barncat(&["history", table], &[]).await;
+        let text = String::from_utf8(output.stdout).expect("stdout is UTF-8");
+        let restores = text.lines().filter_map(|line| line.split("--load ").nth(1)?.split(' ').next());
+        restores.map(str::to_owned).collect::<Vec<_>>()
+    };
+    let earlier = |place: usize| [2, 1, 0].map(|state: usize| states[state][place].0.clone());
+    assert_eq!(lines("events").await, earlier(1));
+    assert_eq!(lines("orders").await, [states[0][2].0.clone()]);
+    let output = project.barncat(&["history", "prices", "--output", "json"], &[]).await;
+    let shown: Value = serde_json::from_slice(&output.stdout).expect("one JSON object");
+    let command = format!("barncat restore raw.prices --load {}", states[2][0].0);
+    assert_eq!(
+        (&shown["tasks"][0]["restore"], &shown["tasks"][1]["restore"]),
+        (&Value::Null, &command.into())
+    );
+}
+
+#[tokio::test]
 async fn what_the_newest_states_stand_on_stays_in_the_stage() {
     let stage = "url = \"file:./stage\"\nkeep = { loads = 1, days = 1 }";
     let project = Project::with_stage(SOURCE, LOADERS, stage, &[]).await;

@@ -1,0 +1,156 @@
+//! SIGKILL at every fail point that a restore and the taking over of a table pass.
+
+use std::{collections::BTreeSet, os::unix::process::ExitStatusExt, sync::Arc};
+
+use tokio::{sync::Semaphore, task::JoinSet};
+
+use crate::support::project::Project;
+
+const SOURCE: &str = "
+    CREATE TABLE orders (id int PRIMARY KEY, status text, at timestamptz NOT NULL DEFAULT now());
+    INSERT INTO orders SELECT n, 'new', now() - interval '2 days' FROM generate_series(1, 50) n;";
+
+const LOADERS: &str = "[tables]
+    orders = { strategy = \"merge\", cursor = \"at\", deletes = \"detect\", compare_every = \"0s\" }\n";
+
+/// How many cases run at once: each waits some seconds until the killed process is surely dead.
+const AT_ONCE: usize = 6;
+
+/// A project after three loads, with the id of the second and its rows.
+struct Loaded {
+    project: Project,
+    load: String,
+    rows: Option<String>,
+}
+
+impl Loaded {
+    async fn new() -> Self {
+        let project = Project::new(SOURCE, LOADERS).await;
+        project.run(&[]).await;
+        change(
+            &project,
+            "UPDATE orders SET status = 'paid', at = now() WHERE id = 7; DELETE FROM orders WHERE id = 8",
+        )
+        .await;
+        project.run(&[]).await;
+        let load = project.database.text("SELECT load FROM barncat.tables").await;
+        let rows = project.in_warehouse("orders").await;
+        change(
+            &project,
+            "UPDATE orders SET status = 'sent', at = now() WHERE id = 7; INSERT INTO orders VALUES (51, 'x')",
+        )
+        .await;
+        project.run(&[]).await;
+        Self { project, load, rows }
+    }
+
+    fn restore(&self) -> [&str; 5] {
+        ["restore", "orders", "--load", &self.load, "--yes"]
+    }
+}
+
+async fn change(project: &Project, sql: &str) {
+    project.source.run_on_primary(&format!("SET search_path = {}; {sql}", project.source.name())).await;
+}
+
+async fn passed(project: &Project, arguments: &[&str]) -> BTreeSet<String> {
+    let output = project.barncat(arguments, &[("BARNCAT_FAILPOINTS", "list")]).await;
+    let text = String::from_utf8(output.stderr).expect("stderr is UTF-8");
+    assert_eq!(output.status.code(), Some(0), "{text}");
+    text.lines().filter_map(|line| line.strip_prefix("fail point: ")).map(str::to_owned).collect()
+}
+
+async fn kill_at(project: &Project, arguments: &[&str], point: &str) {
+    let output = project.barncat(arguments, &[("BARNCAT_FAILPOINTS", &format!("{point}=kill"))]).await;
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.signal(), Some(9), "{point} was not reached: {told}");
+}
+
+async fn done(project: &Project, arguments: &[&str], point: &str) {
+    let output = project.barncat(arguments, &[]).await;
+    assert_eq!(output.status.code(), Some(0), "{point}: {}", String::from_utf8_lossy(&output.stderr));
+}
+
+async fn nothing_is_left(project: &Project, point: &str) {
+    for (what, sql) in [
+        (
+            "staging tables",
+            "SELECT relname::text FROM pg_class WHERE relnamespace = 'barncat_staging'::regnamespace",
+        ),
+        ("locks", "SELECT name FROM barncat_control.locks WHERE session IS NOT NULL"),
+        ("runs", "SELECT run FROM barncat_control.runs WHERE ended_at IS NULL"),
+    ] {
+        assert_eq!(project.database.texts(sql).await, Vec::<String>::new(), "{point}: {what} are left");
+    }
+}
+
+async fn killed_in_a_restore(point: &str) {
+    let loaded = Loaded::new().await;
+    let project = &loaded.project;
+    let before = project.in_warehouse("orders").await;
+    kill_at(project, &loaded.restore(), point).await;
+    let now = project.in_warehouse("orders").await;
+    assert!(now == before || now == loaded.rows, "{point}: the table is {now:?}");
+    // Again, as a person would; then the loads go on.
+    done(project, &loaded.restore(), point).await;
+    assert_eq!(project.in_warehouse("orders").await, loaded.rows, "{point}");
+    done(project, &["release", "orders"], point).await;
+    project.run(&[]).await;
+    project.assert_equal(&["orders"]).await;
+    nothing_is_left(project, point).await;
+}
+
+const ADOPT: [&str; 3] = ["adopt", "orders", "--yes"];
+
+async fn foreign() -> Loaded {
+    let loaded = Loaded::new().await;
+    let publisher = loaded.project.database.connect_as_publisher().await;
+    publisher.batch_execute("DELETE FROM barncat.loads").await.expect("it is ours");
+    loaded
+}
+
+async fn killed_while_taking_over(point: &str) {
+    let Loaded { project, .. } = foreign().await;
+    let before = project.in_warehouse("orders").await;
+    kill_at(&project, &ADOPT, point).await;
+    assert_eq!(project.in_warehouse("orders").await, before, "{point}");
+    if project.database.text("SELECT count(*)::text FROM barncat.loads").await == "0" {
+        done(&project, &ADOPT, point).await;
+    }
+    change(&project, "INSERT INTO orders VALUES (52, 'y')").await;
+    let outcome = project.run(&[]).await;
+    assert_eq!(outcome["tasks"][0]["publish"], "merge", "{point}: {outcome:#}");
+    project.assert_equal(&["orders"]).await;
+    nothing_is_left(&project, point).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn killed_at_any_fail_point_the_table_is_one_of_two_states_and_the_next_try_mends_all() {
+    let loaded = Loaded::new().await;
+    let restore = passed(&loaded.project, &loaded.restore()).await;
+    assert!(restore.iter().any(|point| point == "staging.apply.before"), "{restore:?}");
+    let adopt = passed(&foreign().await.project, &ADOPT).await;
+    assert!(adopt.iter().any(|point| point == "adopt.ledger.before"), "{adopt:?}");
+    // What every command does with the control database is tried by the killed runs.
+    let adopt: BTreeSet<String> = adopt.difference(&restore).cloned().collect();
+    let restore = restore.into_iter().filter(|point| !point.starts_with("control."));
+    let slots = Arc::new(Semaphore::new(AT_ONCE));
+    let mut cases = JoinSet::new();
+    for (is_restore, point) in
+        restore.map(|point| (true, point)).chain(adopt.into_iter().map(|point| (false, point)))
+    {
+        let slots = slots.clone();
+        cases.spawn(async move {
+            let _slot = slots.acquire_owned().await.expect("it is never closed");
+            match is_restore {
+                true => killed_in_a_restore(&point).await,
+                false => killed_while_taking_over(&point).await,
+            }
+        });
+    }
+    let mut failed = 0;
+    while let Some(case) = cases.join_next().await {
+        failed += usize::from(case.is_err());
+    }
+    assert_eq!(failed, 0, "the cases' own messages are above");
+}
