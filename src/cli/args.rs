@@ -8,10 +8,12 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use super::exit;
 
 mod by_hand;
+mod clean;
 mod holds;
 
 pub(super) use self::{
     by_hand::{AdoptArgs, RestoreArgs},
+    clean::CleanArgs,
     holds::{HoldArgs, ReleaseArgs},
 };
 
@@ -188,6 +190,10 @@ Examples:
     /// Let tasks that are on hold be loaded again
     #[command(after_help = holds::RELEASE_HELP)]
     Release(ReleaseArgs),
+
+    /// Take away what lies about; with --removed, tables without a loader
+    #[command(after_help = clean::CLEAN_HELP)]
+    Clean(CleanArgs),
 
     /// Show what is running, and what is on hold
     #[command(after_help = "\

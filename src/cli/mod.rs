@@ -26,6 +26,7 @@ use crate::{
 
 mod adopt;
 mod args;
+mod clean;
 mod columns;
 mod complaint;
 mod completions;
@@ -152,6 +153,7 @@ async fn dispatch(context: &Context, command: Command) -> Result<Exit, Complaint
         }
         Command::Hold(args) => looking(context, hold::hold(context, args)).await,
         Command::Release(args) => looking(context, hold::release(context, args)).await,
+        Command::Clean(args) => clean::clean(context, args).await,
         Command::Status => looking(context, status::status(context)).await,
         Command::History { table, limit } => {
             looking(context, history::history(context, table.as_deref(), limit)).await

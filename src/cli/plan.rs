@@ -25,6 +25,8 @@ struct Json<'a> {
     tasks: Vec<JsonTask<'a>>,
     /// Published, and no longer in the project.
     orphans: Vec<String>,
+    /// Published and in the project, and no longer in its source.
+    gone: Vec<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -107,6 +109,7 @@ fn json(plan: &Plan) -> Json<'_> {
         sees_snapshots: plan.sees_snapshots,
         tasks: plan.tasks.iter().map(json_task).collect(),
         orphans: plan.orphans.iter().map(ToString::to_string).collect(),
+        gone: plan.gone.iter().map(ToString::to_string).collect(),
     }
 }
 
@@ -157,6 +160,16 @@ fn text(plan: &Plan) -> String {
     for orphan in &plan.orphans {
         let mark = style::paint(style::WARNING, "!");
         text.push_str(&format!("  {mark} {orphan} is published, and no longer in the project\n"));
+    }
+    if !plan.orphans.is_empty() {
+        let hint = style::paint(style::HINT, "hint:");
+        text.push_str(&format!(
+            "      {hint} `barncat clean --removed` drops what the project does not name\n"
+        ));
+    }
+    for gone in &plan.gone {
+        let mark = style::paint(style::WARNING, "!");
+        text.push_str(&format!("  {mark} {gone} keeps its rows: its source has the table no longer\n"));
     }
     if !plan.sees_snapshots {
         text.push_str(&format!(

@@ -200,7 +200,7 @@ impl Control {
     }
 
     /// Closes the runs, tasks and attempts of processes that have died, and frees their locks.
-    async fn close_crashed(&self) -> Result<(), ControlError> {
+    pub async fn close_crashed(&self) -> Result<(), ControlError> {
         let doing = "close crashed runs";
         let under_way = "SELECT session FROM control.runs WHERE ended_at IS NULL
                          UNION SELECT session FROM control.locks WHERE session IS NOT NULL";

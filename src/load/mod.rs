@@ -8,6 +8,7 @@
 mod adopt;
 mod attempt;
 mod chain;
+mod clean;
 mod compare;
 mod compared;
 mod decide;
@@ -33,6 +34,7 @@ use tokio_util::sync::CancellationToken;
 pub use self::{
     adopt::{Adoption, adopt, plan_adopt},
     attempt::load,
+    clean::{Broom, Leftovers, PastKeep, Staged},
     compare::{Comparison, Looks, compare},
     decide::{Decision, Forecast, decide, forecast, selection},
     error::LoadError,

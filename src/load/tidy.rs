@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Workshop, chain::chain};
+use super::{Workshop, chain::chain, clean::Broom};
 use crate::{
     config::Keep,
     error::{Failure, Fault},
@@ -38,16 +38,8 @@ pub(super) async fn after_publish(
 async fn retain(workshop: &Workshop, table: &TableName, load: &str) -> Result<(), super::LoadError> {
     let prefix = LoadPrefix::new(&workshop.project, &workshop.mode, table, load);
     let objects = workshop.stage.list(&prefix.table_prefix()).await?;
-    let ids: BTreeSet<String> =
-        objects.iter().filter_map(|object| LoadPrefix::load_of(&object.key)).collect();
-    let ids: Vec<String> = ids.into_iter().collect();
-    let lineage = workshop.warehouse.lineage(table, &ids).await.map_err(super::LoadError::Warehouse)?;
-    let old = past_keeping(&lineage, load, workshop.keep);
-    let keys: Vec<String> = objects
-        .iter()
-        .filter(|object| LoadPrefix::load_of(&object.key).is_some_and(|id| old.contains(&id)))
-        .map(|object| object.key.clone())
-        .collect();
+    let old = Broom::of(workshop).past_keep(table, load, &objects).await?;
+    let keys: Vec<String> = old.iter().map(|object| object.key.clone()).collect();
     fail_point!("tidy.retain.before");
     workshop.stage.delete(&keys).await?;
     fail_point!("tidy.retain.after");
@@ -56,7 +48,7 @@ async fn retain(workshop: &Workshop, table: &TableName, load: &str) -> Result<()
 
 /// The published loads that no state within `keep` needs, seen from the newest one. Ids sort by time; what
 /// is newer than that load belongs to somebody else's attempt, and what is not published to `tidy`.
-fn past_keeping(lineage: &[Lineage], newest: &str, keep: Keep) -> BTreeSet<String> {
+pub(super) fn past_keeping(lineage: &[Lineage], newest: &str, keep: Keep) -> BTreeSet<String> {
     let age_days = |id: &str| match (made_at_ms(newest), made_at_ms(id)) {
         (Some(now), Some(then)) => now.saturating_sub(then) / (24 * 60 * 60 * 1000),
         _ => 0,
@@ -91,35 +83,19 @@ pub(super) async fn remove_load(workshop: &Workshop, table: &TableName, load: &s
     }
 }
 
-/// At the start of a run: takes away what crashes left. A load is dead if no living attempt has its
-/// id and it is not published.
+/// At the start of a run: takes away what crashes left.
 pub async fn tidy(workshop: &Workshop) -> Result<(), super::LoadError> {
-    let living: BTreeSet<String> = workshop.control.live_loads().await?.into_iter().collect();
-    let is_dead = |load: &str| !living.contains(load);
-    let tables = workshop.warehouse.sweep(&is_dead).await.map_err(super::LoadError::Warehouse)?;
-    for table in tables {
-        tracing::info!(table, "tidy.staging_table.dropped");
+    let broom = Broom::of(workshop);
+    let gone = broom.sweep(broom.find().await?).await?;
+    for table in &gone.staging_tables {
+        tracing::info!(table = table.name, "tidy.staging_table.dropped");
     }
-    let root = LoadPrefix::mode_prefix(&workshop.project, &workshop.mode);
-    let uploads = workshop.stage.sweep(&root, &is_dead).await?;
-    if uploads > 0 {
-        tracing::info!(uploads, "tidy.uploads.aborted");
+    if !gone.uploads.is_empty() {
+        tracing::info!(loads = gone.uploads.len(), "tidy.uploads.aborted");
     }
-    let objects = workshop.stage.list(&root).await?;
-    let dead: BTreeSet<String> = objects
-        .iter()
-        .filter_map(|object| LoadPrefix::load_of(&object.key))
-        .filter(|load| is_dead(load))
-        .collect();
-    let dead: Vec<String> = dead.into_iter().collect();
-    let published = workshop.warehouse.published_among(&dead).await.map_err(super::LoadError::Warehouse)?;
-    let is_left_over =
-        |key: &str| LoadPrefix::load_of(key).is_some_and(|load| is_dead(&load) && !published.contains(&load));
-    let keys: Vec<String> =
-        objects.into_iter().map(|object| object.key).filter(|key| is_left_over(key)).collect();
-    fail_point!("tidy.sweep.before");
-    workshop.stage.delete(&keys).await?;
-    fail_point!("tidy.sweep.after");
+    if gone.staged.objects > 0 {
+        tracing::info!(objects = gone.staged.objects, bytes = gone.staged.bytes, "tidy.objects.deleted");
+    }
     Ok(())
 }
 

@@ -4,6 +4,7 @@
 //! to the control database by awaited calls; events only tell.
 
 mod adopt;
+mod clean;
 mod error;
 mod execute;
 mod held;
@@ -26,6 +27,7 @@ use tokio_util::sync::CancellationToken;
 use self::open::{Opened, open};
 pub use self::{
     adopt::{PlannedAdoption, plan_adopt},
+    clean::{Cleaned, Dropped, Orphan, clean, drop_orphans, orphans},
     error::RunError,
     holds::{HoldRequest, hold, release},
     open::Mode,

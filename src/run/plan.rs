@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{
-    Request, RunError,
+    Request, RunError, clean,
     open::{Looked, Sources, look},
     tasks,
 };
@@ -31,6 +31,8 @@ pub struct Plan {
     pub tasks: Vec<PlannedTask>,
     /// Tables that are published but no longer in the project.
     pub orphans: Vec<TableName>,
+    /// Tables that are published and in the project, and that their source has no longer.
+    pub gone: Vec<TableName>,
 }
 
 /// What would become of one task.
@@ -60,7 +62,12 @@ async fn look_at(project: &Project, request: &Request, looked: &Looked) -> Resul
     let warehouse = &*looked.warehouse;
     let published = warehouse.last_loads().await.map_err(RunError::Below)?;
     let mut tasks = tasks::list(project, &looked.sources, &looked.schemas, &published).await?;
-    let all: BTreeSet<TableName> = tasks.specs().iter().map(|spec| spec.target.clone()).collect();
+    let named = tasks::named(project, &looked.schemas, &published)?;
+    let made: BTreeSet<TableName> = tasks.specs().iter().map(|spec| spec.target.clone()).collect();
+    let others = published.into_values().filter(|row| !made.contains(&row.table));
+    let others = clean::standing(project, warehouse, others).await?;
+    let (gone, orphans) =
+        others.into_iter().map(|orphan| orphan.last.table).partition(|table| named.contains(table));
     tasks.select(&request.select, &request.exclude)?;
     tasks.order(looked.control.as_ref()).await;
     let holds = match &looked.control {
@@ -82,11 +89,8 @@ async fn look_at(project: &Project, request: &Request, looked: &Looked) -> Resul
         schemas: tasks.schemas(),
         sees_snapshots: warehouse.abilities().await.map_err(RunError::Below)?.sees_snapshots,
         tasks: planned,
-        orphans: published
-            .into_iter()
-            .filter(|(table, row)| row.project == project.name && !all.contains(table))
-            .map(|(table, _)| table)
-            .collect(),
+        orphans,
+        gone,
     })
 }
 

@@ -7,7 +7,7 @@ use super::{
     open::{Looked, Schemas, Sources},
 };
 use crate::{
-    config::{LoadSpec, Missing, Project},
+    config::{LoadSpec, Loader, Missing, Project},
     control::{Control, Expected},
     dag::select,
     error::Failure,
@@ -80,6 +80,23 @@ pub(super) async fn selected(
     let mut tasks = list(project, &looked.sources, &looked.schemas, &published).await?;
     tasks.select(select, &[])?;
     Ok(tasks.specs)
+}
+
+/// The published tables that the project's loaders still name, whether or not their sources have them
+/// now: one that points at a wrong or an empty database must not make tables look abandoned.
+pub(super) fn named(
+    project: &Project,
+    schemas: &Schemas,
+    published: &BTreeMap<TableName, LedgerRow>,
+) -> Result<BTreeSet<TableName>, RunError> {
+    let before = |loader: &Loader| {
+        let names = loaded_before(published, &loader.source, &loader.schema);
+        ((loader.source.clone(), loader.schema.clone()), names)
+    };
+    let found = project.loaders.iter().map(before).collect();
+    let specs = project.loads(&found, Missing::Load)?;
+    let target = |spec: LoadSpec| TableName::new(schemas.name(&spec.target.schema), spec.target.name);
+    Ok(specs.into_iter().map(target).collect())
 }
 
 /// The tables of a source's schema that are published.

@@ -105,12 +105,28 @@ pub trait Warehouse: Send + Sync {
     /// Makes the empty staging table of one load and gives the handle that fills and publishes it.
     async fn open_staging(&self, spec: StagingSpec) -> Result<Box<dyn Staging>, WarehouseError>;
 
+    /// Drops a published table for good. Refused where something depends on it.
+    async fn remove(&self, table: &TableName) -> Result<(), WarehouseError>;
+
+    /// The staging tables that others can see: those of dead loads, and of loads that are filled by
+    /// several connections.
+    async fn staging_tables(&self) -> Result<Vec<StagingTable>, WarehouseError>;
+
     /// Drops staging tables (and tables swapped away) of loads that `is_dead` says are over.
     /// Returns their names.
     async fn sweep(
         &self,
         is_dead: &(dyn for<'a> Fn(&'a str) -> bool + Send + Sync),
     ) -> Result<Vec<String>, WarehouseError>;
+}
+
+/// A staging table as others see it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StagingTable {
+    /// Its name.
+    pub name: String,
+    /// The load that it belongs to.
+    pub load: String,
 }
 
 /// A load's staging table, from empty to published.

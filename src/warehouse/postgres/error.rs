@@ -92,6 +92,14 @@ pub enum PostgresWarehouseError {
         /// What would be lost.
         obstacles: Vec<String>,
     },
+    /// A table that is to be dropped, and that something else is made of.
+    #[error("{table} is needed by {}", needed_by.join(", "))]
+    Needed {
+        /// The table.
+        table: TableName,
+        /// What needs it.
+        needed_by: Vec<String>,
+    },
     /// Others held locks on the table or its views for all the time that was given.
     #[error("{table} and its views could not be locked together within {waited_ms} ms: {}", blockers.join(", "))]
     Locked {
@@ -220,6 +228,7 @@ impl Fault for PostgresWarehouseError {
             | Self::Forbidden { .. }
             | Self::Interfered { .. }
             | Self::Meddled { .. }
+            | Self::Needed { .. }
             | Self::ColumnNeeded { .. } => Class::Lasting,
             Self::NotTheManifest { .. } | Self::Count { .. } => Class::Bug,
         }
@@ -243,6 +252,7 @@ impl Fault for PostgresWarehouseError {
                 Some("change the views, or let them be dropped by `on_broken_view = \"drop\"`".to_owned())
             }
             Self::ColumnNeeded { .. } => Some("change or drop them, then run again".to_owned()),
+            Self::Needed { .. } => Some("drop or change these first".to_owned()),
             Self::Bound { .. } | Self::Changed { .. } => Some("the next load is decided upon anew".to_owned()),
             Self::NoKey { .. } => Some("`barncat run --full` builds it anew with its key".to_owned()),
             Self::ReferredTo { .. } => Some("name the table's key by `key = […]`".to_owned()),

@@ -118,8 +118,11 @@ pub(super) async fn published_among(
     loads: &[String],
 ) -> Result<BTreeSet<String>, PostgresWarehouseError> {
     let sql = format!("SELECT load FROM {}.loads WHERE load = ANY ($1)", quote_ident(ledger));
-    let rows = connection.query(&sql, &[&loads]).await.map_err(|error| read_error(connection, &error))?;
-    Ok(rows.iter().map(|row| row.get(0)).collect())
+    match connection.query(&sql, &[&loads]).await {
+        Ok(rows) => Ok(rows.iter().map(|row| row.get(0)).collect()),
+        Err(error) if is_not_there(&error) => Ok(BTreeSet::new()),
+        Err(error) => Err(read_error(connection, &error).into()),
+    }
 }
 
 /// Whether a load is published, also while its COMMIT is still under way: a plain read sees nothing

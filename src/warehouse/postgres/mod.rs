@@ -21,6 +21,7 @@ mod look;
 mod obstacles;
 mod prepare;
 mod publish;
+mod removal;
 mod staging;
 mod swap;
 mod views;
@@ -38,7 +39,8 @@ use jiff::Timestamp;
 
 pub use self::{diagnose::Wanted, error::PostgresWarehouseError};
 use super::{
-    LedgerRow, Lineage, LiveTable, Staging, StagingColumn, StagingSpec, Survey, Warehouse, WarehouseError,
+    LedgerRow, Lineage, LiveTable, Staging, StagingColumn, StagingSpec, StagingTable, Survey, Warehouse,
+    WarehouseError,
 };
 use crate::{
     compare::{Look, Side},
@@ -175,6 +177,16 @@ impl Warehouse for PostgresWarehouse {
 
     async fn open_staging(&self, spec: StagingSpec) -> Result<Box<dyn Staging>, WarehouseError> {
         Ok(Box::new(staging::PostgresStaging::open(self.server.clone(), spec).await?))
+    }
+
+    async fn remove(&self, table: &TableName) -> Result<(), WarehouseError> {
+        Ok(removal::remove(&self.server, table).await?)
+    }
+
+    async fn staging_tables(&self) -> Result<Vec<StagingTable>, WarehouseError> {
+        let connection = self.server.connect("sweep").await.map_err(PostgresWarehouseError::from)?;
+        let tables = prepare::staging_tables(&self.server, &connection).await;
+        Ok(tables.map_err(PostgresWarehouseError::from)?)
     }
 
     async fn sweep(

@@ -6,6 +6,7 @@ use crate::{
     pg::{Connection, PgError},
     schema::Abilities,
     sql::{TableName, quote_ident, quote_literal},
+    warehouse::StagingTable,
 };
 
 const LEDGER_SQL: &str = include_str!("../../../sql/ledger/postgres.sql");
@@ -113,12 +114,11 @@ pub(super) async fn abilities(server: &Server) -> Result<Abilities, PostgresWare
     })
 }
 
-/// Drops what dead loads left in the staging schema.
-pub(super) async fn sweep(
+/// The tables of the staging schema that are ours by their names.
+pub(super) async fn staging_tables(
     server: &Server,
-    is_dead: &(dyn for<'a> Fn(&'a str) -> bool + Send + Sync),
-) -> Result<Vec<String>, PostgresWarehouseError> {
-    let connection = server.connect("sweep").await?;
+    connection: &Connection,
+) -> Result<Vec<StagingTable>, PgError> {
     let tables = connection
         .query(
             "SELECT c.relname::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -127,10 +127,23 @@ pub(super) async fn sweep(
         )
         .await
         .map_err(|error| connection.error("list staging tables", &error))?;
-    let mut swept = Vec::new();
-    for row in tables {
+    let ours = tables.iter().filter_map(|row| {
         let name: String = row.get(0);
-        if staging::load_of(&name).is_some_and(is_dead) {
+        let load = staging::load_of(&name)?.to_owned();
+        Some(StagingTable { name, load })
+    });
+    Ok(ours.collect())
+}
+
+/// Drops what dead loads left in the staging schema.
+pub(super) async fn sweep(
+    server: &Server,
+    is_dead: &(dyn for<'a> Fn(&'a str) -> bool + Send + Sync),
+) -> Result<Vec<String>, PostgresWarehouseError> {
+    let connection = server.connect("sweep").await?;
+    let mut swept = Vec::new();
+    for StagingTable { name, load } in staging_tables(server, &connection).await? {
+        if is_dead(&load) {
             let table = TableName::new(&server.options.staging_schema, &name);
             connection.set_busy(true);
             fail_point!("warehouse.sweep.before");

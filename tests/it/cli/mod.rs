@@ -6,6 +6,7 @@ use std::{
 };
 
 mod arguments;
+mod clean;
 mod discover;
 mod doctor;
 mod hold;

@@ -1,0 +1,223 @@
+//! What lies about for nothing, in the warehouse and in the stage, and taking it away.
+//!
+//! A load is dead if no living attempt has its id. An attempt is written down before anything of its load
+//! exists; so what is found first and asked about afterwards is never that of a living one.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use super::{LoadError, Workshop, tidy};
+use crate::{
+    config::Keep,
+    control::{Control, Holder},
+    fail_point,
+    sql::TableName,
+    stage::{LoadPrefix, Object, Stage},
+    warehouse::{StagingTable, Warehouse},
+};
+
+/// Where is cleaned.
+pub struct Broom<'a> {
+    /// The project's name.
+    pub project: &'a str,
+    /// `production` or `test`.
+    pub mode: &'a str,
+    /// How much of each table's past stays in the stage.
+    pub keep: Keep,
+    /// The stage.
+    pub stage: &'a dyn Stage,
+    /// The warehouse.
+    pub warehouse: &'a dyn Warehouse,
+    /// The control database; `None` where there is none yet: then nothing is alive.
+    pub control: Option<&'a Control>,
+}
+
+/// Objects in the stage.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Staged {
+    /// The loads that they belong to, by table where it is known.
+    pub loads: BTreeSet<String>,
+    /// How many objects.
+    pub objects: u64,
+    /// Their size.
+    pub bytes: u64,
+}
+
+impl Staged {
+    fn of<'a>(objects: impl IntoIterator<Item = &'a Object>) -> Self {
+        let mut staged = Self::default();
+        for object in objects {
+            staged.loads.extend(LoadPrefix::load_of(&object.key));
+            staged.objects += 1;
+            staged.bytes += object.bytes;
+        }
+        staged
+    }
+}
+
+/// What dead loads left that were never published.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Leftovers {
+    /// Staging tables.
+    pub staging_tables: Vec<StagingTable>,
+    /// Unfinished uploads: the loads that left them.
+    pub uploads: BTreeSet<String>,
+    /// Objects in the stage.
+    pub staged: Staged,
+    keys: Vec<String>,
+}
+
+/// Published loads in the stage that no state within `keep` needs.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PastKeep {
+    /// What they take.
+    pub staged: Staged,
+    /// Tables that were left alone, because a run is at work on them: its own end sees to it.
+    pub at_work: Vec<TableName>,
+}
+
+impl<'a> Broom<'a> {
+    /// The one of a run.
+    pub(super) fn of(workshop: &'a Workshop) -> Self {
+        Self {
+            project: &workshop.project,
+            mode: &workshop.mode,
+            keep: workshop.keep,
+            stage: &*workshop.stage,
+            warehouse: &*workshop.warehouse,
+            control: Some(&workshop.control),
+        }
+    }
+
+    fn root(&self) -> String {
+        LoadPrefix::mode_prefix(self.project, self.mode)
+    }
+
+    /// Finds what dead loads left, and changes nothing.
+    pub async fn find(&self) -> Result<Leftovers, LoadError> {
+        let staging_tables = self.warehouse.staging_tables().await.map_err(LoadError::Warehouse)?;
+        let uploads = self.unfinished().await?;
+        let objects = self.stage.list(&self.root()).await?;
+        let living: BTreeSet<String> = match self.control {
+            Some(control) => control.live_loads().await?.into_iter().collect(),
+            None => BTreeSet::new(),
+        };
+        let is_dead = |load: &str| !living.contains(load);
+        let of_dead = |object: &Object| LoadPrefix::load_of(&object.key).filter(|load| is_dead(load));
+        let dead: BTreeSet<String> = objects.iter().filter_map(of_dead).collect();
+        let dead: Vec<String> = dead.into_iter().collect();
+        let published = self.warehouse.published_among(&dead).await.map_err(LoadError::Warehouse)?;
+        let is_left_over = |object: &&Object| of_dead(object).is_some_and(|load| !published.contains(&load));
+        let left: Vec<&Object> = objects.iter().filter(is_left_over).collect();
+        Ok(Leftovers {
+            staging_tables: staging_tables.into_iter().filter(|table| is_dead(&table.load)).collect(),
+            uploads: uploads.into_iter().filter(|load| is_dead(load)).collect(),
+            keys: left.iter().map(|object| object.key.clone()).collect(),
+            staged: Staged::of(left),
+        })
+    }
+
+    /// The loads that have unfinished uploads.
+    async fn unfinished(&self) -> Result<BTreeSet<String>, LoadError> {
+        let found = Mutex::new(BTreeSet::new());
+        let note = |load: &str| {
+            found.lock().unwrap_or_else(PoisonError::into_inner).insert(load.to_owned());
+            // Who is dead is asked when all are found.
+            false
+        };
+        self.stage.sweep(&self.root(), &note).await?;
+        Ok(found.into_inner().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Takes away what was found. Answers what is gone.
+    pub async fn sweep(&self, mut found: Leftovers) -> Result<Leftovers, LoadError> {
+        let is_found = |load: &str| found.staging_tables.iter().any(|table| table.load == load);
+        let swept = self.warehouse.sweep(&is_found).await.map_err(LoadError::Warehouse)?;
+        found.staging_tables.retain(|table| swept.contains(&table.name));
+        if !found.uploads.is_empty() {
+            self.stage.sweep(&self.root(), &|load| found.uploads.contains(load)).await?;
+        }
+        fail_point!("tidy.sweep.before");
+        self.stage.delete(&found.keys).await?;
+        fail_point!("tidy.sweep.after");
+        Ok(found)
+    }
+
+    /// Takes away, or with `dry_run` only finds, what is past `keep`, table by table under its lock.
+    pub async fn retain(&self, holder: &Holder, dry_run: bool) -> Result<PastKeep, LoadError> {
+        let mut past = PastKeep::default();
+        let objects = self.stage.list(&self.root()).await?;
+        let published = self.warehouse.last_loads().await.map_err(LoadError::Warehouse)?;
+        let ours = published.into_iter().filter(|(_, row)| row.project == self.project);
+        for (table, row) in ours {
+            let prefix = LoadPrefix::new(self.project, self.mode, &table, &row.load).table_prefix();
+            let of_table: Vec<&Object> =
+                objects.iter().filter(|object| object.key.starts_with(&prefix)).collect();
+            let old = self.past_keep(&table, &row.load, of_table.clone()).await?;
+            if old.is_empty() {
+                continue;
+            }
+            if dry_run {
+                add(&mut past.staged, Staged::of(old));
+                continue;
+            }
+            let Some(control) = self.control else { continue };
+            let Some(lease) = control.acquire(&format!("task/{table}"), holder, Duration::ZERO).await? else {
+                past.at_work.push(table);
+                continue;
+            };
+            // Under the lock it is the last load for certain.
+            let last = self.warehouse.last_load(&table).await.map_err(LoadError::Warehouse)?;
+            let old = match &last {
+                Some(last) => self.past_keep(&table, &last.load, of_table).await?,
+                None => Vec::new(),
+            };
+            let keys: Vec<String> = old.iter().map(|object| object.key.clone()).collect();
+            fail_point!("tidy.retain.before");
+            self.stage.delete(&keys).await?;
+            fail_point!("tidy.retain.after");
+            add(&mut past.staged, Staged::of(old));
+            lease.release().await?;
+        }
+        Ok(past)
+    }
+
+    /// Those of a table's objects that are past `keep`; `newest` is its newest published load.
+    pub(super) async fn past_keep<'o>(
+        &self,
+        table: &TableName,
+        newest: &str,
+        objects: impl IntoIterator<Item = &'o Object>,
+    ) -> Result<Vec<&'o Object>, LoadError> {
+        let mut by_load: BTreeMap<String, Vec<&'o Object>> = BTreeMap::new();
+        for object in objects {
+            if let Some(load) = LoadPrefix::load_of(&object.key) {
+                by_load.entry(load).or_default().push(object);
+            }
+        }
+        let loads: Vec<String> = by_load.keys().cloned().collect();
+        let lineage = self.warehouse.lineage(table, &loads).await.map_err(LoadError::Warehouse)?;
+        let past = tidy::past_keeping(&lineage, newest, self.keep);
+        Ok(past.iter().filter_map(|load| by_load.remove(load)).flatten().collect())
+    }
+
+    /// Takes away all that a table has in the stage. Answers what it was.
+    pub async fn forget(&self, table: &TableName, last: &str) -> Result<Staged, LoadError> {
+        let prefix = LoadPrefix::new(self.project, self.mode, table, last).table_prefix();
+        let objects = self.stage.list(&prefix).await?;
+        let keys: Vec<String> = objects.iter().map(|object| object.key.clone()).collect();
+        fail_point!("clean.forget.before");
+        self.stage.delete(&keys).await?;
+        fail_point!("clean.forget.after");
+        Ok(Staged::of(&objects))
+    }
+}
+
+fn add(sum: &mut Staged, more: Staged) {
+    sum.loads.extend(more.loads);
+    sum.objects += more.objects;
+    sum.bytes += more.bytes;
+}
