@@ -192,6 +192,12 @@ pub struct TaskOutcome {
     pub lag_seconds: Option<f64>,
     /// How far the cursor has been loaded.
     pub watermark: Option<String>,
+    /// The hash of the source's schema, with its version.
+    #[serde(default)]
+    pub schema_hash: Option<String>,
+    /// What differs in it from the load before, in words, one by one.
+    #[serde(default)]
+    pub schema_changes: Vec<String>,
     /// By which tasks it is blocked.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub blocked_by: Vec<String>,
@@ -281,6 +287,8 @@ impl TaskOutcome {
             snapshot: None,
             lag_seconds: None,
             watermark: None,
+            schema_hash: None,
+            schema_changes: Vec::new(),
             blocked_by: Vec::new(),
             warnings: Vec::new(),
             verification: None,

@@ -25,6 +25,8 @@ pub(super) fn task(name: &str, status: TaskStatus) -> TaskOutcome {
         snapshot: Some("S1".to_owned()),
         lag_seconds: Some(0.4),
         watermark: None,
+        schema_hash: Some("v1:3fa9c1d27b06".to_owned()),
+        schema_changes: Vec::new(),
         blocked_by: Vec::new(),
         warnings: Vec::new(),
         verification: None,
@@ -45,6 +47,7 @@ fn nothing(name: &str, status: TaskStatus, error: Option<(Class, &str, &str)>) -
         as_of: None,
         snapshot: None,
         lag_seconds: None,
+        schema_hash: None,
         error: error.map(|(class, message, hint)| Failure {
             class,
             message: message.to_owned(),

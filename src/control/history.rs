@@ -154,6 +154,13 @@ impl Control {
         Ok(rows.iter().map(history_row).collect())
     }
 
+    /// The full names of all tasks that ever ran, as far as is remembered.
+    pub async fn task_names(&self) -> Result<Vec<String>, ControlError> {
+        let select = "SELECT DISTINCT task FROM control.tasks ORDER BY task";
+        let rows = self.database().query("list the tasks of the past", select, &[]).await?;
+        Ok(rows.iter().map(|row| row.get(0)).collect())
+    }
+
     /// What a task usually takes; `None` where it was never published.
     pub async fn expected(&self, task: &str) -> Result<Option<Expected>, ControlError> {
         Ok(self.medians(Some(task)).await?.remove(task))

@@ -66,6 +66,8 @@ async fn in_snapshot(
         rows: adoption.rows,
         late_rows: None,
         watermark: row.watermark,
+        schema_hash: row.schema_hash,
+        schema_changes: Vec::new(),
         bytes: 0,
         as_of: row.as_of,
         snapshot: row.snapshot,

@@ -305,6 +305,8 @@ impl<'a> Begun<'a> {
             },
             late_rows: published.as_ref().and_then(|published| published.written).map(|written| written.late),
             watermark: decision.watermark,
+            schema_hash: decision.schema_hash,
+            schema_changes: decision.changes,
             bytes: manifest.bytes(),
             as_of: position.as_of,
             snapshot: position.snapshot,

@@ -50,6 +50,7 @@ use crate::{
     config::{Keep, LoadSpec},
     control::Control,
     event::Event,
+    schema::Change,
     source::SharedSnapshots,
     stage::{SharedStage, manifest::Compression},
     warehouse::{PublishKind, Warehouse},
@@ -139,6 +140,10 @@ pub struct Loaded {
     pub late_rows: Option<u64>,
     /// How far the cursor has been loaded.
     pub watermark: Option<String>,
+    /// The hash of the source's schema.
+    pub schema_hash: String,
+    /// What differs in it from the load before.
+    pub schema_changes: Vec<Change>,
     /// Its bytes in the stage.
     pub bytes: u64,
     /// The moment that its rows show.

@@ -22,6 +22,7 @@ use crate::{
     config::{LoadSpec, OnBrokenView},
     event::Step,
     fail_point, publish,
+    schema::diff,
     sql::TableName,
     stage::Stage,
     warehouse::{
@@ -291,6 +292,8 @@ fn loaded(restoration: &Restoration, load: &str, rows: u64, published: Published
         rows,
         late_rows: None,
         watermark: wanted.watermark.clone(),
+        schema_hash: wanted.schema_hash.clone(),
+        schema_changes: diff(&restoration.last.schema, &wanted.schema),
         bytes: restoration.bytes(),
         as_of: wanted.as_of,
         snapshot: wanted.snapshot.clone(),

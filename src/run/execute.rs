@@ -15,6 +15,7 @@ use crate::{
     error::{Class, Failure},
     event::{Event, Step, TaskOutcome, TaskStatus, Verification},
     load::{Attempt, LoadError, Loaded, Verified, Workshop, verified_in_words},
+    schema::in_words,
 };
 
 /// Does all tasks; answers in the order in which they ended.
@@ -160,6 +161,9 @@ fn take_loaded(outcome: &mut TaskOutcome, loaded: Loaded) {
     outcome.rows = Some(loaded.rows);
     outcome.late_rows = loaded.late_rows;
     outcome.watermark = loaded.watermark;
+    outcome.schema_hash = Some(loaded.schema_hash);
+    let changes = loaded.schema_changes.iter();
+    outcome.schema_changes = changes.map(|change| in_words(std::slice::from_ref(change))).collect();
     outcome.bytes = Some(loaded.bytes);
     outcome.load = Some(loaded.load);
     outcome.as_of = Some(loaded.as_of);

@@ -2,14 +2,15 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use super::{Mode, RunError, open::look, reach, tasks};
+use super::{
+    Mode, RunError,
+    names::{by_name, candidates},
+    reach,
+};
 use crate::{
-    clock,
     config::{Environment, Project},
     control::{self, Control, Hold, PlacedHold},
     dag::select::{self, Candidate},
-    event::Tier,
-    sql::TableName,
 };
 
 /// Which tasks a person wants to keep their published data.
@@ -49,7 +50,9 @@ pub async fn release(
     let control = open(project, environment, mode).await?;
     let known: BTreeSet<String> = candidates.iter().map(|task| task.name.to_string()).collect();
     let held = control.holds().await?;
-    candidates.extend(held.iter().filter(|hold| !known.contains(&hold.task)).filter_map(no_longer_there));
+    candidates.extend(
+        held.iter().filter(|hold| !known.contains(&hold.task)).filter_map(|hold| by_name(&hold.task)),
+    );
     let tasks = names(&candidates, wanted)?;
     let mut released = control.release(&tasks).await?;
     let with_hold = |task: String| {
@@ -58,36 +61,6 @@ pub async fn release(
         (task, hold)
     };
     Ok(tasks.into_iter().map(with_hold).collect())
-}
-
-/// A task that is on hold and that no loader names any more.
-fn no_longer_there(hold: &Hold) -> Option<Candidate> {
-    let (schema, table) = hold.task.split_once('.')?;
-    Some(Candidate {
-        name: TableName::new(schema, table),
-        kind: "load".to_owned(),
-        tier: Tier::default(),
-        source: None,
-        tags: Vec::new(),
-    })
-}
-
-async fn candidates(
-    project: &Project,
-    environment: &Environment,
-    mode: Mode,
-) -> Result<Vec<Candidate>, RunError> {
-    let looked = look(project, environment, mode, &clock::new_id()).await?;
-    let listed = async {
-        let published = looked.warehouse.last_loads().await.map_err(RunError::Below)?;
-        tasks::list(project, &looked.sources, &looked.schemas, &published).await
-    };
-    let listed = listed.await;
-    if let Some(control) = looked.control {
-        // A session that is not ended here is ended by its server.
-        let _ = control.close().await;
-    }
-    Ok(listed?.candidates())
 }
 
 fn names(candidates: &[Candidate], wanted: &[String]) -> Result<Vec<String>, RunError> {

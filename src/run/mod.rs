@@ -9,6 +9,7 @@ mod error;
 mod execute;
 mod held;
 mod holds;
+mod names;
 mod open;
 mod plan;
 pub mod reach;
@@ -30,6 +31,7 @@ pub use self::{
     clean::{Cleaned, Dropped, Orphan, clean, drop_orphans, orphans},
     error::RunError,
     holds::{HoldRequest, hold, release},
+    names::expect_task,
     open::Mode,
     plan::{Plan, PlannedTask, plan},
     restore::{PlannedRestore, plan_restore, restorable},

@@ -40,7 +40,8 @@ async fn what_a_killed_run_left_goes_once_the_run_is_dead() {
     command.env("BARNCAT_FAILPOINTS", "stage.manifest.before=sleep(120000)");
     let mut run = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it starts");
     let deadline = Instant::now() + Duration::from_secs(30);
-    while project.staged().is_empty() {
+    let is_whole = |path: &std::path::PathBuf| path.extension().is_some_and(|extension| extension == "zst");
+    while project.staged().is_empty() || !project.staged().iter().all(is_whole) {
         assert!(Instant::now() < deadline, "nothing was staged");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }

@@ -25,7 +25,7 @@ const FILTERS: &[(&str, &str)] = &[
     // A busy machine.
     (r"is \[SPAN\] behind", "is not behind"),
     (r"PostgreSQL \d+\.\d+( \([^)]*\))?", "PostgreSQL [VERSION]"),
-    (r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(Z| UTC)", "[TIME]"),
+    (r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(Z| UTC)?", "[TIME]"),
 ];
 
 /// The binary in a folder, with no variables but those given and no terminal.

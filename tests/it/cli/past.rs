@@ -43,6 +43,10 @@ async fn history_tells_what_ran_and_what_it_cost() {
     assert_eq!(runs["runs"][0]["mode"], "test", "the latest first");
     let (tasks, _) = scene.json(&["history", "orders"]).await;
     let task = &tasks["tasks"][0];
+    assert_eq!(
+        (&task["strategy"], &task["publish"], &task["reason"]),
+        (&"full".into(), &"swap".into(), &"the first load".into())
+    );
     assert_eq!((&task["task"], &task["status"]), (&"raw.orders".into(), &"succeeded".into()));
     assert_eq!((&task["rows"], &task["error"]), (&1000.into(), &serde_json::Value::Null));
     for time in ["started_at", "as_of"] {
@@ -50,6 +54,53 @@ async fn history_tells_what_ran_and_what_it_cost() {
         assert!(task[time].as_str().expect("a time").ends_with('Z'), "{at}: not UTC");
     }
     assert_eq!(scene.json(&["status"]).await.0["runs"], serde_json::json!([]));
+}
+
+#[tokio::test]
+async fn history_of_a_table_tells_what_each_load_brought_and_how_the_schema_changed() {
+    let rows = "orders = { strategy = \"append\", cursor = \"id\", on_schema_change = \"extend\" }";
+    let scene = Scene::new(TABLES, rows).await;
+    assert!(scene.told(&["run"]).await.starts_with("exit status: 0\n"));
+    let schema = scene.schema().name();
+    let change = format!(
+        "ALTER TABLE {schema}.orders ADD tip int, ALTER note TYPE varchar(80);
+         INSERT INTO {schema}.orders VALUES (1001, 'new', 1), (-1, 'late', 2)"
+    );
+    scene.schema().run_on_primary(&change).await;
+    assert!(scene.told(&["run", "--full"]).await.starts_with("exit status: 0\n"));
+    scene.schema().run_on_primary(&format!("INSERT INTO {schema}.orders VALUES (1002, 'newer', 3)")).await;
+    assert!(scene.told(&["run"]).await.starts_with("exit status: 0\n"));
+
+    let (history, _) = scene.json(&["history", "orders"]).await;
+    let of = |key: &str| -> Vec<serde_json::Value> {
+        history["tasks"].as_array().expect("loads").iter().map(|task| task[key].clone()).collect()
+    };
+    assert_eq!(of("rows"), [1, 1002, 1000].map(serde_json::Value::from), "{history:#}");
+    assert_eq!(of("late_rows"), [0.into(), serde_json::Value::Null, serde_json::Value::Null]);
+    assert_eq!(of("watermark"), ["1002", "1001", "1000"].map(serde_json::Value::from));
+    let hashes = of("schema_hash");
+    assert!(hashes[0] == hashes[1] && hashes[1] != hashes[2], "{hashes:?}");
+    let changes = of("schema_changes");
+    assert_eq!((&changes[0], &changes[2]), (&serde_json::json!([]), &serde_json::json!([])));
+    let changes = changes[1].as_array().expect("a list");
+    assert_eq!(changes.len(), 2, "{changes:?}");
+    let text = scene.told(&["history", "orders"]).await;
+    for change in changes {
+        assert!(text.contains(change.as_str().expect("words")), "{change}: {text}");
+    }
+}
+
+#[tokio::test]
+async fn a_name_that_nothing_bears_is_a_usage_error_and_what_never_ran_is_none() {
+    let scene = Scene::new(TABLES, "\"*\" = \"full\"").await;
+    assert_told!(scene.told(&["history", "ordrs"]).await);
+    assert!(scene.told(&["run", "orders"]).await.starts_with("exit status: 0\n"));
+    // Of the past, and named by no loader any more.
+    scene.write("loaders/shop.toml", &scene.read("loaders/shop.toml").replace("\"*\" =", "riders ="));
+    assert_told!(scene.told(&["history", "raw.ordrs"]).await);
+    let (history, status) = scene.json(&["history", "raw.orders"]).await;
+    assert_eq!((status, history["tasks"].as_array().map(Vec::len)), (0, Some(1)));
+    assert_eq!(scene.json(&["history", "riders"]).await, (serde_json::json!({ "tasks": [] }), 0));
 }
 
 #[tokio::test]

@@ -42,6 +42,8 @@ fn outcome(task: &str, status: TaskStatus, seconds: f64) -> TaskOutcome {
         snapshot: None,
         lag_seconds: None,
         watermark: None,
+        schema_hash: Some("v1:0".to_owned()),
+        schema_changes: vec!["column `tip` was added".to_owned()],
         blocked_by: Vec::new(),
         warnings: Vec::new(),
         verification: None,
