@@ -111,6 +111,7 @@ pub async fn plan_adopt(
         state: state(spec, brought.state, differences.as_ref()),
         notes: brought.notes,
         keeps_deleted: keeps_deleted(spec),
+        is_incremental: spec.strategy != Strategy::Full,
         schema,
         shape,
         live,

@@ -33,6 +33,7 @@ pub struct Adoption {
     pub(super) state: State,
     pub(super) notes: Vec<String>,
     pub(super) keeps_deleted: bool,
+    pub(super) is_incremental: bool,
 }
 
 /// One thing that is in the way.
@@ -107,6 +108,11 @@ impl Adoption {
     /// What people should know, whatever they answer.
     pub fn warnings(&self) -> Vec<String> {
         let mut warnings = self.notes.clone();
+        if self.is_incremental && self.watermark.is_none() {
+            warnings.push(
+                "its rows give no place to go on from: the next load brings the whole table".to_owned(),
+            );
+        }
         if let Some(found) = &self.differences {
             if !self.differing(found).is_empty() {
                 let table = &self.table;
