@@ -24,7 +24,9 @@ pub(super) fn chain<'a>(lineage: &'a [Lineage], load: &'a str) -> Vec<&'a str> {
             chain.push(load);
             break;
         }
-        let follows = |other: &&&str| **other > one.base.as_str() && **other <= load;
+        // The load itself whatever its id: a clock may have been set back.
+        chain.push(load);
+        let follows = |other: &&&str| **other > one.base.as_str() && **other < load;
         let of_base = known.keys().filter(|id| known[*id].base == one.base);
         chain.extend(of_base.rev().filter(follows).copied());
         load = &one.base;

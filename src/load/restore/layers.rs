@@ -27,7 +27,7 @@ pub(super) async fn layers(
     let by_id: BTreeMap<&str, &LedgerRow> = rows.iter().map(|row| (row.load.as_str(), row)).collect();
     let lineage: Vec<Lineage> = rows.iter().map(LedgerRow::lineage).collect();
     let loads = chain(&lineage, &wanted.load);
-    let mut missing = broken(&lineage, &by_id, &loads);
+    let mut missing = broken(&lineage, &by_id, &loads, &wanted.load);
     let mut layers = Vec::new();
     for load in loads {
         let Some(row) = by_id.get(load) else {
@@ -69,17 +69,25 @@ pub async fn restorable(
         by_id.contains_key(load.as_str())
             && rows.first().is_none_or(|last| last.load != **load)
             && loads.iter().all(is_staged)
-            && broken(&lineage, &by_id, &loads).is_empty()
+            && broken(&lineage, &by_id, &loads, load).is_empty()
     };
     Ok(wanted.iter().filter(is_whole).cloned().collect())
 }
 
-/// Where the ledger does not say what followed what: the first must have brought the whole table, each
-/// other one new rows to the state before it.
-fn broken(lineage: &[Lineage], by_id: &BTreeMap<&str, &LedgerRow>, loads: &[&str]) -> Vec<String> {
+/// Where the ledger does not say what followed what up to the state of `wanted`: the first must have brought
+/// the whole table, each other one new rows to the state before it.
+fn broken(
+    lineage: &[Lineage],
+    by_id: &BTreeMap<&str, &LedgerRow>,
+    loads: &[&str],
+    wanted: &str,
+) -> Vec<String> {
     let row = |load: &&str| by_id.get(*load);
     let is_whole = |row: &&&LedgerRow| matches!(row.publish, PublishKind::Swap | PublishKind::Replace);
     let mut broken = Vec::new();
+    if loads.is_empty() {
+        broken.push(format!("the place of load {wanted} in the ledger"));
+    }
     if let Some(first) = loads.first().and_then(row).filter(|row| !is_whole(row)) {
         broken.push(format!("load {}, which load {} stands on", first.state.base, first.load));
     }
@@ -146,4 +154,63 @@ fn columns(row: &LedgerRow, manifest: &Manifest) -> Option<Vec<StagingColumn>> {
     };
     (manifest.columns.len() == manifest.types.len())
         .then(|| manifest.columns.iter().zip(&manifest.types).map(column).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::warehouse::{State, testing};
+
+    /// `(load, previous, base, restored)`; a load that is its own base is a whole one.
+    type Row<'a> = (&'a str, Option<&'a str>, &'a str, Option<&'a str>);
+
+    fn broken_in(rows: &[Row<'_>], wanted: &str) -> Vec<String> {
+        let row = |(load, previous, base, restored): &Row<'_>| LedgerRow {
+            load: (*load).to_owned(),
+            previous: previous.map(str::to_owned),
+            publish: if load == base { PublishKind::Swap } else { PublishKind::Merge },
+            state: State {
+                base: (*base).to_owned(),
+                restored: restored.map(str::to_owned),
+                ..State::default()
+            },
+            ..testing::ledger_row(&TableName::new("raw", "orders"), &["id"])
+        };
+        let rows: Vec<LedgerRow> = rows.iter().map(row).collect();
+        let by_id: BTreeMap<&str, &LedgerRow> = rows.iter().map(|row| (row.load.as_str(), row)).collect();
+        let lineage: Vec<Lineage> = rows.iter().map(LedgerRow::lineage).collect();
+        broken(&lineage, &by_id, &chain(&lineage, wanted), wanted)
+    }
+
+    #[test]
+    fn each_load_must_have_followed_the_one_before() {
+        let rows = [
+            ("1", None, "1", None),
+            ("2", Some("1"), "1", None),
+            ("3", Some("2"), "1", None),
+            ("4", Some("3"), "4", Some("2")),
+            ("5", Some("4"), "4", None),
+        ];
+        for wanted in ["1", "2", "3", "4", "5"] {
+            assert_eq!(broken_in(&rows, wanted), Vec::<String>::new(), "{wanted}");
+        }
+        let without_2 = [rows[0], rows[2]];
+        assert_eq!(broken_in(&without_2, "3"), ["what load 3 was added to"]);
+        assert_eq!(broken_in(&rows[1..3], "2"), ["load 1, which load 2 stands on"]);
+    }
+
+    #[test]
+    fn a_clock_that_was_set_back_leaves_no_load_out() {
+        let rows = [("5", None, "5", None), ("3", Some("5"), "5", None), ("6", Some("3"), "5", None)];
+        // Ids that do not sort by time give a wrong order: it is refused, not taken.
+        assert_eq!(broken_in(&rows, "6"), ["what load 6 was added to"]);
+        assert_eq!(broken_in(&rows, "3"), Vec::<String>::new());
+        assert_eq!(broken_in(&rows, "5"), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_ledger_that_goes_round_in_circles_restores_nothing() {
+        let rows = [("1", None, "1", Some("2")), ("2", Some("1"), "2", Some("1"))];
+        assert_eq!(broken_in(&rows, "2"), ["the place of load 2 in the ledger"]);
+    }
 }
