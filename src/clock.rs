@@ -1,5 +1,7 @@
 //! The only place that reads the time. Leases and locks use the database's clock instead.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 
 /// Where the time comes from; a test gives another one.
@@ -17,6 +19,11 @@ impl Clock for System {
     fn now(&self) -> Timestamp {
         Timestamp::now()
     }
+}
+
+/// A time span in seconds, to the millisecond: more digits only make a line longer.
+pub fn seconds(span: Duration) -> f64 {
+    span.as_millis() as f64 / 1000.0
 }
 
 /// A new id for a run or a load: a ULID, so that ids sort by time.

@@ -56,6 +56,13 @@ const FILE: &str = "barncat.toml";
 
 /// Reads a project; mistakes go to `mistakes`.
 pub(super) fn read(dir: &Path, env: Option<&str>, mistakes: &Collector) -> Option<Project> {
+    if !dir.is_dir() {
+        let message = if dir.exists() { "this is no folder" } else { "there is no such folder" };
+        let place = Place { file: dir.display().to_string(), line: 0, column: 0 };
+        let hint = "--project names the project's folder; `barncat init DIR` writes a small working project";
+        mistakes.add(place, message.to_owned(), Some(hint.to_owned()));
+        return None;
+    }
     let hint = "`barncat init` writes a small working project; --project names another folder";
     let text = Text::read(dir, FILE, Some(hint), mistakes)?;
     let over = match env {

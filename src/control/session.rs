@@ -181,6 +181,15 @@ pub fn user_name() -> String {
     named.unwrap_or(number)
 }
 
+/// Says once that locks are not renewed, and why, and once that they are again.
+fn tell(renews: &mut bool, trouble: Option<&str>) {
+    match (std::mem::replace(renews, trouble.is_none()), trouble) {
+        (true, Some(error)) => tracing::warn!(error, "locks not renewed; it is tried again and again"),
+        (false, None) => tracing::warn!("locks are renewed again"),
+        _ => {}
+    }
+}
+
 /// What keeps a session alive.
 struct Heart {
     id: String,
@@ -195,6 +204,7 @@ impl Heart {
     async fn beat(self, connection: Connection) {
         let mut connection = Some(connection);
         let mut renewed_at = Instant::now();
+        let mut renews = true;
         loop {
             sleep(LOOK.min(self.timing.renew)).await;
             let is_open = connection.as_ref().is_some_and(|connection| !connection.is_closed());
@@ -202,11 +212,14 @@ impl Heart {
                 // Counted from before the question: the answer may be long under way.
                 let asked_at = Instant::now();
                 match timeout(self.timing.renew, self.renew_over(connection.take())).await {
-                    Ok(Ok(renewed)) => (connection, renewed_at) = (Some(renewed), asked_at),
-                    Ok(Err(error)) => {
-                        tracing::warn!(error = %crate::error::Failure::of(&error), "locks not renewed");
+                    Ok(Ok(renewed)) => {
+                        (connection, renewed_at) = (Some(renewed), asked_at);
+                        tell(&mut renews, None);
                     }
-                    Err(_) => tracing::warn!("locks not renewed: the control database does not answer"),
+                    Ok(Err(error)) => {
+                        tell(&mut renews, Some(&crate::error::Failure::of(&error).message));
+                    }
+                    Err(_) => tell(&mut renews, Some("the control database does not answer")),
                 }
             }
             if renewed_at.elapsed() >= self.timing.ttl {

@@ -1,6 +1,9 @@
 //! What can go wrong with a load.
 
+use std::time::Duration;
+
 use crate::{
+    clock,
     error::{Class, Failure, Fault},
     schema::{CursorError, SelectionError, ShapeError},
     sql::TableName,
@@ -170,12 +173,12 @@ pub enum LoadError {
         other: TableName,
     },
     /// An attempt that took longer than the loader allows.
-    #[error("{table}: the attempt took longer than {seconds} s")]
+    #[error("{table}: the attempt took longer than {}", in_words(*limit))]
     TimeLimit {
         /// The table.
         table: TableName,
         /// `time_limit`.
-        seconds: u64,
+        limit: Duration,
     },
     /// A part's task ended without an answer.
     #[error("{table}: the task that reads part {part} ended by itself")]
@@ -192,6 +195,14 @@ pub enum LoadError {
 
 /// How much of a long list is shown.
 const LISTED_MAX: usize = 20;
+
+/// `1 s`, `250 ms`, `1.5 s`: as exact as it was set.
+fn in_words(span: Duration) -> String {
+    match span.as_millis() {
+        millis @ 0..1000 => format!("{millis} ms"),
+        _ => format!("{} s", clock::seconds(span)),
+    }
+}
 
 fn listed(missing: &[String]) -> String {
     let mut text = missing.iter().take(LISTED_MAX).cloned().collect::<Vec<_>>().join(", ");
@@ -270,5 +281,16 @@ impl Fault for LoadError {
             Self::TimeLimit { .. } => Some("`time_limit` of the table's row sets the limit".to_owned()),
             _ => self.fault().and_then(Fault::hint),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_limit_is_told_as_it_was_set() {
+        let told = [1, 999, 1_000, 1_500, 7_200_000].map(|millis| in_words(Duration::from_millis(millis)));
+        assert_eq!(told, ["1 ms", "999 ms", "1 s", "1.5 s", "7200 s"]);
     }
 }

@@ -10,6 +10,7 @@ use super::{
     work::{How, Work},
 };
 use crate::{
+    clock,
     config::LoadSpec,
     control::{Holder, Lease},
     error::{Class, Failure},
@@ -93,7 +94,7 @@ async fn do_unit(workshop: &Workshop, unit: Unit, how: &How) -> Vec<TaskOutcome>
     let mut outcomes = Vec::new();
     for member in members {
         let mut outcome = member.outcome;
-        outcome.seconds = begun.elapsed().as_secs_f64();
+        outcome.seconds = clock::seconds(begun.elapsed());
         if let Err(error) = workshop.control.finish_task(&workshop.run, &outcome).await {
             tracing::warn!(task = outcome.task, %error, "the task's end was not written to the control database");
         }
@@ -325,9 +326,7 @@ async fn within(
     results: impl Future<Output = Vec<Result<Verified, LoadError>>>,
 ) -> Vec<Result<Verified, LoadError>> {
     let Some(limit) = limit else { return results.await };
-    let late = |attempt: &Attempt| {
-        Err(LoadError::TimeLimit { table: attempt.spec.target.clone(), seconds: limit.as_secs() })
-    };
+    let late = |attempt: &Attempt| Err(LoadError::TimeLimit { table: attempt.spec.target.clone(), limit });
     match tokio::time::timeout(limit, results).await {
         Ok(results) => results,
         Err(_) => attempts.iter().map(late).collect(),

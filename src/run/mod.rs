@@ -107,7 +107,7 @@ pub async fn run(
         run,
         mode: request.mode.to_string(),
         started_at,
-        seconds: begun.elapsed().as_secs_f64(),
+        seconds: clock::seconds(begun.elapsed()),
         tasks,
     };
     if let Err(error) = opened.workshop.control.finish_run(&outcome).await {
@@ -160,7 +160,7 @@ async fn list(project: &Project, opened: &Opened) -> Result<tasks::Tasks, RunErr
             Some(wait) if retry::is_worth_another_try(error.class()) => wait,
             _ => return Err(error),
         };
-        tracing::warn!(%error, seconds = wait.as_secs_f64(), "the sources' tables are listed again");
+        tracing::warn!(%error, seconds = clock::seconds(wait), "the sources' tables are listed again");
         tokio::time::sleep(wait).await;
     }
 }

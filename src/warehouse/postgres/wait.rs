@@ -14,6 +14,9 @@ use crate::{pg::Connection, sql::TableName};
 /// How often it is looked whether they are gone.
 const LOOK: Duration = Duration::from_millis(100);
 
+/// A wait that takes longer is told.
+const TOLD_AFTER: Duration = Duration::from_secs(3);
+
 /// How many of the sessions are named: the oldest ones.
 const NAMED_MAX: i64 = 5;
 
@@ -53,11 +56,18 @@ pub(super) async fn for_older_snapshots(
     let now = "SELECT pg_current_xact_id()::xid::text, clock_timestamp()::text";
     let row = connection.query_one(now, &[]).await.map_err(fail)?;
     let (fill, since): (String, String) = (row.get(0), row.get(1));
-    let until = Instant::now() + limit;
+    let begun = Instant::now();
+    let mut is_told = false;
     loop {
         let rows = connection.query(OLDER, &[&fill, &since, &NAMED_MAX]).await.map_err(fail)?;
-        if rows.is_empty() || Instant::now() >= until {
-            return Ok(rows.iter().map(|row| row.get(0)).collect());
+        let sessions: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
+        if sessions.is_empty() || begun.elapsed() >= limit {
+            return Ok(sessions);
+        }
+        if !is_told && begun.elapsed() >= TOLD_AFTER {
+            is_told = true;
+            let (table, sessions) = (table.to_string(), sessions.join(", "));
+            tracing::warn!(table, sessions, "the publish waits for readers with older snapshots");
         }
         sleep(LOOK.min(limit)).await;
     }

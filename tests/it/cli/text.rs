@@ -73,6 +73,15 @@ fn a_folder_without_a_project_says_how_to_begin() {
     assert_told!(told(folder.path(), &["validate", "--output", "json"]));
 }
 
+#[test]
+fn a_folder_that_is_not_there_is_named() {
+    let folder = tempfile::tempdir().expect("a folder is made");
+    assert_told!(told(folder.path(), &["validate", "--project", "nope"]));
+    write(folder.path(), "file", "");
+    let text = told(folder.path(), &["run", "--project", "file"]);
+    assert!(text.contains("error: this is no folder\n  file\n"), "{text}");
+}
+
 fn write(dir: &Path, file: &str, text: &str) {
     let path = dir.join(file);
     fs::create_dir_all(path.parent().expect("it is in a folder")).expect("a folder is made");

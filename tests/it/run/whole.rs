@@ -260,3 +260,25 @@ async fn a_table_of_another_project_is_left_alone() {
     assert_eq!(error["message"], "raw.orders was published by the project `tests`, this one is `others`");
     project.assert_equal(&["orders"]).await;
 }
+
+#[tokio::test]
+async fn a_wait_for_readers_with_older_snapshots_names_them_once() {
+    let project = Project::new(SOURCE, "[tables]\norders = { strategy = \"full\", fill_jobs = 2 }\n").await;
+    project.run(&[]).await;
+    let reader = project.database.connect().await;
+    reader.batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1").await.expect("it reads");
+    let run = project.barncat(&["run", "--full"], &[]);
+    let end = async {
+        tokio::time::sleep(Duration::from_secs(6)).await;
+        reader.batch_execute("COMMIT").await.expect("it ends");
+    };
+    let (output, ()) = tokio::join!(run, end);
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(0), "{told}");
+    let lines: Vec<_> = told.lines().filter(|line| line.contains("waits for readers with older")).collect();
+    assert_eq!(lines.len(), 1, "{told}");
+    assert!(lines[0].contains("raw.orders") && lines[0].contains("session "), "{told}");
+    let seconds = told.split("seconds=").nth(1).and_then(|rest| rest.split_whitespace().next());
+    let digits = seconds.and_then(|seconds| seconds.split_once('.')).map_or(0, |(_, digits)| digits.len());
+    assert!(digits <= 3, "{told}");
+}
