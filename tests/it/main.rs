@@ -8,6 +8,7 @@ mod arrival;
 mod cli;
 mod compare;
 mod control;
+mod increments;
 mod pgbench;
 mod publish;
 mod run;

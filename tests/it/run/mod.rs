@@ -3,10 +3,8 @@
 mod adopt;
 mod crash;
 mod increments;
-mod nothing_lost;
 mod random;
 mod restore;
 mod restore_crash;
-mod schema_changes;
 mod verify;
 mod whole;
