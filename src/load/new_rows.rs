@@ -97,7 +97,14 @@ impl Asked<'_> {
         let notes = notes(self.spec, schema, &cursor, &reach);
         let watermark = reach.greatest.clone().or_else(|| self.last.and_then(|last| last.watermark.clone()));
         let new_rows = match self.why_whole(&state, Some(&reach)) {
-            Some(reason) => return Ok(Brought { new_rows: None, watermark, state, reason, notes }),
+            Some(reason) => {
+                // What changed meanwhile is told beside it.
+                let reason = match self.changes {
+                    [] => reason,
+                    changes => format!("{reason}; the schema changed: {}", in_words(changes)),
+                };
+                return Ok(Brought { new_rows: None, watermark, state, reason, notes });
+            }
             None => self.new_rows(cursor, &reach, shape, now, warehouse).await?,
         };
         let new_rows = match new_rows {
