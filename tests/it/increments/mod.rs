@@ -3,6 +3,7 @@
 
 mod killed;
 mod nothing_lost;
+mod readers;
 mod schema_changes;
 mod trial;
 mod writers;

@@ -1,23 +1,25 @@
 //! Schemas that change while tables are loaded again and again: one table is rebuilt, the others are not,
-//! and readers see nothing of it but the change.
+//! the history says why, and readers see one whole state after another.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, AtomicU64, Ordering},
-};
+use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use super::readers::{Readers, State};
 use crate::support::project::{INTO, Project};
 
+/// Each has an enum of its own, so that a new label is one table's change.
 const SOURCE: &str = "
-    CREATE TYPE mood AS ENUM ('calm', 'busy');
-    CREATE TABLE log (id bigint PRIMARY KEY, note text, mood mood);
+    CREATE TYPE log_mood AS ENUM ('calm', 'busy');
+    CREATE TABLE log (id bigint PRIMARY KEY, note text, mood log_mood);
     INSERT INTO log SELECT n, 'is ' || n, 'calm' FROM generate_series(1, 500) n;
-    CREATE TABLE orders (id bigint PRIMARY KEY, note text, mood mood, updated_at timestamptz NOT NULL DEFAULT now());
+    CREATE TYPE orders_mood AS ENUM ('calm', 'busy');
+    CREATE TABLE orders (id bigint PRIMARY KEY, note text, mood orders_mood,
+                         updated_at timestamptz NOT NULL DEFAULT now());
     CREATE INDEX ON orders (updated_at);
     INSERT INTO orders SELECT n, 'is ' || n, 'busy' FROM generate_series(1, 500) n;
-    CREATE TABLE cities (id bigint PRIMARY KEY, note text, mood mood);
+    CREATE TYPE cities_mood AS ENUM ('calm', 'busy');
+    CREATE TABLE cities (id bigint PRIMARY KEY, note text, mood cities_mood);
     INSERT INTO cities SELECT n, 'is ' || n FROM generate_series(1, 500) n;";
 
 const LOADERS: &str = "[tables]
@@ -25,133 +27,146 @@ const LOADERS: &str = "[tables]
     orders = { strategy = \"merge\", cursor = \"updated_at\" }
     cities = \"full\"\n";
 
-const TABLES: &[&str] = &["log", "orders", "cities"];
+pub(super) const TABLES: &[&str] = &["log", "orders", "cities"];
 
 /// A change of the table `~`, and how it is told.
 const CHANGES: &[(&str, &str)] = &[
     ("ALTER TABLE ~ ADD COLUMN tip numeric(9,2) DEFAULT 1.50", "column `tip` was added"),
     ("ALTER TABLE ~ RENAME COLUMN tip TO gratuity", "column `tip` was renamed to `gratuity`"),
-    ("ALTER TABLE ~ ALTER COLUMN gratuity TYPE text", "column `gratuity`"),
+    ("ALTER TABLE ~ ALTER COLUMN gratuity TYPE text", "column `gratuity` changed from numeric(9,2) to text"),
     ("ALTER TABLE ~ DROP COLUMN gratuity", "column `gratuity` was dropped"),
     (
         "ALTER TABLE ~ ADD COLUMN other text; UPDATE ~ SET other = note; ALTER TABLE ~ DROP COLUMN note;
          ALTER TABLE ~ RENAME COLUMN other TO note",
         "the columns stand in another order",
     ),
+    ("ALTER TYPE ~_mood ADD VALUE 'asleep'", "the labels of column `mood` changed: `asleep` added"),
     (
         "ALTER TABLE ~ ADD COLUMN part int NOT NULL DEFAULT 7; ALTER TABLE ~ DROP CONSTRAINT ~_pkey;
          ALTER TABLE ~ ADD PRIMARY KEY (id, part)",
-        "the key",
+        "the key changed from (`id`) to (`id`, `part`)",
     ),
-    ("ALTER TYPE ? ADD VALUE 'asleep'", "label"),
 ];
 
-/// One reader of all tables.
-async fn read(url: String, stop: Arc<AtomicBool>, reads: Arc<AtomicU64>) {
-    let (client, connection) =
-        tokio_postgres::connect(&url, tokio_postgres::NoTls).await.expect("it connects");
-    tokio::spawn(connection);
-    while !stop.load(Ordering::Relaxed) {
+struct Scene {
+    project: Project,
+    readers: Readers,
+}
+
+impl Scene {
+    async fn new() -> Self {
+        let project = Project::new(SOURCE, LOADERS).await;
+        project.run(&[]).await;
+        let mut readers = Readers::start(&project.database.url());
         for table in TABLES {
-            let sql = format!("SELECT count(*), sum(id), count(note) FROM {INTO}.{table}");
-            let row = client.query_one(&sql, &[]).await.unwrap_or_else(|error| panic!("{table}: {error:?}"));
-            assert!(
-                row.get::<_, i64>(0) >= 500 && row.get::<_, i64>(2) >= 500,
-                "{table} is not whole: {row:?}"
-            );
-            reads.fetch_add(1, Ordering::Relaxed);
+            readers.publish(table, State::of(&project, table).await);
         }
+        Self { project, readers }
     }
+
+    /// Changes one table, loads all, and looks at what came of it: the task of that table.
+    async fn change(&mut self, table: &str, sql: &str) -> Value {
+        let before = self.bases().await;
+        let schema = self.project.source.name();
+        self.project.source.run_on_primary(&format!("SET search_path = {schema}; {sql}")).await;
+        // The readers may see the new state before the run has ended.
+        self.readers.publish(table, State::of_source(&self.project, table).await);
+        let outcome = self.project.run(&[]).await;
+        self.project.assert_equal(TABLES).await;
+        let after = self.bases().await;
+        for other in TABLES.iter().filter(|other| **other != table) {
+            assert_eq!(before[*other], after[*other], "{sql}: {other} was rebuilt too: {outcome:#}");
+            assert_was_left_alone(task(&outcome, other));
+        }
+        if table != "cities" {
+            assert_ne!(before[table], after[table], "{sql}: {table} was not rebuilt: {outcome:#}");
+        }
+        let changed = task(&outcome, table).clone();
+        assert_eq!(changed["publish"], "swap", "{sql}: {changed:#}");
+        changed
+    }
+
+    /// The whole load that each table's last one goes back to.
+    async fn bases(&self) -> BTreeMap<String, String> {
+        let sql = "SELECT DISTINCT ON (table_name) table_name || ' ' || coalesce(state->>'base', 'none')
+                   FROM barncat.loads ORDER BY table_name, load DESC";
+        let bases = self.project.database.texts(sql).await;
+        bases
+            .iter()
+            .filter_map(|base| base.split_once(' '))
+            .map(|(a, b)| (a.to_owned(), b.to_owned()))
+            .collect()
+    }
+
+    /// What the history tells of a table's last load.
+    async fn told(&self, table: &str) -> String {
+        let output = self.project.barncat(&["history", table, "--output", "json"], &[]).await;
+        assert!(output.status.success(), "{output:?}");
+        let history: Value = serde_json::from_slice(&output.stdout).expect("stdout is one JSON object");
+        history["tasks"][0]["reason"].as_str().unwrap_or_else(|| panic!("{table}: {history:#}")).to_owned()
+    }
+}
+
+/// A task whose table did not change: nothing was written, but perhaps that it was looked at.
+fn assert_was_left_alone(task: &Value) {
+    let is_unchanged = task["status"] == "unchanged";
+    let brought_nothing = task["rows"] == 0 && (task["publish"] == "insert" || task["publish"] == "merge");
+    assert!(is_unchanged || brought_nothing, "{task:#}");
+    let reason = task["reason"].as_str().unwrap_or_default();
+    assert!(!reason.contains("schema"), "{task:#}");
 }
 
 fn task<'a>(outcome: &'a Value, table: &str) -> &'a Value {
     let tasks = outcome["tasks"].as_array().expect("a run has tasks");
     let name = format!("{INTO}.{table}");
-    tasks
-        .iter()
-        .find(|task| task["task"] == name.as_str())
-        .unwrap_or_else(|| panic!("no {name} in {outcome:#}"))
-}
-
-async fn bases(project: &Project) -> Vec<String> {
-    let sql =
-        "SELECT DISTINCT ON (table_name) state->>'base' FROM barncat.loads ORDER BY table_name, load DESC";
-    project.database.texts(sql).await
+    tasks.iter().find(|task| task["task"] == *name).unwrap_or_else(|| panic!("no {name} in {outcome:#}"))
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_change_rebuilds_one_table_and_readers_go_on() {
-    let project = Project::new(SOURCE, LOADERS).await;
-    project.run(&[]).await;
-    let (stop, reads) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
-    let readers: Vec<_> =
-        (0..2).map(|_| tokio::spawn(read(project.database.url(), stop.clone(), reads.clone()))).collect();
-    let schema = project.source.name().to_owned();
-    for (place, table) in TABLES.iter().enumerate() {
+    let mut scene = Scene::new().await;
+    for table in TABLES {
         for (number, (change, told)) in CHANGES.iter().enumerate() {
-            let before = bases(&project).await;
-            let change = match *change {
-                // A type of the table's own, so that the others' do not change.
-                "ALTER TYPE ? ADD VALUE 'asleep'" => {
-                    let own = format!("mood_of_{table}");
-                    let sql = format!(
-                        "CREATE TYPE {own} AS ENUM ('calm', 'busy');
-                         ALTER TABLE {table} ALTER COLUMN mood TYPE {own} USING mood::text::{own}"
-                    );
-                    on_primary(&project, &schema, &sql).await;
-                    project.run(&[]).await;
-                    format!("ALTER TYPE {own} ADD VALUE 'asleep'")
-                }
-                change => change.replace('~', table),
-            };
-            on_primary(&project, &schema, &change).await;
-            let row = format!("INSERT INTO {table} (id, note) VALUES ({}, 'new')", 1_000 + number);
-            on_primary(&project, &schema, &row).await;
-            let outcome = project.run(&[]).await;
-            project.assert_equal(TABLES).await;
-            let reason = task(&outcome, table)["reason"].as_str().expect("a reason");
-            assert!(
-                reason.starts_with("the schema changed: ") && reason.contains(told),
-                "{change}: {reason}"
-            );
-            // In the order of their names: cities, log, orders.
-            let after = bases(&project).await;
-            let name_order = ["cities", "log", "orders"];
-            for (other, (before, after)) in name_order.iter().zip(before.iter().zip(&after)) {
-                let is_rebuilt = before != after;
-                assert_eq!(
-                    is_rebuilt,
-                    other == table || (*other == "cities" && is_rebuilt),
-                    "{change}: {other}"
-                );
-                if other != table {
-                    let reason = task(&outcome, other)["reason"].as_str().unwrap_or_default();
-                    assert!(!reason.contains("schema"), "{change} of {table}: {other}: {reason}");
-                }
-            }
+            let change = change.replace('~', table);
+            let sql = format!("{change}; INSERT INTO {table} (id, note) VALUES ({}, 'new')", 1_000 + number);
+            let changed = scene.change(table, &sql).await;
+            let reason = changed["reason"].as_str().expect("a reason");
+            assert!(reason.starts_with("the schema changed: ") && reason.contains(told), "{sql}: {reason}");
+            assert_eq!(scene.told(table).await, reason, "{sql}");
         }
-        let columns = if place == 1 { ", updated_at timestamptz NOT NULL DEFAULT now()" } else { "" };
-        on_primary(
-            &project,
-            &schema,
-            &format!(
-                "CREATE TABLE anew (id bigint PRIMARY KEY, note text {columns});
-                 INSERT INTO anew SELECT n, 'anew ' || n FROM generate_series(1, 600) n;
-                 DROP TABLE {table}; ALTER TABLE anew RENAME TO {table}"
-            ),
-        )
-        .await;
-        let outcome = project.run(&[]).await;
-        project.assert_equal(TABLES).await;
-        assert_eq!(task(&outcome, table)["publish"], "swap");
     }
-    stop.store(true, Ordering::Relaxed);
-    for reader in readers {
-        reader.await.expect("no reader saw an error");
-    }
-    assert!(reads.load(Ordering::Relaxed) > 100, "readers were at work");
+    scene.readers.saw_only_what_was_published().await;
 }
 
-async fn on_primary(project: &Project, schema: &str, sql: &str) {
-    project.source.run_on_primary(&format!("SET search_path = \"{schema}\"; {sql}")).await;
+/// Dropped and created again: with the same columns and other rows, then with other columns.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_table_that_is_made_anew_is_loaded_anew_alone() {
+    let mut scene = Scene::new().await;
+    for table in TABLES {
+        let time = match *table {
+            "orders" => ", updated_at timestamptz NOT NULL DEFAULT now()",
+            _ => "",
+        };
+        let anew = |columns: &str, rows: &str| {
+            format!(
+                "DROP TABLE {table}; CREATE TABLE {table} (id bigint PRIMARY KEY, {columns}{time});
+                 INSERT INTO {table} SELECT n, {rows} FROM generate_series(1, 600) n"
+            )
+        };
+        let same = anew(&format!("note text, mood {table}_mood"), "'anew ' || n");
+        let changed = scene.change(table, &same).await;
+        let reason = changed["reason"].as_str().expect("a reason").to_owned();
+        let is_whole_always = *table == "cities";
+        assert_eq!(reason == "the source's table was made anew", !is_whole_always, "{same}: {reason}");
+        assert_eq!(scene.told(table).await, reason, "{same}");
+
+        let other = anew("note text, tip int", "'once more ' || n, n");
+        let changed = scene.change(table, &other).await;
+        let reason = changed["reason"].as_str().expect("a reason").to_owned();
+        for told in ["column `tip` was added", "column `mood` was dropped"] {
+            assert!(reason.contains(told), "{other}: {reason}");
+        }
+        assert_eq!(scene.told(table).await, reason, "{other}");
+    }
+    scene.readers.saw_only_what_was_published().await;
 }
