@@ -67,21 +67,19 @@ async fn without_overlap_and_comparison_rows_are_lost() {
     panic!("not every table lost a row: the writers are too tame: {last}");
 }
 
-/// The long form, 25 minutes: `scripts/test.sh --run-ignored only -E 'test(twenty_seeds)'`. Odd seeds have a
-/// window shorter than the longest delay; every fourth one is killed every other time.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "takes 25 minutes"]
-async fn twenty_seeds_of_a_minute_lose_nothing() {
-    for seed in 100..120 {
-        let trial = Trial {
-            seed,
-            lasts: Duration::from_secs(60),
-            delay_max: Duration::from_secs(5),
-            overlap: if seed % 2 == 0 { "6s" } else { "1s" },
-            compare_every_seconds: Some(10),
-            kills: seed % 4 == 3,
-        };
-        let outcome = trial.loses_nothing().await;
+/// The long form, a minute of writing a seed: `scripts/test.sh --run-ignored only -E 'test(twenty_seeds)'`. Odd
+/// seeds have a window shorter than the longest delay.
+mod twenty_seeds {
+    use super::super::trial::{Trial, tests_of_a_minute};
+
+    async fn nothing_is_lost(seed: u64) {
+        let outcome = Trial::of_a_minute(seed).loses_nothing().await;
         assert!(outcome.late_rows > 0, "seed {seed}: nothing was late");
+    }
+
+    tests_of_a_minute! { nothing_is_lost:
+        seed_100 100, seed_101 101, seed_102 102, seed_103 103, seed_104 104, seed_105 105, seed_106 106,
+        seed_107 107, seed_108 108, seed_109 109, seed_110 110, seed_111 111, seed_112 112, seed_113 113,
+        seed_114 114, seed_115 115, seed_116 116, seed_117 117, seed_118 118, seed_119 119,
     }
 }

@@ -57,6 +57,18 @@ impl Trial {
         kills: false,
     };
 
+    /// The long form. An odd seed's window is shorter than the longest delay.
+    pub(super) const fn of_a_minute(seed: u64) -> Self {
+        Self {
+            seed,
+            lasts: Duration::from_secs(60),
+            delay_max: Duration::from_secs(5),
+            overlap: if seed.is_multiple_of(2) { "6s" } else { "1s" },
+            compare_every_seconds: Some(10),
+            kills: false,
+        }
+    }
+
     fn loaders(&self) -> String {
         let compare_every =
             self.compare_every_seconds.map_or_else(|| "off".to_owned(), |seconds| format!("{seconds}s"));
@@ -160,6 +172,20 @@ impl fmt::Display for Difference {
         Ok(())
     }
 }
+
+/// One ignored test a seed: each ends within the time that a test has, and tells its seed by its name.
+macro_rules! tests_of_a_minute {
+    ($test:ident: $($name:ident $seed:literal),* $(,)?) => {
+        $(
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            #[ignore = "takes more than a minute"]
+            async fn $name() {
+                $test($seed).await;
+            }
+        )*
+    };
+}
+pub(super) use tests_of_a_minute;
 
 async fn differences(project: &Project) -> BTreeMap<&'static str, Difference> {
     let (source, warehouse) = (connect("BARNCAT_REPLICA_ADMIN_URL").await, project.database.connect().await);
