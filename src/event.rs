@@ -8,7 +8,7 @@ use std::{collections::BTreeMap, fmt};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::error::Failure;
+use crate::{error::Failure, schema::CursorRange};
 
 /// Something that happened.
 #[derive(Debug, Clone)]
@@ -38,6 +38,17 @@ pub enum Event {
         attempt: u32,
         /// The rows that are expected, for the share done.
         rows_expected: Option<u64>,
+    },
+    /// A backfill has begun with one of its chunks.
+    ChunkStarted {
+        /// The task's full name.
+        task: String,
+        /// The chunk's number, from 1.
+        chunk: u32,
+        /// How many there are.
+        chunks: u32,
+        /// Rows that this process has read for the chunks before.
+        rows_before: u64,
     },
     /// A task has got further.
     TaskProgress {
@@ -209,6 +220,60 @@ pub struct TaskOutcome {
     pub verification: Option<Verification>,
     /// Why it failed.
     pub error: Option<Failure>,
+}
+
+/// How a backfill went: the one object that `backfill --output json` prints.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct BackfillOutcome {
+    /// The run's id.
+    pub run: String,
+    /// The backfill's id; the same when it is resumed.
+    pub backfill: String,
+    /// `production` or `test`.
+    pub mode: String,
+    /// The task's full name.
+    pub task: String,
+    /// How it ended; a cancelled or failed one can be resumed.
+    pub status: TaskStatus,
+    /// Its chunks, those of earlier runs too.
+    pub chunks: Vec<BackfilledChunk>,
+    /// How long this run took.
+    pub seconds: f64,
+    /// What people should know.
+    pub warnings: Vec<String>,
+    /// Why it failed.
+    pub error: Option<Failure>,
+}
+
+/// A chunk of a backfill.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct BackfilledChunk {
+    /// Its number, from 1.
+    pub number: u32,
+    /// Its rows.
+    #[serde(flatten)]
+    pub range: CursorRange,
+    /// How many the source had when the chunks were cut.
+    pub rows_expected: u64,
+    /// What came of it; `None`: it is not done.
+    pub done: Option<ChunkOutcome>,
+}
+
+/// What came of a chunk. A number is `None` where the process that knew it died.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ChunkOutcome {
+    /// The load that brought it.
+    pub load: String,
+    /// Rows that the source had.
+    pub rows_read: Option<u64>,
+    /// Rows that were new or differed.
+    pub rows_written: Option<u64>,
+    /// Rows that the source did not have any more.
+    pub rows_deleted: Option<u64>,
+    /// Such rows that were left where they are.
+    pub rows_kept: Option<u64>,
+    /// How long it took.
+    pub seconds: Option<f64>,
 }
 
 /// In what source and warehouse differ.

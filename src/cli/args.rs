@@ -12,7 +12,7 @@ mod clean;
 mod holds;
 
 pub(super) use self::{
-    by_hand::{AdoptArgs, RestoreArgs},
+    by_hand::{AdoptArgs, BackfillArgs, RestoreArgs},
     clean::CleanArgs,
     holds::{HoldArgs, ReleaseArgs},
 };
@@ -178,6 +178,10 @@ Examples:
     /// Take over tables that are there already, without loading them anew
     #[command(after_help = by_hand::ADOPT_HELP)]
     Adopt(AdoptArgs),
+
+    /// Bring a range of a table again, in chunks that are each published at once
+    #[command(after_help = by_hand::BACKFILL_HELP, after_long_help = by_hand::BACKFILL_LONG_HELP)]
+    Backfill(BackfillArgs),
 
     /// Publish an earlier load of a table again, from the stage
     #[command(after_help = by_hand::RESTORE_HELP)]

@@ -26,6 +26,7 @@ use crate::{
 
 mod adopt;
 mod args;
+mod backfill;
 mod clean;
 mod columns;
 mod complaint;
@@ -136,6 +137,7 @@ async fn dispatch(context: &Context, command: Command) -> Result<Exit, Complaint
         Command::Completions { shell } => completions::completions(&context.output, shell),
         Command::Run(args) => run::run(context, args).await,
         Command::Adopt(args) => adopt::adopt(context, args).await,
+        Command::Backfill(args) => backfill::backfill(context, args).await,
         Command::Restore(args) => restore::restore(context, args).await,
         Command::Verify(args) => verify::verify(context, args).await,
         Command::Plan { selection, exit_code } => plan::plan(context, selection, exit_code).await,

@@ -16,7 +16,7 @@ use crate::{event::RunOutcome, run};
 pub(super) const JOBS: u32 = 4;
 
 /// How many events may wait to be shown.
-const EVENTS_WAITING: usize = 1024;
+pub(super) const EVENTS_WAITING: usize = 1024;
 
 /// Does one run and tells how it went: events on stderr while it goes, its outcome at the end.
 pub(super) async fn run(context: &Context, args: RunArgs) -> Result<Exit, Complaint> {

@@ -197,6 +197,9 @@ impl Control {
         fail_point!("control.prune.before");
         let runs = "DELETE FROM control.runs WHERE ended_at < clock_timestamp() - make_interval(secs => $1)";
         let forgotten = self.database().execute(doing, runs, &[&keep.as_secs_f64()]).await?;
+        let backfills =
+            "DELETE FROM control.backfills WHERE ended_at < clock_timestamp() - make_interval(secs => $1)";
+        self.database().execute(doing, backfills, &[&keep.as_secs_f64()]).await?;
         let sessions = "DELETE FROM control.sessions s
             WHERE s.expires_at < clock_timestamp() - interval '1 day'
               AND NOT EXISTS (SELECT FROM control.runs r WHERE r.session = s.session AND r.ended_at IS NULL)";

@@ -34,6 +34,12 @@ const MIGRATIONS: &[Migration] = &[
         sql: include_str!("../../sql/control/0002_holds.sql"),
         compatible_from: 1,
     },
+    Migration {
+        number: 3,
+        name: "backfills",
+        sql: include_str!("../../sql/control/0003_backfills.sql"),
+        compatible_from: 1,
+    },
 ];
 
 /// A migration as the database has it.

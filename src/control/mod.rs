@@ -6,6 +6,7 @@
 //! Nothing here knows what a lock is for or how a task runs. A lock here keeps two processes from
 //! doing the same work; that a stale one does no harm is the ledger's doing, in the warehouse itself.
 
+mod backfills;
 mod database;
 mod diagnose;
 mod error;
@@ -20,6 +21,7 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::sync::OnceCell;
 
+pub use backfills::{Backfill, BackfillChunk, BackfillWanted};
 pub use error::ControlError;
 pub use history::{Expected, HistoryRow, PastRun, RunningRun, RunningTask};
 pub use holds::{Hold, PlacedHold};

@@ -89,7 +89,7 @@ impl Control {
 
     /// Records an attempt that begins, before anything of its load exists anywhere: what carries
     /// the id of a load that no living attempt has may be swept. An attempt that gets another load
-    /// on its way says so by a second call.
+    /// on its way says so by a second call; one that had ended is under way again.
     pub async fn start_attempt(
         &self,
         run: &str,
@@ -99,7 +99,7 @@ impl Control {
     ) -> Result<(), ControlError> {
         fail_point!("control.start_attempt.before");
         let insert = "INSERT INTO control.attempts (run, task, attempt, load) VALUES ($1, $2, $3, $4)
-                      ON CONFLICT (run, task, attempt) DO UPDATE SET load = excluded.load";
+                      ON CONFLICT (run, task, attempt) DO UPDATE SET load = excluded.load, ended_at = NULL, status = NULL, failure = NULL";
         let attempt = i32::try_from(attempt).unwrap_or(i32::MAX);
         self.database().execute("start an attempt", insert, &[&run, &task, &attempt, &load]).await?;
         fail_point!("control.start_attempt.after");

@@ -117,6 +117,10 @@ impl<'a> Begun<'a> {
             Some(repair) => decision.repairing(repair),
             None => decision,
         };
+        let decision = match &attempt.chunk {
+            Some(chunk) => decision.backfilling(attempt, chunk, snapshot).await?,
+            None => decision,
+        };
         let missed = tokio::select! {
             biased;
             () = workshop.cancel.cancelled() => return Err(LoadError::Cancelled),
@@ -126,6 +130,9 @@ impl<'a> Begun<'a> {
         let load = clock::new_id();
         let task = attempt.spec.target.to_string();
         workshop.control.start_attempt(&workshop.run, &task, attempt.number, &load).await?;
+        if let Some(chunk) = &attempt.chunk {
+            workshop.control.start_chunk(&chunk.backfill, chunk.number, &load).await?;
+        }
         let progress = Progress::new(task, workshop.events.clone());
         progress.tell(Step::Extracting);
         let (position, publish_tried) = (snapshot.position().clone(), AtomicBool::new(false));
@@ -176,6 +183,7 @@ impl<'a> Begun<'a> {
             spec: &self.attempt.spec,
             decision: &self.decision,
             missed: &self.missed,
+            chunk: self.attempt.chunk.as_deref(),
             load: &self.load,
             attempt: self.attempt.number,
             progress: self.progress.clone(),
@@ -249,7 +257,7 @@ impl<'a> Begun<'a> {
         let (Some(last), Some(live)) = (&self.decision.last, &self.decision.live) else {
             return false;
         };
-        if self.decision.by_keys {
+        if self.decision.by_keys || self.decision.piece.is_some() {
             return false;
         }
         if let Some(new_rows) = &self.decision.new_rows {
@@ -287,7 +295,7 @@ impl<'a> Begun<'a> {
         // What was known at the last load is told by `plan`, not each time.
         let is_news = decision.last.is_none() || !decision.changes.is_empty();
         let mut warnings = if is_news { decision.notes } else { Vec::new() };
-        warnings.extend(missed.warning());
+        warnings.extend(missed.warning(attempt.chunk.is_some()));
         warnings.extend(published.iter().flat_map(|published| published.warnings.iter().cloned()));
         // The load that the table shows: where nothing was published, the last one.
         let shown = decision.last.filter(|_| published.is_none()).map(|last| last.load);
@@ -304,6 +312,12 @@ impl<'a> Begun<'a> {
                 None => manifest.rows(),
             },
             late_rows: published.as_ref().and_then(|published| published.written).map(|written| written.late),
+            deleted_rows: published
+                .as_ref()
+                .and_then(|published| published.written)
+                .map(|written| written.deleted),
+            kept_rows: missed.kept,
+            read_rows: manifest.rows(),
             watermark: decision.watermark,
             schema_hash: decision.schema_hash,
             schema_changes: decision.changes,

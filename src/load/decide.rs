@@ -3,6 +3,7 @@
 
 use super::{
     LoadError, Repair,
+    backfill::Piece,
     missed::Missed,
     new_rows::{Asked, NewRows},
 };
@@ -33,6 +34,8 @@ pub struct Decision {
     pub new_rows: Option<NewRows>,
     /// Only rows whose keys are listed are brought: a repair.
     pub by_keys: bool,
+    /// Only a chunk of a backfill is brought.
+    pub piece: Option<Piece>,
     /// How far the cursor reaches; `None` where there is no cursor, or no row.
     pub watermark: Option<String>,
     /// What the next load must remember, but for the load's own id.
@@ -48,7 +51,7 @@ pub struct Decision {
 impl Decision {
     /// Whether all rows are brought.
     pub fn is_whole(&self) -> bool {
-        self.new_rows.is_none() && !self.by_keys
+        self.new_rows.is_none() && !self.by_keys && self.piece.is_none()
     }
 
     /// The same for some rows of what is published, by their keys: nothing else changes, and the next
@@ -138,6 +141,7 @@ pub async fn decide(
         schema: selected.schema,
         new_rows: brought.new_rows,
         by_keys: false,
+        piece: None,
         watermark: brought.watermark,
         state: brought.state,
         reason: brought.reason,

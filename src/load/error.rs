@@ -92,6 +92,9 @@ pub enum LoadError {
     /// The loader's cursor does not fit the table.
     #[error(transparent)]
     Cursor(#[from] CursorError),
+    /// A backfill is refused.
+    #[error(transparent)]
+    Backfill(#[from] super::BackfillError),
     /// Three counts of the rows that should be one.
     #[error("{table}: {staged} rows were staged, {filled} filled, {counted} are in the staging table")]
     Counts {
@@ -220,6 +223,7 @@ impl LoadError {
             Self::Selection(error) => error,
             Self::Shape(error) => error,
             Self::Cursor(error) => error,
+            Self::Backfill(error) => error,
             Self::Control(error) => error,
             Self::Refused(error) => error,
             _ => return None,

@@ -9,7 +9,12 @@ use tokio::{
 use tokio_postgres::types::PgLsn;
 use tokio_util::sync::CancellationToken;
 
-use super::{Decision, LoadError, Workshop, missed::Missed, progress::Progress};
+use super::{
+    Decision, LoadError, Workshop,
+    backfill::{Chunk, Pace},
+    missed::Missed,
+    progress::Progress,
+};
 use crate::{
     config::LoadSpec,
     fail_point,
@@ -25,7 +30,7 @@ use crate::{
 const PART_BYTES: u64 = 64 << 20;
 
 /// How many parts of one table are read side by side.
-const PARTS_AT_ONCE: usize = 4;
+pub(super) const PARTS_AT_ONCE: usize = 4;
 
 /// What is to be read. A later attempt reads smaller parts: a shorter read is less likely to be
 /// cancelled by a standby.
@@ -61,6 +66,7 @@ pub(super) struct Extract<'a> {
     pub(super) spec: &'a LoadSpec,
     pub(super) decision: &'a Decision,
     pub(super) missed: &'a Missed,
+    pub(super) chunk: Option<&'a Chunk>,
     pub(super) load: &'a str,
     pub(super) attempt: u32,
     pub(super) progress: Progress,
@@ -107,10 +113,16 @@ impl Extract<'_> {
     /// All parts: those of the rows that are asked for, then those that mend what was missed.
     async fn plan(&self, snapshot: &dyn Snapshot) -> Result<Vec<PartPlan>, LoadError> {
         let asked = extraction(self.spec, self.decision, self.attempt);
-        let mut plans = match self.decision.by_keys {
-            true => Vec::new(),
-            false => snapshot.plan_parts(&asked).await.map_err(LoadError::Source)?,
-        };
+        let mut plans = Vec::new();
+        if let Some(piece) = &self.decision.piece {
+            for range in &piece.parts {
+                let condition = both(asked.condition.as_deref(), Some(range));
+                let part = Extraction { condition, by_index: piece.by_index, ..asked.clone() };
+                plans.extend(snapshot.plan_parts(&part).await.map_err(LoadError::Source)?);
+            }
+        } else if !self.decision.by_keys {
+            plans = snapshot.plan_parts(&asked).await.map_err(LoadError::Source)?;
+        }
         for condition in self.missed.conditions(self.spec, self.decision) {
             let mending = Extraction { condition: Some(condition), by_index: true, ..asked.clone() };
             plans.extend(snapshot.plan_parts(&mending).await.map_err(LoadError::Source)?);
@@ -128,7 +140,8 @@ impl Extract<'_> {
         filling: Option<&mpsc::Sender<Fill>>,
     ) -> Result<Vec<Part>, LoadError> {
         let table = &self.spec.target;
-        let at_once = Arc::new(Semaphore::new(PARTS_AT_ONCE));
+        let at_once = self.chunk.map_or(PARTS_AT_ONCE, |chunk| chunk.parts);
+        let at_once = Arc::new(Semaphore::new(at_once.max(1)));
         // Dropping the set ends its tasks: a load that failed reads no further.
         let mut reading = JoinSet::new();
         let total = plans.len();
@@ -173,6 +186,7 @@ impl Extract<'_> {
             snapshot,
             stage: self.workshop.stage.clone(),
             progress: self.progress.clone(),
+            pace: self.chunk.and_then(|chunk| chunk.pace.clone()),
             cancel: self.workshop.cancel.clone(),
         }
     }
@@ -194,6 +208,7 @@ struct ReadPart {
     key: String,
     compression: Compression,
     progress: Progress,
+    pace: Option<Arc<Pace>>,
     cancel: CancellationToken,
 }
 
@@ -216,6 +231,9 @@ impl ReadPart {
                 Ok(Some(chunk)) => {
                     self.progress.add(chunk.rows, chunk.bytes.len() as u64);
                     writer.write(&chunk.bytes, chunk.rows).await?;
+                    if let Some(pace) = &self.pace {
+                        pace.take(chunk.rows).await;
+                    }
                 }
                 // The true end: the source has vouched for every row.
                 Ok(None) => break,

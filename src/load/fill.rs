@@ -132,7 +132,7 @@ fn ledger_row(
 ) -> LedgerRow {
     let spec = &attempt.spec;
     let prefix = LoadPrefix::new(&workshop.project, &workshop.mode, &spec.target, &manifest.load);
-    LedgerRow {
+    let row = LedgerRow {
         load: manifest.load.clone(),
         table: spec.target.clone(),
         previous: decision.last.as_ref().map(|last| last.load.clone()),
@@ -173,5 +173,17 @@ fn ledger_row(
             ..decision.state.clone()
         },
         published_at: None,
+    };
+    match &decision.last {
+        // The table as a whole shows no later moment than before.
+        Some(last) if decision.piece.is_some() => LedgerRow {
+            strategy: "backfill".to_owned(),
+            system: last.system.clone(),
+            lsn: last.lsn,
+            as_of: last.as_of,
+            snapshot: last.snapshot.clone(),
+            ..row
+        },
+        _ => row,
     }
 }

@@ -18,7 +18,7 @@ use crate::{
 pub(super) const KEYS_MAX: usize = 50_000;
 
 /// How many keys one statement asks for.
-const KEYS_A_PART: usize = 1_000;
+pub(super) const KEYS_A_PART: usize = 1_000;
 
 /// What a comparison found that the new rows do not bring.
 #[derive(Debug, Clone, Default)]
@@ -29,6 +29,8 @@ pub(super) struct Missed {
     pub(super) gone: Vec<Key>,
     /// How many more there are.
     pub(super) left: u64,
+    /// Rows of a chunk that the source has no more and that stay where they are.
+    pub(super) kept: u64,
 }
 
 impl Missed {
@@ -40,7 +42,10 @@ impl Missed {
         warehouse: &dyn Warehouse,
     ) -> Result<Self, LoadError> {
         if let Some(repair) = &attempt.repair {
-            return Ok(Self { mend: repair.mend.clone(), gone: repair.gone.clone(), left: 0 });
+            return Ok(Self { mend: repair.mend.clone(), gone: repair.gone.clone(), ..Self::default() });
+        }
+        if let (Some(chunk), Some(piece)) = (&attempt.chunk, &decision.piece) {
+            return Self::of_chunk(attempt, decision, (chunk, piece), snapshot, warehouse).await;
         }
         let Some(new_rows) = decision.new_rows.as_ref().filter(|new_rows| new_rows.compare) else {
             return Ok(Self::default());
@@ -75,29 +80,32 @@ impl Missed {
     }
 
     /// What people should know of it.
-    pub(super) fn warning(&self) -> Option<String> {
-        let left = self.left;
-        (left > 0).then(|| format!("{left} rows more differ from the source: the next loads mend them"))
+    pub(super) fn warning(&self, is_chunk: bool) -> Option<String> {
+        let (left, what) = match is_chunk {
+            true => (self.left, "more may be gone from the source: another backfill looks after them"),
+            false => (self.left, "more differ from the source: the next loads mend them"),
+        };
+        (left > 0).then(|| format!("{left} rows {what}"))
     }
 
     /// The conditions that bring the rows to mend, a thousand at a time. Never a row that the new rows
     /// bring too.
     pub(super) fn conditions(&self, spec: &LoadSpec, decision: &Decision) -> Vec<String> {
-        let below = decision.new_rows.as_ref().map(|new_rows| new_rows.cursor.below(&new_rows.low));
-        let others = both(spec.condition.as_deref(), below.as_deref());
-        let columns: Vec<&str> = decision
+        let others = match &decision.piece {
+            Some(piece) => Some(format!("{} IS NOT TRUE", piece.range)),
+            None => decision.new_rows.as_ref().map(|new_rows| new_rows.cursor.below(&new_rows.low)),
+        };
+        let others = both(spec.condition.as_deref(), others.as_deref());
+        let columns: Vec<String> = decision
             .shape
             .columns
             .iter()
             .filter(|column| decision.shape.key.contains(&column.name))
-            .map(|column| column.expression.as_str())
+            .map(|column| column.expression.clone())
             .collect();
-        let listed = |keys: &[Key]| {
-            let rows: Vec<String> = keys.iter().map(row).collect();
-            let listed = format!("({}) IN ({})", columns.join(", "), rows.join(", "));
-            both(others.as_deref(), Some(&listed)).unwrap_or_default()
-        };
-        self.mend.chunks(KEYS_A_PART).map(listed).collect()
+        let condition =
+            |keys: &[Key]| both(others.as_deref(), Some(&listed(&columns, keys))).unwrap_or_default();
+        self.mend.chunks(KEYS_A_PART).map(condition).collect()
     }
 
     /// The keys of the rows that are gone: texts, in the order of `decision`'s key.
@@ -122,6 +130,12 @@ impl Missed {
         };
         self.gone.iter().map(in_order).collect()
     }
+}
+
+/// The rows of these keys: `columns` are SQL expressions, in the order of the keys' values.
+pub(super) fn listed(columns: &[String], keys: &[Key]) -> String {
+    let rows: Vec<String> = keys.iter().map(row).collect();
+    format!("({}) IN ({})", columns.join(", "), rows.join(", "))
 }
 
 /// A key's values as SQL writes a row.

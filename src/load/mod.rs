@@ -7,6 +7,7 @@
 
 mod adopt;
 mod attempt;
+mod backfill;
 mod chain;
 mod clean;
 mod compare;
@@ -34,6 +35,9 @@ use tokio_util::sync::CancellationToken;
 pub use self::{
     adopt::{Adoption, adopt, plan_adopt},
     attempt::load,
+    backfill::{
+        BackfillError, BackfillPlan, Chunk, Pace, Wish, load_chunk, plan_backfill, refuse_if_changed,
+    },
     clean::{Broom, Leftovers, PastKeep, Staged},
     compare::{Comparison, Looks, compare},
     decide::{Decision, Forecast, decide, forecast, selection},
@@ -112,6 +116,8 @@ pub struct Attempt {
     pub accept_shrink: bool,
     /// Bring just these rows.
     pub repair: Option<Arc<Repair>>,
+    /// Bring just this chunk of a backfill.
+    pub chunk: Option<Arc<Chunk>>,
     /// The table's deadline is less than ten minutes away.
     pub deadline_near: bool,
 }
@@ -138,6 +144,12 @@ pub struct Loaded {
     pub rows: u64,
     /// Rows below the watermark of before that it caught; `None` for whole loads.
     pub late_rows: Option<u64>,
+    /// Rows that were gone from the source and were deleted; `None` for whole loads.
+    pub deleted_rows: Option<u64>,
+    /// Rows of a backfill's chunk that the source does not have, left where they are.
+    pub kept_rows: u64,
+    /// Rows that were read of the source.
+    pub read_rows: u64,
     /// How far the cursor has been loaded.
     pub watermark: Option<String>,
     /// The hash of the source's schema.

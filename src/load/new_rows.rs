@@ -299,7 +299,7 @@ fn span(duration: std::time::Duration) -> String {
 
 /// What decides which rows are loaded and how they are known again: if it changes, rows that are there
 /// need not be those that would be loaded.
-fn definition(spec: &LoadSpec) -> String {
+pub(super) fn definition(spec: &LoadSpec) -> String {
     let mut hash = Sha256::new();
     let key = spec.key.iter().map(String::as_str);
     let parts =

@@ -44,7 +44,9 @@ async fn look_at(
     with_rows: bool,
 ) -> Result<PlannedAdoption, RunError> {
     let mut tables = Vec::new();
-    for spec in tasks::selected(project, looked, select).await? {
+    for spec in
+        tasks::selected(project, (&looked.sources, &looked.schemas), &*looked.warehouse, select).await?
+    {
         let found = one(looked, &spec, with_rows).await.map_err(|error| Failure::of(&error));
         tables.push((spec, found));
     }

@@ -300,6 +300,7 @@ async fn one_try(workshop: &Workshop, members: &mut [Member], number: u32, how: 
             full: how.full,
             accept_shrink: how.accept_shrink,
             repair: None,
+            chunk: None,
             deadline_near: false,
         });
     }

@@ -4,6 +4,7 @@
 //! to the control database by awaited calls; events only tell.
 
 mod adopt;
+mod backfill;
 mod clean;
 mod error;
 mod execute;
@@ -12,6 +13,7 @@ mod holds;
 mod names;
 mod open;
 mod plan;
+mod plan_backfill;
 pub mod reach;
 mod restore;
 mod retry;
@@ -28,12 +30,14 @@ use tokio_util::sync::CancellationToken;
 use self::open::{Opened, open};
 pub use self::{
     adopt::{PlannedAdoption, plan_adopt},
+    backfill::{BackfillRequest, Begin, backfill},
     clean::{Cleaned, Dropped, Orphan, clean, drop_orphans, orphans},
     error::RunError,
     holds::{HoldRequest, hold, release},
     names::expect_task,
     open::Mode,
     plan::{Plan, PlannedTask, plan},
+    plan_backfill::{PlannedBackfill, plan_backfill},
     restore::{PlannedRestore, plan_restore, restorable},
     work::Work,
 };
@@ -134,7 +138,7 @@ async fn prepare(
     if request.failed {
         tasks.keep_unfinished(&workshop.control).await?;
     }
-    workshop.control.start_run(&start(request, run)).await?;
+    workshop.control.start_run(&start(request.mode, selection(request), run)).await?;
     // A leftover that cannot be taken away now is no reason to leave tables stale.
     if let Err(error) = crate::load::tidy(workshop).await {
         tracing::warn!(%error, "what earlier crashes left was not all taken away");
@@ -165,15 +169,19 @@ async fn list(project: &Project, opened: &Opened) -> Result<tasks::Tasks, RunErr
     }
 }
 
-fn start(request: &Request, run: &str) -> RunStart {
+fn selection(request: &Request) -> String {
     let selection = if request.select.is_empty() { "*".to_owned() } else { request.select.join(" ") };
+    match request.exclude.as_slice() {
+        [] => selection,
+        exclude => format!("{selection} --exclude {}", exclude.join(" ")),
+    }
+}
+
+fn start(mode: Mode, selection: String, run: &str) -> RunStart {
     RunStart {
         run: run.to_owned(),
-        mode: request.mode.to_string(),
-        selection: match request.exclude.as_slice() {
-            [] => selection,
-            exclude => format!("{selection} --exclude {}", exclude.join(" ")),
-        },
+        mode: mode.to_string(),
+        selection,
         version: env!("CARGO_PKG_VERSION").to_owned(),
         host: control::host_name(),
         pid: std::process::id(),

@@ -68,7 +68,7 @@ async fn look_at(
     looked: &Looked,
     (table, load): (&str, &str),
 ) -> Result<PlannedRestore, RunError> {
-    let spec = tasks::only(project, looked, table).await?;
+    let spec = tasks::only(project, (&looked.sources, &looked.schemas), &*looked.warehouse, table).await?;
     let stage = reach::stage(project, environment).await?;
     let shelf = Shelf { project: &project.name, mode: &mode.to_string(), stage: &*stage };
     let restoration = load::plan_restore(shelf, &spec, load, &*looked.warehouse).await;

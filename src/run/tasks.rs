@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     RunError,
-    open::{Looked, Schemas, Sources},
+    open::{Schemas, Sources},
 };
 use crate::{
     config::{LoadSpec, Loader, Missing, Project},
@@ -13,7 +13,7 @@ use crate::{
     error::Failure,
     event::Tier,
     sql::TableName,
-    warehouse::LedgerRow,
+    warehouse::{LedgerRow, Warehouse},
 };
 
 /// The tasks of a run.
@@ -59,8 +59,13 @@ pub(super) async fn list(
 }
 
 /// The one task that a name means.
-pub(super) async fn only(project: &Project, looked: &Looked, name: &str) -> Result<LoadSpec, RunError> {
-    let specs = selected(project, looked, &[name.to_owned()]).await?;
+pub(super) async fn only(
+    project: &Project,
+    reached: (&Sources, &Schemas),
+    warehouse: &dyn Warehouse,
+    name: &str,
+) -> Result<LoadSpec, RunError> {
+    let specs = selected(project, reached, warehouse, &[name.to_owned()]).await?;
     match specs.as_slice() {
         [spec] => Ok(spec.clone()),
         several => {
@@ -73,11 +78,12 @@ pub(super) async fn only(project: &Project, looked: &Looked, name: &str) -> Resu
 /// The tasks that a selection means.
 pub(super) async fn selected(
     project: &Project,
-    looked: &Looked,
+    (sources, schemas): (&Sources, &Schemas),
+    warehouse: &dyn Warehouse,
     select: &[String],
 ) -> Result<Vec<LoadSpec>, RunError> {
-    let published = looked.warehouse.last_loads().await.map_err(RunError::Below)?;
-    let mut tasks = list(project, &looked.sources, &looked.schemas, &published).await?;
+    let published = warehouse.last_loads().await.map_err(RunError::Below)?;
+    let mut tasks = list(project, sources, schemas, &published).await?;
     tasks.select(select, &[])?;
     Ok(tasks.specs)
 }

@@ -122,6 +122,11 @@ impl Cursor {
         Ok(Self { column: column.to_owned(), kind, nullable: found.nullable, sql_type })
     }
 
+    /// The type of its values, in SQL.
+    pub fn sql_type(&self) -> &str {
+        &self.sql_type
+    }
+
     /// The column, as it is compared.
     pub fn expression(&self) -> String {
         self.collated(quote_ident(&self.column))

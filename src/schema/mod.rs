@@ -10,6 +10,7 @@ mod column;
 mod cursor;
 mod diff;
 mod hash;
+mod range;
 mod selection;
 mod shape;
 #[cfg(test)]
@@ -21,6 +22,7 @@ pub use column::{Column, ColumnType, Generated, RelationKind, TableSchema, TypeK
 pub use cursor::{Cursor, CursorError, CursorKind};
 pub use diff::{Change, diff, in_words};
 pub use hash::{UnknownVersion, hash, matches};
+pub use range::CursorRange;
 pub use selection::{Selected, Selection, SelectionError};
 pub use shape::{Format, Shape, ShapeError, ShapedColumn, shape};
 pub use types::postgres::{Arrival, Expression, arrival};

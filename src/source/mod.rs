@@ -4,7 +4,7 @@
 //! share it, show. A part is a byte stream that ends explicitly: a broken connection is an error,
 //! never an end. Knows nothing of stage or warehouse.
 
-use std::{sync::Arc, time::Duration};
+use std::{num::NonZeroU64, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use crate::{
     compare::{Look, Side},
     error::Fault,
-    schema::{Cursor, TableSchema},
+    schema::{Cursor, CursorRange, TableSchema},
     sql::TableName,
     stage::manifest::Format,
 };
@@ -89,6 +89,14 @@ pub trait Snapshot: Send + Sync {
     /// How far a cursor reaches.
     async fn reach(&self, question: &ReachQuestion) -> Result<Reach, SourceError>;
 
+    /// The range between two values as people write them, cut at a watermark; `None`: nothing can lie in
+    /// it. Values that are none of the cursor's type are an error of class `usage`.
+    async fn range(&self, question: &RangeQuestion) -> Result<Option<CursorRange>, SourceError>;
+
+    /// Cuts a range into slices, by walking the cursor's index. Rows of one value are never parted, and
+    /// the slices leave no gap.
+    async fn slices(&self, question: &SliceQuestion) -> Result<Vec<Slice>, SourceError>;
+
     /// Splits a table into parts. An empty table has one part.
     async fn plan_parts(&self, extraction: &Extraction) -> Result<Vec<PartPlan>, SourceError>;
 
@@ -148,6 +156,56 @@ pub struct Reach {
     pub unique: bool,
     /// The table's oid: another one is another table, whatever its name.
     pub relation: u32,
+}
+
+/// A range as people ask for it.
+#[derive(Debug, Clone)]
+pub struct RangeQuestion {
+    /// The table.
+    pub table: TableName,
+    /// Its cursor.
+    pub cursor: Cursor,
+    /// The least value; `None`: whatever is least.
+    pub from: Option<String>,
+    /// The value before which it ends; `None`: it ends with the watermark.
+    pub to: Option<String>,
+    /// How far the cursor has been loaded: the range goes no further.
+    pub watermark: String,
+}
+
+/// How a range is to be cut.
+#[derive(Debug, Clone)]
+pub struct SliceQuestion {
+    /// The table.
+    pub table: TableName,
+    /// Its cursor.
+    pub cursor: Cursor,
+    /// Which rows are loaded: a SQL condition, or all.
+    pub condition: Option<String>,
+    /// The range.
+    pub range: CursorRange,
+    /// How long a slice is.
+    pub stride: Stride,
+    /// No more slices than these are answered.
+    pub slices_max: u32,
+}
+
+/// How long a slice of a cursor's range is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stride {
+    /// So many rows; more where they share a value.
+    Rows(NonZeroU64),
+    /// So long a time, in seconds; for a cursor of dates in whole days.
+    Seconds(NonZeroU64),
+}
+
+/// A slice of a range.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Slice {
+    /// From where to where.
+    pub range: CursorRange,
+    /// Rows of the snapshot in it.
+    pub rows: u64,
 }
 
 /// One part that can be read: made by [`Snapshot::plan_parts`], meant for the same snapshot.

@@ -79,3 +79,81 @@ Examples:
   barncat history orders              # the loads that can be restored
   barncat restore orders --load 01KB7Q4Z --dry-run
   barncat restore orders --load 01KB7Q4Z";
+
+/// What `backfill` takes.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct BackfillArgs {
+    /// The table: one that is loaded by `append` or `merge`
+    pub(in crate::cli) table: String,
+
+    /// From this value of the cursor on; without it from the least
+    #[arg(long, value_name = "VALUE", allow_hyphen_values = true)]
+    pub(in crate::cli) from: Option<String>,
+
+    /// Up to this value of the cursor, without it; not given: all that has been loaded
+    #[arg(long, value_name = "VALUE", allow_hyphen_values = true)]
+    pub(in crate::cli) to: Option<String>,
+
+    /// How long a chunk is: a number of rows, or a span of time like 1d; 500000 rows if not given
+    #[arg(long, value_name = "CHUNK")]
+    pub(in crate::cli) chunk: Option<String>,
+
+    /// Delete rows that the source does not have, also where the loader has no `deletes = "detect"`
+    #[arg(long)]
+    pub(in crate::cli) delete: bool,
+
+    /// Show the chunks, and change nothing
+    #[arg(long, conflicts_with_all = ["resume", "restart"])]
+    pub(in crate::cli) dry_run: bool,
+
+    /// Go on with the table's unfinished backfill: only chunks that are not done
+    #[arg(long, conflicts_with_all = ["from", "to", "chunk", "delete", "restart"])]
+    pub(in crate::cli) resume: bool,
+
+    /// Give the table's unfinished backfill up, and begin anew
+    #[arg(long)]
+    pub(in crate::cli) restart: bool,
+
+    /// How many parts of a chunk are read at once
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=64))]
+    pub(in crate::cli) jobs: Option<u32>,
+
+    /// Read no faster than this
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(in crate::cli) rows_per_second: Option<u64>,
+
+    /// Where to write: production, or test (the test schemas only)
+    #[arg(long, value_name = "MODE", env = "BARNCAT_MODE", default_value = "production")]
+    #[arg(hide_possible_values = true, hide_env_values = true)]
+    pub(in crate::cli) mode: Mode,
+}
+
+pub(super) const BACKFILL_HELP: &str = "\
+Examples:
+  barncat backfill orders --from 2026-01-01 --to 2026-02-01 --chunk 1d --dry-run
+  barncat backfill orders --from 2026-01-01 --to 2026-02-01 --chunk 1d
+  barncat backfill events             # all that has been loaded, 500,000 rows at a time
+  barncat backfill events --resume    # after it was stopped";
+
+pub(super) const BACKFILL_LONG_HELP: &str = "\
+Reads the rows whose cursor is in the range again, never beyond what the loads have loaded, and merges \
+them into the table: rows that differ are written, rows that are equal are not. Each chunk is one load \
+and published at once. The table's lock is held for one chunk at a time: a run that wants the table \
+goes first. Rows whose cursor is NULL are left to the loads, which bring them each time.
+
+The next load goes on with new rows as if no backfill had been.
+
+Examples:
+  barncat backfill orders --from 2026-01-01 --to 2026-02-01 --chunk 1d --dry-run
+  barncat backfill orders --from 2026-01-01 --to 2026-02-01 --chunk 1d
+  barncat backfill events             # all that has been loaded, 500,000 rows at a time
+  barncat backfill events --resume    # after it was stopped
+  barncat backfill events --output json | jq '.chunks[] | select(.done == null)'
+
+Exit status:
+    0  every chunk is done
+    1  a chunk failed; --resume goes on with it
+    2  the command line or the project is wrong; nothing was started
+    3  others kept the table, or a backfill of it is under way
+  130  stopped by SIGINT; --resume goes on with it
+  143  stopped by SIGTERM; --resume goes on with it";

@@ -32,6 +32,8 @@ pub(super) struct Line {
     pub(super) name: String,
     pub(super) tier: Tier,
     pub(super) strategy: String,
+    /// The chunk of a backfill that it is at, and how many there are.
+    pub(super) chunk: Option<(u32, u32)>,
     pub(super) now: Now,
 }
 
@@ -47,7 +49,10 @@ pub(super) enum Now {
 impl Line {
     /// The whole line, without a newline.
     pub(super) fn text(&self, widths: Widths) -> String {
-        let head = head(&self.name, self.tier, &self.strategy, widths);
+        let mut head = head(&self.name, self.tier, &self.strategy, widths);
+        if let Some((chunk, chunks)) = self.chunk {
+            head.push_str(&format!("chunk {chunk} of {chunks}   "));
+        }
         match &self.now {
             Now::Working { step: Step::Extracting, rows, bytes, rows_expected, elapsed } => {
                 format!("{head}{}", extracting(*rows, *bytes, *rows_expected, *elapsed, widths.bar()))
@@ -168,7 +173,7 @@ mod tests {
     }
 
     fn line(now: Now) -> Line {
-        Line { name: "orders".into(), tier: Tier::Critical, strategy: "merge".into(), now }
+        Line { name: "orders".into(), tier: Tier::Critical, strategy: "merge".into(), chunk: None, now }
     }
 
     fn working(step: Step, rows: u64, rows_expected: Option<u64>) -> Now {

@@ -25,6 +25,8 @@ pub(in crate::cli) struct Live {
 struct Task {
     line: Line,
     shown: LiveLine,
+    /// Rows of chunks that are done.
+    rows_before: u64,
     began: Instant,
     next_attempt: Instant,
 }
@@ -43,6 +45,12 @@ impl Live {
             }
             Event::TaskStarted { task, tier, strategy, rows_expected, .. } => {
                 self.start(task, *tier, strategy, *rows_expected);
+            }
+            Event::ChunkStarted { task, chunk, chunks, rows_before } => {
+                if let Some(task) = self.tasks.get_mut(task) {
+                    task.line.chunk = Some((*chunk, *chunks));
+                    task.rows_before = *rows_before;
+                }
             }
             Event::TaskProgress { task, step, rows, bytes } => self.advance(task, *step, *rows, *bytes),
             Event::TaskRetry { task, attempt, attempts_max, next_in_seconds, failure } => {
@@ -77,14 +85,15 @@ impl Live {
     fn start(&mut self, name: &str, tier: Tier, strategy: &str, rows_expected: Option<u64>) {
         let now =
             Now::Working { step: Step::Waiting, rows: 0, bytes: 0, rows_expected, elapsed: Duration::ZERO };
-        let line = Line { name: self.names.short(name).to_owned(), tier, strategy: strategy.to_owned(), now };
+        let (name_shown, strategy) = (self.names.short(name).to_owned(), strategy.to_owned());
+        let line = Line { name: name_shown, tier, strategy, chunk: None, now };
         // A second attempt goes on in the same line.
         let shown = match self.tasks.remove(name) {
             Some(earlier) => earlier.shown,
             None => self.screen.add_line(),
         };
         let began = Instant::now();
-        let mut task = Task { line, shown, began, next_attempt: began };
+        let mut task = Task { line, shown, rows_before: 0, began, next_attempt: began };
         task.refresh(self.widths);
         self.tasks.insert(name.to_owned(), task);
     }
@@ -96,7 +105,7 @@ impl Live {
                 // The rate counts from the first byte, not from the wait for a lock.
                 task.began = Instant::now();
             }
-            (*step, *rows, *bytes) = (new_step, new_rows, new_bytes);
+            (*step, *rows, *bytes) = (new_step, task.rows_before + new_rows, new_bytes);
         }
     }
 

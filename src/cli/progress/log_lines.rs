@@ -30,6 +30,9 @@ impl LogLines {
                 self.last.insert(task.clone(), (Instant::now(), Step::Waiting));
                 info!(task, strategy, attempt, rows_expected, "started");
             }
+            Event::ChunkStarted { task, chunk, chunks, rows_before } => {
+                info!(task, rows_before, "chunk {chunk} of {chunks}");
+            }
             Event::TaskProgress { task, step, rows, bytes } => self.advance(task, *step, *rows, *bytes),
             Event::TaskRetry { task, attempt, attempts_max, next_in_seconds, failure } => {
                 let seconds = next_in_seconds.ceil();

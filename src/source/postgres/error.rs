@@ -102,6 +102,18 @@ pub enum PostgresSourceError {
         /// The table, or the partition.
         table: TableName,
     },
+    /// A value that is none of a cursor's type.
+    #[error("`{value}` is no value of the cursor `{column}` of {table}, which is {sql_type}")]
+    NoValue {
+        /// The table.
+        table: TableName,
+        /// Its cursor.
+        column: String,
+        /// The cursor's type.
+        sql_type: String,
+        /// As a person wrote it.
+        value: String,
+    },
     /// The stream's rows and the server's count of them differ.
     #[error("{table}: the server says that it sent {said} rows, {counted} came")]
     Count {
@@ -133,6 +145,7 @@ impl Fault for PostgresSourceError {
             | Self::Lag { .. }
             | Self::Moved { .. }
             | Self::NoAnswer { .. } => Class::Passing,
+            Self::NoValue { .. } => Class::Usage,
             Self::Count { .. } => Class::Bug,
             Self::Primary { .. }
             | Self::NotOneServer { .. }
@@ -176,7 +189,7 @@ impl Fault for PostgresSourceError {
             ),
             Self::Unlogged { table } => format!("write \"{}\" = \"skip\" in loaders/, or make it logged", table.name),
             Self::Moved { .. } | Self::SnapshotLost { .. } => "it is loaded again from a new snapshot".to_owned(),
-            Self::Count { .. } | Self::NoAnswer { .. } => return None,
+            Self::NoValue { .. } | Self::Count { .. } | Self::NoAnswer { .. } => return None,
         })
     }
 

@@ -12,6 +12,7 @@ mod look;
 mod parts;
 mod reach;
 mod readers;
+mod slices;
 mod snapshot;
 mod stream;
 mod type_info;

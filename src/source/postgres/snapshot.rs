@@ -14,14 +14,15 @@ use jiff::Timestamp;
 use super::{
     Options, PostgresSourceError, catalog, look, parts, reach,
     readers::{Reader, Readers},
-    stream,
+    slices, stream,
 };
 use crate::{
     compare::{Look, Side},
     pg::{Connection, PgError, set_application_name},
-    schema::{RelationKind, TableSchema},
+    schema::{CursorRange, RelationKind, TableSchema},
     source::{
-        Extraction, PartPlan, PartStream, Position, Reach, ReachQuestion, Slot, Slots, Snapshot, SourceError,
+        Extraction, PartPlan, PartStream, Position, RangeQuestion, Reach, ReachQuestion, Slice,
+        SliceQuestion, Slot, Slots, Snapshot, SourceError,
     },
     sql::{TableName, quote_literal},
 };
@@ -232,6 +233,18 @@ impl Snapshot for PostgresSnapshot {
         let relation = self.answered(&question.table, relation).await?;
         let reader = self.join(&question.table).await?;
         Ok(reach::reach(reader, &relation, question).await?)
+    }
+
+    async fn range(&self, question: &RangeQuestion) -> Result<Option<CursorRange>, SourceError> {
+        let reader = self.join(&question.table).await?;
+        Ok(slices::range(reader, question).await?)
+    }
+
+    async fn slices(&self, question: &SliceQuestion) -> Result<Vec<Slice>, SourceError> {
+        let relation = self.relation(&question.table).await;
+        let relation = self.answered(&question.table, relation).await?;
+        let reader = self.join(&question.table).await?;
+        Ok(slices::slices(reader, &relation, question).await?)
     }
 
     async fn plan_parts(&self, extraction: &Extraction) -> Result<Vec<PartPlan>, SourceError> {

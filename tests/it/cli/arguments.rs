@@ -7,6 +7,11 @@ use super::{assert_told, barncat, told, told_with};
 const HERE: &str = env!("CARGO_MANIFEST_DIR");
 
 #[test]
+fn help_of_backfill_shows_what_it_takes_and_examples() {
+    assert_told!(told(Path::new(HERE), &["backfill", "--help"]));
+}
+
+#[test]
 fn help_shows_the_commands_and_exit_statuses() {
     assert_told!(told(Path::new(HERE), &["--help"]));
 }

@@ -1,6 +1,7 @@
 //! Whole runs of the built binary: standby → stage → warehouse.
 
 mod adopt;
+mod backfill;
 mod crash;
 mod increments;
 mod random;
