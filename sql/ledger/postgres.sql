@@ -48,7 +48,7 @@ COMMENT ON COLUMN :ledger.loads.table_name IS 'The table that was published.';
 COMMENT ON COLUMN :ledger.loads.previous IS 'The load that this one follows; NULL for a table''s first.';
 COMMENT ON COLUMN :ledger.loads.project IS 'The project that published it; no other may publish the table.';
 COMMENT ON COLUMN :ledger.loads.run IS 'The run that published it.';
-COMMENT ON COLUMN :ledger.loads.strategy IS 'How rows were brought: full, append, merge, restore, adopt.';
+COMMENT ON COLUMN :ledger.loads.strategy IS 'How rows were brought: full, append, merge, backfill, restore, adopt.';
 COMMENT ON COLUMN :ledger.loads.publish IS 'How they became visible: swap (renamed in), replace (all rows, in place), insert or merge (some).';
 COMMENT ON COLUMN :ledger.loads.source IS 'The source''s name in the project.';
 COMMENT ON COLUMN :ledger.loads.source_schema IS 'The schema of the table that was read.';

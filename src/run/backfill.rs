@@ -131,7 +131,7 @@ async fn prepare(
     }
     let pace = request.rows_per_second.map(|rows| Arc::new(Pace::new(rows)));
     let (parts, warnings) = (request.parts, BTreeSet::new());
-    Ok((Backfilling { workshop, spec, task, backfill, chunks, parts, pace, read: 0, warnings }, guard))
+    Ok((Backfilling { workshop, spec, task, backfill, chunks, parts, pace, read: 0, written: 0, bytes: 0, warnings }, guard))
 }
 
 pub(super) fn below(error: LoadError) -> RunError {
@@ -225,8 +225,10 @@ struct Backfilling {
     chunks: Vec<BackfillChunk>,
     parts: usize,
     pace: Option<Arc<Pace>>,
-    /// Rows that this process has read.
+    /// Rows that this process has read, and written, and their bytes in the stage.
     read: u64,
+    written: u64,
+    bytes: u64,
     warnings: BTreeSet<String>,
 }
 
@@ -357,6 +359,8 @@ impl Backfilling {
             tracing::warn!(%error, "the table's lock was not given back; it frees itself");
         }
         let loaded = result?;
+        self.written += loaded.rows;
+        self.bytes += loaded.bytes;
         self.warnings.extend(loaded.warnings);
         Ok(ChunkOutcome {
             load: loaded.load,
@@ -440,7 +444,8 @@ impl Backfilling {
         task.attempts = 1;
         task.publish = Some("merge".to_owned());
         task.reason = Some(format!("{} of {} chunks are done", self.done().count(), self.chunks.len()));
-        task.rows = Some(self.sum(|done| done.rows_written));
+        task.rows = Some(self.written);
+        task.bytes = Some(self.bytes);
         task.load = self.done().last().map(|done| done.load.clone());
         task.warnings = self.warnings.iter().cloned().collect();
         let kept = self.sum(|done| done.rows_kept);
