@@ -131,7 +131,22 @@ async fn prepare(
     }
     let pace = request.rows_per_second.map(|rows| Arc::new(Pace::new(rows)));
     let (parts, warnings) = (request.parts, BTreeSet::new());
-    Ok((Backfilling { workshop, spec, task, backfill, chunks, parts, pace, read: 0, written: 0, bytes: 0, warnings }, guard))
+    Ok((
+        Backfilling {
+            workshop,
+            spec,
+            task,
+            backfill,
+            chunks,
+            parts,
+            pace,
+            read: 0,
+            written: 0,
+            bytes: 0,
+            warnings,
+        },
+        guard,
+    ))
 }
 
 pub(super) fn below(error: LoadError) -> RunError {
@@ -349,7 +364,7 @@ impl Backfilling {
         };
         fail_point!("backfill.chunk.before");
         let limit = self.spec.time_limit.unwrap_or(Duration::MAX);
-        let late = |_| LoadError::TimeLimit { table: self.spec.target.clone(), seconds: limit.as_secs() };
+        let late = |_| LoadError::TimeLimit { table: self.spec.target.clone(), limit };
         let result = tokio::select! {
             result = timeout(limit, load_chunk(&workshop, &attempt, chunk)) => result.map_err(late).flatten(),
             () = lease.lost() => Err(BackfillError::LockLost { table: self.spec.target.clone() }.into()),
