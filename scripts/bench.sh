@@ -265,11 +265,13 @@ new_rows() {
     for round in $(seq "${ROUNDS:-3}"); do
       say "$size rows, round $round of ${ROUNDS:-3}"
       measured 'nothing new' in_project appends run
-      changed "INSERT INTO orders SELECT $next + n, public_id, customer_id, restaurant_id, rider_id, status, ordered_at,
-        delivered_on, total, distance_m, first_order, note, details FROM orders, LATERAL (SELECT id - 1) AS o(n)
-        WHERE id <= 10000"
+      changed "INSERT INTO orders SELECT $next + n, public_id, customer_id, restaurant_id, rider_id, status,
+        clock_timestamp(), delivered_on, total, distance_m, first_order, note, details
+        FROM orders, LATERAL (SELECT id - 1) AS o(n) WHERE id <= 10000"
       next=$((next + 10000))
       measured 'append of 10,000' in_project appends run
+      in_project merges run >/dev/null # the new rows, so that only the changed ones are left
+      sleep 1.5
       now=$(psql_at "$primary_url" -c 'SELECT clock_timestamp()')
       changed "UPDATE orders SET ordered_at = '$now', status = 'changed' WHERE id % ($size / 100000) = 0 AND id <= $size"
       measured 'merge of 100,000' in_project merges run
