@@ -13,7 +13,6 @@ mod holds;
 mod names;
 mod open;
 mod plan;
-mod plan_backfill;
 pub mod reach;
 mod restore;
 mod retry;
@@ -30,14 +29,13 @@ use tokio_util::sync::CancellationToken;
 use self::open::{Opened, open};
 pub use self::{
     adopt::{PlannedAdoption, plan_adopt},
-    backfill::{BackfillRequest, Begin, backfill},
+    backfill::{BackfillRequest, Begin, PlannedBackfill, backfill, plan_backfill},
     clean::{Cleaned, Dropped, Orphan, clean, drop_orphans, orphans},
     error::RunError,
     holds::{HoldRequest, hold, release},
     names::expect_task,
     open::Mode,
     plan::{Plan, PlannedTask, plan},
-    plan_backfill::{PlannedBackfill, plan_backfill},
     restore::{PlannedRestore, plan_restore, restorable},
     work::Work,
 };

@@ -1,10 +1,12 @@
 //! What a backfill would do: connects, changes nothing.
 
 use super::{
-    Mode, RunError,
-    backfill::below,
-    open::{Looked, look},
-    tasks,
+    super::{
+        Mode, RunError,
+        open::{Looked, look},
+        tasks,
+    },
+    below,
 };
 use crate::{
     clock,
