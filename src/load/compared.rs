@@ -109,6 +109,7 @@ mod tests {
             nullable: false,
         };
         LiveTable {
+            keys: None,
             kind: RelationKind::Table,
             columns: columns.iter().map(column).collect(),
             bytes: 0,

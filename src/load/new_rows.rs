@@ -196,6 +196,9 @@ impl Asked<'_> {
         if !kept.iter().all(is_there) || live.columns.len() != kept.len() + are_there {
             return Ok(Err("its columns in the warehouse are not those that were published".to_owned()));
         }
+        if !live.is_held_to(&shape.key) {
+            return Ok(Err(format!("its unique index on ({}) is gone", shape.key.join(", "))));
+        }
         let watermark = last.watermark.clone().unwrap_or_default();
         let low = match &reach.low {
             Some(low) => low.clone(),

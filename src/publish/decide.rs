@@ -180,6 +180,7 @@ mod tests {
 
     fn live(columns: &[StagingColumn], obstacles: &[&str]) -> LiveTable {
         LiveTable {
+            keys: None,
             kind: RelationKind::Table,
             columns: columns.to_vec(),
             bytes: 0,

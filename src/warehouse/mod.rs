@@ -340,8 +340,20 @@ pub struct LiveTable {
     pub columns: Vec<StagingColumn>,
     /// Its size on disk, with indexes.
     pub bytes: u64,
+    /// The sets of columns by which its rows are told apart, each sorted; `None` where a warehouse of this
+    /// kind holds nobody to a key.
+    pub keys: Option<Vec<Vec<String>>>,
     /// What a swap cannot carry over, in words for people; empty: a swap is safe.
     pub obstacles: Vec<String>,
     /// Views that read it, outermost first, as `schema.view`.
     pub views: Vec<String>,
+}
+
+impl LiveTable {
+    /// Whether no two of its rows can have these values in common.
+    pub fn is_held_to(&self, key: &[String]) -> bool {
+        let mut sorted = key.to_vec();
+        sorted.sort_unstable();
+        self.keys.as_ref().is_none_or(|keys| keys.contains(&sorted))
+    }
 }

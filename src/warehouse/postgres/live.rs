@@ -1,6 +1,6 @@
 //! The table that readers see.
 
-use super::{PostgresWarehouseError, obstacles, views};
+use super::{PostgresWarehouseError, in_place::key, obstacles, views};
 use crate::{
     pg::{Connection, PgError},
     schema::RelationKind,
@@ -53,6 +53,7 @@ pub(super) async fn live(
         kind: relation.kind,
         columns: columns(connection, table, relation.oid).await?,
         bytes: u64::try_from(bytes).unwrap_or(0),
+        keys: Some(key::all(connection, table, relation.oid).await?),
         obstacles: obstacles::obstacles(connection, table, relation.oid).await?,
         views: views.iter().map(|view| view.name.to_string()).collect(),
     }))

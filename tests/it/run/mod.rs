@@ -8,4 +8,5 @@ mod random;
 mod restore;
 mod restore_crash;
 mod verify;
+mod verify_large;
 mod whole;

@@ -77,6 +77,25 @@ impl Key {
     }
 }
 
+/// The columns of every unique index that `ON CONFLICT` can use, sorted by name.
+pub(crate) async fn all(
+    connection: &Connection,
+    table: &TableName,
+    oid: u32,
+) -> Result<Vec<Vec<String>>, PgError> {
+    let sql = "SELECT array_agg(a.attname::text ORDER BY a.attname::text COLLATE \"C\") FROM pg_index x
+               CROSS JOIN unnest(x.indkey) WITH ORDINALITY AS k(attnum, place)
+               JOIN pg_attribute a ON a.attrelid = x.indrelid AND a.attnum = k.attnum
+               WHERE x.indrelid = $1 AND x.indisunique AND x.indimmediate AND x.indisvalid
+                 AND x.indpred IS NULL AND x.indexprs IS NULL AND k.place <= x.indnkeyatts
+               GROUP BY x.indexrelid";
+    let rows = connection
+        .query(sql, &[&oid])
+        .await
+        .map_err(|error| connection.error(format!("look at the keys of {table}"), &error))?;
+    Ok(rows.iter().map(|row| row.get(0)).collect())
+}
+
 /// The table's own triggers that stand between the rows that are written and those that arrive.
 pub(super) async fn meddling_triggers(
     connection: &Connection,

@@ -8,7 +8,7 @@
 
 mod apply;
 mod increment;
-mod key;
+pub(super) mod key;
 mod sql;
 
 pub(super) use self::apply::apply;
