@@ -10,10 +10,10 @@ step() { # name command…
   "${@:2}" || failed+=("$1")
 }
 
-step "format" cargo fmt --check
+step "format" cargo fmt --all --check
 # The features are those of the tests, so that the two share what they build.
-step "lints" cargo clippy --quiet --all-targets --all-features -- -D warnings
-step "docs" env RUSTDOCFLAGS="-D warnings" cargo doc --quiet --no-deps --all-features
+step "lints" cargo clippy --quiet --workspace --all-targets --all-features -- -D warnings
+step "docs" env RUSTDOCFLAGS="-D warnings" cargo doc --quiet --workspace --no-deps --all-features
 if command -v shellcheck >/dev/null; then
   step "scripts" shellcheck -x scripts/*.sh .ci/run
 else

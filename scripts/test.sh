@@ -28,9 +28,9 @@ export AWS_EC2_METADATA_DISABLED=true
 unset AWS_SESSION_TOKEN AWS_PROFILE
 
 if cargo nextest --version >/dev/null 2>&1; then
-  cargo nextest run --features failpoints "$@"
+  cargo nextest run --workspace --features failpoints "$@"
   # nextest leaves the examples in the docs out.
-  [ $# -gt 0 ] || cargo test --quiet --doc --features failpoints
+  [ $# -gt 0 ] || cargo test --quiet --workspace --doc --features failpoints
 else
-  cargo test --features failpoints "$@"
+  cargo test --workspace --features failpoints "$@"
 fi

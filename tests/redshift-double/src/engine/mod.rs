@@ -1,0 +1,66 @@
+//! What runs statements on Postgres as Redshift would, whatever front asked for it.
+
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use tokio_postgres::{Client, NoTls};
+
+use crate::{
+    knobs::Knobs,
+    settings::{Isolation, Settings},
+};
+
+pub(crate) mod error;
+pub(crate) mod outcome;
+pub(crate) mod session;
+
+use error::SqlError;
+
+/// The internals: catalog views, functions, what Postgres' catalog has no place for.
+const SETUP: &str = include_str!("setup.sql");
+
+/// The database behind the double, with what all sessions share.
+pub(crate) struct Engine {
+    settings: Settings,
+    knobs: Knobs,
+    queries: AtomicI64,
+}
+
+impl Engine {
+    /// Makes the schema `redshift_double` if it is not there.
+    pub(crate) async fn prepare(settings: Settings) -> Result<Self, SqlError> {
+        let engine = Self { settings, knobs: Knobs::default(), queries: AtomicI64::new(1000) };
+        let (client, connection) = tokio_postgres::connect(&engine.settings.postgres_url, NoTls).await?;
+        let connection = tokio::spawn(connection);
+        let prepared = client.batch_execute(SETUP).await;
+        connection.abort();
+        prepared?;
+        Ok(engine)
+    }
+
+    pub(crate) fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    pub(crate) fn knobs(&self) -> &Knobs {
+        &self.knobs
+    }
+
+    /// The next query's id: what `pg_last_query_id()` tells.
+    pub(crate) fn next_query_id(&self) -> i64 {
+        self.queries.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// What every session begins with. Backslashes escape in literals (§6.4); the default isolation
+    /// stands for every statement, in a transaction or not (§2.1).
+    pub(crate) async fn set_up(&self, client: &Client) -> Result<(), SqlError> {
+        let isolation = match self.settings.isolation {
+            Isolation::Snapshot => "repeatable read",
+            Isolation::Serializable => "serializable",
+        };
+        let sql = format!(
+            "SET standard_conforming_strings = off; SET escape_string_warning = off; SET TimeZone = 'UTC';
+             SET default_transaction_isolation = '{isolation}'; SET client_min_messages = error"
+        );
+        Ok(client.batch_execute(&sql).await?)
+    }
+}

@@ -1,0 +1,4 @@
+//! The tests of the double, on a real Postgres server, by a client nobody here wrote.
+
+mod data_api;
+mod support;
