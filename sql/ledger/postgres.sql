@@ -64,9 +64,9 @@ COMMENT ON COLUMN :ledger.loads.manifest IS 'The key of the load''s manifest in 
 COMMENT ON COLUMN :ledger.loads.rows IS 'Rows of the load; not all of them need be new.';
 COMMENT ON COLUMN :ledger.loads.bytes IS 'Bytes of the load in the stage.';
 COMMENT ON COLUMN :ledger.loads.watermark IS 'How far the cursor has been loaded.';
-COMMENT ON COLUMN :ledger.loads.table_rows IS 'Rows of the table with this load.';
+COMMENT ON COLUMN :ledger.loads.table_rows IS 'Rows of the table with this load, but for those that are marked as deleted.';
 COMMENT ON COLUMN :ledger.loads.late_rows IS 'Rows below the watermark of before that this load caught; NULL for whole loads.';
-COMMENT ON COLUMN :ledger.loads.deleted_rows IS 'Rows that were gone from the source; NULL for whole loads.';
+COMMENT ON COLUMN :ledger.loads.deleted_rows IS 'Rows that were gone from the source, deleted or marked; NULL where all rows of the table were replaced.';
 COMMENT ON COLUMN :ledger.loads.state IS 'What the next load must remember.';
 COMMENT ON COLUMN :ledger.loads.published_at IS 'When it was published, by this server''s clock.';
 

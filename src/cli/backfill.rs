@@ -165,6 +165,7 @@ fn planned_text(planned: &PlannedBackfill) -> String {
     let mut text = columns::lay(&[">chunk", ">rows", "read WHERE"], chunks);
     let rows: u64 = plan.slices.iter().map(|slice| slice.rows).sum();
     let extra = match plan.wanted.delete {
+        true if spec.deletes.mark().is_some() => "rows that the source does not have are marked as deleted",
         true => "rows that the source does not have are deleted",
         false => "rows that the source does not have are counted and stay (`--delete` takes them away)",
     };

@@ -61,6 +61,11 @@ impl<'a> Keys<'a> {
         self.table.contains_key(key)
     }
 
+    /// Whether a key is there and has keys of its own.
+    pub(super) fn is_table(&self, key: &str) -> bool {
+        self.table.get(key).is_some_and(Item::is_table_like)
+    }
+
     /// The place of a key's name.
     pub(super) fn place_of(&self, key: &str) -> Place {
         match self.table.get_key_value(key) {
@@ -158,11 +163,11 @@ impl<'a> Keys<'a> {
     }
 
     /// One of a few words.
-    pub(super) fn choice<T: Copy>(&self, key: &'static str, choices: &[(&str, T)]) -> Option<T> {
+    pub(super) fn choice<T: Clone>(&self, key: &'static str, choices: &[(&str, T)]) -> Option<T> {
         let item = self.get(key)?;
         let word = item.as_str().unwrap_or_default();
         if let Some((_, choice)) = choices.iter().find(|(name, _)| *name == word) {
-            return Some(*choice);
+            return Some(choice.clone());
         }
         let names: Vec<String> = choices.iter().map(|(name, _)| format!("`{name}`")).collect();
         let message = format!("`{key}` of {} is none of {}", self.owner, names.join(", "));

@@ -6,7 +6,7 @@ use globset::{GlobBuilder, GlobMatcher};
 use toml_edit::Item;
 
 use super::{
-    Keys, Text,
+    Deletes, Keys, OnBrokenView, OnSchemaChange, PublishChoice, Strategy, Text, deletes,
     mistake::{Collector, Place},
     warehouse::compression,
 };
@@ -15,67 +15,6 @@ use crate::{
     sql::TableName,
     stage::manifest::{Compression, Format},
 };
-
-/// How a loader brings rows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Strategy {
-    /// The whole table, each time.
-    Full,
-    /// New rows, by the cursor.
-    Append,
-    /// New and changed rows, by cursor and key.
-    Merge,
-}
-
-impl std::fmt::Display for Strategy {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::Full => "full",
-            Self::Append => "append",
-            Self::Merge => "merge",
-        })
-    }
-}
-
-/// How a load is published.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PublishChoice {
-    /// By swap, and by replace where a swap would lose something.
-    Auto,
-    /// By swap, or not at all.
-    Swap,
-    /// By replace, or not at all.
-    Replace,
-}
-
-/// What to do when the source's schema changed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum OnSchemaChange {
-    /// Load the table anew.
-    Rebuild,
-    /// Add new nullable columns in place.
-    Extend,
-    /// Keep the last good table.
-    Refuse,
-}
-
-/// What to do about a view that cannot be kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum OnBrokenView {
-    /// Refuse the publish.
-    Refuse,
-    /// Drop the view, with a warning.
-    Drop,
-}
-
-/// Whether rows that are gone from the source are noticed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Deletes {
-    /// They stay.
-    Ignore,
-    /// Key sets are compared.
-    Detect,
-}
 
 /// How far below the watermark rows are read again, where the row says nothing.
 const OVERLAP: Duration = Duration::from_secs(60 * 60);
@@ -123,7 +62,7 @@ pub struct LoadSpec {
     pub overlap: Duration,
     /// How often the keys of source and warehouse are compared; zero: at each load; `None`: never.
     pub compare_every: Option<Duration>,
-    /// Whether deleted rows are noticed.
+    /// What becomes of deleted rows.
     pub deletes: Deletes,
     /// The greatest share of the table's rows that may vanish in one load, from 0 to 1.
     pub shrink_limit: f64,
@@ -195,13 +134,14 @@ pub(super) struct Settings {
     /// `None` and the like: what holds follows from other keys.
     pub(super) compare_every: Option<Option<Duration>>,
     pub(super) shrink_limit: Option<f64>,
+    pub(super) on_schema_change: Option<OnSchemaChange>,
     /// With `source_table` and `target` still to be filled in.
     pub(super) spec: LoadSpec,
 }
 
 impl Settings {
     fn of(spec: LoadSpec) -> Self {
-        Self { name_as: None, compare_every: None, shrink_limit: None, spec }
+        Self { name_as: None, compare_every: None, shrink_limit: None, on_schema_change: None, spec }
     }
 
     /// Fills in what follows from other keys.
@@ -209,12 +149,28 @@ impl Settings {
         let spec = &mut self.spec;
         let is_incremental = spec.strategy != Strategy::Full;
         let often = match spec.deletes {
-            Deletes::Detect => Duration::ZERO,
+            Deletes::Detect | Deletes::Mark(_) => Duration::ZERO,
             Deletes::Ignore => COMPARE_EVERY,
         };
         spec.compare_every = if is_incremental { self.compare_every.unwrap_or(Some(often)) } else { None };
         let limit = if is_incremental { SHRINK_LIMIT } else { SHRINK_LIMIT_FULL };
         spec.shrink_limit = self.shrink_limit.unwrap_or(limit);
+        let unwritten = match spec.deletes.mark() {
+            Some(_) => OnSchemaChange::Extend,
+            None => OnSchemaChange::Rebuild,
+        };
+        spec.on_schema_change = self.on_schema_change.unwrap_or(unwritten);
+    }
+
+    fn refuse(&self, table: &str, place: &Place, mistakes: &Collector) {
+        let beside = deletes::Beside {
+            strategy: self.spec.strategy,
+            publish: self.spec.publish,
+            on_schema_change: self.on_schema_change,
+        };
+        if self.spec.deletes.mark().is_some() {
+            beside.refuse_to_lose_marks(table, place, mistakes);
+        }
     }
 }
 
@@ -341,6 +297,7 @@ fn read_row(keys: &Keys<'_>, row: (String, Place, &Item), defaults: &Settings) -
     };
     let settings = settings.map(|mut settings| {
         settings.spec.place = place.clone();
+        settings.refuse(&name, &place, keys.mistakes);
         settings.follow();
         settings
     });
@@ -353,7 +310,7 @@ pub(super) fn is_pattern(name: &str) -> bool {
 
 /// Reads a row's keys over the defaults; the defaults' own keys too.
 fn settings(keys: &Keys<'_>, over: Settings, is_row: bool) -> Settings {
-    let Settings { mut name_as, mut compare_every, mut shrink_limit, mut spec } = over;
+    let Settings { mut name_as, mut compare_every, mut shrink_limit, mut on_schema_change, mut spec } = over;
     if is_row {
         name_as = keys.string("as");
         spec.key = keys.strings("key");
@@ -378,16 +335,13 @@ fn settings(keys: &Keys<'_>, over: Settings, is_row: bool) -> Settings {
     take(&mut spec.overlap, keys.duration("overlap"));
     compare_every = keys.duration_or_off("compare_every").or(compare_every);
     shrink_limit = keys.share("shrink_limit").or(shrink_limit);
-    take(
-        &mut spec.deletes,
-        keys.choice("deletes", &[("ignore", Deletes::Ignore), ("detect", Deletes::Detect)]),
-    );
+    take(&mut spec.deletes, deletes::read(keys));
     let changes = [
         ("rebuild", OnSchemaChange::Rebuild),
         ("extend", OnSchemaChange::Extend),
         ("refuse", OnSchemaChange::Refuse),
     ];
-    take(&mut spec.on_schema_change, keys.choice("on_schema_change", &changes));
+    on_schema_change = keys.choice("on_schema_change", &changes).or(on_schema_change);
     spec.rebuild_limit = keys.size("rebuild_limit").or(spec.rebuild_limit);
     let publish =
         [("auto", PublishChoice::Auto), ("swap", PublishChoice::Swap), ("replace", PublishChoice::Replace)];
@@ -403,7 +357,7 @@ fn settings(keys: &Keys<'_>, over: Settings, is_row: bool) -> Settings {
     if is_row && spec.strategy != Strategy::Full && spec.cursor.is_none() {
         keys.missing("cursor", "the column that orders new rows: `id`, `updated_at`");
     }
-    Settings { name_as, compare_every, shrink_limit, spec }
+    Settings { name_as, compare_every, shrink_limit, on_schema_change, spec }
 }
 
 /// Keys whose work comes with the checks and with Redshift: known, and held to be tables.

@@ -3,6 +3,8 @@
 //! Knows text and no connections. Variables of the environment are looked at only when a
 //! [`Template`] is resolved, so that `validate` needs none of them.
 
+mod choices;
+mod deletes;
 mod expand;
 pub mod init;
 mod keys;
@@ -19,8 +21,10 @@ mod warehouse;
 use std::path::Path;
 
 pub use self::{
+    choices::{OnBrokenView, OnSchemaChange, PublishChoice, Strategy},
+    deletes::Deletes,
     expand::Missing,
-    loader::{Deletes, LoadSpec, Loader, OnBrokenView, OnSchemaChange, PublishChoice, Strategy},
+    loader::{LoadSpec, Loader},
     mistake::{Mistake, Mistakes, Place},
     project::{Project, Schedule},
     source::{SourceConfig, SourceKind},

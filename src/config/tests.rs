@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fs, path::Path};
 
 use proptest::prelude::*;
 
-use super::{LoadSpec, Project, Strategy, read};
+use super::{Deletes, LoadSpec, OnSchemaChange, Project, Strategy, read};
 use crate::error::Fault;
 
 const BASE: &str = "[project]
@@ -73,6 +73,26 @@ fn a_row_beats_a_pattern_and_a_longer_pattern_a_shorter_one() {
     assert_eq!(loads[0].exclude, ["secret", "note"]);
     assert_eq!(loads[2].tags, ["all", "kept"]);
     assert_eq!(loads[0].place.to_string(), "loaders/shop.toml:10:9");
+}
+
+#[test]
+fn deleted_rows_are_marked_only_where_that_can_be_kept() {
+    let loader = |row: &str| format!("source = \"shop\"\n[tables]\norders = {{ cursor = \"id\", {row} }}\n");
+    let row = "strategy = \"merge\", deletes = \"mark\"";
+    let marking = loads(&loader(row), &["orders"]).unwrap();
+    assert_eq!(
+        (&marking[0].deletes, marking[0].on_schema_change),
+        (&Deletes::Mark("deleted_at".into()), OnSchemaChange::Extend)
+    );
+    assert_eq!(marking[0].compare_every, Some(std::time::Duration::ZERO));
+    let named = loads(&loader("strategy = \"append\", deletes = { mark = \"gone\" }"), &["orders"]).unwrap();
+    assert_eq!(named[0].deletes.mark(), Some("gone"));
+    let mistakes = |row: &str| loads(&loader(row), &["orders"]).unwrap_err();
+    insta::assert_snapshot!(mistakes(
+        "strategy = \"full\", deletes = \"mark\", on_schema_change = \"rebuild\", publish = \"swap\""
+    ));
+    insta::assert_snapshot!(mistakes("strategy = \"merge\", deletes = { marks = \"gone\" }"));
+    insta::assert_snapshot!(mistakes("strategy = \"merge\", deletes = \"marks\""));
 }
 
 #[test]

@@ -11,6 +11,7 @@ use super::{
     compare::{Looks, compare},
     compared::keep_common,
     decide::{selection, staging_columns},
+    marks,
     new_rows::{Asked, Brought},
     verify::keeps_deleted,
 };
@@ -51,7 +52,7 @@ async fn in_snapshot(
     let (load, task) = (clock::new_id(), spec.target.to_string());
     workshop.control.start_attempt(&workshop.run, &task, attempt.number, &load).await?;
     let row = ledger_row(workshop, spec, &adoption, &load);
-    let columns = staging_columns(&adoption.shape);
+    let columns = marks::columns(spec, &adoption.shape, Some(&adoption.live));
     fail_point!("adopt.before");
     workshop.warehouse.adopt(&row, &columns).await.map_err(LoadError::Warehouse)?;
     fail_point!("adopt.after");
@@ -94,6 +95,7 @@ pub async fn plan_adopt(
     let live = live.ok_or_else(|| LoadError::Gone { table: table.clone() })?;
     let found = snapshot.describe(&spec.source_table).await.map_err(LoadError::Source)?;
     let schema = selection(spec).apply(&spec.source_table, &found)?.schema;
+    marks::refuse(spec, &schema, None, false)?;
     let abilities = warehouse.abilities().await.map_err(LoadError::Warehouse)?;
     let mut shape =
         schema::shape(&spec.source_table, &schema, snapshot.server_version(), &abilities, spec.format)?;
@@ -102,7 +104,7 @@ pub async fn plan_adopt(
     let survey = warehouse.survey(table, &shape.key).await.map_err(LoadError::Warehouse)?;
     let survey = survey.ok_or_else(|| LoadError::Gone { table: table.clone() })?;
     let wrong = wrong(spec, &shape, &live, &survey);
-    let looking = Looking { spec, snapshot, warehouse, schema: &schema, shape: &shape };
+    let looking = Looking { spec, snapshot, warehouse, schema: &schema, shape: &shape, live: &live };
     let (rows, watermark, differences) = match wrong.is_empty() {
         true => looking.rows(&brought, with_rows).await?,
         false => (0, None, None),
@@ -111,7 +113,7 @@ pub async fn plan_adopt(
         table: table.clone(),
         position: snapshot.position().clone(),
         schema_hash: schema::hash(&schema),
-        state: state(spec, brought.state, differences.as_ref()),
+        state: state(spec, &live, brought.state, differences.as_ref()),
         notes: brought.notes,
         keeps_deleted: keeps_deleted(spec),
         is_incremental: spec.strategy != Strategy::Full,
@@ -133,7 +135,10 @@ fn wrong(spec: &LoadSpec, shape: &Shape, live: &LiveTable, survey: &Survey) -> V
         wrong.push(Wrong::new("it is no plain table"));
     }
     let table = spec.target.quoted();
-    wrong.extend(keep_common(&mut shape.clone(), live).into_iter().map(Wrong::new));
+    wrong.extend(
+        keep_common(&mut shape.clone(), &live.columns_but(spec.deletes.mark())).into_iter().map(Wrong::new),
+    );
+    wrong.extend(marks::unfit(spec, live).map(|(what, sql)| Wrong { what, sql: Some(sql) }));
     for column in staging_columns(shape) {
         let there = live.columns.iter().find(|there| there.name == column.name);
         let differs =
@@ -167,12 +172,13 @@ fn wrong(spec: &LoadSpec, shape: &Shape, live: &LiveTable, survey: &Survey) -> V
 }
 
 /// What a comparison that found nothing to bring vouches for, the next load need not look at again.
-fn state(spec: &LoadSpec, state: State, differences: Option<&Differences>) -> State {
+fn state(spec: &LoadSpec, live: &LiveTable, state: State, differences: Option<&Differences>) -> State {
     let is_equal = differences.is_some_and(|found| is_equal(found, keeps_deleted(spec)));
     State {
         strategy: spec.strategy.to_string(),
         compared_as_of: state.compared_as_of.filter(|_| is_equal),
         settled: state.settled && is_equal,
+        mark: marks::there(spec, Some(live)).map(str::to_owned),
         ..state
     }
 }
@@ -188,6 +194,7 @@ struct Looking<'a> {
     warehouse: &'a dyn Warehouse,
     schema: &'a TableSchema,
     shape: &'a Shape,
+    live: &'a LiveTable,
 }
 
 impl Looking<'_> {
@@ -206,12 +213,15 @@ impl Looking<'_> {
             _ => None,
         };
         let asked = cursor.as_ref().zip(brought.watermark.as_deref());
-        let (rows, watermark) =
-            self.warehouse.reach(&spec.target, asked).await.map_err(LoadError::Warehouse)?;
+        let (rows, watermark) = self
+            .warehouse
+            .reach(&spec.target, marks::there(spec, Some(self.live)), asked)
+            .await
+            .map_err(LoadError::Warehouse)?;
         if !with_rows {
             return Ok((rows, watermark, None));
         }
-        let mut looks = Looks::rows(spec, self.shape);
+        let mut looks = Looks::rows(spec, self.shape, Some(self.live));
         if let (Some(cursor), Some(watermark)) = (&cursor, &watermark) {
             looks.source.newer = Some(format!("{} IS NOT TRUE", cursor.at_most(watermark)));
         }

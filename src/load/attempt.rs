@@ -273,10 +273,12 @@ impl<'a> Begun<'a> {
         } else if !self.goes_on_from(last) {
             return false;
         }
+        let mark = self.attempt.spec.deletes.mark();
         !self.attempt.full
             && last.schema_hash == self.decision.schema_hash
             && last.content_hash.as_deref() == Some(&manifest.content_hash())
-            && live.columns == super::decide::staging_columns(&self.decision.shape)
+            && live.columns_but(mark) == super::decide::staging_columns(&self.decision.shape)
+            && mark.is_none_or(|mark| live.has(mark))
     }
 
     /// Writes down what has to be, and takes away what lies in the stage for nothing.
@@ -307,9 +309,9 @@ impl<'a> Begun<'a> {
             },
             published: published.as_ref().map(|published| published.kind),
             rows: match published.as_ref().and_then(|published| published.written) {
-                Some(written) => written.inserted + written.updated,
+                Some(written) if !is_whole => written.inserted + written.updated,
                 None if !is_whole => 0,
-                None => manifest.rows(),
+                _ => manifest.rows(),
             },
             late_rows: published.as_ref().and_then(|published| published.written).map(|written| written.late),
             deleted_rows: published

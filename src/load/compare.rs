@@ -2,13 +2,14 @@
 
 use futures_util::TryStreamExt;
 
-use super::LoadError;
+use super::{LoadError, marks};
 use crate::{
     compare::{Chosen, Detail, Differences, Hash, Look, Side, Total, buckets_for, differing, merge},
     config::LoadSpec,
     schema::{Shape, ShapedColumn},
     source::Snapshot,
-    warehouse::Warehouse,
+    sql::quote_ident,
+    warehouse::{LiveTable, Warehouse},
 };
 
 /// What came of a comparison.
@@ -32,22 +33,22 @@ pub struct Looks {
 }
 
 impl Looks {
-    /// At whole rows, as the loader takes them.
-    pub fn rows(spec: &LoadSpec, shape: &Shape) -> Self {
+    /// At whole rows, as the loader takes them; not at those that the live table has marked as deleted.
+    pub fn rows(spec: &LoadSpec, shape: &Shape, live: Option<&LiveTable>) -> Self {
         let all: Vec<String> = shape.columns.iter().map(|column| column.name.clone()).collect();
-        Self::keys(spec, shape, &all)
+        Self::keys(spec, shape, live, &all)
     }
 
     /// At the keys, and at what `columns` names besides. A table without a key has all its columns in it.
-    pub fn keys(spec: &LoadSpec, shape: &Shape, columns: &[String]) -> Self {
+    pub fn keys(spec: &LoadSpec, shape: &Shape, live: Option<&LiveTable>, columns: &[String]) -> Self {
         let in_key = |column: &&ShapedColumn| shape.key.is_empty() || shape.key.contains(&column.name);
         let (key, row): (Vec<&ShapedColumn>, Vec<&ShapedColumn>) = shape.columns.iter().partition(in_key);
         let row: Vec<&ShapedColumn> =
             row.into_iter().filter(|column| columns.contains(&column.name)).collect();
-        Self::of(spec, &key, &row)
+        Self::of(spec, marks::there(spec, live), &key, &row)
     }
 
-    fn of(spec: &LoadSpec, key: &[&ShapedColumn], row: &[&ShapedColumn]) -> Self {
+    fn of(spec: &LoadSpec, mark: Option<&str>, key: &[&ShapedColumn], row: &[&ShapedColumn]) -> Self {
         let source =
             |columns: &[&ShapedColumn]| columns.iter().map(|column| column.expression.clone()).collect();
         let warehouse =
@@ -64,7 +65,7 @@ impl Looks {
                 table: spec.target.clone(),
                 key: warehouse(key),
                 row: warehouse(row),
-                condition: None,
+                condition: mark.map(|mark| format!("{} IS NULL", quote_ident(mark))),
                 newer: None,
             },
         }

@@ -5,7 +5,7 @@ use crate::{
     config::{LoadSpec, Strategy},
     schema::{self, Cursor, Shape, ShapedColumn, TableSchema},
     source::Snapshot,
-    warehouse::{LedgerRow, LiveTable, Warehouse},
+    warehouse::{LedgerRow, LiveTable, StagingColumn, Warehouse},
 };
 
 /// A table's columns that are compared.
@@ -14,6 +14,8 @@ pub(super) struct Compared {
     pub(super) schema: TableSchema,
     /// The columns that both sides have, and the key if all of it is among them.
     pub(super) shape: Shape,
+    /// The live table.
+    pub(super) live: LiveTable,
     /// What is left out, in words.
     pub(super) not_compared: Vec<String>,
 }
@@ -26,19 +28,20 @@ pub(super) async fn compared(
 ) -> Result<Compared, LoadError> {
     let found = snapshot.describe(&spec.source_table).await.map_err(LoadError::Source)?;
     let schema = selection(spec).apply(&spec.source_table, &found)?.schema;
+    super::marks::refuse(spec, &schema, None, true)?;
     let abilities = warehouse.abilities().await.map_err(LoadError::Warehouse)?;
     let mut shape =
         schema::shape(&spec.source_table, &schema, snapshot.server_version(), &abilities, spec.format)?;
     let live = warehouse.live(&spec.target).await.map_err(LoadError::Warehouse)?;
     let Some(live) = live else { return Err(LoadError::Gone { table: spec.target.clone() }) };
-    let not_compared = keep_common(&mut shape, &live);
-    Ok(Compared { schema, shape, not_compared })
+    let not_compared = keep_common(&mut shape, &live.columns_but(spec.deletes.mark()));
+    Ok(Compared { schema, shape, live, not_compared })
 }
 
 /// Leaves out of `shape` what the live table has in another form or not at all. Says what.
-pub(super) fn keep_common(shape: &mut Shape, live: &LiveTable) -> Vec<String> {
+pub(super) fn keep_common(shape: &mut Shape, live: &[StagingColumn]) -> Vec<String> {
     let mut left_out = Vec::new();
-    for there in &live.columns {
+    for there in live {
         if !shape.columns.iter().any(|column| column.name == there.name) {
             left_out.push(format!("column `{}` is in the warehouse alone", there.name));
         }
@@ -56,9 +59,9 @@ pub(super) fn keep_common(shape: &mut Shape, live: &LiveTable) -> Vec<String> {
     left_out
 }
 
-fn why_not(column: &ShapedColumn, live: &LiveTable) -> Option<String> {
+fn why_not(column: &ShapedColumn, live: &[StagingColumn]) -> Option<String> {
     let ShapedColumn { name, sql_type, .. } = column;
-    match live.columns.iter().find(|there| there.name == *name) {
+    match live.iter().find(|there| there.name == *name) {
         None => Some(format!("column `{name}` is in the source alone")),
         Some(there) if there.sql_type != *sql_type => {
             Some(format!("column `{name}` is {} in the warehouse and arrives as {sql_type}", there.sql_type))
@@ -81,10 +84,7 @@ pub(super) fn newer(spec: &LoadSpec, schema: &TableSchema, last: &LedgerRow) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        schema::{Format, RelationKind},
-        warehouse::StagingColumn,
-    };
+    use crate::schema::Format;
 
     fn shape(columns: &[(&str, &str)], key: &[&str]) -> Shape {
         let column = |(name, sql_type): &(&str, &str)| ShapedColumn {
@@ -102,20 +102,13 @@ mod tests {
         }
     }
 
-    fn live(columns: &[(&str, &str)]) -> LiveTable {
+    fn live(columns: &[(&str, &str)]) -> Vec<StagingColumn> {
         let column = |(name, sql_type): &(&str, &str)| StagingColumn {
             name: (*name).to_owned(),
             sql_type: (*sql_type).to_owned(),
             nullable: false,
         };
-        LiveTable {
-            keys: None,
-            kind: RelationKind::Table,
-            columns: columns.iter().map(column).collect(),
-            bytes: 0,
-            obstacles: Vec::new(),
-            views: Vec::new(),
-        }
+        columns.iter().map(column).collect()
     }
 
     #[test]

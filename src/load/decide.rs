@@ -4,6 +4,7 @@
 use super::{
     LoadError, Repair,
     backfill::Piece,
+    marks,
     missed::Missed,
     new_rows::{Asked, NewRows},
 };
@@ -118,6 +119,7 @@ pub async fn decide(
     )?;
     let live = warehouse.live(&spec.target).await.map_err(LoadError::Warehouse)?;
     let changes = last.as_ref().map(|last| diff(&last.schema, &selected.schema)).unwrap_or_default();
+    marks::refuse(spec, &selected.schema, last.as_ref(), full)?;
     if full || spec.strategy == Strategy::Full {
         refuse_changes(spec, &changes)?;
     }
@@ -130,8 +132,7 @@ pub async fn decide(
         (Some(_), Strategy::Merge) => PublishKind::Merge,
         (Some(_), _) => PublishKind::Insert,
         (None, _) => {
-            let columns = staging_columns(&shape);
-            let how = publish::decide(choice(spec), &spec.target, last.as_ref(), live.as_ref(), &columns)?;
+            let how = whole(spec, &shape, last.as_ref(), live.as_ref())?;
             notes.extend(how.reason);
             how.kind
         }
@@ -152,6 +153,25 @@ pub async fn decide(
         publish,
         notes,
     })
+}
+
+/// How a load of the whole table is published.
+fn whole(
+    spec: &LoadSpec,
+    shape: &Shape,
+    last: Option<&LedgerRow>,
+    live: Option<&LiveTable>,
+) -> Result<publish::Decided, LoadError> {
+    let decide =
+        |choice, columns: &[StagingColumn]| publish::decide(choice, &spec.target, last, live, columns);
+    let columns = marks::columns(spec, shape, live);
+    if !marks::stay(spec, last, live) {
+        return Ok(decide(choice(spec), &columns)?);
+    }
+    let how = decide(publish::Choice::Replace, &columns);
+    let how = how.map_err(|refusal| marks::refused(spec, shape, live, refusal))?;
+    marks::need_key(spec, shape, live)?;
+    Ok(how)
 }
 
 pub(super) fn choice(spec: &LoadSpec) -> publish::Choice {

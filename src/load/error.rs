@@ -77,6 +77,34 @@ pub enum LoadError {
         /// The limit.
         limit_bytes: u64,
     },
+    /// The column in which rows would be marked is one of the source's.
+    #[error("{place}: {table} has a column `{column}` of its own, where `deletes` would mark rows")]
+    MarkTaken {
+        /// The table.
+        table: TableName,
+        /// The column.
+        column: String,
+        /// Where its row is.
+        place: String,
+    },
+    /// The loader does not mark rows any more, or in another column.
+    #[error(
+        "{table} has rows that are marked as deleted in `{column}`, and its loader marks none there any more"
+    )]
+    MarksLost {
+        /// The table.
+        table: TableName,
+        /// The column.
+        column: String,
+    },
+    /// The table must become another one, and has rows that are nowhere else.
+    #[error("{table} must be made anew, and rows that are marked as deleted are nowhere else")]
+    WouldLoseMarks {
+        /// The table.
+        table: TableName,
+        /// SQL that makes it fit.
+        sql: String,
+    },
     /// More rows vanished than the loader allows.
     #[error(
         "{table} had {before} rows and the source has {now} left: more vanished than `shrink_limit` allows"
@@ -239,6 +267,9 @@ impl Fault for LoadError {
             | Self::NotAddable { .. }
             | Self::RebuildLimit { .. }
             | Self::Shrank { .. }
+            | Self::MarkTaken { .. }
+            | Self::MarksLost { .. }
+            | Self::WouldLoseMarks { .. }
             | Self::Gone { .. }
             | Self::NotInStage { .. }
             | Self::Adopted { .. }
@@ -267,6 +298,13 @@ impl Fault for LoadError {
             Self::Shrank { table, .. } => Some(format!(
                 "the last good rows stay; if the source is right: `barncat run --full --accept-shrink {table}`"
             )),
+            Self::MarkTaken { .. } => Some("`deletes = { mark = \"…\" }` gives it another name".to_owned()),
+            Self::MarksLost { table, column } => Some(format!(
+                "`deletes = {{ mark = \"{column}\" }}` keeps them; `barncat run --full {table}` loads the table without them"
+            )),
+            Self::WouldLoseMarks { table, sql } => {
+                Some(format!("make it fit: {sql}; then `barncat run --full {table}`"))
+            }
             Self::Gone { table } => Some(format!("`barncat run {table}` loads it again")),
             Self::OtherProject { .. } => Some(
                 "set `into` or `as` for another name; where the project was renamed, update `project` in \

@@ -2,13 +2,15 @@
 
 use tokio::sync::mpsc;
 
-use super::{Attempt, Decision, LoadError, Workshop, decide::staging_columns, progress::Progress};
+use super::{Attempt, Decision, LoadError, Workshop, decide::staging_columns, marks, progress::Progress};
 use crate::{
-    config::OnBrokenView,
+    config::{LoadSpec, OnBrokenView},
     event::Step,
     source::Position,
     stage::{LoadPrefix, manifest::Manifest},
-    warehouse::{Fill, Increment, LedgerRow, Publication, Published, Staging, StagingSpec, State},
+    warehouse::{
+        Fill, Increment, LedgerRow, Publication, PublishKind, Published, Staging, StagingSpec, State,
+    },
 };
 
 /// Opens the staging table of one load.
@@ -24,6 +26,7 @@ pub(super) async fn open(
         run: workshop.run.clone(),
         table: spec.target.clone(),
         columns: staging_columns(&decision.shape),
+        mark: spec.deletes.mark().map(str::to_owned),
         key: decision.shape.key.clone(),
         format: decision.shape.format,
         compression: spec.compression.unwrap_or(workshop.publishing.compression),
@@ -87,15 +90,10 @@ pub(super) async fn publish(
     }
     progress.tell(Step::Publishing);
     let publishing = &workshop.publishing;
-    let new_rows = decision.new_rows.as_ref();
     let publication = Publication {
         kind: decision.publish,
-        increment: (!decision.is_whole()).then(|| Increment {
-            added: new_rows.map(|new_rows| new_rows.added.clone()).unwrap_or_default(),
-            late: new_rows.map(|new_rows| new_rows.cursor.at_most(&new_rows.watermark)),
-            gone: manifest.gone.clone(),
-            table_rows: decision.last.as_ref().map_or(0, |last| last.table_rows),
-        }),
+        increment: increment(&attempt.spec, decision, manifest),
+        mark: attempt.spec.deletes.mark().map(str::to_owned),
         previous: decision.last.as_ref().map(|last| last.load.clone()),
         ledger: ledger_row(workshop, attempt, decision, position, manifest),
         grants: publishing.grants.clone(),
@@ -121,6 +119,28 @@ pub(super) async fn publish(
             }
         }
     }
+}
+
+/// What is written into the live table, where that one stays.
+fn increment(spec: &LoadSpec, decision: &Decision, manifest: &Manifest) -> Option<Increment> {
+    if decision.is_whole() {
+        let stays = decision.publish == PublishKind::Replace && spec.deletes.mark().is_some();
+        return stays.then(|| Increment {
+            added: marks::to_add(spec, decision.live.as_ref()).into_iter().collect(),
+            late: None,
+            gone: Vec::new(),
+            is_whole: true,
+            table_rows: 0,
+        });
+    }
+    let new_rows = decision.new_rows.as_ref();
+    Some(Increment {
+        added: new_rows.map(|new_rows| new_rows.added.clone()).unwrap_or_default(),
+        late: new_rows.map(|new_rows| new_rows.cursor.at_most(&new_rows.watermark)),
+        gone: manifest.gone.clone(),
+        is_whole: false,
+        table_rows: decision.last.as_ref().map_or(0, |last| last.table_rows),
+    })
 }
 
 fn ledger_row(

@@ -50,13 +50,13 @@ impl Missed {
         let Some(new_rows) = decision.new_rows.as_ref().filter(|new_rows| new_rows.compare) else {
             return Ok(Self::default());
         };
-        let (spec, detects) = (&attempt.spec, attempt.spec.deletes == Deletes::Detect);
+        let (spec, detects) = (&attempt.spec, attempt.spec.deletes != Deletes::Ignore);
         let columns = match spec.strategy {
             // A row that changed has another cursor.
             Strategy::Merge => vec![new_rows.cursor.column.clone()],
             Strategy::Append | Strategy::Full => Vec::new(),
         };
-        let mut looks = Looks::keys(spec, &decision.shape, &columns);
+        let mut looks = Looks::keys(spec, &decision.shape, decision.live.as_ref(), &columns);
         if !detects {
             // What is new would only be found to be missing.
             let below = new_rows.cursor.below(&new_rows.low);

@@ -17,6 +17,7 @@ mod error;
 mod extract;
 mod fill;
 mod group;
+mod marks;
 mod missed;
 mod new_rows;
 mod progress;
@@ -144,7 +145,7 @@ pub struct Loaded {
     pub rows: u64,
     /// Rows below the watermark of before that it caught; `None` for whole loads.
     pub late_rows: Option<u64>,
-    /// Rows that were gone from the source and were deleted; `None` for whole loads.
+    /// Rows that were gone from the source and were deleted or marked; `None` where the whole table was replaced.
     pub deleted_rows: Option<u64>,
     /// Rows of a backfill's chunk that the source does not have, left where they are.
     pub kept_rows: u64,

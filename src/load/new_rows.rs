@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
 use super::{
-    LoadError,
+    LoadError, marks,
     schema_change::{self, Answer},
 };
 use crate::{
@@ -92,6 +92,7 @@ impl Asked<'_> {
             compared_as_of: Some(now),
             // Times have an overlap from the first; of other values there is no telling yet.
             settled: cursor.earlier("", 0).is_some(),
+            mark: self.spec.deletes.mark().map(str::to_owned),
             ..State::default()
         };
         let notes = notes(self.spec, schema, &cursor, &reach);
@@ -188,7 +189,10 @@ impl Asked<'_> {
                 Answer::Extend(columns) => names = columns,
             }
         }
-        let columns = super::decide::staging_columns(shape);
+        let mark = marks::to_add(self.spec, self.live);
+        names.extend(mark.iter().map(|mark| mark.name.clone()));
+        let mut columns = super::decide::staging_columns(shape);
+        columns.extend(self.spec.deletes.mark().map(StagingColumn::mark));
         let (added, kept): (Vec<StagingColumn>, Vec<StagingColumn>) =
             columns.into_iter().partition(|column| names.contains(&column.name));
         let is_there = |column: &StagingColumn| live.columns.contains(column);
@@ -209,7 +213,9 @@ impl Asked<'_> {
                 found.map_err(LoadError::Warehouse)?.unwrap_or_else(|| watermark.clone())
             }
         };
-        let compare = is_due(self.spec, &last.state, now);
+        // What is gone already is to be marked, too.
+        let compare =
+            is_due(self.spec, &last.state, now) || (mark.is_some() && self.spec.compare_every.is_some());
         Ok(Ok(NewRows { cursor, watermark, low, indexed: reach.indexed, compare, added }))
     }
 }
@@ -234,7 +240,8 @@ fn next_state(
     let before = &last.state;
     let mut state = State { base: before.base.clone(), base_as_of: before.base_as_of, ..now_state };
     state.awaiting = before.awaiting.clone();
-    state.awaiting.extend(new_rows.added.iter().map(|column| column.name.clone()));
+    let added = new_rows.added.iter().map(|column| column.name.clone());
+    state.awaiting.extend(added.filter(|name| spec.deletes.mark() != Some(name)));
     state.compared_as_of = if new_rows.compare { Some(now) } else { before.compared_as_of };
     let is_old = before.base_as_of.is_none_or(|base| now.duration_since(base).unsigned_abs() >= spec.overlap);
     state.settled = before.settled || (new_rows.compare && is_old);
@@ -246,6 +253,10 @@ fn in_words_of(new_rows: &NewRows, state: &State, changes: &[Change]) -> String 
         true => "new rows, and all keys compared".to_owned(),
         false => "new rows".to_owned(),
     };
+    if let Some(mark) = state.mark.as_ref().filter(|mark| new_rows.added.iter().any(|one| one.name == **mark))
+    {
+        words = format!("{words}; rows that are gone are marked in `{mark}` from now on");
+    }
     if !changes.is_empty() {
         words = format!("{words}; the schema changed: {}", in_words(changes));
     }
@@ -268,6 +279,9 @@ fn notes(spec: &LoadSpec, schema: &TableSchema, cursor: &Cursor, reach: &Reach) 
         notes.push(format!("rows whose `{}` is NULL are loaded each time", cursor.column));
     }
     let changed_at = CHANGED_AT.iter().find(|name| schema.column(name).is_some());
+    if let Some(mark) = spec.deletes.mark() {
+        notes.push(format!("rows that are gone from the source stay, marked in `{mark}`"));
+    }
     match (spec.strategy, changed_at) {
         (Strategy::Append, Some(column)) => {
             notes.push(format!("it has `{column}`: if rows change, `merge` by it brings the changes"));

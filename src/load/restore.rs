@@ -82,11 +82,17 @@ pub async fn plan_restore(
     let wanted = named(table, &rows, wanted)?.clone();
     let Some(last) = last else { return Err(unknown(table, &wanted.load)) };
     let layers = layers(shelf, table, &rows, &wanted).await?;
-    let columns = layers.last().map(|layer| layer.columns.clone()).unwrap_or_default();
+    let mut columns = layers.last().map(|layer| layer.columns.clone()).unwrap_or_default();
+    columns.extend(wanted.state.mark.iter().map(|mark| StagingColumn::mark(mark)));
     let live = warehouse.live(table).await.map_err(LoadError::Warehouse)?;
     let how = publish::decide(choice(spec), table, Some(&last), live.as_ref(), &columns)?;
     let mut notes: Vec<String> = how.reason.into_iter().collect();
     notes.extend(changed_columns(live.as_ref(), &columns));
+    if last.state.mark.is_some() {
+        notes.push(
+            "rows are marked as deleted as they were then: what was marked since is not any more".to_owned(),
+        );
+    }
     if spec.consistent_group.is_some() {
         notes.push("the tables that it must match stay as they are".to_owned());
     }
@@ -167,6 +173,7 @@ async fn as_load(
         run: workshop.run.clone(),
         table: spec.target.clone(),
         columns: base.columns.clone(),
+        mark: restoration.wanted.state.mark.clone(),
         key: base.manifest.key.clone(),
         format: base.manifest.format,
         compression: base.manifest.compression,
@@ -208,7 +215,12 @@ async fn put_together(
     }
     for layer in deltas {
         let Layer { row, manifest, columns } = layer;
-        let delta = Delta { manifest: manifest.clone(), columns: columns.clone(), kind: row.publish };
+        let delta = Delta {
+            manifest: manifest.clone(),
+            columns: columns.clone(),
+            kind: row.publish,
+            marked_at: row.published_at.filter(|_| row.state.mark.is_some()),
+        };
         staging.apply(&delta, workshop.stage.clone()).await.map_err(LoadError::Warehouse)?;
     }
     staging.count().await.map_err(LoadError::Warehouse)
@@ -251,6 +263,7 @@ async fn publish(
     let publication = Publication {
         kind: restoration.publish,
         increment: None,
+        mark: None,
         previous: ledger.previous.clone(),
         ledger,
         grants: publishing.grants.clone(),

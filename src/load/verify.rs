@@ -171,8 +171,9 @@ impl Verifying<'_> {
         });
         let spec = &self.attempt.spec;
         let warehouse = &*self.workshop.warehouse;
-        let Compared { schema, shape, not_compared } = compared(spec, &**self.snapshot, warehouse).await?;
-        let mut looks = Looks::rows(spec, &shape);
+        let Compared { schema, shape, live, not_compared } =
+            compared(spec, &**self.snapshot, warehouse).await?;
+        let mut looks = Looks::rows(spec, &shape, Some(&live));
         if self.how.as_is {
             looks.source.newer = super::compared::newer(spec, &schema, last);
         }

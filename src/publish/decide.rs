@@ -152,11 +152,12 @@ fn no_table(kind: RelationKind) -> Option<&'static str> {
     }
 }
 
-/// Live columns that neither the last load brought nor this one brings.
+/// Live columns that neither the last load brought or made nor this one brings.
 fn foreign_columns(last: &LedgerRow, live: &LiveTable, columns: &[StagingColumn]) -> Vec<String> {
     let is_known = |name: &str| {
         last.schema.columns.iter().any(|column| column.name == name)
             || columns.iter().any(|column| column.name == name)
+            || last.state.mark.as_deref() == Some(name)
     };
     live.columns.iter().map(|column| column.name.clone()).filter(|name| !is_known(name)).collect()
 }

@@ -49,11 +49,11 @@ pub struct LedgerRow {
     pub bytes: u64,
     /// How far the cursor has been loaded.
     pub watermark: Option<String>,
-    /// Rows of the table with this load.
+    /// Rows of the table with this load, but for those that are marked as deleted.
     pub table_rows: u64,
     /// Rows below the watermark of before that it caught; `None` for whole loads.
     pub late_rows: Option<u64>,
-    /// Rows that were gone from the source; `None` for whole loads.
+    /// Rows that were gone from the source, deleted or marked; `None` where all rows were replaced.
     pub deleted_rows: Option<u64>,
     /// What the next load must remember.
     pub state: State,
@@ -109,6 +109,11 @@ pub struct State {
     pub compared_as_of: Option<Timestamp>,
     /// Whether what was being written when `base` was read has surely been looked at since.
     pub settled: bool,
+    /// The table's column in which rows are marked that are gone from the source.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mark: Option<String>,
+    /// Rows so marked that this load of the whole table left there: they do not lie in the stage.
+    pub kept: u64,
     /// Columns that were added in place: older rows do not have their values yet.
     pub awaiting: Vec<String>,
 }

@@ -91,10 +91,12 @@ pub trait Warehouse: Send + Sync {
     /// is none. `key`: the columns by which its rows would be known.
     async fn survey(&self, table: &TableName, key: &[String]) -> Result<Option<Survey>, WarehouseError>;
 
-    /// How many rows a table has, and its greatest value of a cursor that is no greater than the one given.
+    /// How many rows a table has, but for those with a value in `mark`, and its greatest value of a cursor
+    /// that is no greater than the one given.
     async fn reach(
         &self,
         table: &TableName,
+        mark: Option<&str>,
         cursor: Option<(&Cursor, &str)>,
     ) -> Result<(u64, Option<String>), WarehouseError>;
 
@@ -149,7 +151,7 @@ pub trait Staging: Send {
     /// did, and takes away those that were gone. From here on what is filled is committed.
     async fn apply(&mut self, delta: &Delta, stage: SharedStage) -> Result<(), WarehouseError>;
 
-    /// `count(*)` of the staging table, counted by the warehouse.
+    /// `count(*)` of the staging table but for marked rows, counted by the warehouse.
     async fn count(&mut self) -> Result<u64, WarehouseError>;
 
     /// Makes the staging table's rows the live ones and writes the ledger row, in one transaction.
@@ -181,6 +183,8 @@ pub struct Delta {
     pub columns: Vec<StagingColumn>,
     /// Insert or merge, as it was published.
     pub kind: PublishKind,
+    /// Since when rows that it found gone are marked so, in [`StagingSpec::mark`]; `None`: it deleted them.
+    pub marked_at: Option<Timestamp>,
 }
 
 /// The staging table of one load.
@@ -194,6 +198,8 @@ pub struct StagingSpec {
     pub table: TableName,
     /// Its columns, as the warehouse's SQL writes them.
     pub columns: Vec<StagingColumn>,
+    /// A column beside them that no load brings: since when the source does not have the row.
+    pub mark: Option<String>,
     /// The primary key; empty where there is none.
     pub key: Vec<String>,
     /// How the parts are written.
@@ -202,6 +208,14 @@ pub struct StagingSpec {
     pub compression: Compression,
     /// How many connections fill at once. 1: fill and publish are one transaction, with FREEZE.
     pub fill_jobs: u32,
+}
+
+impl StagingSpec {
+    /// All columns of the table.
+    pub fn all_columns(&self) -> Vec<StagingColumn> {
+        let mark = self.mark.iter().map(|name| StagingColumn::mark(name));
+        self.columns.iter().cloned().chain(mark).collect()
+    }
 }
 
 /// A column of a staging table.
@@ -213,6 +227,13 @@ pub struct StagingColumn {
     pub sql_type: String,
     /// Whether NULL is allowed.
     pub nullable: bool,
+}
+
+impl StagingColumn {
+    /// The one in which rows are marked that the source does not have any more.
+    pub fn mark(name: &str) -> Self {
+        Self { name: name.to_owned(), sql_type: "timestamp with time zone".to_owned(), nullable: true }
+    }
 }
 
 /// How rows are made the live ones.
@@ -259,8 +280,11 @@ impl FromStr for PublishKind {
 pub struct Publication {
     /// How.
     pub kind: PublishKind,
-    /// What an insert or a merge needs beside; `None` for swap and replace.
+    /// What an insert or a merge needs beside, and a replace that deletes no row; `None`: the live rows
+    /// become just those of the staging table.
     pub increment: Option<Increment>,
+    /// The live table's column in which rows that are gone are marked; `None`: they are deleted.
+    pub mark: Option<String>,
     /// The load that the decision stood on; `None` where the table had none.
     pub previous: Option<String>,
     /// What is written to the ledger. `rows` must be the staging table's count.
@@ -288,6 +312,8 @@ pub struct Increment {
     pub late: Option<String>,
     /// Keys of rows that are gone from the source, as texts in the key's order.
     pub gone: Vec<Vec<String>>,
+    /// Whether all that the staging table does not have is gone.
+    pub is_whole: bool,
     /// Rows of the live table before.
     pub table_rows: u64,
 }
@@ -295,11 +321,11 @@ pub struct Increment {
 /// What a publish of some rows wrote.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Written {
-    /// Rows that are new.
+    /// Rows that are new, or come again.
     pub inserted: u64,
     /// Rows that differed.
     pub updated: u64,
-    /// Rows that went.
+    /// Rows that went, or were marked.
     pub deleted: u64,
     /// Of the first two, those at or below the watermark of before.
     pub late: u64,
@@ -312,7 +338,7 @@ pub struct Published {
     pub at: Timestamp,
     /// How it was done in the end (a swap may turn into a replace, see `snapshot_wait`).
     pub kind: PublishKind,
-    /// What was written; `None` for swap and replace.
+    /// What was written; `None` where the live rows became just those of the staging table.
     pub written: Option<Written>,
     /// What people should know: views that were dropped, a reader that was not waited for.
     pub warnings: Vec<String>,
@@ -350,6 +376,16 @@ pub struct LiveTable {
 }
 
 impl LiveTable {
+    /// Its columns, but for one.
+    pub fn columns_but(&self, name: Option<&str>) -> Vec<StagingColumn> {
+        self.columns.iter().filter(|column| Some(column.name.as_str()) != name).cloned().collect()
+    }
+
+    /// Whether it has a column of this name.
+    pub fn has(&self, name: &str) -> bool {
+        self.columns.iter().any(|column| column.name == name)
+    }
+
     /// Whether no two of its rows can have these values in common.
     pub fn is_held_to(&self, key: &[String]) -> bool {
         let mut sorted = key.to_vec();

@@ -112,10 +112,10 @@ impl Missed {
         warehouse: &dyn Warehouse,
     ) -> Result<Self, LoadError> {
         let spec = &attempt.spec;
-        let keys = Looks::keys(spec, &decision.shape, &[]);
+        let keys = Looks::keys(spec, &decision.shape, decision.live.as_ref(), &[]);
         let mut looks = keys.clone();
         looks.source.condition = both(spec.condition.as_deref(), Some(&piece.range));
-        looks.warehouse.condition = Some(piece.range.clone());
+        looks.warehouse.condition = both(keys.warehouse.condition.as_deref(), Some(&piece.range));
         let found = compare(snapshot, warehouse, &looks, Detail::Row, KEYS_MAX).await?.differences;
         let mut missed =
             Self { left: found.extra.saturating_sub(found.extra_keys.len() as u64), ..Self::default() };
@@ -123,7 +123,8 @@ impl Missed {
         for some in found.extra_keys.chunks(KEYS_A_PART) {
             let mut looks = keys.clone();
             looks.source.condition = both(spec.condition.as_deref(), Some(&listed(&looks.source.key, some)));
-            looks.warehouse.condition = Some(listed(&looks.warehouse.key, some));
+            let listed = listed(&looks.warehouse.key, some);
+            looks.warehouse.condition = both(keys.warehouse.condition.as_deref(), Some(&listed));
             let found = compare(snapshot, warehouse, &looks, Detail::Row, KEYS_MAX).await?.differences;
             gone.extend(found.extra_keys);
         }

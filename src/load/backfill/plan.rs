@@ -91,7 +91,7 @@ pub async fn plan_backfill(
     let wanted = BackfillWanted {
         is_whole: range.from.is_none() && range.to_included,
         range,
-        delete: wish.delete || spec.deletes == Deletes::Detect,
+        delete: wish.delete || spec.deletes != Deletes::Ignore,
         awaiting: last.state.awaiting.clone(),
     };
     let notes = notes(&cursor, indexed, &wanted);

@@ -7,7 +7,7 @@ use crate::{
     load::{LoadError, chain::chain},
     sql::TableName,
     stage::{LoadPrefix, StageError, manifest::Manifest},
-    warehouse::{LedgerRow, Lineage, PublishKind, StagingColumn, Warehouse},
+    warehouse::{LedgerRow, Lineage, PublishKind, StagingColumn, State, Warehouse},
 };
 
 /// One load of those that a state is put together of.
@@ -91,6 +91,10 @@ fn broken(
     if let Some(first) = loads.first().and_then(row).filter(|row| !is_whole(row)) {
         broken.push(format!("load {}, which load {} stands on", first.state.base, first.load));
     }
+    if let Some(first) = loads.first().and_then(row).filter(|row| row.state.kept > 0) {
+        let State { kept, .. } = first.state;
+        broken.push(format!("the {kept} rows marked as deleted that load {} found and left", first.load));
+    }
     for pair in loads.windows(2) {
         let [before, after] = pair else { continue };
         let previous = row(after).and_then(|row| row.previous.as_deref());
@@ -159,7 +163,7 @@ fn columns(row: &LedgerRow, manifest: &Manifest) -> Option<Vec<StagingColumn>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::warehouse::{State, testing};
+    use crate::warehouse::testing;
 
     /// `(load, previous, base, restored)`; a load that is its own base is a whole one.
     type Row<'a> = (&'a str, Option<&'a str>, &'a str, Option<&'a str>);

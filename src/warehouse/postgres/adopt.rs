@@ -11,7 +11,7 @@ use crate::{
     fail_point,
     pg::{Connection, PgError},
     schema::Cursor,
-    sql::TableName,
+    sql::{TableName, quote_ident},
     warehouse::{LedgerRow, StagingColumn, Survey},
 };
 
@@ -47,15 +47,17 @@ pub(super) async fn survey(
     }))
 }
 
-/// The rows of a table, and the greatest value of a cursor that is no greater than `limit`.
+/// The rows of a table, but for marked ones, and the greatest value of a cursor that is no greater than `limit`.
 pub(super) async fn reach(
     connection: &Connection,
     table: &TableName,
+    mark: Option<&str>,
     cursor: Option<(&Cursor, &str)>,
 ) -> Result<(u64, Option<String>), PgError> {
     let fail =
         |error: tokio_postgres::Error| connection.error(format!("look at the rows of {table}"), &error);
-    let count = format!("SELECT count(*) FROM ONLY {}", table.quoted());
+    let unmarked = mark.map(|mark| format!(" WHERE {} IS NULL", quote_ident(mark))).unwrap_or_default();
+    let count = format!("SELECT count(*) FROM ONLY {}{unmarked}", table.quoted());
     let rows: i64 = connection.query_one(&count, &[]).await.map_err(fail)?.get(0);
     let rows = u64::try_from(rows).unwrap_or(0);
     let Some((cursor, limit)) = cursor else { return Ok((rows, None)) };

@@ -231,15 +231,17 @@ pub(super) async fn complete(
     connection: &Connection,
     ledger: &str,
     row: &LedgerRow,
-    table_rows: u64,
+    (table_rows, kept): (u64, u64),
     written: &Written,
 ) -> Result<(), PgError> {
     let sql = format!(
-        "UPDATE {}.loads SET table_rows = $2, late_rows = $3, deleted_rows = $4 WHERE load = $1",
+        "UPDATE {}.loads SET table_rows = $2, late_rows = $3, deleted_rows = $4,
+             state = jsonb_set(state, '{{kept}}', to_jsonb($5::bigint)) WHERE load = $1",
         quote_ident(ledger)
     );
     let (late, deleted) = (count(written.late), count(written.deleted));
-    let completed = connection.execute(&sql, &[&row.load, &count(table_rows), &late, &deleted]).await;
+    let completed =
+        connection.execute(&sql, &[&row.load, &count(table_rows), &late, &deleted, &count(kept)]).await;
     completed
         .map(drop)
         .map_err(|error| connection.error(format!("write {} into the ledger", row.table), &error))

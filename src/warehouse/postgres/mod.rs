@@ -165,10 +165,11 @@ impl Warehouse for PostgresWarehouse {
     async fn reach(
         &self,
         table: &TableName,
+        mark: Option<&str>,
         cursor: Option<(&Cursor, &str)>,
     ) -> Result<(u64, Option<String>), WarehouseError> {
         let connection = self.server.connect("reach").await.map_err(PostgresWarehouseError::from)?;
-        Ok(adopt::reach(&connection, table, cursor).await.map_err(PostgresWarehouseError::from)?)
+        Ok(adopt::reach(&connection, table, mark, cursor).await.map_err(PostgresWarehouseError::from)?)
     }
 
     async fn adopt(&self, row: &LedgerRow, columns: &[StagingColumn]) -> Result<(), WarehouseError> {

@@ -53,9 +53,11 @@ async fn in_transaction(
     let mut written = None;
     match kind {
         PublishKind::Swap => warnings.extend(swap::swap(staging, publication).await?),
-        PublishKind::Replace => in_place::replace(staging, publication).await?,
-        PublishKind::Insert | PublishKind::Merge => {
-            written = Some(in_place::increment(staging, publication).await?);
+        PublishKind::Replace if publication.increment.is_none() => {
+            in_place::replace(staging, publication).await?;
+        }
+        PublishKind::Replace | PublishKind::Insert | PublishKind::Merge => {
+            written = Some(in_place::increment(staging, publication, at).await?);
         }
     }
     commit::commit(staging, publication.lock_wait).await?;
@@ -94,7 +96,7 @@ async fn after_older_readers(
     let named = older.join(", ");
     let live = live::live(&staging.connection, table).await?;
     let anyway = match &live {
-        Some(live) if can_be_replaced(live, &staging.spec.columns) => {
+        Some(live) if can_be_replaced(live, &staging.spec.all_columns()) => {
             let told = format!("its rows were replaced in place: older snapshots are kept by {named}");
             return Ok((PublishKind::Replace, vec![told]));
         }

@@ -88,7 +88,11 @@ impl Staging for PostgresStaging {
     }
 
     async fn count(&mut self) -> Result<u64, WarehouseError> {
-        let sql = format!("SELECT count(*) FROM {}", self.table.quoted());
+        let unmarked = match &self.spec.mark {
+            Some(mark) => format!(" WHERE {} IS NULL", quote_ident(mark)),
+            None => String::new(),
+        };
+        let sql = format!("SELECT count(*) FROM {}{unmarked}", self.table.quoted());
         let row = self
             .connection
             .query_one(&sql, &[])
@@ -112,14 +116,14 @@ impl Staging for PostgresStaging {
     }
 }
 
-/// Makes an empty table with the columns of a load.
+/// Makes an empty table with the columns of a load, and the mark.
 pub(super) async fn create(
     connection: &Connection,
     table: &TableName,
     spec: &StagingSpec,
 ) -> Result<(), PgError> {
     let columns: Vec<String> = spec
-        .columns
+        .all_columns()
         .iter()
         .map(|column| {
             let null = if column.nullable { "" } else { " NOT NULL" };

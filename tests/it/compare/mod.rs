@@ -63,7 +63,7 @@ async fn compared_in(
 ) -> Result<(Shape, Comparison), LoadError> {
     let (spec, warehouse) = (spec(project, table), &project.database.warehouse);
     let shape = shape_of(&spec, snapshot, warehouse).await;
-    let looks = Looks::rows(&spec, &shape);
+    let looks = Looks::rows(&spec, &shape, None);
     let comparison = compare(snapshot, warehouse, &looks, Detail::Columns, 100).await?;
     Ok((shape, comparison))
 }

@@ -209,7 +209,7 @@ async fn keys_alone_or_with_a_cursor_leave_the_rest_unread() {
     let (spec, warehouse) = (spec(&project, "wide"), &project.database.warehouse);
     let shape = shape_of(&spec, &*snapshot, warehouse).await;
     for (columns, expected) in [(vec![], [1, 0, 0, 0]), (vec!["at".to_owned()], [1, 0, 1, 0])] {
-        let mut looks = Looks::keys(&spec, &shape, &columns);
+        let mut looks = Looks::keys(&spec, &shape, None, &columns);
         let found = compare(&*snapshot, warehouse, &looks, Detail::Row, 9).await.expect("both sides answer");
         assert_eq!(counts(&found), expected);
         looks.source.condition = Some("id > 3 -- these".to_owned());

@@ -6,13 +6,14 @@ use std::{collections::BTreeSet, os::unix::process::ExitStatusExt, path::PathBuf
 use tokio::{sync::Semaphore, task::JoinSet};
 
 use crate::support::{
+    connect,
     project::{INTO, Project},
     s3::{BUCKET, Fault, Operation, S3Server},
     variable,
 };
 
 /// A key and a view upon it; two parts that are filled by two connections; rows replaced in place; rows
-/// inserted; rows merged, deleted and found by their keys.
+/// inserted; rows merged, deleted and found by their keys; rows marked as deleted.
 const SOURCE: &str = "
     CREATE TABLE orders (id bigint PRIMARY KEY, status text NOT NULL, version int NOT NULL);
     INSERT INTO orders SELECT n, 'is ' || n, 1 FROM generate_series(1, 50) n;
@@ -25,12 +26,15 @@ const SOURCE: &str = "
     CREATE TABLE log (id bigint PRIMARY KEY, version int);
     INSERT INTO log SELECT n, 1 FROM generate_series(1, 50) n;
     CREATE TABLE accounts (id bigint PRIMARY KEY, version int, at timestamptz DEFAULT now() - interval '3 hours');
-    INSERT INTO accounts SELECT n, 1 FROM generate_series(1, 50) n;";
+    INSERT INTO accounts SELECT n, 1 FROM generate_series(1, 50) n;
+    CREATE TABLE clients (id bigint PRIMARY KEY, version int);
+    INSERT INTO clients SELECT n, 1 FROM generate_series(1, 50) n;";
 
 const LOADERS: &str = "[tables]\norders = \"full\"\nevents = { strategy = \"full\", fill_jobs = 2 }\n\
                        prices = { strategy = \"full\", publish = \"replace\" }\n\
                        log = { strategy = \"append\", cursor = \"id\", on_schema_change = \"extend\" }\n\
-                       accounts = { strategy = \"merge\", cursor = \"at\", deletes = \"detect\" }\n";
+                       accounts = { strategy = \"merge\", cursor = \"at\", deletes = \"detect\" }\n\
+                       clients = { strategy = \"merge\", cursor = \"id\", deletes = \"mark\", compare_every = \"0s\" }\n";
 
 /// Every row changes, one goes and one comes.
 const CHANGE: &str = "
@@ -39,7 +43,8 @@ const CHANGE: &str = "
     UPDATE prices SET version = 2; DELETE FROM prices WHERE id = 7; INSERT INTO prices VALUES (51, 2);
     ALTER TABLE log ADD COLUMN note text; INSERT INTO log VALUES (51, 2, 'new');
     UPDATE accounts SET version = 2, at = now() WHERE id < 5; DELETE FROM accounts WHERE id = 7;
-    INSERT INTO accounts VALUES (51, 2, now()), (52, 2, DEFAULT);";
+    INSERT INTO accounts VALUES (51, 2, now()), (52, 2, DEFAULT);
+    DELETE FROM clients WHERE id = 7; INSERT INTO clients VALUES (51, 2);";
 
 const TABLES: &[&str] = &["orders", "events", "prices", "log", "accounts"];
 
@@ -193,6 +198,28 @@ async fn killed_in_a_later_run(project: &Project, point: &str) {
     assert_eq!(seen, "2", "{point}: the view still shows the old table");
 }
 
+/// The rows of `clients` that are there, and those that are marked as deleted.
+async fn clients(project: &Project) -> String {
+    let rows = "string_agg(id || ' ' || version, ',' ORDER BY id)";
+    let sql = format!(
+        "SELECT {rows} FILTER (WHERE deleted_at IS NULL) || coalesce('; ' || {rows} FILTER (WHERE deleted_at IS NOT NULL), '')
+         FROM {INTO}.clients"
+    );
+    project.database.text(&sql).await
+}
+
+/// The same as it should be: of the first fifty none is forgotten.
+async fn clients_of_source(project: &Project) -> String {
+    let table = format!("{}.clients", project.source.name());
+    let sql = format!(
+        "SELECT string_agg(id || ' ' || version, ',' ORDER BY id) || coalesce((
+             SELECT '; ' || string_agg(n || ' 1', ',' ORDER BY n) FROM generate_series(1, 50) n
+             WHERE n NOT IN (SELECT id FROM {table})), '') FROM {table}"
+    );
+    let client = connect("BARNCAT_REPLICA_ADMIN_URL").await;
+    client.query_one(&sql, &[]).await.expect("it is read").get(0)
+}
+
 async fn view_upon_orders(project: &Project) {
     let view = format!("CREATE VIEW {INTO}.new_orders AS SELECT id, version FROM {INTO}.orders");
     project.database.connect_as_publisher().await.batch_execute(&view).await.expect("the view is made");
@@ -213,6 +240,7 @@ async fn mended(project: &Project, point: &str) {
     let (status, outcome) = project.try_run(&[]).await;
     assert_eq!(status, Some(0), "{point}: {outcome:#}");
     project.assert_equal(TABLES).await;
+    assert_eq!(clients(project).await, clients_of_source(project).await, "{point}");
     let staging = "SELECT relname::text FROM pg_class WHERE relnamespace = 'barncat_staging'::regnamespace";
     assert_eq!(
         project.database.texts(staging).await,

@@ -4,6 +4,7 @@ mod adopt;
 mod backfill;
 mod crash;
 mod increments;
+mod marks;
 mod random;
 mod restore;
 mod restore_crash;

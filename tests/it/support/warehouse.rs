@@ -195,6 +195,7 @@ impl Load {
             run: "01RUN".into(),
             table: self.table.clone(),
             columns: self.columns.clone(),
+            mark: None,
             key: self.key.clone(),
             format: Format::Csv,
             compression: Compression::Zstd,
@@ -254,6 +255,7 @@ impl Load {
     pub(crate) fn publication(&self) -> Publication {
         let mut publication = Publication {
             increment: None,
+            mark: None,
             kind: self.kind,
             previous: self.previous.clone(),
             ledger: self.ledger_row(),

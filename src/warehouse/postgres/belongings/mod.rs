@@ -178,7 +178,7 @@ impl Belongings {
         lost: &mut Lost,
     ) -> Result<Vec<&Belonging>, PostgresWarehouseError> {
         let table = &staging.spec.table;
-        let is_there = |name: &String| staging.spec.columns.iter().any(|column| column.name == *name);
+        let is_there = |name: &String| staging.spec.all_columns().iter().any(|column| column.name == *name);
         let (mut fitting, mut needed_by) = (Vec::new(), Vec::new());
         for belonging in &self.0 {
             if lost.about.contains(&belonging.about) {

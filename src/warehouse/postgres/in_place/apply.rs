@@ -50,6 +50,7 @@ async fn fill(
 ) -> Result<(), PostgresWarehouseError> {
     let spec = StagingSpec {
         columns: delta.columns.clone(),
+        mark: None,
         format: delta.manifest.format,
         compression: delta.manifest.compression,
         ..staging.spec.clone()
@@ -91,11 +92,18 @@ async fn write(
     let key = Key::read(connection, &staging.table, relation.oid, &delta.manifest.key).await?;
     let key = key.ok_or_else(no_key)?;
     let sql = Sql::new(&staging.table, beside, &delta.columns);
+    let sql = match delta.marked_at {
+        Some(at) => sql.marking(staging.spec.mark.as_deref(), at),
+        None => sql,
+    };
     if !delta.manifest.gone.is_empty() {
         let columns = super::columns_of(&delta.manifest.gone, key.columns.len());
         let parameters: Vec<&(dyn tokio_postgres::types::ToSql + Sync)> =
             columns.iter().map(|column| column as _).collect();
         execute(staging, &sql.delete_listed(&key), &parameters).await?;
+    }
+    if let Some(sql) = sql.revive(&key) {
+        execute(staging, &sql, &[]).await?;
     }
     let write = match delta.kind {
         PublishKind::Merge => sql.upsert(&key),

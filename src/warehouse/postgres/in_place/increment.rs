@@ -1,5 +1,5 @@
 //! Some rows: inserted where their key is new, merged where they are new or differ, deleted where the
-//! source has them no more. All of it can be done twice without harm.
+//! source has them no more, or marked as such. All of it can be done twice without harm.
 
 use super::{
     super::{PostgresWarehouseError, live},
@@ -45,14 +45,24 @@ impl InPlace<'_> {
         let Some(key) = Key::read(connection, table, oid, &spec.key).await? else {
             return Err(PostgresWarehouseError::NoKey { table: table.clone(), key: spec.key.clone() });
         };
-        let sql = Sql::new(table, &self.staging.table, &spec.columns);
+        let sql = self.sql();
         let late = increment.late.as_deref().unwrap_or("false");
         let failed = |error| PostgresWarehouseError::of_replace(table, error);
-        let deleted = self.delete_gone(&sql, &key, &increment.gone).await.map_err(failed)?;
-        let mut written = match self.publication.kind {
-            PublishKind::Merge => self.merge(oid, &sql, &key, late).await?,
-            _ => self.written(&sql.insert_new(&key, late)).await.map_err(failed)?,
+        let deleted = match increment.is_whole {
+            true => self.execute(&sql.delete_gone(&key), &[]).await,
+            false => self.delete_gone(&sql, &key, &increment.gone).await,
         };
+        let deleted = deleted.map_err(failed)?;
+        let revived = match sql.revive_some(&key, late) {
+            Some(sql) => self.written(&sql).await.map_err(failed)?,
+            None => Written::default(),
+        };
+        let mut written = match self.publication.kind {
+            PublishKind::Insert => self.written(&sql.insert_new(&key, late)).await.map_err(failed)?,
+            _ => self.merge(oid, &sql, &key, late).await?,
+        };
+        written.inserted += revived.inserted;
+        written.late += revived.late;
         written.deleted = deleted;
         self.look_after(&sql, &key).await?;
         Ok(written)
@@ -80,6 +90,23 @@ impl InPlace<'_> {
             }
             written => Ok(written.map_err(failed)?),
         }
+    }
+
+    /// The statements, with the mark if rows are marked.
+    fn sql(&self) -> Sql {
+        let (spec, publication) = (&self.staging.spec, self.publication);
+        Sql::new(&spec.table, &self.staging.table, &spec.columns)
+            .marking(publication.mark.as_deref(), self.at)
+    }
+
+    /// How many rows are not marked, and how many are, if rows are marked.
+    pub(super) async fn count_marked(&self) -> Result<Option<(u64, u64)>, PgError> {
+        let Some(sql) = self.sql().count_marked() else { return Ok(None) };
+        let (connection, table) = (&self.staging.connection, &self.staging.spec.table);
+        let row = connection.query_one(&sql, &[]).await;
+        let row = row.map_err(|error| connection.error(format!("count {table}"), &error))?;
+        let count = |place: usize| u64::try_from(row.get::<_, i64>(place)).unwrap_or(0);
+        Ok(Some((count(0), count(1))))
     }
 
     async fn delete_gone(&self, sql: &Sql, key: &Key, gone: &[Vec<String>]) -> Result<u64, PgError> {

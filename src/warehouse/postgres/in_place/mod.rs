@@ -11,6 +11,8 @@ mod increment;
 pub(super) mod key;
 mod sql;
 
+use jiff::Timestamp;
+
 pub(super) use self::apply::apply;
 use self::{key::Key, sql::Sql};
 use super::{
@@ -22,7 +24,7 @@ use crate::{
     fail_point,
     pg::{Connection, PgError},
     schema::RelationKind,
-    sql::TableName,
+    sql::{TableName, quote_ident},
     warehouse::{Publication, StagingColumn, Written},
 };
 
@@ -31,7 +33,8 @@ pub(super) async fn replace(
     staging: &PostgresStaging,
     publication: &Publication,
 ) -> Result<(), PostgresWarehouseError> {
-    let replace = InPlace { staging, publication };
+    // Nothing is marked by it.
+    let replace = InPlace { staging, publication, at: Timestamp::UNIX_EPOCH };
     replace.locked().await?;
     replace.count().await?;
     let (live, table) = (staging.spec.table.quoted(), staging.table.quoted());
@@ -42,16 +45,17 @@ pub(super) async fn replace(
 }
 
 /// Adds the staging table's rows to the live one, or merges them into it, and drops the staging table.
+/// Rows that are marked are so since `at`.
 pub(super) async fn increment(
     staging: &PostgresStaging,
     publication: &Publication,
+    at: Timestamp,
 ) -> Result<Written, PostgresWarehouseError> {
-    let in_place = InPlace { staging, publication };
+    let in_place = InPlace { staging, publication, at };
     let written = in_place.locked().await?;
-    let before = publication.increment.as_ref().map_or(0, |increment| increment.table_rows);
-    let rows = (before + written.inserted).saturating_sub(written.deleted);
+    let (rows, kept) = in_place.rows_after(&written).await?;
     let ledger_schema = &staging.server.options.ledger_schema;
-    ledger::complete(&staging.connection, ledger_schema, &publication.ledger, rows, &written).await?;
+    ledger::complete(&staging.connection, ledger_schema, &publication.ledger, (rows, kept), &written).await?;
     fail_point!("publish.drop.before");
     in_place.run("drop the staging table", &format!("DROP TABLE {}", staging.table.quoted())).await?;
     fail_point!("publish.drop.after");
@@ -72,9 +76,30 @@ pub(super) async fn has_key(
 struct InPlace<'a> {
     staging: &'a PostgresStaging,
     publication: &'a Publication,
+    /// When it is published.
+    at: Timestamp,
 }
 
 impl InPlace<'_> {
+    /// The rows that the table has now, but for marked ones; and how many of these a load of the whole
+    /// table left there.
+    async fn rows_after(&self, written: &Written) -> Result<(u64, u64), PostgresWarehouseError> {
+        let Some(increment) = &self.publication.increment else { return Ok((0, 0)) };
+        if !increment.is_whole {
+            return Ok(((increment.table_rows + written.inserted).saturating_sub(written.deleted), 0));
+        }
+        let expected = self.publication.ledger.rows;
+        let (rows, kept) = self.count_marked().await?.unwrap_or((expected, 0));
+        match rows == expected {
+            true => Ok((rows, kept)),
+            false => {
+                let (table, found) =
+                    (self.staging.spec.table.clone(), i64::try_from(rows).unwrap_or(i64::MAX));
+                Err(PostgresWarehouseError::Interfered { table, expected, found })
+            }
+        }
+    }
+
     /// Tries until the locks are had, that of the table and those of rows, or the time for them is
     /// used up.
     async fn locked(&self) -> Result<Written, PostgresWarehouseError> {
@@ -145,7 +170,7 @@ impl InPlace<'_> {
             return Err(PostgresWarehouseError::Meddled { table: table.clone(), triggers });
         }
         let columns = live::columns(connection, table, live.oid).await?;
-        let fit = have_same_columns(&columns, &self.staging.spec.columns);
+        let fit = have_same_columns(&columns, &self.staging.spec.all_columns());
         match live.kind == RelationKind::Table && fit {
             true => Ok(live.oid),
             false => Err(changed()),
@@ -177,7 +202,7 @@ impl InPlace<'_> {
         let (connection, spec) = (&self.staging.connection, &self.staging.spec);
         let key = Key::read(connection, &spec.table, oid, &spec.key).await?;
         let is_referred_to = key::is_referred_to(connection, &spec.table, oid).await?;
-        let sql = Sql::new(&spec.table, &self.staging.table, &spec.columns);
+        let sql = Sql::new(&spec.table, &self.staging.table, &spec.all_columns());
         match (key, is_referred_to) {
             // Rows that still refer to a gone one may be about to change.
             (Some(key), true) => {
@@ -202,7 +227,11 @@ impl InPlace<'_> {
     /// Rules and triggers of the table's own can write other rows than were asked for.
     async fn count(&self) -> Result<(), PostgresWarehouseError> {
         let (connection, table) = (&self.staging.connection, &self.staging.spec.table);
-        let sql = format!("SELECT count(*) FROM ONLY {}", table.quoted());
+        let unmarked = match &self.staging.spec.mark {
+            Some(mark) => format!(" WHERE {} IS NULL", quote_ident(mark)),
+            None => String::new(),
+        };
+        let sql = format!("SELECT count(*) FROM ONLY {}{unmarked}", table.quoted());
         let row = connection
             .query_one(&sql, &[])
             .await

@@ -4,9 +4,12 @@
 //! Comparison"), never of its types' own equality: by that `1.0` and `1.00`, `-0` and `0`, or two
 //! boxes of one area are equal, and `json`, `xml` and `point` have none.
 
+use jiff::Timestamp;
+
 use super::key::Key;
+
 use crate::{
-    sql::{TableName, quote_ident},
+    sql::{TableName, quote_ident, quote_literal},
     warehouse::StagingColumn,
 };
 
@@ -15,12 +18,25 @@ pub(super) struct Sql {
     live: String,
     staging: String,
     columns: Vec<String>,
+    mark: Option<Mark>,
+}
+
+/// How rows that are gone are marked: the live table's column, and since when, as SQL writes them.
+struct Mark {
+    column: String,
+    at: String,
 }
 
 impl Sql {
     pub(super) fn new(live: &TableName, staging: &TableName, columns: &[StagingColumn]) -> Self {
         let columns = columns.iter().map(|column| quote_ident(&column.name)).collect();
-        Self { live: live.quoted(), staging: staging.quoted(), columns }
+        Self { live: live.quoted(), staging: staging.quoted(), columns, mark: None }
+    }
+
+    /// Rows that are gone are not deleted but marked, if there is a column for it.
+    pub(super) fn marking(self, column: Option<&str>, at: Timestamp) -> Self {
+        let at = format!("{}::timestamptz", quote_literal(&at.to_string()));
+        Self { mark: column.map(|column| Mark { column: quote_ident(column), at }), ..self }
     }
 
     pub(super) fn delete_all(&self) -> String {
@@ -37,7 +53,53 @@ impl Sql {
 
     /// Rows whose key is in the staging table no more.
     pub(super) fn delete_gone(&self, key: &Key) -> String {
-        format!("DELETE FROM ONLY {} AS l WHERE NOT EXISTS ({})", self.live, self.of_key(key, "l", "s"))
+        self.take_away(None, &format!("NOT EXISTS ({})", self.of_key(key, "l", "s")))
+    }
+
+    /// Deletes or marks some of the live rows. One that is marked stays as it is.
+    fn take_away(&self, by: Option<&str>, condition: &str) -> String {
+        let live = &self.live;
+        match &self.mark {
+            None => {
+                let using = by.map(|by| format!(" USING {by}")).unwrap_or_default();
+                format!("DELETE FROM ONLY {live} AS l{using} WHERE {condition}")
+            }
+            Some(Mark { column, at }) => {
+                let from = by.map(|by| format!(" FROM {by}")).unwrap_or_default();
+                format!(
+                    "UPDATE ONLY {live} AS l SET {column} = {at}{from} WHERE l.{column} IS NULL AND {condition}"
+                )
+            }
+        }
+    }
+
+    /// Marked rows that come again: they become those of the staging table. `None`: none is marked.
+    pub(super) fn revive(&self, key: &Key) -> Option<String> {
+        let Mark { column, .. } = self.mark.as_ref()?;
+        let mut set: Vec<String> = self.written(key).map(|name| format!("{name} = s.{name}")).collect();
+        set.push(format!("{column} = NULL"));
+        Some(format!(
+            "UPDATE ONLY {} AS l SET {} FROM {} AS s WHERE l.{column} IS NOT NULL AND {}",
+            self.live,
+            set.join(", "),
+            self.staging,
+            equal(key, "l", "s")
+        ))
+    }
+
+    /// The same; answers how many come again, none, and how many of them are late.
+    pub(super) fn revive_some(&self, key: &Key, late: &str) -> Option<String> {
+        Some(format!(
+            "WITH written AS ({} RETURNING l.*)
+             SELECT count(*), 0::bigint, count(*) FILTER (WHERE {late}) FROM written",
+            self.revive(key)?
+        ))
+    }
+
+    /// How many rows are not marked, and how many are. `None`: none is marked.
+    pub(super) fn count_marked(&self) -> Option<String> {
+        let Mark { column, .. } = self.mark.as_ref()?;
+        Some(format!("SELECT count(*) - count({column}), count({column}) FROM ONLY {}", self.live))
     }
 
     /// New rows, and those that differ.
@@ -96,13 +158,8 @@ impl Sql {
         let equal = key.columns.iter().zip(&names).map(|(column, name)| {
             format!("l.{} {} g.{name}::{}", quote_ident(&column.name), column.equals, column.sql_type)
         });
-        format!(
-            "DELETE FROM ONLY {} AS l USING unnest({}) AS g({}) WHERE {}",
-            self.live,
-            arrays.join(", "),
-            names.join(", "),
-            equal.collect::<Vec<_>>().join(" AND ")
-        )
+        let listed = format!("unnest({}) AS g({})", arrays.join(", "), names.join(", "));
+        self.take_away(Some(&listed), &equal.collect::<Vec<_>>().join(" AND "))
     }
 
     /// How many of the staging table's keys the live table does not have, and how many there are.
