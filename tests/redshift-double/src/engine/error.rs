@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use tokio_postgres::error::{DbError, ErrorPosition};
+use tokio_postgres::error::DbError;
 
 /// A statement's error.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -61,16 +61,31 @@ fn of_postgres(error: &DbError) -> SqlError {
     match error.code().code() {
         // §10: Postgres' serialization failure is error 1023.
         "40001" => faults::serializable_violation(0),
+        "23514" if error.constraint().is_some_and(|name| name.starts_with("redshift_double_")) => {
+            of_rule(error.constraint().unwrap_or_default())
+        }
+        "22001" => of_rule("bytes"),
+        "21000" if error.message().starts_with("MERGE") => {
+            SqlError::new("21000", "Found multiple matches to update the same tuple.")
+        }
         "57014" => SqlError::new("57014", "Query cancelled on user's request"),
-        code => SqlError {
-            detail: error.detail().map(str::to_owned),
-            position: match error.position() {
-                Some(ErrorPosition::Original(at)) => Some(*at),
-                _ => None,
-            },
-            ..SqlError::new(code, error.message())
-        },
+        // The statement was written anew: a place in it means nothing to the caller.
+        code => {
+            SqlError { detail: error.detail().map(str::to_owned), ..SqlError::new(code, error.message()) }
+        }
     }
+}
+
+/// The error for a value that a column's rule refuses; which rule, tells the constraint's name.
+fn of_rule(constraint: &str) -> SqlError {
+    let message = match constraint {
+        name if name.contains("bytes") => "Value too long for character type",
+        name if name.contains("ascii") => "CHAR string contains invalid ASCII character",
+        name if name.contains("decimal") => "Numeric data overflow (result precision)",
+        name if name.contains("super") => "Value exceeds the limits of SUPER",
+        _ => "date/time field value out of range",
+    };
+    SqlError::new("22001", message)
 }
 
 /// Errors to plan as faults, with the texts of §2.4.

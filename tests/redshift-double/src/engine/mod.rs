@@ -12,11 +12,13 @@ use crate::{
 pub(crate) mod error;
 pub(crate) mod outcome;
 pub(crate) mod session;
+mod tables;
+mod views;
 
 use error::SqlError;
 
 /// The internals: catalog views, functions, what Postgres' catalog has no place for.
-const SETUP: &str = include_str!("setup.sql");
+const SETUP: [&str; 2] = [include_str!("setup.sql"), include_str!("functions.sql")];
 
 /// The database behind the double, with what all sessions share.
 pub(crate) struct Engine {
@@ -31,7 +33,7 @@ impl Engine {
         let engine = Self { settings, knobs: Knobs::default(), queries: AtomicI64::new(1000) };
         let (client, connection) = tokio_postgres::connect(&engine.settings.postgres_url, NoTls).await?;
         let connection = tokio::spawn(connection);
-        let prepared = client.batch_execute(SETUP).await;
+        let prepared = client.batch_execute(&SETUP.concat()).await;
         connection.abort();
         prepared?;
         Ok(engine)

@@ -1,6 +1,6 @@
 //! One session: statements run one after another, on a connection of its own.
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use tokio::task::JoinHandle;
 use tokio_postgres::{CancelToken, Client, NoTls, SimpleQueryMessage};
@@ -9,10 +9,11 @@ use super::{
     Engine,
     error::SqlError,
     outcome::{Outcome, ResultColumn},
+    tables,
 };
 use crate::{
     knobs::StatementFault,
-    sql::{self, Statement},
+    sql::{self, Statement, alter::AlterTable, change::Change, names::Naming},
 };
 
 /// A session.
@@ -22,6 +23,8 @@ pub(crate) struct Session {
     connection: JoinHandle<()>,
     pub(super) pid: i32,
     pub(super) in_transaction: bool,
+    /// Settings that only Redshift has.
+    settings: HashMap<String, String>,
 }
 
 impl Drop for Session {
@@ -39,8 +42,9 @@ impl Session {
             // Its end is seen by whoever waits for an answer.
             let _ = connection.await;
         });
-        let mut session =
-            Self { engine: Arc::clone(engine), client, connection, pid: 0, in_transaction: false };
+        let engine_of = Arc::clone(engine);
+        let (pid, in_transaction, settings) = (0, false, HashMap::new());
+        let mut session = Self { engine: engine_of, client, connection, pid, in_transaction, settings };
         engine.set_up(&session.client).await?;
         let row = session.client.query_one("SELECT pg_backend_pid()", &[]).await?;
         session.pid = row.get(0);
@@ -93,7 +97,11 @@ impl Session {
             Some(StatementFault::Wait(time)) => tokio::time::sleep(time).await,
             _ => {}
         }
-        let outcome = self.run_parsed(sql::parse(sql)?).await?;
+        let parsed = sql::parse(sql, self.naming());
+        let outcome = match parsed {
+            Ok(statement) => self.run_parsed(statement).await?,
+            Err(error) => return Err(self.failed(error).await),
+        };
         let after = |fault: &StatementFault| {
             matches!(fault, StatementFault::DoAndFail(_) | StatementFault::Disconnect)
         };
@@ -115,15 +123,82 @@ impl Session {
         error
     }
 
+    /// How names are read: `enable_case_sensitive_identifier` (§4).
+    fn naming(&self) -> Naming {
+        let setting = self.settings.get("enable_case_sensitive_identifier");
+        Naming { case_sensitive: setting.is_some_and(|value| matches!(value.as_str(), "true" | "on" | "1")) }
+    }
+
     async fn run_parsed(&mut self, statement: Statement) -> Result<Outcome, SqlError> {
         match statement {
             Statement::Begin => self.begin().await,
             Statement::Commit => self.commit().await,
             Statement::Rollback => self.roll_back().await,
-            Statement::Rows(sql) => self.select(&sql).await,
-            Statement::Change(sql) => self.change(&sql).await,
+            Statement::Set { name, value } => {
+                match value {
+                    Some(value) => self.settings.insert(name, value),
+                    None => self.settings.remove(&name),
+                };
+                Ok(Outcome::default())
+            }
+            Statement::Show { sql: Some(sql), .. } => self.select(&sql).await,
+            Statement::Show { name, sql: None } => {
+                let value = self.settings.get(&name).map_or("off", String::as_str);
+                self.select(&format!("SELECT {}::varchar AS {name}", sql::literal(value))).await
+            }
+            Statement::Rows(query) => self.select(&query.sql).await,
+            Statement::Change(change) => self.change(&change).await,
+            Statement::CreateTable(create) => self.define(&tables::create(&create)).await,
+            Statement::AlterTable(alter) => self.alter(&alter).await,
+            Statement::CreateView(view) => {
+                self.create_view(&view).await?;
+                Ok(Outcome::default())
+            }
+            Statement::CreateIdentity { sql, name, kind } => {
+                let name = sql::literal(name.trim_matches('"'));
+                let note = format!("INSERT INTO redshift_double.identities VALUES ({name}, '{kind}')");
+                self.define(&format!("{sql}; {note}")).await
+            }
+            Statement::Truncate(name) => self.truncate(&format!("TRUNCATE {name}")).await,
+            Statement::Lock(names) => self.lock(&names).await,
+            Statement::Vacuum(name) => {
+                self.refuse_in_transaction("VACUUM").await?;
+                let name = name.map(|name| name.to_string()).unwrap_or_default();
+                self.define(&format!("VACUUM {name}")).await
+            }
             Statement::Define(sql) => self.define(&sql).await,
         }
+    }
+
+    /// §2.2: not inside of a transaction block. The block is aborted, as by any error.
+    async fn refuse_in_transaction(&self, what: &str) -> Result<(), SqlError> {
+        if !self.in_transaction {
+            return Ok(());
+        }
+        let text = format!("{what} cannot run inside a transaction block");
+        Err(self.failed(SqlError::new("25001", text)).await)
+    }
+
+    async fn alter(&self, alter: &AlterTable) -> Result<Outcome, SqlError> {
+        if let Some(what) = alter.action.outside_transactions() {
+            self.refuse_in_transaction(what).await?;
+        }
+        self.define(&tables::alter(alter)?).await
+    }
+
+    /// §2.2: it commits what was done before, and itself; the transaction is over.
+    async fn truncate(&mut self, sql: &str) -> Result<Outcome, SqlError> {
+        if self.in_transaction {
+            self.commit().await?;
+        }
+        self.define(sql).await
+    }
+
+    /// §2.3: ACCESS EXCLUSIVE; outside of a block it is released at once.
+    async fn lock(&self, names: &[sql::names::Name]) -> Result<Outcome, SqlError> {
+        let names: Vec<_> = names.iter().map(ToString::to_string).collect();
+        let block = if self.in_transaction { "" } else { "SELECT WHERE false;" };
+        self.define(&format!("{block} LOCK TABLE {} IN ACCESS EXCLUSIVE MODE", names.join(", "))).await
     }
 
     /// `BEGIN`; in a block it only warns.
@@ -152,9 +227,15 @@ impl Session {
         Ok(Outcome::default())
     }
 
-    async fn change(&self, sql: &str) -> Result<Outcome, SqlError> {
-        let messages = self.client.simple_query(sql).await?;
-        let affected = messages.iter().find_map(|message| match message {
+    /// §2.3: writers of a table come one after another. The snapshot is taken before the lock is had,
+    /// so that whoever waited may find its snapshot old (the order is unconfirmed).
+    async fn change(&self, change: &Change) -> Result<Outcome, SqlError> {
+        let sql = format!(
+            "SELECT WHERE false; LOCK TABLE {} IN SHARE ROW EXCLUSIVE MODE; {}",
+            change.target, change.query.sql
+        );
+        let messages = self.client.simple_query(&sql).await?;
+        let affected = messages.iter().rev().find_map(|message| match message {
             SimpleQueryMessage::CommandComplete(rows) => Some(*rows),
             _ => None,
         });

@@ -1,4 +1,6 @@
 //! The tests of the double, on a real Postgres server, by a client nobody here wrote.
 
+mod behaves;
 mod data_api;
+mod refused;
 mod support;
