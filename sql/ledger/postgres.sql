@@ -78,10 +78,13 @@ CREATE OR REPLACE VIEW :ledger.tables AS
     WHERE NOT EXISTS (
         SELECT FROM :ledger.loads n
         WHERE n.table_schema = l.table_schema AND n.table_name = l.table_name
-          AND coalesce(n.previous, '') = l.load);
+          AND coalesce(n.previous, '') = l.load)
+      AND EXISTS (
+        SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace s ON s.oid = c.relnamespace
+        WHERE s.nspname = l.table_schema AND c.relname = l.table_name);
 
 COMMENT ON VIEW :ledger.tables IS
-    'One row a table: its last published load, and the moment of the source that it shows.';
+    'One row a table that is there: its last published load, and the moment of the source that it shows.';
 COMMENT ON COLUMN :ledger.tables.as_of IS 'The moment that the table''s rows show.';
 COMMENT ON COLUMN :ledger.tables.lsn IS 'The source''s write-ahead log position that they show.';
 COMMENT ON COLUMN :ledger.tables.published_at IS 'When they were published, by this server''s clock.';

@@ -112,7 +112,7 @@ fn json<'a>(
         JsonOrphan {
             table: orphan.last.table.to_string(),
             rows: orphan.last.table_rows,
-            bytes: orphan.live.bytes,
+            bytes: orphan.live.as_ref().map_or(0, |live| live.bytes),
             load: &orphan.last.load,
             dropped: matches!(result, Some(Ok(_))),
             error: result.and_then(|result| result.as_ref().err()),
@@ -167,16 +167,17 @@ fn objects(number: u64) -> String {
 /// Tables without a loader.
 fn listed(orphans: &[Orphan]) -> String {
     let row = |Orphan { last, live }: &Orphan| {
-        let views = match live.views.as_slice() {
-            [] => String::new(),
-            views => format!("stays: read by {}", views.join(", ")),
+        let note = match live.as_ref().map(|live| live.views.as_slice()) {
+            None => "dropped already, its objects are left".to_owned(),
+            Some([]) => String::new(),
+            Some(views) => format!("stays: read by {}", views.join(", ")),
         };
         vec![
             last.table.to_string(),
             quantity::exact(last.table_rows),
-            quantity::bytes(live.bytes),
+            quantity::bytes(live.as_ref().map_or(0, |live| live.bytes)),
             last.published_at.map_or(String::new(), moment),
-            views,
+            note,
         ]
     };
     columns::lay(&["without a loader", ">rows", ">size", "last published", ""], orphans.iter().map(row))

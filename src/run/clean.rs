@@ -16,7 +16,7 @@ use crate::{
     load::{Broom, Leftovers, PastKeep, Staged},
     schema::RelationKind,
     sql::TableName,
-    stage::Stage,
+    stage::{LoadPrefix, Stage},
     warehouse::{LedgerRow, LiveTable, Warehouse},
 };
 
@@ -34,8 +34,8 @@ pub struct Cleaned {
 pub struct Orphan {
     /// Its last load.
     pub last: LedgerRow,
-    /// The table as it stands.
-    pub live: LiveTable,
+    /// The table as it stands; `None`: it is gone already, and what it has in the stage is left.
+    pub live: Option<LiveTable>,
 }
 
 /// An orphan that was dropped, with what it had in the stage, or why it was not.
@@ -78,7 +78,7 @@ pub async fn orphans(
     mode: Mode,
 ) -> Result<Vec<Orphan>, RunError> {
     let looked = look(project, environment, mode, &clock::new_id()).await?;
-    let found = of_project(project, &looked).await;
+    let found = of_project(project, environment, mode, &looked).await;
     if let Some(control) = looked.control {
         // A session that is not ended here is ended by its server.
         let _ = control.close().await;
@@ -86,12 +86,31 @@ pub async fn orphans(
     found
 }
 
-async fn of_project(project: &Project, looked: &Looked) -> Result<Vec<Orphan>, RunError> {
+async fn of_project(
+    project: &Project,
+    environment: &Environment,
+    mode: Mode,
+    looked: &Looked,
+) -> Result<Vec<Orphan>, RunError> {
     let warehouse = &*looked.warehouse;
     let published = warehouse.last_loads().await.map_err(RunError::Below)?;
     let named = tasks::named(project, &looked.schemas, &published)?;
-    let unnamed = published.into_values().filter(|row| !named.contains(&row.table));
-    standing(project, warehouse, unnamed).await
+    let ours = |row: &LedgerRow| row.project == project.name && !named.contains(&row.table);
+    let unnamed: Vec<LedgerRow> = published.into_values().filter(ours).collect();
+    let mut orphans = standing(project, warehouse, unnamed.iter().cloned()).await?;
+    // Who dropped a table and was killed left this.
+    let stage = reach::stage(project, environment).await?;
+    for last in unnamed {
+        if warehouse.live(&last.table).await.map_err(RunError::Below)?.is_some() {
+            continue;
+        }
+        let prefix = LoadPrefix::new(&project.name, &mode.to_string(), &last.table, "").table_prefix();
+        let staged = stage.list(&prefix).await.map_err(|error| RunError::Below(Box::new(error)))?;
+        if !staged.is_empty() {
+            orphans.push(Orphan { last, live: None });
+        }
+    }
+    Ok(orphans)
 }
 
 /// Those of the project's published tables that still stand.
@@ -105,7 +124,7 @@ pub(super) async fn standing(
         let live = warehouse.live(&last.table).await.map_err(RunError::Below)?;
         let is_table =
             |live: &LiveTable| matches!(live.kind, RelationKind::Table | RelationKind::Partitioned);
-        orphans.extend(live.filter(is_table).map(|live| Orphan { last, live }));
+        orphans.extend(live.filter(is_table).map(|live| Orphan { last, live: Some(live) }));
     }
     Ok(orphans)
 }

@@ -137,6 +137,8 @@ async fn tables_without_a_loader_are_dropped_after_a_yes_and_can_be_loaded_again
     );
     let (plan, _) = json_of(&project, &["plan"]).await;
     assert_eq!(plan["orphans"], json!([]), "what is gone is told no longer");
+    let shown = project.database.texts("SELECT table_name FROM barncat.tables").await;
+    assert_eq!(shown, ["orders"], "a table that is gone shows no load");
 
     project.write_loaders("[tables]\n\"*\" = \"full\"\n");
     let outcome = project.run(&[]).await;

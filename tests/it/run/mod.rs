@@ -2,6 +2,7 @@
 
 mod adopt;
 mod backfill;
+mod by_hand_crash;
 mod crash;
 mod increments;
 mod marks;

@@ -1,0 +1,125 @@
+//! SIGKILL at every fail point that `clean`, `hold` and `release` pass.
+
+use std::{collections::BTreeSet, os::unix::process::ExitStatusExt, sync::Arc};
+
+use tokio::{sync::Semaphore, task::JoinSet};
+
+use crate::support::project::Project;
+
+const SOURCE: &str = "CREATE TABLE orders (id int PRIMARY KEY); INSERT INTO orders VALUES (1);
+    CREATE TABLE riders (id int PRIMARY KEY); INSERT INTO riders VALUES (1);";
+
+/// How many cases run at once: each waits some seconds until the killed process is surely dead.
+const AT_ONCE: usize = 6;
+
+const CLEAN: [&str; 3] = ["clean", "--removed", "--yes"];
+
+/// A project with something of each kind to clean: a staging table and objects of a load that was killed,
+/// loads past `keep`, a table without a loader.
+async fn littered() -> Project {
+    let stage = "url = \"file:./stage\"\nkeep = { loads = 9, days = 9 }";
+    let project = Project::with_stage(SOURCE, "[tables]\n\"*\" = \"full\"\n", stage, &[]).await;
+    for _ in 0..3 {
+        project.run(&["--full"]).await;
+    }
+    let toml = std::fs::read_to_string(project.dir().join("barncat.toml")).expect("it is there");
+    project.write("barncat.toml", &format!("{}fill_jobs = 2\n", toml.replace("loads = 9", "loads = 1")));
+    project.write_loaders("[tables]\norders = \"full\"\n");
+    kill_at(&project, &["run", "--full"], "stage.manifest.after").await;
+    project
+}
+
+async fn kill_at(project: &Project, arguments: &[&str], point: &str) {
+    let output = project.barncat(arguments, &[("BARNCAT_FAILPOINTS", &format!("{point}=kill"))]).await;
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.signal(), Some(9), "{point} was not reached: {told}");
+}
+
+async fn done(project: &Project, arguments: &[&str], point: &str) {
+    let output = project.barncat(arguments, &[]).await;
+    assert_eq!(output.status.code(), Some(0), "{point}: {}", String::from_utf8_lossy(&output.stderr));
+}
+
+async fn passed(project: &Project, arguments: &[&str]) -> BTreeSet<String> {
+    let output = project.barncat(arguments, &[("BARNCAT_FAILPOINTS", "list")]).await;
+    let text = String::from_utf8(output.stderr).expect("stderr is UTF-8");
+    assert_eq!(output.status.code(), Some(0), "{text}");
+    text.lines().filter_map(|line| line.strip_prefix("fail point: ")).map(str::to_owned).collect()
+}
+
+/// What is left after a clean that went to its end.
+async fn assert_clean(project: &Project, point: &str) {
+    let staging = "SELECT relname::text FROM pg_class WHERE relnamespace = 'barncat_staging'::regnamespace";
+    assert_eq!(project.database.texts(staging).await, Vec::<String>::new(), "{point}");
+    let tables = "SELECT tablename::text FROM pg_tables WHERE schemaname = 'raw'";
+    assert_eq!(project.database.texts(tables).await, ["orders"], "{point}");
+    let mut loads =
+        project.database.texts("SELECT load FROM barncat.loads WHERE table_name = 'orders'").await;
+    loads.sort();
+    let staged = project.staged();
+    let is_of = |load: &String| staged.iter().any(|path| path.to_string_lossy().contains(load.as_str()));
+    let kept: Vec<&String> = loads.iter().filter(|load| is_of(load)).collect();
+    assert_eq!(kept, [&loads[1], &loads[2]], "{point}: the newest and the one before");
+    for path in &staged {
+        let path = path.to_string_lossy();
+        assert!(kept.iter().any(|load| path.contains(load.as_str())), "{point}: {path} is left");
+    }
+    project.assert_equal(&["orders"]).await;
+}
+
+async fn killed_in_a_clean(point: &str) {
+    let project = littered().await;
+    kill_at(&project, &CLEAN, point).await;
+    project.assert_equal(&["orders"]).await;
+    done(&project, &CLEAN, point).await;
+    assert_clean(&project, point).await;
+    done(&project, &["run", "--full"], point).await;
+}
+
+/// Killed, it holds or it does not; said again, it does.
+async fn killed_in_a_hold(point: &str) {
+    let project = Project::new(SOURCE, "[tables]\n\"*\" = \"full\"\n").await;
+    project.run(&[]).await;
+    let verbs = if point.starts_with("control.release") { ["release", "hold"] } else { ["hold", "release"] };
+    let [verb, before] = verbs.map(|verb| [verb, "orders"]);
+    done(&project, &before, point).await;
+    kill_at(&project, &verb, point).await;
+    done(&project, &verb, point).await;
+    let holds = project.database.text("SELECT count(*)::text FROM barncat_control.holds").await;
+    assert_eq!(holds, if verb[0] == "hold" { "1" } else { "0" }, "{point}");
+    let (_, outcome) = project.try_run(&[]).await;
+    let is_held =
+        outcome["tasks"].as_array().is_some_and(|all| all.iter().any(|task| task["status"] == "held"));
+    assert_eq!(is_held, verb[0] == "hold", "{point}: {outcome:#}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn killed_at_any_fail_point_the_same_command_ends_what_was_begun() {
+    let project = littered().await;
+    let clean = passed(&project, &CLEAN).await;
+    assert_clean(&project, "none").await;
+    // What every command does with the control database is tried by the killed runs.
+    let clean: BTreeSet<String> = clean.into_iter().filter(|point| !point.starts_with("control.")).collect();
+    for kind in ["tidy.sweep", "tidy.retain", "clean.forget", "warehouse.sweep", "warehouse.remove"] {
+        assert!(clean.contains(&format!("{kind}.before")), "{kind}: {clean:?}");
+    }
+    let holds =
+        ["control.hold.before", "control.hold.after", "control.release.before", "control.release.after"];
+    let slots = Arc::new(Semaphore::new(AT_ONCE));
+    let mut cases = JoinSet::new();
+    for point in clean.into_iter().chain(holds.map(str::to_owned)) {
+        let slots = slots.clone();
+        cases.spawn(async move {
+            let _slot = slots.acquire_owned().await.expect("it is never closed");
+            match point.starts_with("control.") {
+                true => killed_in_a_hold(&point).await,
+                false => killed_in_a_clean(&point).await,
+            }
+        });
+    }
+    let mut failed = 0;
+    while let Some(case) = cases.join_next().await {
+        failed += usize::from(case.is_err());
+    }
+    assert_eq!(failed, 0, "the cases' own messages are above");
+}
