@@ -90,6 +90,20 @@ impl Control {
         Ok(rows.iter().map(placed).collect())
     }
 
+    /// Makes a hold what it was before it was placed.
+    pub async fn take_back(&self, placed: &PlacedHold) -> Result<(), ControlError> {
+        let task = &placed.hold.task;
+        let Some(Hold { since, until, by, reason, .. }) = &placed.before else {
+            return self.release(std::slice::from_ref(task)).await.map(drop);
+        };
+        fail_point!("control.hold.before");
+        let back =
+            "UPDATE control.holds SET since = $2, until = $3, held_by = $4, reason = $5 WHERE task = $1";
+        self.database().query("put a hold back", back, &[task, since, until, by, reason]).await?;
+        fail_point!("control.hold.after");
+        Ok(())
+    }
+
     /// Lets tasks go. Returns the holds that stood.
     pub async fn release(&self, tasks: &[String]) -> Result<Vec<Hold>, ControlError> {
         fail_point!("control.release.before");

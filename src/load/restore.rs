@@ -4,6 +4,7 @@
 //! are done again upon it, one by one, up to the wanted one. Then it is published as any load is. What the
 //! next load must remember is what it would have remembered then.
 
+mod held;
 mod layers;
 
 use std::collections::BTreeMap;
@@ -142,16 +143,20 @@ fn changed_columns(live: Option<&LiveTable>, columns: &[StagingColumn]) -> Vec<S
 }
 
 /// Makes one attempt to publish the state of the load whose id begins with `wanted`. After `Ok` the table
-/// shows it, after `Err` the table is as it was.
+/// shows it and is on hold, after `Err` the table is as it was.
 pub async fn restore(workshop: &Workshop, attempt: &Attempt, wanted: &str) -> Result<Loaded, LoadError> {
     let spec = &attempt.spec;
     let shelf = Shelf { project: &workshop.project, mode: &workshop.mode, stage: &*workshop.stage };
     let restoration = plan_restore(shelf, spec, wanted, &*workshop.warehouse).await?;
     let (load, task) = (clock::new_id(), spec.target.to_string());
     workshop.control.start_attempt(&workshop.run, &task, attempt.number, &load).await?;
+    let placed = held::place(workshop, &spec.target, &restoration.wanted.load).await?;
     fail_point!("restore.before");
     let restored = as_load(workshop, attempt, &restoration, &load).await;
     fail_point!("restore.after");
+    if restored.is_err() {
+        held::take_back(workshop, &load, &placed).await;
+    }
     restored
 }
 

@@ -1,12 +1,8 @@
 //! What is done with a task's table: load it, or something that a person asked for by hand.
 
 use super::Request;
-use crate::{
-    control,
-    error::Failure,
-    load::{
-        Attempt, LoadError, Loaded, Verified, Verify, Workshop, adopt, load, load_group, restore, verify,
-    },
+use crate::load::{
+    Attempt, LoadError, Loaded, Verified, Verify, Workshop, adopt, load, load_group, restore, verify,
 };
 
 /// What is done with each of a run's tables.
@@ -79,23 +75,10 @@ impl Work {
     async fn one(&self, workshop: &Workshop, attempt: &Attempt) -> Result<Loaded, LoadError> {
         match self {
             Self::Adopt { with_rows } => adopt(workshop, attempt, *with_rows).await,
-            Self::Restore { load } => {
-                let mut restored = restore(workshop, attempt, load).await?;
-                restored.warnings.extend(hold(workshop, attempt, &restored.reason).await);
-                Ok(restored)
-            }
+            Self::Restore { load } => restore(workshop, attempt, load).await,
             Self::Load | Self::Verify(_) => load(workshop, attempt).await,
         }
     }
-}
-
-/// Puts a restored table on hold, under its lock still: the next run would bring it up to its source again.
-/// Where that fails the table shows what was wanted all the same: says so.
-async fn hold(workshop: &Workshop, attempt: &Attempt, reason: &str) -> Option<String> {
-    let task = attempt.spec.target.to_string();
-    let by = format!("{}@{}", control::user_name(), control::host_name());
-    let error = workshop.control.hold(std::slice::from_ref(&task), None, &by, Some(reason)).await.err()?;
-    Some(format!("it could not be put on hold, `barncat hold {task}` tries again: {}", Failure::of(&error)))
 }
 
 /// What a request says of each attempt.

@@ -137,6 +137,29 @@ async fn what_followed_a_restore_can_be_restored_too() {
 }
 
 #[tokio::test]
+async fn the_chunks_of_a_backfill_are_done_again() {
+    let (project, _) = project().await;
+    on_primary(
+        &project,
+        "UPDATE events SET note = 'mended' WHERE id < 150; DELETE FROM events WHERE id = 250",
+    )
+    .await;
+    let output = project.barncat(&["backfill", "events", "--chunk", "100", "--delete"], &[]).await;
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    project.assert_equal(&["events"]).await;
+    let state = (load(&project, "events").await, project.in_warehouse("events").await);
+    let chunks = "SELECT count(*)::text FROM barncat.loads WHERE strategy = 'backfill'";
+    assert_eq!(project.database.text(chunks).await, "4");
+    on_primary(&project, "INSERT INTO events (note) VALUES ('later')").await;
+    project.run(&["events"]).await;
+    restore(&project, "events", &state.0).await;
+    assert_eq!(project.in_warehouse("events").await, state.1);
+    release(&project, &["events"]).await;
+    project.run(&["events"]).await;
+    project.assert_equal(&["events"]).await;
+}
+
+#[tokio::test]
 async fn what_is_missing_is_named_and_nothing_is_changed() {
     let (project, states) = project().await;
     let orders = &states[2][2].0;
@@ -173,8 +196,12 @@ async fn an_object_that_was_altered_is_noticed_and_nothing_is_changed() {
     let last = bytes.len() - 1;
     bytes[last] ^= 1;
     std::fs::write(&altered, bytes).expect("it can be written");
+    let holds = "SELECT coalesce(string_agg(task || ' ' || coalesce(reason, ''), ', '), 'none') FROM barncat_control.holds";
     let (status, told) = refused(&project, &["events", "--load", &states[3][1].0, "--yes"]).await;
-    assert_eq!(status, Some(1), "{told}");
+    assert_eq!((status, project.database.text(holds).await.as_str()), (Some(1), "none"), "{told}");
+    project.barncat(&["hold", "events", "--reason", "mine"], &[]).await;
+    let (status, told) = refused(&project, &["events", "--load", &states[3][1].0, "--yes"]).await;
+    assert_eq!((status, project.database.text(holds).await.as_str()), (Some(1), "raw.events mine"), "{told}");
     let (_, outcome) = project.try_run(&["prices"]).await;
     assert_eq!(outcome["status"], "succeeded");
     assert_eq!(project.in_warehouse("events").await, before);
