@@ -26,6 +26,15 @@ pub fn seconds(span: Duration) -> f64 {
     span.as_millis() as f64 / 1000.0
 }
 
+/// A text that occurs nowhere else: 130 random bits, in letters and digits.
+pub fn random_text() -> String {
+    // The last sixteen characters of an id are random; the others are the time.
+    let random = || new_id().split_off(10);
+    let (mut text, more) = (random(), random());
+    text.push_str(&more[..10]);
+    text
+}
+
 /// A new id for a run or a load: a ULID, so that ids sort by time.
 pub fn new_id() -> String {
     ulid::Ulid::generate().to_string()

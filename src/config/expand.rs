@@ -3,13 +3,17 @@
 use std::collections::BTreeMap;
 
 use super::{
-    LoadSpec, Loader, Mistakes, Project,
+    LoadSpec, Loader, Mistakes, Project, WarehouseKind,
     loader::Row,
     mistake::{Collector, did_you_mean},
 };
+use crate::stage::manifest::Format;
 
-/// Postgres keeps this much of a name.
+/// Postgres keeps this much of a name, and so does the source of any table.
 const NAME_BYTES_MAX: usize = 63;
+
+/// Redshift keeps this much.
+const REDSHIFT_NAME_BYTES_MAX: usize = 127;
 
 /// What becomes of a row for a table that the source does not have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,7 +48,7 @@ impl Project {
                 Missing::Refuse => tables.iter().map(String::as_str).collect(),
                 Missing::Load => tables.iter().map(String::as_str).chain(named).collect(),
             };
-            expand(loader, &all, &mut loads, &mistakes);
+            expand(loader, self.warehouse.kind, &all, &mut loads, &mistakes);
             for group in &loader.consistent {
                 mark_group(loader, group, groups, &mut loads[start..], &mistakes);
                 groups += 1;
@@ -69,18 +73,35 @@ fn refuse_missing(loader: &Loader, tables: &[String], mistakes: &Collector) {
     }
 }
 
-fn expand(loader: &Loader, tables: &[&str], loads: &mut Vec<LoadSpec>, mistakes: &Collector) {
+fn expand(
+    loader: &Loader,
+    kind: WarehouseKind,
+    tables: &[&str],
+    loads: &mut Vec<LoadSpec>,
+    mistakes: &Collector,
+) {
+    let name_bytes_max = match kind {
+        WarehouseKind::Postgres => NAME_BYTES_MAX,
+        WarehouseKind::Redshift => REDSHIFT_NAME_BYTES_MAX,
+    };
     for table in tables {
         let Some(row) = row_of(loader, table) else { continue };
         let Some(settings) = &row.settings else { continue };
         let mut spec = settings.spec.clone();
         spec.source_table.name = (*table).to_owned();
         spec.target.name = settings.name_as.clone().unwrap_or_else(|| (*table).to_owned());
+        if kind == WarehouseKind::Redshift {
+            // It knows lower case alone, however a name is quoted.
+            spec.target.schema = spec.target.schema.to_lowercase();
+            spec.target.name = spec.target.name.to_lowercase();
+        }
         refuse_reserved(&spec.target.schema, row, mistakes);
         for name in [&spec.target.name, &spec.target.schema] {
-            if name.is_empty() || name.len() > NAME_BYTES_MAX {
-                let message =
-                    format!("`{name}` has {} bytes; a name in the warehouse has 1 to 63", name.len());
+            if name.is_empty() || name.len() > name_bytes_max {
+                let message = format!(
+                    "`{name}` has {} bytes; a name in the warehouse has 1 to {name_bytes_max}",
+                    name.len()
+                );
                 mistakes.add(row.place.clone(), message, None);
             }
         }
@@ -103,9 +124,24 @@ pub(super) fn check(project: &Project, mistakes: &Collector) {
     let mut loads = Vec::new();
     for loader in &project.loaders {
         let names: Vec<&str> = loader.exact_names().collect();
-        expand(loader, &names, &mut loads, mistakes);
+        expand(loader, project.warehouse.kind, &names, &mut loads, mistakes);
+        if project.warehouse.kind == WarehouseKind::Redshift {
+            refuse_binary(loader, mistakes);
+        }
     }
     refuse_doubles(&loads, mistakes);
+}
+
+/// Redshift reads CSV alone.
+fn refuse_binary(loader: &Loader, mistakes: &Collector) {
+    for row in &loader.rows {
+        let format = row.settings.as_ref().and_then(|settings| settings.spec.format);
+        if format == Some(Format::Binary) {
+            let message =
+                format!("`format` of table `{}` is `binary`, which Redshift does not read", row.name);
+            mistakes.add(row.place.clone(), message, Some("leave `format` out".to_owned()));
+        }
+    }
 }
 
 /// The row that a table goes by.

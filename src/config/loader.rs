@@ -12,6 +12,7 @@ use super::{
 };
 use crate::{
     event::Tier,
+    schema::{UnfitPolicies, UnfitPolicy, Varchar},
     sql::TableName,
     stage::manifest::{Compression, Format},
 };
@@ -74,6 +75,10 @@ pub struct LoadSpec {
     pub publish: PublishChoice,
     /// What to do about a view that cannot be kept.
     pub on_broken_view: OnBrokenView,
+    /// What becomes of values that the warehouse cannot hold.
+    pub unfit: UnfitPolicies,
+    /// How large the VARCHAR of a text column is.
+    pub varchar: Varchar,
     /// How rows are written in the stage; `None`: as fits.
     pub format: Option<Format>,
     /// How parts are compressed; `None`: as the stage says.
@@ -236,6 +241,8 @@ fn base(source: &str, schema: &str, into: &str, place: Place) -> LoadSpec {
         rebuild_limit: None,
         publish: PublishChoice::Auto,
         on_broken_view: OnBrokenView::Refuse,
+        unfit: UnfitPolicies::default(),
+        varchar: Varchar::Declared,
         format: None,
         compression: None,
         fill_jobs: None,
@@ -348,6 +355,11 @@ fn settings(keys: &Keys<'_>, over: Settings, is_row: bool) -> Settings {
     take(&mut spec.publish, keys.choice("publish", &publish));
     let broken = [("refuse", OnBrokenView::Refuse), ("drop", OnBrokenView::Drop)];
     take(&mut spec.on_broken_view, keys.choice("on_broken_view", &broken));
+    unfit(keys, &mut spec.unfit);
+    take(
+        &mut spec.varchar,
+        keys.choice("varchar", &[("declared", Varchar::Declared), ("measured", Varchar::Measured)]),
+    );
     spec.format = keys.choice("format", &[("binary", Format::Binary), ("csv", Format::Csv)]).or(spec.format);
     spec.compression = compression(keys).or(spec.compression);
     spec.fill_jobs = keys.number("fill_jobs", 1..=64).or(spec.fill_jobs);
@@ -364,6 +376,28 @@ fn settings(keys: &Keys<'_>, over: Settings, is_row: bool) -> Settings {
 fn later(keys: &Keys<'_>) {
     for key in ["checks", "redshift"] {
         keys.named(key);
+    }
+}
+
+/// `unfit = "null"`, or `unfit = { note = "truncate", total = "text" }`.
+fn unfit(keys: &Keys<'_>, policies: &mut UnfitPolicies) {
+    if keys.is_string("unfit") {
+        take(&mut policies.all, keys.choice("unfit", &UnfitPolicy::WORDS));
+        return;
+    }
+    for (column, place, item) in keys.named("unfit") {
+        let word = item.as_str().unwrap_or_default();
+        match UnfitPolicy::WORDS.iter().find(|(name, _)| *name == word) {
+            Some((_, policy)) => {
+                policies.columns.insert(column, *policy);
+            }
+            None => {
+                let words: Vec<&str> = UnfitPolicy::WORDS.iter().map(|(name, _)| *name).collect();
+                let message = format!("`unfit` of `{column}` is none of `{}`", words.join("`, `"));
+                let hint = super::mistake::did_you_mean(word, words);
+                keys.mistakes.add(place, message, hint);
+            }
+        }
     }
 }
 

@@ -5,7 +5,10 @@ use std::{collections::BTreeMap, fs, path::Path};
 use proptest::prelude::*;
 
 use super::{Deletes, LoadSpec, OnSchemaChange, Project, Strategy, read};
-use crate::error::Fault;
+use crate::{
+    error::Fault,
+    schema::{UnfitPolicy, Varchar},
+};
 
 const BASE: &str = "[project]
 name = \"deliveries\"
@@ -171,6 +174,60 @@ fn redshift_needs_a_control_database_and_a_bucket() {
     let text = BASE.replace("[warehouse]\nkind = \"postgres\"", "[warehouse]\nkind = \"redshift\"");
     let mistakes = project(&[("barncat.toml", &text)], None).unwrap_err();
     assert!(mistakes.contains("needs `control`") && mistakes.contains("is no S3 bucket"), "{mistakes}");
+}
+
+const REDSHIFT: &str = "[project]
+name = \"deliveries\"
+[sources.shop]
+kind = \"postgres\"
+url = \"${SHOP_REPLICA_URL}\"
+[stage]
+url = \"s3://bucket/stage\"
+[warehouse]
+kind = \"redshift\"
+url = \"${WAREHOUSE_URL}\"
+[control]
+url = \"${CONTROL_URL}\"
+";
+
+#[test]
+fn redshift_reads_no_binary_and_knows_no_case() {
+    let loader = "source = \"shop\"
+[tables]
+orders = { format = \"binary\" }
+Items = \"full\"
+items = \"full\"";
+    let mistakes = project(&[("barncat.toml", REDSHIFT), ("loaders/shop.toml", loader)], None).unwrap_err();
+    assert!(
+        mistakes.contains(
+            "`format` of table `orders` is `binary`, which Redshift does not read\n  loaders/shop.toml:3:1"
+        ),
+        "{mistakes}"
+    );
+    assert!(mistakes.contains("two tasks have the name `public.items`"), "{mistakes}");
+}
+
+#[test]
+fn unfit_is_one_word_or_one_for_each_column() {
+    let loader = "source = \"shop\"
+[defaults]
+unfit = \"null\"
+[tables]
+orders = { unfit = { note = \"truncate\", total = \"text\" }, varchar = \"measured\" }
+items = { unfit = \"clamp\" }";
+    let loads = loads(loader, &["orders", "items"]).unwrap();
+    assert_eq!((loads[0].unfit.all, loads[0].varchar), (UnfitPolicy::Null, Varchar::Measured));
+    assert_eq!(loads[0].unfit.columns["note"], UnfitPolicy::Truncate);
+    assert_eq!(loads[0].unfit.columns["total"], UnfitPolicy::Text);
+    assert_eq!(loads[1].unfit.all, UnfitPolicy::Clamp);
+    let wrong = "source = \"shop\"\n[tables]\norders = { unfit = { note = \"trunkate\" } }";
+    let mistakes = project(&[("barncat.toml", BASE), ("loaders/shop.toml", wrong)], None).unwrap_err();
+    assert_eq!(
+        mistakes,
+        "error: `unfit` of `note` is none of `fail`, `null`, `clamp`, `text`, `truncate`
+  loaders/shop.toml:3:22
+hint: did you mean `truncate`?"
+    );
 }
 
 #[test]

@@ -10,7 +10,7 @@ use super::{
     attempt::snapshots,
     compare::{Looks, compare},
     compared::keep_common,
-    decide::{selection, staging_columns},
+    decide::{selection, staging_columns, wishes},
     marks,
     new_rows::{Asked, Brought},
     verify::keeps_deleted,
@@ -98,7 +98,7 @@ pub async fn plan_adopt(
     marks::refuse(spec, &schema, None, false)?;
     let abilities = warehouse.abilities().await.map_err(LoadError::Warehouse)?;
     let mut shape =
-        schema::shape(&spec.source_table, &schema, snapshot.server_version(), &abilities, spec.format)?;
+        schema::shape(&spec.source_table, &schema, snapshot.server_version(), &abilities, &wishes(spec))?;
     let asked = Asked { spec, full: false, last: None, live: Some(&live), changes: &[] };
     let brought = asked.decide(&schema, &mut shape, snapshot, warehouse).await?;
     let survey = warehouse.survey(table, &shape.key).await.map_err(LoadError::Warehouse)?;

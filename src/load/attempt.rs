@@ -121,6 +121,10 @@ impl<'a> Begun<'a> {
             Some(chunk) => decision.backfilling(attempt, chunk, snapshot).await?,
             None => decision,
         };
+        let decision = match attempt.number {
+            0 | 1 => decision,
+            _ => decision.with_another_null(),
+        };
         let missed = tokio::select! {
             biased;
             () = workshop.cancel.cancelled() => return Err(LoadError::Cancelled),
@@ -297,6 +301,7 @@ impl<'a> Begun<'a> {
         // What was known at the last load is told by `plan`, not each time.
         let is_news = decision.last.is_none() || !decision.changes.is_empty();
         let mut warnings = if is_news { decision.notes } else { Vec::new() };
+        warnings.extend(manifest.unfit.iter().map(ToString::to_string));
         warnings.extend(missed.warning(attempt.chunk.is_some()));
         warnings.extend(published.iter().flat_map(|published| published.warnings.iter().cloned()));
         // The load that the table shows: where nothing was published, the last one.

@@ -50,7 +50,7 @@ impl Looks {
 
     fn of(spec: &LoadSpec, mark: Option<&str>, key: &[&ShapedColumn], row: &[&ShapedColumn]) -> Self {
         let source =
-            |columns: &[&ShapedColumn]| columns.iter().map(|column| column.expression.clone()).collect();
+            |columns: &[&ShapedColumn]| columns.iter().map(|column| column.compared.clone()).collect();
         let warehouse =
             |columns: &[&ShapedColumn]| columns.iter().map(|column| column.arrived.clone()).collect();
         Self {

@@ -1,6 +1,9 @@
 //! What of a table can be compared: the columns that source and warehouse both have, in one form.
 
-use super::{LoadError, decide::selection};
+use super::{
+    LoadError,
+    decide::{selection, wishes},
+};
 use crate::{
     config::{LoadSpec, Strategy},
     schema::{self, Cursor, Shape, ShapedColumn, TableSchema},
@@ -31,7 +34,7 @@ pub(super) async fn compared(
     super::marks::refuse(spec, &schema, None, true)?;
     let abilities = warehouse.abilities().await.map_err(LoadError::Warehouse)?;
     let mut shape =
-        schema::shape(&spec.source_table, &schema, snapshot.server_version(), &abilities, spec.format)?;
+        schema::shape(&spec.source_table, &schema, snapshot.server_version(), &abilities, &wishes(spec))?;
     let live = warehouse.live(&spec.target).await.map_err(LoadError::Warehouse)?;
     let Some(live) = live else { return Err(LoadError::Gone { table: spec.target.clone() }) };
     let not_compared = keep_common(&mut shape, &live.columns_but(spec.deletes.mark()));
@@ -84,10 +87,12 @@ pub(super) fn newer(spec: &LoadSpec, schema: &TableSchema, last: &LedgerRow) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::schema::Format;
+    use crate::schema::{CsvForm, Format};
 
     fn shape(columns: &[(&str, &str)], key: &[&str]) -> Shape {
         let column = |(name, sql_type): &(&str, &str)| ShapedColumn {
+            source_name: (*name).to_owned(),
+            compared: String::new(),
             name: (*name).to_owned(),
             expression: String::new(),
             arrived: String::new(),
@@ -98,6 +103,8 @@ mod tests {
             columns: columns.iter().map(column).collect(),
             key: key.iter().map(|name| (*name).to_owned()).collect(),
             format: Format::Csv,
+            csv: CsvForm::default(),
+            unfit: Vec::new(),
             notes: Vec::new(),
         }
     }

@@ -7,11 +7,12 @@ use super::{
     marks,
     missed::Missed,
     new_rows::{Asked, NewRows},
+    unfit,
 };
 use crate::{
     config::{LoadSpec, OnSchemaChange, PublishChoice, Strategy},
     publish,
-    schema::{self, Change, Selection, Shape, TableSchema, diff, in_words},
+    schema::{self, Change, Selection, Shape, TableSchema, Wishes, diff, in_words},
     source::{Position, Snapshot},
     warehouse::{LedgerRow, LiveTable, PublishKind, StagingColumn, State, Warehouse},
 };
@@ -115,8 +116,9 @@ pub async fn decide(
         &selected.schema,
         snapshot.server_version(),
         &abilities,
-        spec.format,
+        &wishes(spec),
     )?;
+    unfit::give_null(&mut shape, &abilities, last.as_ref());
     let live = warehouse.live(&spec.target).await.map_err(LoadError::Warehouse)?;
     let changes = last.as_ref().map(|last| diff(&last.schema, &selected.schema)).unwrap_or_default();
     marks::refuse(spec, &selected.schema, last.as_ref(), full)?;
@@ -144,7 +146,7 @@ pub async fn decide(
         by_keys: false,
         piece: None,
         watermark: brought.watermark,
-        state: brought.state,
+        state: State { null: given(&shape.csv.null), ..brought.state },
         reason: brought.reason,
         last,
         live,
@@ -172,6 +174,10 @@ fn whole(
     let how = how.map_err(|refusal| marks::refused(spec, shape, live, refusal))?;
     marks::need_key(spec, shape, live)?;
     Ok(how)
+}
+
+fn given(null: &str) -> Option<String> {
+    (!null.is_empty()).then(|| null.to_owned())
 }
 
 pub(super) fn choice(spec: &LoadSpec) -> publish::Choice {
@@ -218,6 +224,11 @@ pub(super) fn staging_columns(shape: &Shape) -> Vec<StagingColumn> {
         nullable: column.nullable,
     };
     shape.columns.iter().map(column).collect()
+}
+
+/// How a loader says that its table travels.
+pub fn wishes(spec: &LoadSpec) -> Wishes {
+    Wishes { format: spec.format, unfit: spec.unfit.clone() }
 }
 
 /// Which columns a loader takes.

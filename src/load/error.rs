@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::unfit::{self, Misfit};
 use crate::{
     clock,
     error::{Class, Failure, Fault},
@@ -134,6 +135,14 @@ pub enum LoadError {
         filled: u64,
         /// By `count(*)`.
         counted: u64,
+    },
+    /// Values that the warehouse cannot hold, and that the loader does not say what to make of.
+    #[error("the source's table {table} holds what the warehouse cannot: {}", unfit::in_words(misfits))]
+    Unfit {
+        /// The source's table.
+        table: TableName,
+        /// The values.
+        misfits: Vec<Misfit>,
     },
     /// A published table that is not there any more.
     #[error("{table} is gone from the warehouse")]
@@ -270,6 +279,7 @@ impl Fault for LoadError {
             | Self::MarkTaken { .. }
             | Self::MarksLost { .. }
             | Self::WouldLoseMarks { .. }
+            | Self::Unfit { .. }
             | Self::Gone { .. }
             | Self::NotInStage { .. }
             | Self::Adopted { .. }
@@ -305,6 +315,7 @@ impl Fault for LoadError {
             Self::WouldLoseMarks { table, sql } => {
                 Some(format!("make it fit: {sql}; then `barncat run --full {table}`"))
             }
+            Self::Unfit { misfits, .. } => Some(unfit::hint(misfits)),
             Self::Gone { table } => Some(format!("`barncat run {table}` loads it again")),
             Self::OtherProject { .. } => Some(
                 "set `into` or `as` for another name; where the project was renamed, update `project` in \

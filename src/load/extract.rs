@@ -14,10 +14,12 @@ use super::{
     backfill::{Chunk, Pace},
     missed::Missed,
     progress::Progress,
+    unfit,
 };
 use crate::{
     config::LoadSpec,
     fail_point,
+    schema::Unfit,
     source::{Extraction, PartPlan, Snapshot},
     stage::{
         LoadPrefix, PartWriter, SharedStage,
@@ -39,13 +41,15 @@ pub(super) fn extraction(spec: &LoadSpec, decision: &Decision, attempt: u32) -> 
     let new_rows = decision.new_rows.as_ref();
     Extraction {
         table: spec.source_table.clone(),
-        columns: columns.clone().map(|column| column.name.clone()).collect(),
+        columns: columns.clone().map(|column| column.source_name.clone()).collect(),
         expressions: columns.map(|column| column.expression.clone()).collect(),
         condition: both(
             spec.condition.as_deref(),
             new_rows.map(|new_rows| new_rows.cursor.at_least(&new_rows.low)).as_deref(),
         ),
         format: decision.shape.format,
+        csv: decision.shape.csv.clone(),
+        counted: decision.shape.unfit.len(),
         by_index: new_rows.is_some_and(|new_rows| new_rows.indexed),
         part_bytes: (PART_BYTES >> attempt.saturating_sub(1).min(5)).max(1 << 20),
     }
@@ -83,7 +87,7 @@ impl Extract<'_> {
     ) -> Result<Manifest, LoadError> {
         let plans = self.plan(&*snapshot).await?;
         let position = snapshot.position().clone();
-        let parts = self.read_parts(snapshot, plans, filling.as_ref()).await?;
+        let (parts, counts) = self.read_parts(snapshot, plans, filling.as_ref()).await?;
         let manifest = Manifest {
             version: Manifest::VERSION,
             load: self.load.to_owned(),
@@ -101,6 +105,8 @@ impl Extract<'_> {
             schema_hash: self.decision.schema_hash.clone(),
             parts,
             gone: self.missed.gone(self.decision),
+            null: self.decision.state.null.clone(),
+            unfit: unfit::uses(&self.decision.shape.unfit, &counts),
         };
         manifest.write(&*self.workshop.stage, &self.prefix()).await?;
         if let Some(filling) = filling {
@@ -138,7 +144,7 @@ impl Extract<'_> {
         snapshot: Arc<dyn Snapshot>,
         plans: Vec<PartPlan>,
         filling: Option<&mpsc::Sender<Fill>>,
-    ) -> Result<Vec<Part>, LoadError> {
+    ) -> Result<(Vec<Part>, Vec<Vec<u64>>), LoadError> {
         let table = &self.spec.target;
         let at_once = self.chunk.map_or(PARTS_AT_ONCE, |chunk| chunk.parts);
         let at_once = Arc::new(Semaphore::new(at_once.max(1)));
@@ -156,10 +162,12 @@ impl Extract<'_> {
         }
         drop(snapshot);
         let mut parts: Vec<Option<Part>> = vec![None; total];
+        let mut counted = Vec::with_capacity(total);
         while let Some(read) = reading.join_next().await {
             let lost = |_| LoadError::PartLost { table: table.clone(), part: 0 };
             let (number, part, turn) = read.map_err(lost)?;
-            let part = part?;
+            let (part, counts) = part?;
+            counted.push(counts);
             if let Some(filling) = filling {
                 // The next part is read only when this one has its place in the queue: a source that
                 // runs far ahead takes what the warehouse needs where they share a machine or a network.
@@ -174,7 +182,8 @@ impl Extract<'_> {
             table: table.clone(),
             part: u32::try_from(number).unwrap_or(u32::MAX),
         };
-        parts.into_iter().enumerate().map(|(number, part)| part.ok_or_else(|| lost(number))).collect()
+        let parts = parts.into_iter().enumerate().map(|(number, part)| part.ok_or_else(|| lost(number)));
+        Ok((parts.collect::<Result<_, _>>()?, counted))
     }
 
     fn part(&self, plan: PartPlan, snapshot: Arc<dyn Snapshot>) -> ReadPart {
@@ -182,6 +191,8 @@ impl Extract<'_> {
         ReadPart {
             key: self.prefix().part(plan.number, format, self.compression()),
             compression: self.compression(),
+            spec: self.spec.clone(),
+            unfit: self.decision.shape.unfit.clone(),
             plan,
             snapshot,
             stage: self.workshop.stage.clone(),
@@ -203,6 +214,8 @@ impl Extract<'_> {
 /// One part on its way from the source to the stage.
 struct ReadPart {
     plan: PartPlan,
+    spec: LoadSpec,
+    unfit: Vec<Unfit>,
     snapshot: Arc<dyn Snapshot>,
     stage: SharedStage,
     key: String,
@@ -213,7 +226,8 @@ struct ReadPart {
 }
 
 impl ReadPart {
-    async fn read(self) -> Result<Part, LoadError> {
+    /// The part, and what its expressions counted.
+    async fn read(self) -> Result<(Part, Vec<u64>), LoadError> {
         let cancel = self.cancel.clone();
         tokio::select! {
             biased;
@@ -222,7 +236,7 @@ impl ReadPart {
         }
     }
 
-    async fn copy(self) -> Result<Part, LoadError> {
+    async fn copy(self) -> Result<(Part, Vec<u64>), LoadError> {
         fail_point!("extract.part.before");
         let mut stream = self.snapshot.read(&self.plan).await.map_err(LoadError::Source)?;
         let mut writer = PartWriter::create(&self.stage, self.key, self.compression).await?;
@@ -243,8 +257,13 @@ impl ReadPart {
                 }
             }
         }
+        let counts = stream.counts().to_vec();
+        if let Err(error) = unfit::refuse(&self.spec, &self.unfit, &counts) {
+            writer.abort().await;
+            return Err(error);
+        }
         let part = writer.finish().await?;
         fail_point!("extract.part.after");
-        Ok(part)
+        Ok((part, counts))
     }
 }

@@ -190,6 +190,7 @@ fn ledger_row(
                 false => decision.state.base.clone(),
                 true => manifest.load.clone(),
             },
+            unfit: manifest.unfit.clone(),
             ..decision.state.clone()
         },
         published_at: None,

@@ -101,7 +101,7 @@ impl Missed {
             .columns
             .iter()
             .filter(|column| decision.shape.key.contains(&column.name))
-            .map(|column| column.expression.clone())
+            .map(|column| column.compared.clone())
             .collect();
         let condition =
             |keys: &[Key]| both(others.as_deref(), Some(&listed(&columns, keys))).unwrap_or_default();

@@ -25,6 +25,7 @@ mod restore;
 mod schema_change;
 mod slots;
 mod tidy;
+mod unfit;
 mod verify;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
@@ -41,13 +42,14 @@ pub use self::{
     },
     clean::{Broom, Leftovers, PastKeep, Staged},
     compare::{Comparison, Looks, compare},
-    decide::{Decision, Forecast, decide, forecast, selection},
+    decide::{Decision, Forecast, decide, forecast, selection, wishes},
     error::LoadError,
     group::load_group,
     new_rows::NewRows,
     restore::{Restoration, Shelf, plan_restore, restorable, restore},
     slots::LeasedSlots,
     tidy::tidy,
+    unfit::Misfit,
     verify::{Verified, Verify, in_words as verified_in_words, verify},
 };
 use crate::{

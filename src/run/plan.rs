@@ -87,7 +87,7 @@ async fn look_at(project: &Project, request: &Request, looked: &Looked) -> Resul
         mode: request.mode.to_string(),
         place: warehouse.place(),
         schemas: tasks.schemas(),
-        sees_snapshots: warehouse.abilities().await.map_err(RunError::Below)?.sees_snapshots,
+        sees_snapshots: warehouse.abilities().await.map_err(RunError::Below)?.sees_snapshots(),
         tasks: planned,
         orphans,
         gone,

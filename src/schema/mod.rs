@@ -16,13 +16,19 @@ mod shape;
 #[cfg(test)]
 mod testing;
 mod types;
+mod unfit;
 
-pub use abilities::Abilities;
+pub use abilities::{Abilities, PostgresAbilities};
 pub use column::{Column, ColumnType, Generated, RelationKind, TableSchema, TypeKind};
 pub use cursor::{Cursor, CursorError, CursorKind};
 pub use diff::{Change, diff, in_words};
 pub use hash::{UnknownVersion, hash, matches};
 pub use range::CursorRange;
 pub use selection::{Selected, Selection, SelectionError};
-pub use shape::{Format, Shape, ShapeError, ShapedColumn, shape};
-pub use types::postgres::{Arrival, Expression, arrival};
+pub use shape::{CsvForm, Format, Shape, ShapeError, ShapedColumn, Wishes, shape};
+pub use types::{
+    postgres::{Arrival, Expression, arrival},
+    redshift::count as unfit_count,
+    redshift::{VARCHAR_BYTES_MAX, Varchar, Widening, measured_bytes, widenings},
+};
+pub use unfit::{Unfit, UnfitKind, UnfitPolicies, UnfitPolicy, UnfitUse};

@@ -3,10 +3,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Abilities, TableSchema, arrival};
+use super::{
+    Abilities, PostgresAbilities, TableSchema, Unfit, UnfitPolicies, UnfitPolicy, arrival, types::redshift,
+};
 use crate::{
     error::{Class, Fault},
-    sql::TableName,
+    sql::{TableName, quote_ident},
 };
 
 /// How rows are written in a part.
@@ -15,8 +17,29 @@ use crate::{
 pub enum Format {
     /// Postgres' binary COPY, header and trailer in each part. Between two Postgres with equal types.
     Binary,
-    /// CSV as Postgres writes it; NULL is an unquoted empty field.
+    /// CSV as Postgres writes it.
     Csv,
+}
+
+/// What about CSV is not the same for every warehouse. The default is how Postgres writes it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CsvForm {
+    /// What stands for NULL; nothing: an unquoted empty field. No value may be equal to it, quoted or
+    /// not.
+    pub null: String,
+    /// How long a row may be.
+    pub row_bytes_max: Option<u64>,
+    /// Whether values are quoted although they need not be.
+    pub quote_all: bool,
+}
+
+/// What a loader says about how its table travels.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Wishes {
+    /// `None` takes what fits.
+    pub format: Option<Format>,
+    /// What becomes of values that the warehouse cannot hold.
+    pub unfit: UnfitPolicies,
 }
 
 /// A table on its way.
@@ -28,6 +51,11 @@ pub struct Shape {
     pub key: Vec<String>,
     /// How its parts are written.
     pub format: Format,
+    /// How, where that is CSV.
+    pub csv: CsvForm,
+    /// Values that the warehouse cannot hold, in the order of the numbers by which the source counts
+    /// them.
+    pub unfit: Vec<Unfit>,
     /// Which columns arrive as another type, and why.
     pub notes: Vec<String>,
 }
@@ -35,12 +63,16 @@ pub struct Shape {
 /// A column on its way.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ShapedColumn {
-    /// Its name, on both sides.
+    /// Its name in the warehouse.
     pub name: String,
+    /// Its name in the source.
+    pub source_name: String,
     /// What the source is asked for: SQL over the source's column, names quoted.
     pub expression: String,
+    /// The same where it is only looked at: nothing is counted.
+    pub compared: String,
     /// What the warehouse is asked for where the two are compared: SQL over its column, which gives the
-    /// text that the source's `expression` gives.
+    /// text that `compared` gives.
     pub arrived: String,
     /// The warehouse's type, in its SQL.
     pub sql_type: String,
@@ -60,6 +92,83 @@ pub enum ShapeError {
         /// The columns that are in the way, with their types: `doc xml`.
         columns: Vec<String>,
     },
+    /// `format = "binary"` for a warehouse that reads CSV alone.
+    #[error("the source's table {table} cannot be loaded as binary: Redshift reads CSV")]
+    OnlyCsv {
+        /// The source's table.
+        table: TableName,
+    },
+    /// Two columns would have one name.
+    #[error(
+        "the columns `{}` and `{}` of the source's table {table} have one name in Redshift, which knows lower case alone",
+        columns.0, columns.1
+    )]
+    SameName {
+        /// The source's table.
+        table: TableName,
+        /// The two columns.
+        columns: (String, String),
+    },
+    /// A column's name is too long.
+    #[error(
+        "the name of the column `{column}` of the source's table {table} has {bytes} bytes; Redshift keeps {bytes_max}"
+    )]
+    LongName {
+        /// The source's table.
+        table: TableName,
+        /// The column.
+        column: String,
+        /// How long it is.
+        bytes: usize,
+        /// How long it may be.
+        bytes_max: usize,
+    },
+    /// A column has the name of one that each table has by itself.
+    #[error("the column `{column}` of the source's table {table} has a name that Redshift uses itself")]
+    SystemName {
+        /// The source's table.
+        table: TableName,
+        /// The column.
+        column: String,
+    },
+    /// `unfit` names a column that is not loaded.
+    #[error("`unfit` names the column `{column}`, which is not loaded from the source's table {table}")]
+    UnfitUnknown {
+        /// The source's table.
+        table: TableName,
+        /// The column as it is written.
+        column: String,
+        /// The loaded column whose name is nearest.
+        nearest: Option<String>,
+    },
+    /// `unfit` asks for what a column cannot have.
+    #[error(
+        "`unfit` asks for `{policy}` for the column `{column}` of the source's table {table}, which {}",
+        why_refused(sql_type, *is_key, allowed)
+    )]
+    UnfitRefused {
+        /// The source's table.
+        table: TableName,
+        /// The column.
+        column: String,
+        /// Its type.
+        sql_type: String,
+        /// What is asked for.
+        policy: UnfitPolicy,
+        /// Whether it is of the key.
+        is_key: bool,
+        /// What it can have; nothing: each value of it fits.
+        allowed: Vec<UnfitPolicy>,
+    },
+}
+
+fn why_refused(sql_type: &str, is_key: bool, allowed: &[UnfitPolicy]) -> String {
+    let words: Vec<String> = allowed.iter().map(|policy| format!("`{policy}`")).collect();
+    match (allowed, is_key) {
+        ([], _) => format!("is {sql_type}: Redshift holds each value of it"),
+        (_, true) => format!("is of the key: it can have {}", words.join(", ")),
+        (_, false) => format!("is {sql_type}: it can have {}", words.join(", ")),
+    }
 }
 
 impl Fault for ShapeError {
@@ -68,18 +177,49 @@ impl Fault for ShapeError {
     }
 
     fn hint(&self) -> Option<String> {
-        Some("leave `format` out, or exclude these columns".to_owned())
+        Some(match self {
+            Self::NotBinary { .. } => "leave `format` out, or exclude these columns".to_owned(),
+            Self::OnlyCsv { .. } => "leave `format` out".to_owned(),
+            Self::SameName { .. } => {
+                "exclude one of them, or load a view that names them otherwise".to_owned()
+            }
+            Self::LongName { .. } | Self::SystemName { .. } => {
+                "exclude it, or load a view that names it otherwise".to_owned()
+            }
+            Self::UnfitUnknown { nearest, .. } => {
+                return nearest.as_ref().map(|name| format!("did you mean `{name}`?"));
+            }
+            Self::UnfitRefused { allowed, .. } if allowed.is_empty() => "leave it out of `unfit`".to_owned(),
+            Self::UnfitRefused { .. } => {
+                "a column that is never NULL cannot become NULL, and a key stays as it is".to_owned()
+            }
+        })
     }
 }
 
 /// How `schema` (what [`super::Selection::apply`] made of the source's table `table`) goes from a
-/// source of `source_version` (`server_version_num`) to a Postgres warehouse that can do `abilities`.
-/// `format` is the loader's setting: `None` takes binary where every column allows it.
+/// source of `source_version` (`server_version_num`) to a warehouse that can do `abilities`.
 pub fn shape(
     table: &TableName,
     schema: &TableSchema,
     source_version: u32,
     abilities: &Abilities,
+    wishes: &Wishes,
+) -> Result<Shape, ShapeError> {
+    match abilities {
+        Abilities::Postgres(abilities) => {
+            to_postgres(table, schema, source_version, abilities, wishes.format)
+        }
+        Abilities::Redshift => to_redshift(table, schema, source_version, wishes),
+    }
+}
+
+/// Binary where every column allows it, unless `format` says otherwise. Postgres holds each value.
+fn to_postgres(
+    table: &TableName,
+    schema: &TableSchema,
+    source_version: u32,
+    abilities: &PostgresAbilities,
     format: Option<Format>,
 ) -> Result<Shape, ShapeError> {
     let mut columns = Vec::with_capacity(schema.columns.len());
@@ -95,7 +235,9 @@ pub fn shape(
         }
         columns.push(ShapedColumn {
             name: column.name.clone(),
+            source_name: column.name.clone(),
             expression: arrival.expression.sql(&column.name),
+            compared: arrival.expression.sql(&column.name),
             arrived: arrival.expression.arrived(&column.name),
             sql_type: arrival.sql_type,
             nullable: column.nullable,
@@ -109,7 +251,49 @@ pub fn shape(
         None if not_binary.is_empty() => Format::Binary,
         None => Format::Csv,
     };
-    Ok(Shape { columns, key: schema.key.clone(), format, notes })
+    let (csv, unfit) = (CsvForm::default(), Vec::new());
+    Ok(Shape { columns, key: schema.key.clone(), format, csv, unfit, notes })
+}
+
+/// How long a row may be that Redshift reads.
+const ROW_BYTES_MAX: u64 = 4 << 20;
+
+fn to_redshift(
+    table: &TableName,
+    schema: &TableSchema,
+    source_version: u32,
+    wishes: &Wishes,
+) -> Result<Shape, ShapeError> {
+    if wishes.format == Some(Format::Binary) {
+        return Err(ShapeError::OnlyCsv { table: table.clone() });
+    }
+    redshift::refuse_names(table, schema)?;
+    let arrivals = redshift::policies(table, schema, source_version, &wishes.unfit)?;
+    let (mut columns, mut unfit, mut notes) = (Vec::with_capacity(arrivals.len()), Vec::new(), Vec::new());
+    for (column, (arrival, policy)) in schema.columns.iter().zip(arrivals) {
+        let name = redshift::folded(&column.name);
+        if let Some(why) = &arrival.note {
+            notes.push(format!("column `{name}` arrives as {}: {why}", arrival.sql_type));
+        }
+        columns.push(ShapedColumn {
+            source_name: column.name.clone(),
+            expression: arrival.expression(&column.name, policy, unfit.len()),
+            compared: arrival.compared(&column.name, policy),
+            arrived: quote_ident(&name),
+            sql_type: arrival.sql_type.clone(),
+            nullable: column.nullable,
+            name,
+        });
+        unfit.extend(arrival.unfit(column, policy, &schema.key));
+    }
+    let csv = CsvForm {
+        null: String::new(),
+        row_bytes_max: Some(ROW_BYTES_MAX),
+        // A line without anything in it need not be a row.
+        quote_all: columns.len() == 1,
+    };
+    let key = schema.key.iter().map(|name| redshift::folded(name)).collect();
+    Ok(Shape { columns, key, format: Format::Csv, csv, unfit, notes })
 }
 
 #[cfg(test)]
@@ -118,8 +302,10 @@ mod tests {
     use crate::schema::testing::{builtin, column, mood, table};
 
     fn shaped(columns: Vec<super::super::Column>, format: Option<Format>) -> Result<Shape, ShapeError> {
-        let abilities = Abilities { version: 150_000, ..Default::default() };
-        shape(&TableName::new("public", "orders"), &table(&[], columns), 150_000, &abilities, format)
+        let abilities = PostgresAbilities { version: 150_000, ..Default::default() };
+        let wishes = Wishes { format, ..Default::default() };
+        let table_name = TableName::new("public", "orders");
+        shape(&table_name, &table(&[], columns), 150_000, &Abilities::Postgres(abilities), &wishes)
     }
 
     #[test]

@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use crate::{
     compare::{Look, Side},
     error::Fault,
-    schema::{Cursor, CursorRange, TableSchema},
+    schema::{CsvForm, Cursor, CursorRange, TableSchema},
     sql::TableName,
     stage::manifest::Format,
 };
@@ -122,6 +122,10 @@ pub struct Extraction {
     pub condition: Option<String>,
     /// How rows are written.
     pub format: Format,
+    /// How, where that is CSV.
+    pub csv: CsvForm,
+    /// Under how many numbers, from 0 on, the expressions count values: see [`PartStream::counts`].
+    pub counted: usize,
     /// About how much of the relation one part covers, on the source's disk.
     pub part_bytes: u64,
     /// The condition is one that an index answers: one part, and no ranges of blocks.
@@ -221,6 +225,10 @@ pub struct PartPlan {
     pub relation: (TableName, u32),
     /// How rows are written.
     pub format: Format,
+    /// How, where that is CSV.
+    pub csv: CsvForm,
+    /// Under how many numbers values are counted.
+    pub counted: usize,
     /// About how much it covers, on the source's disk.
     pub bytes_estimate: u64,
 }
@@ -232,6 +240,9 @@ pub trait PartStream: Send {
     /// that the COPY is complete, its own count of rows equals the stream's, and the files read are
     /// still those that were planned.
     async fn next(&mut self) -> Result<Option<Chunk>, SourceError>;
+
+    /// What the part's expressions counted under each number; known at the true end.
+    fn counts(&self) -> &[u64];
 }
 
 /// Some bytes of a part.

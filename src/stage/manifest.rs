@@ -8,7 +8,11 @@ use sha2::{Digest, Sha256};
 
 use super::{LoadPrefix, Stage, StageError, key::hex};
 pub use crate::schema::Format;
-use crate::{fail_point, schema::TableSchema, sql::TableName};
+use crate::{
+    fail_point,
+    schema::{TableSchema, UnfitUse},
+    sql::TableName,
+};
 
 /// How a part is compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -58,6 +62,12 @@ pub struct Manifest {
     /// Keys of rows that are gone from the source, as texts in the order of `key`; of a load of new rows alone.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub gone: Vec<Vec<String>>,
+    /// What stands for NULL in CSV; `None`: an unquoted empty field.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub null: Option<String>,
+    /// Values that the warehouse cannot hold, and what became of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unfit: Vec<UnfitUse>,
 }
 
 /// One object of rows.

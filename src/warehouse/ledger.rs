@@ -4,7 +4,10 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::PublishKind;
-use crate::{schema::TableSchema, sql::TableName};
+use crate::{
+    schema::{TableSchema, UnfitUse},
+    sql::TableName,
+};
 
 /// One row of the ledger: one publish. Column by column in `sql/ledger/postgres.sql`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -114,6 +117,12 @@ pub struct State {
     pub mark: Option<String>,
     /// Rows so marked that this load of the whole table left there: they do not lie in the stage.
     pub kept: u64,
+    /// What stood for NULL in its CSV; `None`: nothing did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub null: Option<String>,
+    /// Values that the warehouse cannot hold, and what became of them in this load.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unfit: Vec<UnfitUse>,
     /// Columns that were added in place: older rows do not have their values yet.
     pub awaiting: Vec<String>,
 }

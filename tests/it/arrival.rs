@@ -7,7 +7,7 @@ use barncat::{
     compare::{Detail, Look},
     load::{self, Looks},
     pg::{self, Connection, Endpoint, Session, TlsSettings},
-    schema::{Abilities, Format, Selection, Shape, ShapedColumn, shape},
+    schema::{Abilities, Format, PostgresAbilities, Selection, Shape, ShapedColumn, Wishes, shape},
     secret::Secret,
     source::{
         Extraction, LocalSlots, Snapshot, Source,
@@ -266,7 +266,8 @@ async fn cross(
     let selected = selection.apply(&name, &described).expect("the columns are there");
     let warehouse = connect("BARNCAT_WAREHOUSE_ADMIN_URL").await;
     let abilities = abilities(&warehouse).await;
-    let shape = shape(&name, &selected.schema, snapshot.server_version(), &abilities, format)
+    let wishes = Wishes { format, ..Default::default() };
+    let shape = shape(&name, &selected.schema, snapshot.server_version(), &abilities, &wishes)
         .expect("the format serves");
 
     let columns: Vec<_> =
@@ -287,22 +288,24 @@ async fn abilities(warehouse: &Connection) -> Abilities {
     let version = warehouse.query_one("SELECT current_setting('server_version_num')::int", &[]).await;
     let version: i32 = version.expect("it answers").get(0);
     let types = [("hstore", "hstore"), ("citext", "citext")];
-    Abilities {
+    Abilities::Postgres(PostgresAbilities {
         version: u32::try_from(version).expect("a version is positive"),
         extension_types: types
             .map(|(extension, name)| ((extension.to_owned(), name.to_owned()), format!("extensions.{name}")))
             .into(),
         sees_snapshots: true,
-    }
+    })
 }
 
 async fn copy(snapshot: &dyn Snapshot, name: &TableName, shape: &Shape, warehouse: &Connection) {
     let extraction = Extraction {
         table: name.clone(),
-        columns: shape.columns.iter().map(|column| column.name.clone()).collect(),
+        columns: shape.columns.iter().map(|column| column.source_name.clone()).collect(),
         expressions: shape.columns.iter().map(|column| column.expression.clone()).collect(),
         condition: None,
         format: shape.format,
+        csv: shape.csv.clone(),
+        counted: 0,
         part_bytes: 1 << 30,
         by_index: false,
     };

@@ -2,3 +2,4 @@
 
 mod builtin;
 pub(super) mod postgres;
+pub(super) mod redshift;

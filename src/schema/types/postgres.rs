@@ -8,7 +8,7 @@
 
 use super::builtin::{self, Binary, Builtin, Carry};
 use crate::{
-    schema::{Abilities, ColumnType, TypeKind},
+    schema::{ColumnType, PostgresAbilities, TypeKind},
     sql::quote_ident,
 };
 
@@ -84,7 +84,7 @@ impl Arrival {
 
 /// How `column_type` arrives from a source of `source_version` (`server_version_num`) in a
 /// warehouse that can do `abilities`.
-pub fn arrival(column_type: &ColumnType, source_version: u32, abilities: &Abilities) -> Arrival {
+pub fn arrival(column_type: &ColumnType, source_version: u32, abilities: &PostgresAbilities) -> Arrival {
     let sql = &column_type.sql;
     match &column_type.kind {
         TypeKind::Builtin { name } => builtin_arrival(name, sql, source_version, abilities),
@@ -106,7 +106,7 @@ pub fn arrival(column_type: &ColumnType, source_version: u32, abilities: &Abilit
     }
 }
 
-fn builtin_arrival(name: &str, sql: &str, source_version: u32, abilities: &Abilities) -> Arrival {
+fn builtin_arrival(name: &str, sql: &str, source_version: u32, abilities: &PostgresAbilities) -> Arrival {
     let Some(builtin) = builtin::find(name) else {
         return Arrival::cast("text").because(format!("barncat does not know the type {sql}"));
     };
@@ -158,7 +158,7 @@ fn has_new_scale(name: &str, sql: &str, version: u32) -> bool {
     }
 }
 
-fn array_arrival(of: &ColumnType, sql: &str, source_version: u32, abilities: &Abilities) -> Arrival {
+fn array_arrival(of: &ColumnType, sql: &str, source_version: u32, abilities: &PostgresAbilities) -> Arrival {
     let element = arrival(of, source_version, abilities);
     if element.sql_type.ends_with("[]") {
         // An array of a domain over an array: SQL has no array of arrays.
@@ -201,7 +201,7 @@ fn is_domain_over_extension(of: &TypeKind) -> bool {
 /// Extension types whose binary form has been the same in all of the extension's versions.
 const BINARY_EXTENSION_TYPES: &[(&str, &str)] = &[("citext", "citext"), ("hstore", "hstore")];
 
-fn extension_arrival(extension: &str, name: &str, sql: &str, abilities: &Abilities) -> Arrival {
+fn extension_arrival(extension: &str, name: &str, sql: &str, abilities: &PostgresAbilities) -> Arrival {
     match abilities.extension_types.get(&(extension.to_owned(), name.to_owned())) {
         Some(there) => Arrival::same(format!("{there}{}", modifier(sql)))
             .binary(BINARY_EXTENSION_TYPES.contains(&(extension, name))),

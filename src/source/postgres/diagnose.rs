@@ -194,6 +194,8 @@ async fn table_is_readable(
         expressions: Vec::new(),
         condition: None,
         format: Format::Csv,
+        csv: crate::schema::CsvForm::default(),
+        counted: 0,
         part_bytes: u64::MAX,
         by_index: false,
     };

@@ -124,6 +124,20 @@ pub enum PostgresSourceError {
         /// Our count.
         counted: u64,
     },
+    /// A row is longer than the warehouse reads.
+    #[error("{table} has a row of more than {bytes_max} bytes of CSV, which the warehouse does not read")]
+    LongRow {
+        /// The table.
+        table: TableName,
+        /// How long a row may be.
+        bytes_max: u64,
+    },
+    /// A value is equal to what stands for NULL.
+    #[error("{table} has a value that is equal to what was to stand for NULL in this load")]
+    NullTaken {
+        /// The table.
+        table: TableName,
+    },
     /// A COPY ended without the server's answer.
     #[error("{table}: the COPY ended without an answer")]
     NoAnswer {
@@ -144,6 +158,7 @@ impl Fault for PostgresSourceError {
             | Self::SnapshotLost { .. }
             | Self::Lag { .. }
             | Self::Moved { .. }
+            | Self::NullTaken { .. }
             | Self::NoAnswer { .. } => Class::Passing,
             Self::NoValue { .. } => Class::Usage,
             Self::Count { .. } => Class::Bug,
@@ -153,6 +168,7 @@ impl Fault for PostgresSourceError {
             | Self::NoTable { .. }
             | Self::Privilege { .. }
             | Self::RowSecurity { .. }
+            | Self::LongRow { .. }
             | Self::Unlogged { .. } => Class::Lasting,
         }
     }
@@ -188,6 +204,8 @@ impl Fault for PostgresSourceError {
                 crate::sql::quote_ident(role)
             ),
             Self::Unlogged { table } => format!("write \"{}\" = \"skip\" in loaders/, or make it logged", table.name),
+            Self::LongRow { .. } => "exclude what makes it so long, or leave such rows out with `where`".to_owned(),
+            Self::NullTaken { .. } => "it is loaded again with something else".to_owned(),
             Self::Moved { .. } | Self::SnapshotLost { .. } => "it is loaded again from a new snapshot".to_owned(),
             Self::NoValue { .. } | Self::Count { .. } | Self::NoAnswer { .. } => return None,
         })

@@ -9,9 +9,9 @@ use super::{
 };
 use crate::{
     pg::Connection,
-    schema::RelationKind,
+    schema::{CsvForm, RelationKind},
     source::{Extraction, PartPlan},
-    sql::TableName,
+    sql::{TableName, quote_literal},
     stage::manifest::Format,
 };
 
@@ -127,8 +127,8 @@ fn part(
         if conditions.is_empty() { "" } else { " WHERE " },
         conditions.join(" AND "),
         match extraction.format {
-            Format::Binary => "binary",
-            Format::Csv => "csv",
+            Format::Binary => "binary".to_owned(),
+            Format::Csv => in_sql(&extraction.csv),
         }
     );
     PartPlan {
@@ -137,8 +137,22 @@ fn part(
         copy_sql,
         relation,
         format: extraction.format,
+        csv: extraction.csv.clone(),
+        counted: extraction.counted,
         bytes_estimate,
     }
+}
+
+/// COPY's options.
+fn in_sql(form: &CsvForm) -> String {
+    let mut options = "csv".to_owned();
+    if !form.null.is_empty() {
+        options = format!("{options}, NULL {}", quote_literal(&form.null));
+    }
+    if form.quote_all {
+        options += ", FORCE_QUOTE *";
+    }
+    options
 }
 
 #[cfg(test)]
@@ -152,6 +166,8 @@ mod tests {
             expressions: vec!["\"a\"".into()],
             condition: Some("a > 1 -- one".into()),
             format: Format::Binary,
+            csv: CsvForm::default(),
+            counted: 0,
             part_bytes,
             by_index: false,
         };
@@ -188,6 +204,13 @@ mod tests {
     #[test]
     fn a_comment_at_the_end_of_a_condition_is_closed() {
         assert!(plans(0, 8192)[0].copy_sql.contains("WHERE (a > 1 -- one\n)) TO STDOUT"));
+    }
+
+    #[test]
+    fn csv_is_written_as_the_warehouse_reads_it() {
+        assert_eq!(in_sql(&CsvForm::default()), "csv");
+        let form = CsvForm { null: "~x".into(), row_bytes_max: Some(1), quote_all: true };
+        assert_eq!(in_sql(&form), "csv, NULL '~x', FORCE_QUOTE *");
     }
 
     #[test]

@@ -25,6 +25,7 @@ pub(super) struct CopyStream {
     part: PartPlan,
     messages: u64,
     rows: u64,
+    counts: Vec<u64>,
     ended: bool,
 }
 
@@ -39,7 +40,7 @@ impl CopyStream {
             Ok(copy) => Box::pin(copy),
             Err(error) => return Err(copy_error(connection, &part, &error)),
         };
-        Ok(Self { reader: Some(reader), copy, part, messages: 0, rows: 0, ended: false })
+        Ok(Self { reader: Some(reader), copy, part, messages: 0, rows: 0, counts: Vec::new(), ended: false })
     }
 
     /// Reads messages until a chunk is full or the COPY ends. One message is one row; in binary the
@@ -50,6 +51,7 @@ impl CopyStream {
             match self.copy.next().await {
                 Some(Ok(message)) => {
                     self.messages += 1;
+                    refuse_long_row(&self.part, &message)?;
                     bytes.extend_from_slice(&message);
                 }
                 Some(Err(error)) => {
@@ -83,6 +85,7 @@ impl CopyStream {
         if said != self.rows {
             return Err(PostgresSourceError::Count { table: table.clone(), said, counted: self.rows });
         }
+        self.counts = counts(connection, &self.part).await?;
         // Out of the transaction, so that a session between two parts holds no lock.
         connection.run("end a part", "COMMIT").await.map_err(|error| read_error(error, table))?;
         connection.set_busy(false);
@@ -140,6 +143,40 @@ const IS_INTACT: &str = "
            END)
     FROM pg_class c WHERE c.oid = $1";
 
+/// In CSV a message is a row. Nothing is sent of one that the warehouse could not read.
+fn refuse_long_row(part: &PartPlan, row: &Bytes) -> Result<(), PostgresSourceError> {
+    match part.csv.row_bytes_max {
+        Some(bytes_max) if row.len() as u64 > bytes_max => {
+            Err(PostgresSourceError::LongRow { table: part.table.clone(), bytes_max })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Postgres quotes a value that is equal to what stands for NULL, to tell it from NULL; not everybody who
+/// reads CSV takes note of that. Chunks hold whole rows, so looking for the quoted one finds each.
+fn refuse_null(part: &PartPlan, bytes: &[u8]) -> Result<(), PostgresSourceError> {
+    let null = &part.csv.null;
+    if !null.is_empty() && memchr::memmem::find(bytes, format!("\"{null}\"").as_bytes()).is_some() {
+        return Err(PostgresSourceError::NullTaken { table: part.table.clone() });
+    }
+    Ok(())
+}
+
+/// What the expressions counted. They do so in settings of the transaction, which is still open.
+async fn counts(connection: &Connection, part: &PartPlan) -> Result<Vec<u64>, PostgresSourceError> {
+    if part.counted == 0 {
+        return Ok(Vec::new());
+    }
+    let counts: Vec<String> = (0..part.counted).map(crate::schema::unfit_count).collect();
+    let row = connection
+        .query_one(&format!("SELECT ARRAY[{}]", counts.join(", ")), &[])
+        .await
+        .map_err(|error| copy_error(connection, part, &error))?;
+    let counts: Vec<i64> = row.get(0);
+    Ok(counts.into_iter().map(|count| u64::try_from(count).unwrap_or(0)).collect())
+}
+
 fn copy_error(
     connection: &Connection,
     part: &PartPlan,
@@ -158,6 +195,7 @@ impl PartStream for CopyStream {
             return Ok(None);
         }
         let bytes: Bytes = self.gather().await?.freeze();
+        refuse_null(&self.part, &bytes)?;
         let rows = match self.part.format {
             // The last message is the trailer; until the end, one that has not been counted yet.
             Format::Binary => self.messages.saturating_sub(1),
@@ -166,5 +204,9 @@ impl PartStream for CopyStream {
         let new_rows = rows - self.rows;
         self.rows = rows;
         Ok(Some(Chunk { bytes, rows: new_rows }))
+    }
+
+    fn counts(&self) -> &[u64] {
+        &self.counts
     }
 }

@@ -4,7 +4,7 @@ use super::{PostgresWarehouseError, Server, staging};
 use crate::{
     fail_point,
     pg::{Connection, PgError},
-    schema::Abilities,
+    schema::{Abilities, PostgresAbilities},
     sql::{TableName, quote_ident, quote_literal},
     warehouse::StagingTable,
 };
@@ -107,11 +107,11 @@ pub(super) async fn abilities(server: &Server) -> Result<Abilities, PostgresWare
         )
         .await
         .map_err(fail)?;
-    Ok(Abilities {
+    Ok(Abilities::Postgres(PostgresAbilities {
         version: u32::try_from(row.get::<_, i32>(0)).unwrap_or(0),
         extension_types: types.iter().map(|row| ((row.get(0), row.get(1)), row.get(2))).collect(),
         sees_snapshots: row.get(1),
-    })
+    }))
 }
 
 /// The tables of the staging schema that are ours by their names.

@@ -8,7 +8,7 @@ use std::{collections::BTreeMap, path::Path, sync::Arc};
 use barncat::{
     compare::{Detail, Key},
     config::{self, LoadSpec, Missing},
-    load::{Comparison, LoadError, Looks, compare, selection},
+    load::{Comparison, LoadError, Looks, compare, selection, wishes},
     pg::{Endpoint, TlsSettings},
     schema::{Shape, shape},
     secret::Secret,
@@ -45,7 +45,7 @@ async fn shape_of(spec: &LoadSpec, snapshot: &dyn Snapshot, warehouse: &dyn Ware
     let found = snapshot.describe(&spec.source_table).await.expect("it is there");
     let selected = selection(spec).apply(&spec.source_table, &found).expect("the loader fits");
     let abilities = warehouse.abilities().await.expect("the warehouse answers");
-    shape(&spec.source_table, &selected.schema, snapshot.server_version(), &abilities, None)
+    shape(&spec.source_table, &selected.schema, snapshot.server_version(), &abilities, &wishes(spec))
         .expect("it travels")
 }
 

@@ -13,6 +13,7 @@ use std::{ops::Deref, path::Path, sync::Arc};
 use barncat::{
     error::{Class, Fault},
     pg::{Endpoint, TlsSettings},
+    schema::CsvForm,
     secret::Secret,
     source::{
         Extraction, LocalSlots, PartPlan, Snapshot, Source, SourceError,
@@ -77,6 +78,8 @@ fn extraction(table: &TableName, columns: &[&str]) -> Extraction {
         expressions: columns.iter().map(|column| quote_ident(column)).collect(),
         condition: None,
         format: Format::Csv,
+        csv: CsvForm::default(),
+        counted: 0,
         part_bytes: ONE_BLOCK,
         by_index: false,
     }

@@ -125,6 +125,8 @@ fn manifest(parts: Vec<Part>) -> Manifest {
         schema,
         parts,
         gone: Vec::new(),
+        null: None,
+        unfit: Vec::new(),
     }
 }
 

@@ -249,6 +249,8 @@ impl Load {
             schema_hash: "v1:0".into(),
             parts,
             gone: Vec::new(),
+            null: None,
+            unfit: Vec::new(),
         }
     }
 

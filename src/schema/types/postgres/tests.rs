@@ -3,10 +3,10 @@ use crate::schema::testing::{array, builtin, composite, domain, extension, mood,
 
 const PG15: u32 = 150_018;
 
-fn abilities(version: u32) -> Abilities {
+fn abilities(version: u32) -> PostgresAbilities {
     let extension_types =
         [(("hstore", "hstore"), "public.hstore"), (("postgis", "geometry"), "gis.geometry")];
-    Abilities {
+    PostgresAbilities {
         version,
         extension_types: extension_types
             .map(|((extension, name), sql)| ((extension.to_owned(), name.to_owned()), sql.to_owned()))
