@@ -66,11 +66,6 @@ impl<'a> Keys<'a> {
         self.table.get(key).is_some_and(Item::is_table_like)
     }
 
-    /// Whether a key that may be a string or a table is a string.
-    pub(super) fn is_string(&self, key: &str) -> bool {
-        self.table.get(key).is_some_and(Item::is_str)
-    }
-
     /// The place of a key's name.
     pub(super) fn place_of(&self, key: &str) -> Place {
         match self.table.get_key_value(key) {

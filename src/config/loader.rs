@@ -381,7 +381,7 @@ fn later(keys: &Keys<'_>) {
 
 /// `unfit = "null"`, or `unfit = { note = "truncate", total = "text" }`.
 fn unfit(keys: &Keys<'_>, policies: &mut UnfitPolicies) {
-    if keys.is_string("unfit") {
+    if !keys.is_table("unfit") {
         take(&mut policies.all, keys.choice("unfit", &UnfitPolicy::WORDS));
         return;
     }

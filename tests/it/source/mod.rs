@@ -3,6 +3,7 @@
 
 mod files;
 mod indirect;
+mod redshift;
 mod replica;
 mod rows;
 mod shapes;

@@ -76,7 +76,7 @@ impl Arrival {
                     .map(|(at, case)| {
                         let instead = case.sql(policy);
                         let then = match counted_from {
-                            Some(first) => counted(first + at, instead),
+                            Some(first) => counted(first + at, instead, value),
                             None => instead.to_owned(),
                         };
                         format!("WHEN {} THEN {then} ", case.when)
@@ -89,9 +89,14 @@ impl Arrival {
     }
 }
 
-fn counted(number: usize, instead: &str) -> String {
+/// What is set is never NULL; the branch that is not taken gives a NULL the value's type.
+fn counted(number: usize, instead: &str, value: &str) -> String {
+    let (then, otherwise) = match instead {
+        "NULL" => (value, "NULL"),
+        instead => ("NULL", instead),
+    };
     format!(
-        "CASE WHEN pg_catalog.set_config('{}', ({} + 1)::text, true) IS NOT NULL THEN {instead} END",
+        "CASE WHEN pg_catalog.set_config('{}', ({} + 1)::text, true) IS NULL THEN {then} ELSE {otherwise} END",
         setting(number),
         count(number)
     )

@@ -139,7 +139,7 @@ fn a_value_that_fits_costs_a_comparison_and_another_is_counted() {
         format!(
             "CASE WHEN {fits} THEN CASE WHEN true THEN CASE WHEN pg_catalog.set_config('barncat.unfit_7', \
              (coalesce(nullif(pg_catalog.current_setting('barncat.unfit_7', true), ''), '0')::bigint + 1)::text, true) \
-             IS NOT NULL THEN NULL END ELSE \"born on\" END ELSE \"born on\" END"
+             IS NULL THEN \"born on\" ELSE NULL END ELSE \"born on\" END ELSE \"born on\" END"
         )
     );
 }
