@@ -28,6 +28,10 @@ pub struct Settings {
     pub postgres_url: String,
     /// Where objects are fetched from by path-style requests (`http://127.0.0.1:9000`).
     pub s3_endpoint: Option<String>,
+    /// The key's id and the secret with which it asks there.
+    pub s3_credentials: (String, String),
+    /// Whether a manifest's `content_length` is compared with the object: unconfirmed for CSV (§1.2).
+    pub checks_content_length: bool,
     /// The buckets that exist, each in its region.
     pub buckets: Vec<Bucket>,
     /// The roles (ARN) that are associated with the cluster; `COPY` by another one is refused. The first is
@@ -56,6 +60,8 @@ impl Settings {
         Self {
             postgres_url: postgres_url.into(),
             s3_endpoint: None,
+            s3_credentials: ("double".to_owned(), "double".to_owned()),
+            checks_content_length: true,
             buckets: Vec::new(),
             roles: Vec::new(),
             region: "us-east-1".to_owned(),
@@ -66,6 +72,14 @@ impl Settings {
             active_statements: 200,
             pace: Duration::ZERO,
         }
+    }
+
+    /// The S3 server that `COPY` reads from, and the credentials for it.
+    #[must_use]
+    pub fn s3(mut self, endpoint: &str, key: &str, secret: &str) -> Self {
+        self.s3_endpoint = Some(endpoint.to_owned());
+        self.s3_credentials = (key.to_owned(), secret.to_owned());
+        self
     }
 
     /// Adds a bucket.

@@ -71,7 +71,8 @@ async fn begin(engine: &Arc<Engine>, statement: &Statement) -> Result<Session, S
     if *database != engine.settings().database {
         return Err(Stopped::Fatal(format!("FATAL: database \"{database}\" does not exist")));
     }
-    let opened = Session::open(engine, statement.asked.db_user.as_deref()).await;
+    let asked = &statement.asked;
+    let opened = Session::open(engine, asked.db_user.as_deref(), asked.workgroup.is_some()).await;
     let session = opened.map_err(|error| Stopped::Fatal(format!("FATAL: {}", error.message)))?;
     let mut state = statement.state();
     state.pid = session.pid().into();

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicI64, Ordering};
 
+use tokio::task::JoinHandle;
 use tokio_postgres::{Client, NoTls};
 
 use crate::{
@@ -9,6 +10,7 @@ use crate::{
     settings::{Isolation, Settings},
 };
 
+mod copy;
 pub(crate) mod error;
 pub(crate) mod outcome;
 pub(crate) mod session;
@@ -18,7 +20,8 @@ mod views;
 use error::SqlError;
 
 /// The internals: catalog views, functions, what Postgres' catalog has no place for.
-const SETUP: [&str; 2] = [include_str!("setup.sql"), include_str!("functions.sql")];
+const SETUP: [&str; 3] =
+    [include_str!("setup.sql"), include_str!("functions.sql"), include_str!("catalog.sql")];
 
 /// The database behind the double, with what all sessions share.
 pub(crate) struct Engine {
@@ -37,6 +40,15 @@ impl Engine {
         connection.abort();
         prepared?;
         Ok(engine)
+    }
+
+    /// A session of the double's own, for what survives a rollback.
+    async fn notes(&self) -> Result<Notes, SqlError> {
+        let (client, connection) = tokio_postgres::connect(&self.settings.postgres_url, NoTls).await?;
+        let connection = tokio::spawn(async move {
+            let _ = connection.await;
+        });
+        Ok(Notes { client, connection })
     }
 
     pub(crate) fn settings(&self) -> &Settings {
@@ -64,5 +76,25 @@ impl Engine {
              SET default_transaction_isolation = '{isolation}'; SET client_min_messages = error"
         );
         Ok(client.batch_execute(&sql).await?)
+    }
+}
+
+/// A session of the double's own.
+struct Notes {
+    client: Client,
+    connection: JoinHandle<()>,
+}
+
+impl std::ops::Deref for Notes {
+    type Target = Client;
+
+    fn deref(&self) -> &Client {
+        &self.client
+    }
+}
+
+impl Drop for Notes {
+    fn drop(&mut self) {
+        self.connection.abort();
     }
 }

@@ -43,3 +43,25 @@ impl Outcome {
 fn row_bytes(row: &[Option<String>]) -> usize {
     row.iter().flatten().map(String::len).sum()
 }
+
+/// A value as Redshift writes it: bytes are bare digits, SUPER has no blanks.
+pub(super) fn shown(type_: &Type, text: &str) -> String {
+    match *type_ {
+        Type::BYTEA => text.strip_prefix("\\x").unwrap_or(text).to_owned(),
+        Type::JSONB => without_blanks(text),
+        _ => text.to_owned(),
+    }
+}
+
+/// JSON without the blanks between its parts.
+fn without_blanks(text: &str) -> String {
+    let (mut shown, mut in_text, mut escaped) = (String::with_capacity(text.len()), false, false);
+    for c in text.chars() {
+        if in_text || !c.is_whitespace() {
+            shown.push(c);
+        }
+        in_text = if c == '"' && !escaped { !in_text } else { in_text };
+        escaped = c == '\\' && !escaped;
+    }
+    shown
+}

@@ -7,8 +7,9 @@ use tokio_postgres::{CancelToken, Client, NoTls, SimpleQueryMessage};
 
 use super::{
     Engine,
+    copy::LastCopy,
     error::SqlError,
-    outcome::{Outcome, ResultColumn},
+    outcome::{Outcome, ResultColumn, shown},
     tables,
 };
 use crate::{
@@ -25,6 +26,12 @@ pub(crate) struct Session {
     pub(super) in_transaction: bool,
     /// Settings that only Redshift has.
     settings: HashMap<String, String>,
+    /// The id of the query under way, and that of the one before.
+    pub(super) query_id: i64,
+    query_before: i64,
+    pub(super) last_copy: LastCopy,
+    is_serverless: bool,
+    user: String,
 }
 
 impl Drop for Session {
@@ -35,22 +42,38 @@ impl Drop for Session {
 }
 
 impl Session {
-    /// Opens one, as this user if one is named (§7: `DbUser`).
-    pub(crate) async fn open(engine: &Arc<Engine>, user: Option<&str>) -> Result<Self, SqlError> {
+    /// Opens one, as this user if one is named (§7: `DbUser`), of a workgroup or of a cluster.
+    pub(crate) async fn open(
+        engine: &Arc<Engine>,
+        user: Option<&str>,
+        is_serverless: bool,
+    ) -> Result<Self, SqlError> {
         let (client, connection) = tokio_postgres::connect(&engine.settings().postgres_url, NoTls).await?;
         let connection = tokio::spawn(async move {
             // Its end is seen by whoever waits for an answer.
             let _ = connection.await;
         });
         let engine_of = Arc::clone(engine);
-        let (pid, in_transaction, settings) = (0, false, HashMap::new());
-        let mut session = Self { engine: engine_of, client, connection, pid, in_transaction, settings };
+        let mut session = Self {
+            engine: engine_of,
+            client,
+            connection,
+            pid: 0,
+            in_transaction: false,
+            settings: HashMap::new(),
+            query_id: -1,
+            query_before: -1,
+            last_copy: LastCopy::default(),
+            is_serverless,
+            user: String::new(),
+        };
         engine.set_up(&session.client).await?;
-        let row = session.client.query_one("SELECT pg_backend_pid()", &[]).await?;
-        session.pid = row.get(0);
         if let Some(user) = user {
             session.log_in(user).await?;
         }
+        let row = session.client.query_one("SELECT pg_backend_pid(), current_user::text", &[]).await?;
+        session.pid = row.get(0);
+        session.user = row.get(1);
         Ok(session)
     }
 
@@ -68,9 +91,25 @@ impl Session {
         self.pid
     }
 
-    /// The id of its next query.
-    pub(crate) fn next_query_id(&self) -> i64 {
-        self.engine.next_query_id()
+    /// Begins a query; its id.
+    pub(crate) fn next_query_id(&mut self) -> i64 {
+        self.query_before = self.query_id;
+        self.query_id = self.engine.next_query_id();
+        self.query_id
+    }
+
+    /// Whether it is one of a serverless workgroup, which has no STL tables (§1.7).
+    pub(super) fn is_serverless(&self) -> bool {
+        self.is_serverless
+    }
+
+    pub(super) fn user(&self) -> &str {
+        &self.user
+    }
+
+    /// Leaves the block as an error does.
+    pub(super) async fn abort_block(&self) {
+        let _ = self.client.batch_execute("SELECT 1/0").await;
     }
 
     /// Whether a transaction block is open.
@@ -118,7 +157,7 @@ impl Session {
     /// A planned error leaves the transaction as a real one does.
     async fn failed(&self, error: SqlError) -> SqlError {
         if self.in_transaction {
-            let _ = self.client.batch_execute("SELECT 1/0").await;
+            self.abort_block().await;
         }
         error
     }
@@ -146,7 +185,11 @@ impl Session {
                 let value = self.settings.get(&name).map_or("off", String::as_str);
                 self.select(&format!("SELECT {}::varchar AS {name}", sql::literal(value))).await
             }
-            Statement::Rows(query) => self.select(&query.sql).await,
+            Statement::Rows(query) => {
+                self.tell_of_session(&query.sql).await?;
+                self.select(&query.sql).await
+            }
+            Statement::Copy(copy) => self.copy(&copy).await,
             Statement::Change(change) => self.change(&change).await,
             Statement::CreateTable(create) => self.define(&tables::create(&create)).await,
             Statement::AlterTable(alter) => self.alter(&alter).await,
@@ -222,6 +265,21 @@ impl Session {
         Ok(Outcome::default())
     }
 
+    /// What functions tell of the session. Settings of Postgres go back with a rollback, these do not:
+    /// so they are set before they are read.
+    async fn tell_of_session(&self, sql: &str) -> Result<(), SqlError> {
+        if !sql.contains("redshift_double.pg_last_") && !sql.contains("redshift_double.st") {
+            return Ok(());
+        }
+        let (copy, query) = (self.last_copy, self.query_before);
+        let sql = format!(
+            "SET redshift_double.last_copy_count = '{}'; SET redshift_double.last_copy_id = '{}';
+             SET redshift_double.last_query_id = '{query}'; SET redshift_double.serverless = '{}'",
+            copy.count, copy.id, self.is_serverless
+        );
+        Ok(self.client.batch_execute(&sql).await?)
+    }
+
     async fn define(&self, sql: &str) -> Result<Outcome, SqlError> {
         self.client.batch_execute(sql).await?;
         Ok(Outcome::default())
@@ -254,10 +312,12 @@ impl Session {
         let messages = self.client.simple_query(sql).await?;
         let rows = messages.iter().filter_map(|message| match message {
             SimpleQueryMessage::Row(row) => {
-                Some((0..row.len()).map(|at| row.get(at).map(str::to_owned)).collect())
+                let value = |at: usize| Some(shown(&columns[at].type_, row.get(at)?));
+                Some((0..row.len()).map(value).collect())
             }
             _ => None,
         });
-        Ok(Outcome { rows: rows.collect(), columns: Some(columns), affected: None })
+        let rows = rows.collect();
+        Ok(Outcome { rows, columns: Some(columns), affected: None })
     }
 }

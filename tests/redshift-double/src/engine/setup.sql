@@ -12,6 +12,18 @@ CREATE TABLE IF NOT EXISTS redshift_double.keys (
     relid oid, name text, kind text NOT NULL, columns smallint[] NOT NULL, PRIMARY KEY (relid, name));
 CREATE TABLE IF NOT EXISTS redshift_double.late_views (relid oid PRIMARY KEY, definition text NOT NULL);
 CREATE TABLE IF NOT EXISTS redshift_double.identities (name name PRIMARY KEY, kind text NOT NULL);
+-- What COPYs did: written in sessions of the double's own, so that it survives a rollback (§1.7).
+CREATE TABLE IF NOT EXISTS redshift_double.load_errors (
+    usename text NOT NULL, serverless boolean NOT NULL, starttime timestamp NOT NULL DEFAULT (clock_timestamp() AT TIME ZONE 'UTC'),
+    tbl integer, session integer, query integer, transaction_id bigint, filename text, line_number bigint, colname text,
+    type text, col_length text, position integer, raw_line text, raw_field_value text, err_code integer, err_reason text);
+CREATE TABLE IF NOT EXISTS redshift_double.load_commits (
+    usename text NOT NULL, serverless boolean NOT NULL, curtime timestamp NOT NULL DEFAULT (clock_timestamp() AT TIME ZONE 'UTC'),
+    query integer, filename text, lines_scanned bigint);
+CREATE TABLE IF NOT EXISTS redshift_double.load_history (
+    usename text NOT NULL, query_id bigint, transaction_id bigint, session_id integer, table_name text, status text,
+    data_source text, loaded_rows bigint, file_count bigint, errors bigint,
+    end_time timestamp NOT NULL DEFAULT (clock_timestamp() AT TIME ZONE 'UTC'));
 GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA redshift_double TO PUBLIC;
 
 -- SUPER: a value of at most 16 MB, and no text in it over 65,535 bytes (§4).

@@ -2,6 +2,7 @@
 
 pub(crate) mod alter;
 pub(crate) mod change;
+pub(crate) mod copy;
 pub(crate) mod create;
 mod cursor;
 pub(crate) mod define;
@@ -14,6 +15,7 @@ pub(crate) mod types;
 
 use alter::AlterTable;
 use change::Change;
+use copy::Copy;
 use create::CreateTable;
 use cursor::Cursor;
 use define::CreateView;
@@ -42,6 +44,7 @@ pub(crate) enum Statement {
     /// Has a result set.
     Rows(Query),
     Change(Change),
+    Copy(Copy),
     CreateTable(CreateTable),
     AlterTable(AlterTable),
     CreateView(CreateView),
@@ -91,6 +94,7 @@ fn statement(tokens: &[Token], naming: Naming) -> Result<Statement, SqlError> {
         "insert" | "update" | "delete" | "merge" => {
             change::read(tokens, &mut start.clone()).map(Statement::Change)
         }
+        "copy" => copy::read(&mut cursor).map(Statement::Copy),
         "create" => create(&mut cursor),
         "alter" if cursor.eat("table") => alter::read(&mut cursor).map(Statement::AlterTable),
         "alter" if cursor.eat_all(&["default", "privileges"]) => define::default_privileges(&mut cursor),
