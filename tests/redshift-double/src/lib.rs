@@ -6,7 +6,11 @@
 //! use redshift_double::{CallFault, Double, Operation, Settings, StatementFault, faults};
 //!
 //! // A database of its own, by a superuser's address: the double makes the schema `redshift_double` in it.
-//! let double = Double::start(Settings::new("postgres://postgres:…@127.0.0.1:5432/mine")).await?;
+//! let settings = Settings::new("postgres://postgres:…@127.0.0.1:5432/mine")
+//!     .s3("http://127.0.0.1:9000", "key", "secret")
+//!     .bucket("stage", "eu-west-2")
+//!     .role("arn:aws:iam::111122223333:role/copy");
+//! let double = Double::start(settings).await?;
 //! let _endpoint = double.url(); // http://127.0.0.1:…, the Data API; `endpoint_url` of the client
 //! // Then: cluster "double" or workgroup "double", database "dev", any credentials.
 //!
@@ -16,6 +20,10 @@
 //! assert_eq!(double.knobs().left(), 0);
 //! # Ok(()) }
 //! ```
+//!
+//! [`Knobs::statements`] has every statement that was run, [`Knobs::calls`] every request. A test may look
+//! into the database behind, and fill `redshift_double.svv_datashare_objects`, `svv_rls_attached_policy` and
+//! `svv_attached_masking_policy` there. Values of SUPER and VARBYTE are domains over jsonb and bytea behind.
 //!
 //! The parts: [`engine`](crate) runs one statement of one session after another on Postgres, whatever
 //! asked for it; `data_api` is a front, with the life of statements; `sql` reads statements. Every

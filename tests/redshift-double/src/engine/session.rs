@@ -8,13 +8,18 @@ use tokio_postgres::{CancelToken, Client, NoTls, SimpleQueryMessage};
 use super::{
     Engine,
     copy::LastCopy,
-    error::SqlError,
+    error::{SqlError, faults},
     outcome::{Outcome, ResultColumn, shown},
     tables,
 };
 use crate::{
     knobs::StatementFault,
-    sql::{self, Statement, alter::AlterTable, change::Change, names::Naming},
+    sql::{
+        self, Statement,
+        alter::AlterTable,
+        change::Change,
+        names::{Name, Naming},
+    },
 };
 
 /// A session.
@@ -137,10 +142,11 @@ impl Session {
             _ => {}
         }
         let parsed = sql::parse(sql, self.naming());
-        let outcome = match parsed {
-            Ok(statement) => self.run_parsed(statement).await?,
-            Err(error) => return Err(self.failed(error).await),
+        let ran = match parsed {
+            Ok(statement) => self.run_parsed(statement).await,
+            Err(error) => Err(self.failed(error).await),
         };
+        let outcome = ran.map_err(|error| self.told(error))?;
         let after = |fault: &StatementFault| {
             matches!(fault, StatementFault::DoAndFail(_) | StatementFault::Disconnect)
         };
@@ -151,6 +157,16 @@ impl Session {
                 Err(SqlError::new("08006", "connection to the database was lost"))
             }
             _ => Ok(outcome),
+        }
+    }
+
+    /// §2.3: whatever ends a query from outside names the query.
+    fn told(&self, error: SqlError) -> SqlError {
+        match error.code.as_str() {
+            "57014" => {
+                SqlError::new("57014", format!("Query ({}) canceled on user's request", self.query_id))
+            }
+            _ => error,
         }
     }
 
@@ -186,6 +202,7 @@ impl Session {
                 self.select(&format!("SELECT {}::varchar AS {name}", sql::literal(value))).await
             }
             Statement::Rows(query) => {
+                self.check_age(&query.reads).await?;
                 self.tell_of_session(&query.sql).await?;
                 self.select(&query.sql).await
             }
@@ -238,7 +255,7 @@ impl Session {
     }
 
     /// §2.3: ACCESS EXCLUSIVE; outside of a block it is released at once.
-    async fn lock(&self, names: &[sql::names::Name]) -> Result<Outcome, SqlError> {
+    async fn lock(&self, names: &[Name]) -> Result<Outcome, SqlError> {
         let names: Vec<_> = names.iter().map(ToString::to_string).collect();
         let block = if self.in_transaction { "" } else { "SELECT WHERE false;" };
         self.define(&format!("{block} LOCK TABLE {} IN ACCESS EXCLUSIVE MODE", names.join(", "))).await
@@ -265,6 +282,21 @@ impl Session {
         Ok(Outcome::default())
     }
 
+    /// §2.4: a table that was made after the transaction's snapshot is error 1018. Postgres would show it
+    /// empty. Names are looked up as of now, `pg_class` is read as of the snapshot.
+    pub(super) async fn check_age(&self, names: &[Name]) -> Result<(), SqlError> {
+        if !self.in_transaction || names.is_empty() {
+            return Ok(());
+        }
+        let names: Vec<_> = names.iter().map(ToString::to_string).collect();
+        let sql = "SELECT FROM unnest($1::text[]) AS n WHERE to_regclass(n) IS NOT NULL
+                   AND NOT EXISTS (SELECT FROM pg_catalog.pg_class WHERE oid = to_regclass(n)) LIMIT 1";
+        match self.client.query_opt(sql, &[&names]).await? {
+            None => Ok(()),
+            Some(_) => Err(self.failed(faults::relation_does_not_exist()).await),
+        }
+    }
+
     /// What functions tell of the session. Settings of Postgres go back with a rollback, these do not:
     /// so they are set before they are read.
     async fn tell_of_session(&self, sql: &str) -> Result<(), SqlError> {
@@ -288,6 +320,8 @@ impl Session {
     /// §2.3: writers of a table come one after another. The snapshot is taken before the lock is had,
     /// so that whoever waited may find its snapshot old (the order is unconfirmed).
     async fn change(&self, change: &Change) -> Result<Outcome, SqlError> {
+        self.check_age(&change.query.reads).await?;
+        self.check_age(std::slice::from_ref(&change.target)).await?;
         let sql = format!(
             "SELECT WHERE false; LOCK TABLE {} IN SHARE ROW EXCLUSIVE MODE; {}",
             change.target, change.query.sql

@@ -11,7 +11,7 @@ const SAME: &str = "abs acos ascii asin atan avg bit_and bit_or bool_and bool_or
      pg_backend_pid version pg_cancel_backend pg_terminate_backend";
 
 /// Functions that run on the leader node alone (§6.1): not together with user tables.
-const LEADER: &str = "age current_database current_schema current_schemas format_type generate_series has_column_privilege \
+const LEADER: &str = "age current_database current_schema current_schemas generate_series has_column_privilege \
      has_database_privilege has_schema_privilege has_table_privilege now obj_description col_description \
      pg_get_constraintdef pg_get_expr pg_get_userbyid pg_get_viewdef pg_table_is_visible txid_current \
      array_to_string pg_encoding_to_char";
@@ -20,6 +20,7 @@ const LEADER: &str = "age current_database current_schema current_schemas format
 const OURS: &[&str] = &[
     "dateadd",
     "datediff",
+    "format_type",
     "from_hex",
     "func_sha1",
     "getdate",
@@ -39,13 +40,11 @@ const OURS: &[&str] = &[
 ];
 
 /// Views that the schema `redshift_double` has.
-const VIEWS: &str = "pg_constraint pg_database_info pg_group pg_table_def pg_user pg_user_info pg_views stl_load_commits \
-     stl_load_errors stl_query stl_tr_conflict stv_db_isolation_level stv_locks stv_recents stv_slices \
-     svv_all_columns svv_columns svv_datashare_objects svv_datashares svv_external_schemas \
-     svv_masking_policy svv_attached_masking_policy svv_mv_dependency svv_mv_info svv_redshift_columns \
-     svv_redshift_schemas svv_redshift_tables svv_relation_privileges svv_rls_attached_policy \
-     svv_rls_relation svv_roles svv_table_info svv_tables svv_transactions sys_load_error_detail \
-     sys_load_history stv_mv_info";
+const VIEWS: &str = "pg_attribute pg_constraint pg_table_def pg_views stl_load_commits stl_load_errors \
+     stv_db_isolation_level stv_slices svv_all_columns svv_attached_masking_policy svv_columns \
+     svv_datashare_objects svv_mv_dependency svv_mv_info svv_redshift_columns svv_redshift_schemas \
+     svv_redshift_tables svv_relation_privileges svv_rls_attached_policy svv_table_info svv_tables \
+     svv_transactions sys_load_error_detail sys_load_history";
 
 /// Words before a parenthesis that are not functions.
 const GRAMMAR: &str = "all insert and any as between by case distinct else except exists from having ilike in intersect \

@@ -56,8 +56,12 @@ impl Fixture {
     }
 
     pub(crate) async fn with(change: impl FnOnce(Settings) -> Settings) -> Self {
-        let database_url = new_database().await;
-        let double = Double::start(change(Settings::new(&database_url))).await.expect("it starts");
+        Self::at(&new_database().await, change).await
+    }
+
+    /// On this database.
+    pub(crate) async fn at(database_url: &str, change: impl FnOnce(Settings) -> Settings) -> Self {
+        let double = Double::start(change(Settings::new(database_url))).await.expect("it starts");
         let client = client_of(&double, "AKIDTEST");
         Self { double, client }
     }

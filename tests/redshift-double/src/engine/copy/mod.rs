@@ -57,6 +57,7 @@ impl Session {
     }
 
     async fn copy_in_transaction(&mut self, copy: &Copy) -> Result<Outcome, SqlError> {
+        self.check_age(std::slice::from_ref(&copy.table)).await?;
         // The snapshot, then the lock, as for every writer (§2.3).
         let sql = format!("SELECT WHERE false; LOCK TABLE {} IN SHARE ROW EXCLUSIVE MODE", copy.table);
         self.client.batch_execute(&sql).await?;
