@@ -22,4 +22,4 @@ bench: ## speed and memory against psql's binary pipe, as JSON (ROWS=500000 RUNS
 	@scripts/bench.sh
 
 fmt: ## formats the code
-	@cargo fmt
+	@cargo fmt --all

@@ -62,6 +62,8 @@ pub enum StatementFault {
     Wait(Duration),
     /// Somebody else cancels it before it runs: `ABORTED`.
     Abort,
+    /// A COPY that skips this many rows and says nothing: fewer are loaded, and counted.
+    LoseRows(u64),
     /// It is done, and the session's connection is lost then: autocommitted work stays, a transaction
     /// is rolled back (§1.7).
     Disconnect,

@@ -136,7 +136,7 @@ fn whole(statement: &Statement, state: &State) -> Value {
     let mut set = |name: &str, value: Value| members.insert(name.to_owned(), value);
     set("RedshiftPid", json!(state.pid));
     set("Database", json!(asked.database));
-    set("ResultFormat", json!("json"));
+    set("ResultFormat", json!("JSON"));
     for (name, value) in [
         ("DbUser", &asked.db_user),
         ("ClusterIdentifier", &asked.cluster),

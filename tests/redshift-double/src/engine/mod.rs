@@ -20,8 +20,15 @@ mod views;
 use error::SqlError;
 
 /// The internals: catalog views, functions, what Postgres' catalog has no place for.
-const SETUP: [&str; 3] =
-    [include_str!("setup.sql"), include_str!("functions.sql"), include_str!("catalog.sql")];
+const SETUP: [&str; 4] = [
+    include_str!("setup.sql"),
+    include_str!("functions.sql"),
+    include_str!("comparison.sql"),
+    include_str!("catalog.sql"),
+];
+
+/// The schema that stands at the end of every search path: comparisons of VARCHAR (§4).
+pub(crate) const OPERATORS: &str = "redshift_double_operators";
 
 /// The database behind the double, with what all sessions share.
 pub(crate) struct Engine {
@@ -73,7 +80,8 @@ impl Engine {
         };
         let sql = format!(
             "SET standard_conforming_strings = off; SET escape_string_warning = off; SET TimeZone = 'UTC';
-             SET default_transaction_isolation = '{isolation}'; SET client_min_messages = error"
+             SET default_transaction_isolation = '{isolation}'; SET client_min_messages = error;
+             SET search_path = \"$user\", public, {OPERATORS}"
         );
         Ok(client.batch_execute(&sql).await?)
     }

@@ -143,6 +143,14 @@ impl Session {
         }
         let parsed = sql::parse(sql, self.naming());
         let ran = match parsed {
+            Ok(Statement::Copy(copy)) => {
+                let lose = |fault: &StatementFault| matches!(fault, StatementFault::LoseRows(_));
+                let rows = match knobs.next_for_statement(sql, lose) {
+                    Some(StatementFault::LoseRows(rows)) => rows,
+                    _ => 0,
+                };
+                self.copy(&copy, rows).await
+            }
             Ok(statement) => self.run_parsed(statement).await,
             Err(error) => Err(self.failed(error).await),
         };
@@ -206,7 +214,7 @@ impl Session {
                 self.tell_of_session(&query.sql).await?;
                 self.select(&query.sql).await
             }
-            Statement::Copy(copy) => self.copy(&copy).await,
+            Statement::Copy(copy) => self.copy(&copy, 0).await,
             Statement::Change(change) => self.change(&change).await,
             Statement::CreateTable(create) => self.define(&tables::create(&create)).await,
             Statement::AlterTable(alter) => self.alter(&alter).await,

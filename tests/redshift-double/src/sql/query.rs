@@ -203,6 +203,10 @@ impl Writer<'_> {
         if word == "pg_catalog" && self.symbol_at(1, ".") && functions::is_view(&self.word_at(2)) {
             return Ok("redshift_double".to_owned());
         }
+        if word == "information_schema" && self.symbol_at(1, ".") {
+            // Their types would be those behind the double.
+            return self.of_information_schema(token);
+        }
         if functions::is_view(word) && !self.symbol_at(1, ".") && self.is_relation() {
             return Ok(format!("redshift_double.{word}"));
         }
@@ -211,6 +215,18 @@ impl Writer<'_> {
         }
         let folded = self.naming.fold(token)?;
         Ok(if folded.starts_with('#') { super::quoted(&folded) } else { folded })
+    }
+
+    /// Of these two views there are ones with Redshift's types.
+    fn of_information_schema(&mut self, token: &Token) -> Result<String, SqlError> {
+        let view = match self.word_at(2).as_str() {
+            "columns" => "svv_columns",
+            "tables" => "svv_tables",
+            "schemata" => return Ok("information_schema".to_owned()),
+            _ => return Err(SqlError::syntax(&token.text, token.position)),
+        };
+        self.at += 2;
+        Ok(format!("redshift_double.{view}"))
     }
 
     fn in_from(&self) -> bool {

@@ -1,7 +1,7 @@
 //! `SET`, `RESET`, `SHOW`: the settings that Redshift documents (§2.3), and no others.
 
 use super::{Statement, cursor::Cursor, token::TokenKind};
-use crate::engine::error::SqlError;
+use crate::engine::{OPERATORS, error::SqlError};
 
 /// Settings that Postgres has too, with the same meaning.
 const OF_POSTGRES: &[&str] = &[
@@ -57,6 +57,9 @@ pub(super) fn set(cursor: &mut Cursor<'_>) -> Result<Statement, SqlError> {
         return Err(cursor.error());
     }
     if in_postgres {
+        if name == "search_path" {
+            values.push(format!(", {OPERATORS}"));
+        }
         let scope = if is_local { "LOCAL " } else { "" };
         return Ok(Statement::Define(format!("SET {scope}{name} TO {}", values.join(""))));
     }
@@ -67,6 +70,9 @@ pub(super) fn set(cursor: &mut Cursor<'_>) -> Result<Statement, SqlError> {
 pub(super) fn reset(cursor: &mut Cursor<'_>) -> Result<Statement, SqlError> {
     let name = cursor.next()?.text.to_lowercase();
     cursor.expect_end()?;
+    if name == "search_path" {
+        return Ok(Statement::Define(format!("SET search_path TO \"$user\", public, {OPERATORS}")));
+    }
     if known(&name)? {
         return Ok(Statement::Define(format!("RESET {name}")));
     }
@@ -77,6 +83,11 @@ pub(super) fn reset(cursor: &mut Cursor<'_>) -> Result<Statement, SqlError> {
 pub(super) fn show(cursor: &mut Cursor<'_>) -> Result<Statement, SqlError> {
     let name = cursor.next()?.text.to_lowercase();
     cursor.expect_end()?;
+    if name == "search_path" {
+        let sql =
+            format!("SELECT replace(current_setting('search_path'), ', {OPERATORS}', '') AS search_path");
+        return Ok(Statement::Show { sql: Some(sql), name });
+    }
     if known(&name)? {
         return Ok(Statement::Show { sql: Some(format!("SHOW {name}")), name });
     }

@@ -145,3 +145,30 @@ async fn merge_meets_each_row_once() {
     double.run("DELETE FROM t USING u WHERE t.a = u.a").await;
     assert_eq!(double.rows("SELECT count(*) FROM t").await, ["0"]);
 }
+
+#[tokio::test]
+async fn blanks_at_the_end_do_not_count_in_comparisons() {
+    let double = Fixture::new().await;
+    double
+        .run_batch(&[
+            "CREATE TABLE t (s varchar(10), n int)",
+            "INSERT INTO t VALUES ('a', 1), ('a  ', 2), (' a', 3)",
+        ])
+        .await;
+    double.run_batch(&["CREATE TABLE u (s varchar(10))", "INSERT INTO u VALUES ('a ')"]).await;
+    assert_eq!(double.rows("SELECT count(*) FROM t WHERE s = 'a'").await, ["2"]);
+    assert_eq!(double.rows("SELECT count(*) FROM t WHERE s IN ('b', 'a ')").await, ["2"]);
+    assert_eq!(double.rows("SELECT count(DISTINCT s) FROM t").await, ["2"]);
+    assert_eq!(double.rows("SELECT count(*) FROM t GROUP BY s ORDER BY 1").await, ["1", "2"]);
+    assert_eq!(double.rows("SELECT sum(len(s)) FROM t").await, ["6"], "they are kept");
+    assert_eq!(double.rows("SELECT n FROM t JOIN u ON t.s = u.s ORDER BY n").await, ["1", "2"]);
+    let id = double
+        .run_batch(&[
+            "SET search_path TO public",
+            "DELETE FROM t USING u WHERE t.s = u.s",
+            "SHOW search_path",
+        ])
+        .await;
+    assert_eq!(double.result(&format!("{id}:3")).await, [["public"]]);
+    assert_eq!(double.rows("SELECT n FROM t").await, ["3"]);
+}

@@ -33,6 +33,8 @@ async fn columns_have_redshifts_types() {
         "g|character varying|256",
     ];
     assert_eq!(double.rows(sql).await, expected);
+    let sql = "SELECT column_name FROM information_schema.columns WHERE data_type = 'super'";
+    assert_eq!(double.rows(sql).await, ["d"]);
     let definition = "SELECT \"column\", type, encoding, distkey, sortkey, \"notnull\" FROM pg_table_def WHERE tablename = 't'";
     assert!(double.rows(definition).await.is_empty(), "it shows the search path's schemas alone");
     let id = double.run_batch(&["SET search_path TO s", definition]).await;

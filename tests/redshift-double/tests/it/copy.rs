@@ -240,3 +240,15 @@ async fn the_count_is_the_sessions() {
     assert!(double.batch_error(&[&copy(""), guard]).await.contains("division by zero"));
     assert_eq!(double.rows("SELECT count(*) FROM t").await, ["2"]);
 }
+
+#[tokio::test]
+async fn rows_are_lost_as_planned() {
+    let (double, s3) = fixture().await;
+    double.run("CREATE TABLE t (n int)").await;
+    s3.put_with_manifest("a", "1\n2\n3\n");
+    double.double.knobs().on_statement("copy t", redshift_double::StatementFault::LoseRows(1), 1);
+    let id = double.run_batch(&[&copy(""), "SELECT pg_last_copy_count()"]).await;
+    assert_eq!(double.result(&format!("{id}:2")).await, [["2"]]);
+    assert_eq!(double.rows("SELECT count(*) FROM t").await, ["2"]);
+    assert_eq!(double.double.knobs().left(), 0);
+}

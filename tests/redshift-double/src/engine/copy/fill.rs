@@ -39,6 +39,8 @@ pub(super) struct Fill<'a> {
     transaction: i64,
     file: String,
     headers_left: u64,
+    /// Rows to skip in silence: a planned fault.
+    pub(super) rows_to_lose: u64,
     lines: u64,
     errors: Vec<LoadError>,
     /// The files that were read to their end, with their lines.
@@ -49,8 +51,20 @@ pub(super) struct Fill<'a> {
 impl<'a> Fill<'a> {
     pub(super) fn new(columns: &'a [Column], options: &'a Options, relation: u32, transaction: i64) -> Self {
         let (file, errors, done, buffer) = (String::new(), Vec::new(), Vec::new(), Vec::new());
-        let (headers_left, lines) = (0, 0);
-        Self { columns, options, relation, transaction, file, headers_left, lines, errors, done, buffer }
+        let (headers_left, rows_to_lose, lines) = (0, 0, 0);
+        Self {
+            columns,
+            options,
+            relation,
+            transaction,
+            file,
+            headers_left,
+            rows_to_lose,
+            lines,
+            errors,
+            done,
+            buffer,
+        }
     }
 
     pub(super) fn begin_object(&mut self, file: String) {
@@ -74,6 +88,10 @@ impl<'a> Fill<'a> {
                 continue;
             }
             self.lines += 1;
+            if self.rows_to_lose > 0 {
+                self.rows_to_lose -= 1;
+                continue;
+            }
             if let Err((column, (code, reason))) = self.row(&record) {
                 self.refuse(&record, column, code, reason);
                 let most = self.options.max_error.unwrap_or(0).max(1);

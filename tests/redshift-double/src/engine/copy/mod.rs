@@ -38,12 +38,12 @@ impl Default for LastCopy {
 
 impl Session {
     /// Loads a table. Outside of a block it is a transaction of its own.
-    pub(super) async fn copy(&mut self, copy: &Copy) -> Result<Outcome, SqlError> {
+    pub(super) async fn copy(&mut self, copy: &Copy, rows_to_lose: u64) -> Result<Outcome, SqlError> {
         let own = !self.in_transaction();
         if own {
             self.client.batch_execute("BEGIN").await?;
         }
-        let copied = self.copy_in_transaction(copy).await;
+        let copied = self.copy_in_transaction(copy, rows_to_lose).await;
         match (&copied, own) {
             (Ok(_), true) => {
                 let committed = self.client.batch_execute("COMMIT").await;
@@ -56,7 +56,7 @@ impl Session {
         copied
     }
 
-    async fn copy_in_transaction(&mut self, copy: &Copy) -> Result<Outcome, SqlError> {
+    async fn copy_in_transaction(&mut self, copy: &Copy, rows_to_lose: u64) -> Result<Outcome, SqlError> {
         self.check_age(std::slice::from_ref(&copy.table)).await?;
         // The snapshot, then the lock, as for every writer (§2.3).
         let sql = format!("SELECT WHERE false; LOCK TABLE {} IN SHARE ROW EXCLUSIVE MODE", copy.table);
@@ -71,6 +71,7 @@ impl Session {
         // From here on the load has begun: the count of the COPY before is forgotten.
         self.last_copy = LastCopy { id: self.query_id, count: 0 };
         let mut fill = Fill::new(&columns, &copy.options, relation, transaction);
+        fill.rows_to_lose = rows_to_lose;
         let loaded = self.load(copy, &columns, &store, &objects, &mut fill).await;
         let noted = self.note_load(copy, &fill, loaded.is_ok()).await;
         let rows = loaded?;
