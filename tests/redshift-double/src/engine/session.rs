@@ -331,8 +331,9 @@ impl Session {
         self.check_age(&change.query.reads).await?;
         self.check_age(std::slice::from_ref(&change.target)).await?;
         let sql = format!(
-            "SELECT WHERE false; LOCK TABLE {} IN SHARE ROW EXCLUSIVE MODE; {}",
-            change.target, change.query.sql
+            "SELECT redshift_double.lock_for_write({}); {}",
+            change.target.literal(),
+            change.query.sql
         );
         let messages = self.client.simple_query(&sql).await?;
         let affected = messages.iter().rev().find_map(|message| match message {

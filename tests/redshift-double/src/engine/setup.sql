@@ -156,3 +156,7 @@ END $$;
 -- A late-binding view reads through this: its names are resolved then (§3).
 CREATE OR REPLACE FUNCTION redshift_double.late(query text) RETURNS SETOF record LANGUAGE plpgsql AS $$
 BEGIN RETURN QUERY EXECUTE query; END $$;
+
+-- The lock of a writer (§2.3), whatever rights the user has on the table: those are for the statement to ask.
+CREATE OR REPLACE FUNCTION redshift_double.lock_for_write(relation regclass) RETURNS void LANGUAGE plpgsql SECURITY DEFINER AS $$
+BEGIN EXECUTE format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE', relation); END $$;

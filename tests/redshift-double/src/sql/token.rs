@@ -229,3 +229,33 @@ impl Reader {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn texts(sql: &str) -> Vec<String> {
+        tokens(sql).expect("it has tokens").into_iter().map(|token| token.text).collect()
+    }
+
+    #[test]
+    fn literals_have_escapes() {
+        assert_eq!(texts(r"'a\'b' '\\N' 'it''s' '\x' '\101'"), ["a'b", r"\N", "it's", "x", "A"]);
+        assert_eq!(
+            texts("\"a\"\"b\" #t a$1 :name $2 1.5e-3 ::"),
+            ["a\"b", "#t", "a$1", "name", "2", "1.5e-3", "::"]
+        );
+    }
+
+    #[test]
+    fn comments_are_left_out() {
+        assert_eq!(texts("a -- b\n/* c /* d */ e */ f"), ["a", "f"]);
+    }
+
+    #[test]
+    fn what_does_not_end() {
+        for sql in ["'a", "\"a", "/* a", "'a\\'"] {
+            assert!(tokens(sql).is_err(), "{sql}");
+        }
+    }
+}

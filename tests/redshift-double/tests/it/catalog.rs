@@ -76,22 +76,17 @@ async fn rights_tell_users_groups_roles_and_the_public() {
     ];
     assert_eq!(double.rows(sql).await, expected);
     // As that user, over the Data API of a cluster.
-    let call = double.client.execute_statement().cluster_identifier("double").database("dev");
-    let sql = "SELECT count(*) FROM svv_table_info";
-    let id = call.clone().db_user(format!("u_{some}")).sql(sql).send().await.unwrap().id.unwrap();
-    assert!(double.ended(&id).await.error.unwrap().contains("permission denied"));
-    let id = call
-        .clone()
-        .db_user(format!("u_{some}"))
-        .sql("INSERT INTO t VALUES (1)")
-        .send()
-        .await
-        .unwrap()
-        .id
-        .unwrap();
-    assert!(double.ended(&id).await.error.unwrap().contains("permission denied"), "a writer locks the table");
-    let id = call.db_user("nobody_at_all").sql("SELECT 1").send().await.unwrap().id.unwrap();
-    assert!(double.ended(&id).await.error.unwrap().starts_with("FATAL: password authentication failed"));
+    let as_user = async |user: &str, sql: &str| {
+        let call = double.client.execute_statement().cluster_identifier("double").database("dev");
+        let id = call.db_user(user).sql(sql).send().await.expect("it is taken").id.expect("it has an id");
+        double.ended(&id).await.error.unwrap_or_default()
+    };
+    let user = format!("u_{some}");
+    assert!(as_user(&user, "SELECT count(*) FROM svv_table_info").await.contains("permission denied"));
+    assert_eq!(as_user(&user, "INSERT INTO t VALUES (1)").await, "");
+    assert!(as_user(&user, "UPDATE t SET a = 2").await.contains("permission denied"));
+    assert!(as_user(&user, "LOCK t").await.contains("permission denied"));
+    assert!(as_user("nobody_at_all", "SELECT 1").await.starts_with("FATAL: password authentication failed"));
     double.run("DROP TABLE t").await;
     double.run(&format!("DROP USER u_{some}")).await;
 }

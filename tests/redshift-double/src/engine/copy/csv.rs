@@ -26,6 +26,8 @@ enum Place {
     Quoted,
     /// After a quote in a quoted field: its end, or the first of two.
     AfterQuote,
+    /// After blanks behind a quoted field.
+    Closed,
 }
 
 /// One row of input holds no more (§1.6).
@@ -119,8 +121,8 @@ impl Reader {
             _ if byte == b'\n' => {}
             _ if byte == b'\r' => self.cr = true,
             _ if byte == self.delimiter => self.end_field(),
-            Place::AfterQuote if byte == b' ' || byte == b'\t' => {}
-            Place::AfterQuote => self.fault(),
+            Place::AfterQuote | Place::Closed if byte == b' ' || byte == b'\t' => self.place = Place::Closed,
+            Place::AfterQuote | Place::Closed => self.fault(),
             Place::Start if byte == self.quote => {
                 self.field.clear();
                 self.place = Place::Quoted;
@@ -135,5 +137,55 @@ impl Reader {
             Place::Plain if byte == self.quote => self.fault(),
             Place::Plain => self.field.push(byte),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str, piece: usize) -> Vec<Record> {
+        let (mut reader, mut records) = (Reader::new(b'"', b','), Vec::new());
+        for bytes in text.as_bytes().chunks(piece) {
+            reader.feed(bytes, &mut records);
+        }
+        records.extend(reader.finish());
+        records
+    }
+
+    fn fields(text: &str) -> Vec<Vec<String>> {
+        let records = read(text, 1);
+        assert_eq!(records, read(text, 1000), "however it is cut");
+        let text = |field: &Vec<u8>| String::from_utf8_lossy(field).into_owned();
+        records.iter().map(|record| record.fields.iter().map(text).collect()).collect()
+    }
+
+    #[test]
+    fn fields_and_records() {
+        assert_eq!(fields("a,b\nc,\n"), [["a", "b"], ["c", ""]]);
+        assert_eq!(fields("a,b"), [["a", "b"]], "the last line needs no end");
+        assert_eq!(fields("a,b\r\nc,d\r\n"), [["a", "b"], ["c", "d"]]);
+        assert_eq!(fields("\"a,\"\"\n\r\", \"b\" \n"), [["a,\"\n\r", "b"]]);
+        assert_eq!(fields(" a ,\" b \"\n"), [[" a ", " b "]]);
+        assert!(fields("").is_empty());
+    }
+
+    #[test]
+    fn lines_are_counted_in_quotes_too() {
+        let lines: Vec<_> = read("\"a\nb\"\nc\n\nd", 3).iter().map(|record| record.line).collect();
+        assert_eq!(lines, [1, 3, 4, 5]);
+    }
+
+    #[test]
+    fn what_is_no_csv() {
+        for text in ["a\"b\n", "\"a\"b\n", "\"a", "a\rb\n", "\"a\" \"b\"\n"] {
+            let records = read(text, 2);
+            assert_eq!(records[0].fault.map(|(code, _)| code), Some(1214), "{text:?}");
+        }
+        assert_eq!(read("a\0\n", 9)[0].fault.map(|(code, _)| code), Some(1216));
+        let long = format!("{}\nb\n", "x".repeat(MOST_BYTES + 1));
+        let records = read(&long, 65_536);
+        assert_eq!(records[0].fault.map(|(code, _)| code), Some(1216));
+        assert_eq!((records[1].fault, records[1].line), (None, 2));
     }
 }

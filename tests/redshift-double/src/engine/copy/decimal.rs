@@ -38,3 +38,37 @@ fn increment(digits: &mut Vec<u8>) {
     }
     digits.insert(0, b'1');
 }
+
+#[cfg(test)]
+mod tests {
+    use super::decimal;
+
+    #[test]
+    fn excess_digits_are_cut_or_rounded() {
+        for (field, cut, rounded) in [
+            ("1.239", "1.23", "1.24"),
+            ("-1.239", "-1.23", "-1.24"),
+            ("+0.995", "0.99", "1.00"),
+            ("9.999", "9.99", "10.00"),
+            (".5", "0.50", "0.50"),
+            ("5.", "5.00", "5.00"),
+            ("00012", "12.00", "12.00"),
+        ] {
+            assert_eq!(decimal(field, 5, 2, false).as_deref(), Ok(cut));
+            assert_eq!(decimal(field, 5, 2, true).as_deref(), Ok(rounded));
+        }
+    }
+
+    #[test]
+    fn what_does_not_fit() {
+        let code = |field, precision, scale| decimal(field, precision, scale, true).map_err(|(code, _)| code);
+        assert_eq!(code("1000", 5, 2), Err(1204));
+        assert_eq!(code("999.995", 5, 2), Err(1204));
+        assert_eq!(code("9223372036854775807", 19, 0), Ok("9223372036854775807".to_owned()));
+        assert_eq!(code("9223372036854775808", 19, 0), Err(1204));
+        assert_eq!(code("9223372036854775808", 20, 0), Ok("9223372036854775808".to_owned()));
+        for field in ["", ".", "-", "1e3", "1,5", "NaN", "1.2.3", "--1"] {
+            assert_eq!(code(field, 5, 2), Err(1209), "{field}");
+        }
+    }
+}

@@ -59,7 +59,7 @@ impl Session {
     async fn copy_in_transaction(&mut self, copy: &Copy, rows_to_lose: u64) -> Result<Outcome, SqlError> {
         self.check_age(std::slice::from_ref(&copy.table)).await?;
         // The snapshot, then the lock, as for every writer (§2.3).
-        let sql = format!("SELECT WHERE false; LOCK TABLE {} IN SHARE ROW EXCLUSIVE MODE", copy.table);
+        let sql = format!("SELECT redshift_double.lock_for_write({})", copy.table.literal());
         self.client.batch_execute(&sql).await?;
         let sql = format!("SELECT {}::regclass::oid, txid_current()", copy.table.literal());
         let row = self.client.query_one(&sql, &[]).await?;

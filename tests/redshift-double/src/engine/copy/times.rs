@@ -65,3 +65,41 @@ pub(super) fn timestamp(field: &str, keeps_zone: bool) -> Result<String, Refusal
         _ => format!("{day} {time}"),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{date, timestamp};
+
+    #[test]
+    fn what_is_a_day() {
+        for field in ["2024-02-29", "0001-01-01", "9999-12-31"] {
+            assert!(date(field).is_ok(), "{field}");
+        }
+        for field in
+            ["2023-02-29", "2024-13-01", "0000-01-01", "10000-01-01", "24-01-01", "2024-1-1", "infinity"]
+        {
+            assert!(date(field).is_err(), "{field}");
+        }
+    }
+
+    #[test]
+    fn what_is_a_moment() {
+        let with_zone = |field| timestamp(field, true);
+        assert_eq!(with_zone("2024-01-31 23:59:59.5+02").as_deref(), Ok("2024-01-31 23:59:59.5+02"));
+        assert_eq!(with_zone("2024-01-31 23:59:59").as_deref(), Ok("2024-01-31 23:59:59+00"));
+        assert_eq!(with_zone("2024-01-31").as_deref(), Ok("2024-01-31 00:00:00+00"));
+        assert_eq!(timestamp("2024-01-31 23:59:59-05:30", false).as_deref(), Ok("2024-01-31 23:59:59"));
+        for field in [
+            "2024-01-31T23:59:59",
+            "2024-01-31 24:00:00",
+            "2024-01-31 23:59:60",
+            "2024-01-31 23:59:59.1234567",
+            "2024-01-31 23:59",
+            "2024-01-31 23:59:59+02:30:15",
+            "2024-01-31 23:59:59 BC",
+            "-infinity",
+        ] {
+            assert!(with_zone(field).is_err(), "{field}");
+        }
+    }
+}
