@@ -265,10 +265,14 @@ impl<'a> Begun<'a> {
             return false;
         }
         if let Some(new_rows) = &self.decision.new_rows {
-            // When was compared must be written down, unless each load compares; what was added must
-            // be there, what is gone must go.
+            // When was compared must be written down, unless each load compares, and which file the rows
+            // were in; what was added must be there, what is gone must go.
             let each_time = self.attempt.spec.compare_every == Some(Duration::ZERO);
-            if (new_rows.compare && !each_time) || !new_rows.added.is_empty() || !manifest.gone.is_empty() {
+            if (new_rows.compare && !each_time)
+                || new_rows.rewritten
+                || !new_rows.added.is_empty()
+                || !manifest.gone.is_empty()
+            {
                 return false;
             }
             if manifest.rows() == 0 {
@@ -283,6 +287,7 @@ impl<'a> Begun<'a> {
             && last.content_hash.as_deref() == Some(&manifest.content_hash())
             && live.columns_but(mark) == super::decide::staging_columns(&self.decision.shape)
             && mark.is_none_or(|mark| live.has(mark))
+            && live.is_held_to(&self.decision.shape.key)
     }
 
     /// Writes down what has to be, and takes away what lies in the stage for nothing.

@@ -79,6 +79,7 @@ impl Decision {
         if let (true, Some(last)) = (missed.left > 0, &self.last) {
             self.state.compared_as_of = last.state.compared_as_of;
             self.state.settled = last.state.settled;
+            self.state.file = last.state.file;
         }
         self
     }
@@ -127,12 +128,13 @@ pub async fn decide(
     }
     let asked = Asked { spec, full, last: last.as_ref(), live: live.as_ref(), changes: &changes };
     let brought = asked.decide(&selected.schema, &mut shape, snapshot, warehouse).await?;
+    let changes = [changes, brought.made_anew].concat();
     let mut notes = selected.notes;
     notes.extend(shape.notes.iter().cloned());
     notes.extend(brought.notes);
     let publish = match (&brought.new_rows, spec.strategy) {
-        (Some(_), Strategy::Merge) => PublishKind::Merge,
-        (Some(_), _) => PublishKind::Insert,
+        (Some(new_rows), Strategy::Append) if !new_rows.rewritten => PublishKind::Insert,
+        (Some(_), _) => PublishKind::Merge,
         (None, _) => {
             let how = whole(spec, &shape, last.as_ref(), live.as_ref())?;
             notes.extend(how.reason);

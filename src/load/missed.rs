@@ -51,12 +51,13 @@ impl Missed {
             return Ok(Self::default());
         };
         let (spec, detects) = (&attempt.spec, attempt.spec.deletes != Deletes::Ignore);
-        let columns = match spec.strategy {
+        let (shape, live) = (&decision.shape, decision.live.as_ref());
+        let mut looks = match spec.strategy {
+            _ if new_rows.rewritten => Looks::rows(spec, shape, live),
             // A row that changed has another cursor.
-            Strategy::Merge => vec![new_rows.cursor.column.clone()],
-            Strategy::Append | Strategy::Full => Vec::new(),
+            Strategy::Merge => Looks::keys(spec, shape, live, std::slice::from_ref(&new_rows.cursor.column)),
+            Strategy::Append | Strategy::Full => Looks::keys(spec, shape, live, &[]),
         };
-        let mut looks = Looks::keys(spec, &decision.shape, decision.live.as_ref(), &columns);
         if !detects {
             // What is new would only be found to be missing.
             let below = new_rows.cursor.below(&new_rows.low);

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     config::{LoadSpec, Strategy},
-    schema::{Change, Cursor, CursorError, CursorKind, Shape, TableSchema, in_words},
+    schema::{Change, Cursor, CursorError, CursorKind, Shape, TableSchema, in_words, made_anew},
     source::{Reach, ReachQuestion, Snapshot},
     warehouse::{LedgerRow, LiveTable, StagingColumn, State, Warehouse},
 };
@@ -32,6 +32,9 @@ pub struct NewRows {
     pub indexed: bool,
     /// Whether the keys below are compared too.
     pub compare: bool,
+    /// Whether whole rows are compared, because the file of the source's rows is another one: one that
+    /// was emptied and filled anew can hold other rows under the same keys.
+    pub rewritten: bool,
     /// Columns that the live table gets first.
     pub added: Vec<StagingColumn>,
 }
@@ -52,6 +55,8 @@ pub(super) struct Brought {
     pub(super) state: State,
     pub(super) reason: String,
     pub(super) notes: Vec<String>,
+    /// Changes that only a table that stayed the same one shows.
+    pub(super) made_anew: Vec<Change>,
 }
 
 impl Asked<'_> {
@@ -74,7 +79,8 @@ impl Asked<'_> {
                     State { definition, compared_as_of: Some(now), settled: true, ..State::default() };
                 let reason =
                     self.why_whole(&state, None).unwrap_or_else(|| "loaded whole each time".to_owned());
-                return Ok(Brought { new_rows: None, watermark: None, state, reason, notes: Vec::new() });
+                let (notes, made_anew) = (Vec::new(), Vec::new());
+                return Ok(Brought { new_rows: None, watermark: None, state, reason, notes, made_anew });
             }
         };
         let reach = self.reach(&cursor, snapshot).await?;
@@ -88,6 +94,7 @@ impl Asked<'_> {
             definition,
             system: snapshot.position().system.clone(),
             relation: Some(reach.relation),
+            file: reach.file,
             base_as_of: Some(now),
             compared_as_of: Some(now),
             // Times have an overlap from the first; of other values there is no telling yet.
@@ -97,26 +104,33 @@ impl Asked<'_> {
         };
         let notes = notes(self.spec, schema, &cursor, &reach);
         let watermark = reach.greatest.clone().or_else(|| self.last.and_then(|last| last.watermark.clone()));
+        let made_anew = match self.last {
+            Some(last) if last.state.relation == Some(reach.relation) => made_anew(&last.schema, schema),
+            _ => Vec::new(),
+        };
+        let changes: Vec<Change> = self.changes.iter().chain(&made_anew).cloned().collect();
         let new_rows = match self.why_whole(&state, Some(&reach)) {
             Some(reason) => {
                 // What changed meanwhile is told beside it.
-                let reason = match self.changes {
+                let reason = match changes.as_slice() {
                     [] => reason,
                     changes => format!("{reason}; the schema changed: {}", in_words(changes)),
                 };
-                return Ok(Brought { new_rows: None, watermark, state, reason, notes });
+                return Ok(Brought { new_rows: None, watermark, state, reason, notes, made_anew });
             }
-            None => self.new_rows(cursor, &reach, shape, now, warehouse).await?,
+            None => self.new_rows(cursor, &reach, shape, (now, &changes), warehouse).await?,
         };
         let new_rows = match new_rows {
             Ok(new_rows) => new_rows,
-            Err(reason) => return Ok(Brought { new_rows: None, watermark, state, reason, notes }),
+            Err(reason) => {
+                return Ok(Brought { new_rows: None, watermark, state, reason, notes, made_anew });
+            }
         };
         if let Some(last) = self.last {
             state = next_state(state, last, &new_rows, self.spec, now);
         }
-        let reason = in_words_of(&new_rows, &state, self.changes);
-        Ok(Brought { new_rows: Some(new_rows), watermark, state, reason, notes })
+        let reason = in_words_of(&new_rows, &state, &changes);
+        Ok(Brought { new_rows: Some(new_rows), watermark, state, reason, notes, made_anew })
     }
 
     async fn reach(&self, cursor: &Cursor, snapshot: &dyn Snapshot) -> Result<Reach, LoadError> {
@@ -176,16 +190,20 @@ impl Asked<'_> {
         cursor: Cursor,
         reach: &Reach,
         shape: &Shape,
-        now: Timestamp,
+        (now, changes): (Timestamp, &[Change]),
         warehouse: &dyn Warehouse,
     ) -> Result<Result<NewRows, String>, LoadError> {
         let (Some(last), Some(live)) = (self.last, self.live) else {
             return Ok(Err("the first load".to_owned()));
         };
         let mut names = Vec::new();
-        if !self.changes.is_empty() {
-            match schema_change::answer(self.spec, self.changes, self.live)? {
-                Answer::Rebuild => return Ok(Err(format!("the schema changed: {}", in_words(self.changes)))),
+        if reach.empty && last.table_rows > 0 && self.spec.shrink_limit < 1.0 {
+            let (table, before) = (self.spec.target.clone(), last.table_rows);
+            return Err(LoadError::Shrank { table, before, now: 0 });
+        }
+        if !changes.is_empty() {
+            match schema_change::answer(self.spec, changes, self.live)? {
+                Answer::Rebuild => return Ok(Err(format!("the schema changed: {}", in_words(changes)))),
                 Answer::Extend(columns) => names = columns,
             }
         }
@@ -216,18 +234,21 @@ impl Asked<'_> {
         // What is gone already is to be marked, too.
         let compare =
             is_due(self.spec, &last.state, now) || (mark.is_some() && self.spec.compare_every.is_some());
-        Ok(Ok(NewRows { cursor, watermark, low, indexed: reach.indexed, compare, added }))
+        let rewritten = last.state.file.is_some() && reach.file.is_some() && last.state.file != reach.file;
+        let compare = compare || rewritten;
+        Ok(Ok(NewRows { cursor, watermark, low, indexed: reach.indexed, compare, rewritten, added }))
     }
 }
 
 /// Whether keys are to be compared now: at the set interval, and once when the transactions that were
-/// open at the base load have surely ended.
+/// open at the base load have surely ended. The overlap of a cursor that is no time reaches back to loads,
+/// and before the base there is none: there it stands on that one comparison.
 fn is_due(spec: &LoadSpec, last: &State, now: Timestamp) -> bool {
-    let Some(every) = spec.compare_every else { return false };
     let passed = |since: Option<Timestamp>, span: std::time::Duration| {
         since.is_none_or(|since| now.duration_since(since).unsigned_abs() >= span || now < since)
     };
-    passed(last.compared_as_of, every) || (!last.settled && passed(last.base_as_of, spec.overlap))
+    let settles = !last.settled && !spec.overlap.is_zero() && passed(last.base_as_of, spec.overlap);
+    settles || spec.compare_every.is_some_and(|every| passed(last.compared_as_of, every))
 }
 
 fn next_state(
@@ -249,9 +270,14 @@ fn next_state(
 }
 
 fn in_words_of(new_rows: &NewRows, state: &State, changes: &[Change]) -> String {
-    let mut words = match new_rows.compare {
-        true => "new rows, and all keys compared".to_owned(),
-        false => "new rows".to_owned(),
+    let mut words = match (new_rows.rewritten, new_rows.compare) {
+        (true, _) => {
+            "new rows, and all rows compared: the source's table was rewritten (TRUNCATE, VACUUM FULL, \
+                      CLUSTER or an ALTER)"
+                .to_owned()
+        }
+        (false, true) => "new rows, and all keys compared".to_owned(),
+        (false, false) => "new rows".to_owned(),
     };
     if let Some(mark) = state.mark.as_ref().filter(|mark| new_rows.added.iter().any(|one| one.name == **mark))
     {

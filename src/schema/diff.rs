@@ -67,6 +67,11 @@ pub enum Change {
     },
     /// The columns that were there before stand in another order.
     Reordered,
+    /// A column was dropped and one of its name added: its values need not be those of before.
+    MadeAnew {
+        /// The column.
+        column: String,
+    },
 }
 
 /// All that changed from `old` to `new`; empty exactly where their hashes are equal.
@@ -96,6 +101,13 @@ pub fn diff(old: &TableSchema, new: &TableSchema) -> Vec<Change> {
         changes.push(Change::KeyChanged { from: key_before, to: new.key.clone() });
     }
     changes
+}
+
+/// Columns that look the same and are others: dropped and added anew. Told by their numbers, which mean
+/// something only as long as the table is the same one.
+pub fn made_anew(old: &TableSchema, new: &TableSchema) -> Vec<Change> {
+    let is_other = |now: &&Column| old.column(&now.name).is_some_and(|before| before.number != now.number);
+    new.columns.iter().filter(is_other).map(|now| Change::MadeAnew { column: now.name.clone() }).collect()
 }
 
 /// The changes in one line: "column `tip` was added; the columns stand in another order".
@@ -188,6 +200,7 @@ impl fmt::Display for Change {
                 write!(f, "the key changed from {} to {}", key_in_words(from), key_in_words(to))
             }
             Self::Reordered => f.write_str("the columns stand in another order"),
+            Self::MadeAnew { column } => write!(f, "column `{column}` was dropped and added anew"),
         }
     }
 }

@@ -21,7 +21,7 @@ mod unfit;
 pub use abilities::{Abilities, PostgresAbilities};
 pub use column::{Column, ColumnType, Generated, RelationKind, TableSchema, TypeKind};
 pub use cursor::{Cursor, CursorError, CursorKind};
-pub use diff::{Change, diff, in_words};
+pub use diff::{Change, diff, in_words, made_anew};
 pub use hash::{UnknownVersion, hash, matches};
 pub use range::CursorRange;
 pub use selection::{Selected, Selection, SelectionError};

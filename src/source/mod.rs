@@ -160,6 +160,11 @@ pub struct Reach {
     pub unique: bool,
     /// The table's oid: another one is another table, whatever its name.
     pub relation: u32,
+    /// The file of its rows: another one after TRUNCATE, VACUUM FULL, CLUSTER and some kinds of ALTER.
+    /// `None` where it has no rows of its own.
+    pub file: Option<u32>,
+    /// Whether it has no row that is loaded.
+    pub empty: bool,
 }
 
 /// A range as people ask for it.

@@ -101,6 +101,9 @@ pub struct State {
     pub system: Option<String>,
     /// The source table's oid.
     pub relation: Option<u32>,
+    /// The file of the source table's rows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file: Option<u32>,
     /// The last load that brought the whole table.
     pub base: String,
     /// The load that this one published again; `None` for all that a source was read for.

@@ -25,14 +25,20 @@ pub(super) async fn reach(
         None => None,
     };
     let row = one(connection, question, &index_sql(relation, question)).await?.ok_or_else(no_answer)?;
-    let (indexed, unique) = (row.get(0), row.get(1));
+    let (indexed, unique, file) = (row.get(0), row.get(1), row.get(2));
+    let empty = match greatest {
+        Some(_) => false,
+        None => {
+            one(connection, question, &empty_sql(relation, question)).await?.ok_or_else(no_answer)?.get(0)
+        }
+    };
     if !is_intact(connection, table, relation.oid).await? {
         return Err(PostgresSourceError::Moved { table: table.clone() });
     }
     connection.run("end a query", "COMMIT").await.map_err(|error| read_error(error, table))?;
     connection.set_busy(false);
     reader.give_back();
-    Ok(Reach { greatest, low, indexed, unique, relation: relation.oid })
+    Ok(Reach { greatest, low, indexed, unique, relation: relation.oid, file, empty })
 }
 
 /// The greatest value that a watermark may stand on; no row where there is none. Written so that an
@@ -59,6 +65,7 @@ fn low_sql(question: &ReachQuestion) -> Option<String> {
 
 /// Whether an index that begins with the cursor serves its order, and whether one makes it unique.
 fn index_sql(relation: &Relation, question: &ReachQuestion) -> String {
+    let oid = relation.oid;
     // 950 and 951 are the collations "C" and "POSIX" (pg_collation.dat).
     let served = match question.cursor.kind {
         CursorKind::Text => "i.indcollation[0] IN (950, 951)",
@@ -66,13 +73,20 @@ fn index_sql(relation: &Relation, question: &ReachQuestion) -> String {
     };
     format!(
         "SELECT coalesce(bool_or({served}), false),
-                coalesce(bool_or(i.indisunique AND i.indimmediate AND i.indnkeyatts = 1), false)
+                coalesce(bool_or(i.indisunique AND i.indimmediate AND i.indnkeyatts = 1), false),
+                pg_catalog.pg_relation_filenode({oid})
          FROM pg_catalog.pg_index i
          JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
-         WHERE i.indrelid = {} AND i.indisvalid AND i.indpred IS NULL AND a.attname = {}",
-        relation.oid,
+         WHERE i.indrelid = {oid} AND i.indisvalid AND i.indpred IS NULL AND a.attname = {}",
         crate::sql::quote_literal(&question.cursor.column)
     )
+}
+
+fn empty_sql(relation: &Relation, question: &ReachQuestion) -> String {
+    let only = if relation.kind == RelationKind::Table { "ONLY " } else { "" };
+    let of =
+        question.condition.as_ref().map(|condition| format!(" WHERE ({condition}\n)")).unwrap_or_default();
+    format!("SELECT NOT EXISTS (SELECT FROM {only}{}{of})", question.table.quoted())
 }
 
 async fn one(

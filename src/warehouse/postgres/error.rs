@@ -127,6 +127,14 @@ pub enum PostgresWarehouseError {
         /// The key's columns.
         key: Vec<String>,
     },
+    /// A row cannot be deleted without rows of other tables.
+    #[error("rows of {table} cannot be deleted: foreign keys of {} would delete or change rows there", followers.join(", "))]
+    Cascades {
+        /// The table.
+        table: TableName,
+        /// The tables whose foreign keys cascade.
+        followers: Vec<String>,
+    },
     /// The live table is not the one any more whose rows were to be replaced.
     #[error("{table} was changed since it was decided to replace its rows in place")]
     Changed {
@@ -225,6 +233,7 @@ impl Fault for PostgresWarehouseError {
             | Self::BrokenViews { .. }
             | Self::ReferredTo { .. }
             | Self::NoKey { .. }
+            | Self::Cascades { .. }
             | Self::Forbidden { .. }
             | Self::Interfered { .. }
             | Self::Meddled { .. }
@@ -254,6 +263,9 @@ impl Fault for PostgresWarehouseError {
             Self::ColumnNeeded { .. } => Some("change or drop them, then run again".to_owned()),
             Self::Needed { .. } => Some("drop or change these first".to_owned()),
             Self::Bound { .. } | Self::Changed { .. } => Some("the next load is decided upon anew".to_owned()),
+            Self::Cascades { .. } => Some(
+                "drop these foreign keys' ON DELETE, or keep the rows: `deletes = \"mark\"` or \"ignore\"".to_owned(),
+            ),
             Self::NoKey { .. } => Some("`barncat run --full` builds it anew with its key".to_owned()),
             Self::ReferredTo { .. } => Some("name the table's key by `key = […]`".to_owned()),
             Self::Forbidden { .. } => Some(

@@ -5,6 +5,7 @@ mod backfill;
 mod by_hand_crash;
 mod crash;
 mod increments;
+mod made_anew;
 mod marks;
 mod random;
 mod restore;

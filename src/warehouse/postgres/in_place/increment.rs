@@ -48,6 +48,9 @@ impl InPlace<'_> {
         let sql = self.sql();
         let late = increment.late.as_deref().unwrap_or("false");
         let failed = |error| PostgresWarehouseError::of_replace(table, error);
+        if self.publication.mark.is_none() && !increment.gone.is_empty() {
+            key::refuse_cascade(connection, table, oid).await?;
+        }
         let deleted = match increment.is_whole {
             true => self.execute(&sql.delete_gone(&key), &[]).await,
             false => self.delete_gone(&sql, &key, &increment.gone).await,
@@ -81,8 +84,12 @@ impl InPlace<'_> {
         self.run("begin to merge the rows", "SAVEPOINT barncat_rows").await?;
         match self.written(&sql.upsert_some(key, late)).await {
             // A unique value that wandered from one row to another collides in passing.
-            Err(error) if is_collision(&error) && !key::is_referred_to(connection, table, oid).await? => {
+            Err(error) if is_collision(&error) => {
+                // Before anything can be asked: the error has ended what the savepoint began.
                 self.run("merge the rows in another way", "ROLLBACK TO SAVEPOINT barncat_rows").await?;
+                if key::is_referred_to(connection, table, oid).await? {
+                    return Err(failed(error));
+                }
                 let changed = self.execute(&sql.delete_changed_some(key), &[]).await.map_err(failed)?;
                 let written = self.written(&sql.insert_new(key, late)).await.map_err(failed)?;
                 let inserted = written.inserted.saturating_sub(changed);

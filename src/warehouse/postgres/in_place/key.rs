@@ -1,5 +1,6 @@
 //! What tells the live table's rows apart.
 
+use super::super::PostgresWarehouseError;
 use crate::{
     pg::{Connection, PgError},
     sql::TableName,
@@ -110,6 +111,26 @@ pub(super) async fn meddling_triggers(
         .await
         .map_err(|error| connection.error(format!("look at the triggers of {table}"), &error))?;
     Ok(rows.iter().map(|row| row.get(0)).collect())
+}
+
+/// Refuses to delete rows where a foreign key would take, or change, rows of other tables with them.
+pub(super) async fn refuse_cascade(
+    connection: &Connection,
+    table: &TableName,
+    oid: u32,
+) -> Result<(), PostgresWarehouseError> {
+    // c, n, d: CASCADE, SET NULL, SET DEFAULT (pg_constraint.h).
+    let sql = "SELECT DISTINCT conrelid::regclass::text FROM pg_constraint
+               WHERE contype = 'f' AND confrelid = $1 AND confdeltype IN ('c', 'n', 'd') ORDER BY 1";
+    let rows = connection
+        .query(sql, &[&oid])
+        .await
+        .map_err(|error| connection.error(format!("look at what refers to {table}"), &error))?;
+    let followers: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
+    match followers.is_empty() {
+        true => Ok(()),
+        false => Err(PostgresWarehouseError::Cascades { table: table.clone(), followers }),
+    }
 }
 
 /// Whether foreign keys point at the table: to delete one of its rows, even for a moment, is refused or
