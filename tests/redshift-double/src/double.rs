@@ -22,7 +22,8 @@ pub enum StartError {
     Port(#[from] io::Error),
 }
 
-/// A running double. It stops when it is dropped; statements under way are cancelled then.
+/// A running double. It stops when it is dropped, and statements under way with it: what is not
+/// committed is rolled back.
 pub struct Double {
     address: SocketAddr,
     engine: Arc<Engine>,

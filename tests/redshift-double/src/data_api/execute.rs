@@ -1,14 +1,11 @@
 //! `ExecuteStatement` and `BatchExecuteStatement` (§7).
 
-use std::sync::Arc;
-
 use serde_json::{Value, json};
 
 use super::{
     DataApi,
     error::ApiError,
     request::Input,
-    runner,
     statements::{Asked, Statement, Submitted},
 };
 
@@ -93,7 +90,7 @@ impl DataApi {
         let most = self.engine.settings().active_statements;
         let statement = match self.statements.submit(asked, token, most) {
             Submitted::New(statement) => {
-                tokio::spawn(runner::run(Arc::clone(&self.engine), Arc::clone(&statement)));
+                self.start(&statement);
                 statement
             }
             Submitted::Known(statement) => statement,

@@ -10,23 +10,32 @@ mod results;
 mod runner;
 mod statements;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, task::JoinSet};
 
 use crate::engine::Engine;
-use statements::Statements;
+use statements::{Statement, Statements};
 
 /// The service: the statements that were given to it, and the engine that runs them.
 #[derive(Clone)]
 pub(crate) struct DataApi {
     engine: Arc<Engine>,
     statements: Statements,
+    /// The statements under way: they end with the service.
+    runners: Arc<Mutex<JoinSet<()>>>,
 }
 
 impl DataApi {
     pub(crate) fn new(engine: Arc<Engine>) -> Self {
-        Self { engine, statements: Statements::default() }
+        Self { engine, statements: Statements::default(), runners: Arc::default() }
+    }
+
+    /// Runs a statement by the side of all others.
+    fn start(&self, statement: &Arc<Statement>) {
+        let mut runners = self.runners.lock().unwrap_or_else(PoisonError::into_inner);
+        while runners.try_join_next().is_some() {}
+        runners.spawn(runner::run(Arc::clone(&self.engine), Arc::clone(statement)));
     }
 
     /// Answers requests until its task is aborted.

@@ -83,7 +83,11 @@ impl Engine {
              SET default_transaction_isolation = '{isolation}'; SET client_min_messages = error;
              SET search_path = \"$user\", public, {OPERATORS}"
         );
-        Ok(client.batch_execute(&sql).await?)
+        client.batch_execute(&sql).await?;
+        // A statement that hangs shall not hold its locks when the double is gone (from Postgres 14 on).
+        let sql = "SELECT set_config('client_connection_check_interval', '1s', false)
+                   WHERE current_setting('server_version_num')::integer >= 140000";
+        Ok(client.batch_execute(sql).await?)
     }
 }
 

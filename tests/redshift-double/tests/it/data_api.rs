@@ -207,3 +207,16 @@ async fn a_statement_that_starts_slowly_is_submitted() {
     let id = double.submit("SELECT 2").await;
     assert_eq!(double.ended(&id).await.status.unwrap().as_str(), "ABORTED");
 }
+
+#[tokio::test]
+async fn a_double_that_is_gone_holds_no_locks() {
+    let database = crate::support::new_database().await;
+    let double = Fixture::at(&database, |settings| settings).await;
+    double.run("CREATE TABLE t (a int)").await;
+    double.double.knobs().on_statement("select 1", StatementFault::Hang, 1);
+    double.submit_batch(&["LOCK t", "SELECT 1"]).await;
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    drop(double);
+    let behind = crate::support::connect(&database).await;
+    behind.batch_execute("SET lock_timeout = '20s'; SELECT count(*) FROM t").await.expect("the lock is free");
+}
