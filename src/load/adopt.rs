@@ -99,6 +99,7 @@ pub async fn plan_adopt(
     let abilities = warehouse.abilities().await.map_err(LoadError::Warehouse)?;
     let mut shape =
         schema::shape(&spec.source_table, &schema, snapshot.server_version(), &abilities, &wishes(spec))?;
+    super::measured::keep_sizes(spec, &mut shape, Some(&live));
     let asked = Asked { spec, full: false, last: None, live: Some(&live), changes: &[] };
     let brought = asked.decide(&schema, &mut shape, snapshot, warehouse).await?;
     let survey = warehouse.survey(table, &shape.key).await.map_err(LoadError::Warehouse)?;

@@ -125,6 +125,7 @@ impl<'a> Begun<'a> {
             0 | 1 => decision,
             _ => decision.with_another_null(),
         };
+        let decision = decision.measured(&attempt.spec, snapshot).await?;
         let missed = tokio::select! {
             biased;
             () = workshop.cancel.cancelled() => return Err(LoadError::Cancelled),

@@ -35,16 +35,16 @@ pub struct Looks {
 impl Looks {
     /// At whole rows, as the loader takes them; not at those that the live table has marked as deleted.
     pub fn rows(spec: &LoadSpec, shape: &Shape, live: Option<&LiveTable>) -> Self {
-        let all: Vec<String> = shape.columns.iter().map(|column| column.name.clone()).collect();
+        let all: Vec<String> = shape.columns.iter().map(|column| column.source_name.clone()).collect();
         Self::keys(spec, shape, live, &all)
     }
 
-    /// At the keys, and at what `columns` names besides. A table without a key has all its columns in it.
+    /// At the keys, and at what `columns` names besides, by their names in the source. A table without a key has all its columns in it.
     pub fn keys(spec: &LoadSpec, shape: &Shape, live: Option<&LiveTable>, columns: &[String]) -> Self {
         let in_key = |column: &&ShapedColumn| shape.key.is_empty() || shape.key.contains(&column.name);
         let (key, row): (Vec<&ShapedColumn>, Vec<&ShapedColumn>) = shape.columns.iter().partition(in_key);
         let row: Vec<&ShapedColumn> =
-            row.into_iter().filter(|column| columns.contains(&column.name)).collect();
+            row.into_iter().filter(|column| columns.contains(&column.source_name)).collect();
         Self::of(spec, marks::there(spec, live), &key, &row)
     }
 

@@ -37,6 +37,7 @@ pub(super) async fn compared(
         schema::shape(&spec.source_table, &schema, snapshot.server_version(), &abilities, &wishes(spec))?;
     let live = warehouse.live(&spec.target).await.map_err(LoadError::Warehouse)?;
     let Some(live) = live else { return Err(LoadError::Gone { table: spec.target.clone() }) };
+    super::measured::keep_sizes(spec, &mut shape, Some(&live));
     let not_compared = keep_common(&mut shape, &live.columns_but(spec.deletes.mark()));
     Ok(Compared { schema, shape, live, not_compared })
 }
@@ -92,6 +93,7 @@ mod tests {
     fn shape(columns: &[(&str, &str)], key: &[&str]) -> Shape {
         let column = |(name, sql_type): &(&str, &str)| ShapedColumn {
             source_name: (*name).to_owned(),
+            varchar_bytes: None,
             compared: String::new(),
             name: (*name).to_owned(),
             expression: String::new(),

@@ -4,7 +4,7 @@
 use super::{
     LoadError, Repair,
     backfill::Piece,
-    marks,
+    marks, measured,
     missed::Missed,
     new_rows::{Asked, NewRows},
     unfit,
@@ -121,6 +121,7 @@ pub async fn decide(
     )?;
     unfit::give_null(&mut shape, &abilities, last.as_ref());
     let live = warehouse.live(&spec.target).await.map_err(LoadError::Warehouse)?;
+    measured::keep_sizes(spec, &mut shape, live.as_ref());
     let changes = last.as_ref().map(|last| diff(&last.schema, &selected.schema)).unwrap_or_default();
     marks::refuse(spec, &selected.schema, last.as_ref(), full)?;
     if full || spec.strategy == Strategy::Full {

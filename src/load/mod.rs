@@ -18,6 +18,7 @@ mod extract;
 mod fill;
 mod group;
 mod marks;
+mod measured;
 mod missed;
 mod new_rows;
 mod progress;

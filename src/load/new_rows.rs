@@ -85,7 +85,7 @@ impl Asked<'_> {
         };
         let reach = self.reach(&cursor, snapshot).await?;
         if shape.key.is_empty() && reach.unique {
-            shape.key = vec![cursor.column.clone()];
+            shape.key = shape.named(&cursor.column);
         }
         if shape.key.is_empty() {
             return Err(CursorError::NoKey { table: self.spec.source_table.clone() }.into());
@@ -204,7 +204,9 @@ impl Asked<'_> {
         if !changes.is_empty() {
             match schema_change::answer(self.spec, changes, self.live)? {
                 Answer::Rebuild => return Ok(Err(format!("the schema changed: {}", in_words(changes)))),
-                Answer::Extend(columns) => names = columns,
+                Answer::Extend(columns) => {
+                    names = columns.iter().flat_map(|column| shape.named(column)).collect();
+                }
             }
         }
         let mark = marks::to_add(self.spec, self.live);

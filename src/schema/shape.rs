@@ -60,6 +60,14 @@ pub struct Shape {
     pub notes: Vec<String>,
 }
 
+impl Shape {
+    /// The name in the warehouse of a column of the source, if it is on its way.
+    pub fn named(&self, source_name: &str) -> Vec<String> {
+        let is_it = |column: &&ShapedColumn| column.source_name == source_name;
+        self.columns.iter().filter(is_it).map(|column| column.name.clone()).collect()
+    }
+}
+
 /// A column on its way.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ShapedColumn {
@@ -76,6 +84,9 @@ pub struct ShapedColumn {
     pub arrived: String,
     /// The warehouse's type, in its SQL.
     pub sql_type: String,
+    /// The greatest size of its VARCHAR, where it may have a smaller one; `None`: what `sql_type` says is
+    /// what it is.
+    pub varchar_bytes: Option<u32>,
     /// Whether NULL is allowed.
     pub nullable: bool,
 }
@@ -240,6 +251,7 @@ fn to_postgres(
             compared: arrival.expression.sql(&column.name),
             arrived: arrival.expression.arrived(&column.name),
             sql_type: arrival.sql_type,
+            varchar_bytes: None,
             nullable: column.nullable,
         });
     }
@@ -280,6 +292,7 @@ fn to_redshift(
             expression: arrival.expression(&column.name, policy, unfit.len()),
             compared: arrival.compared(&column.name, policy),
             arrived: quote_ident(&name),
+            varchar_bytes: redshift::measurable(&arrival.sql_type),
             sql_type: arrival.sql_type.clone(),
             nullable: column.nullable,
             name,

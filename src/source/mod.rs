@@ -89,6 +89,9 @@ pub trait Snapshot: Send + Sync {
     /// How far a cursor reaches.
     async fn reach(&self, question: &ReachQuestion) -> Result<Reach, SourceError>;
 
+    /// How many bytes of UTF-8 the longest of some texts has, each; 0 where there is none.
+    async fn longest(&self, question: &LongestQuestion) -> Result<Vec<u64>, SourceError>;
+
     /// The range between two values as people write them, cut at a watermark; `None`: nothing can lie in
     /// it. Values that are none of the cursor's type are an error of class `usage`.
     async fn range(&self, question: &RangeQuestion) -> Result<Option<CursorRange>, SourceError>;
@@ -165,6 +168,17 @@ pub struct Reach {
     pub file: Option<u32>,
     /// Whether it has no row that is loaded.
     pub empty: bool,
+}
+
+/// Texts of a table that are to be measured.
+#[derive(Debug, Clone)]
+pub struct LongestQuestion {
+    /// The table.
+    pub table: TableName,
+    /// Which rows: a SQL condition, or all.
+    pub condition: Option<String>,
+    /// SQL expressions over the table's own columns.
+    pub texts: Vec<String>,
 }
 
 /// A range as people ask for it.

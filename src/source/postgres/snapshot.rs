@@ -12,7 +12,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 
 use super::{
-    Options, PostgresSourceError, catalog, look, parts, reach,
+    Options, PostgresSourceError, catalog, longest, look, parts, reach,
     readers::{Reader, Readers},
     slices, stream,
 };
@@ -21,8 +21,8 @@ use crate::{
     pg::{Connection, PgError, set_application_name},
     schema::{CursorRange, RelationKind, TableSchema},
     source::{
-        Extraction, PartPlan, PartStream, Position, RangeQuestion, Reach, ReachQuestion, Slice,
-        SliceQuestion, Slot, Slots, Snapshot, SourceError,
+        Extraction, LongestQuestion, PartPlan, PartStream, Position, RangeQuestion, Reach, ReachQuestion,
+        Slice, SliceQuestion, Slot, Slots, Snapshot, SourceError,
     },
     sql::{TableName, quote_literal},
 };
@@ -233,6 +233,13 @@ impl Snapshot for PostgresSnapshot {
         let relation = self.answered(&question.table, relation).await?;
         let reader = self.join(&question.table).await?;
         Ok(reach::reach(reader, &relation, question).await?)
+    }
+
+    async fn longest(&self, question: &LongestQuestion) -> Result<Vec<u64>, SourceError> {
+        let relation = self.relation(&question.table).await;
+        let relation = self.answered(&question.table, relation).await?;
+        let reader = self.join(&question.table).await?;
+        Ok(longest::longest(reader, &relation, question).await?)
     }
 
     async fn range(&self, question: &RangeQuestion) -> Result<Option<CursorRange>, SourceError> {

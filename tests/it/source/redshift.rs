@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use barncat::{
     error::Class,
     schema::{Abilities, Selection, Shape, UnfitKind, UnfitPolicies, UnfitPolicy, Wishes, shape},
-    source::{Extraction, Snapshot, SourceError},
+    source::{Extraction, LongestQuestion, Snapshot, SourceError},
     sql::TableName,
 };
 
@@ -381,6 +381,28 @@ async fn a_table_of_one_column_has_no_empty_lines() {
     let shape = shaped(&*snapshot, &table, UnfitPolicies::default()).await;
     let (csv, _) = sent(&*snapshot, &table, &shape).await.expect("it can be read");
     assert_eq!(csv, format!("\"\"\n{NULL}\n\"x\"\n"));
+}
+
+/// A size is in bytes of UTF-8, and of what is sent.
+#[tokio::test]
+async fn the_longest_text_is_measured_in_bytes() {
+    let schema = Schema::on_standby(
+        "CREATE TABLE said (id int, a text, b text, c xml);
+         INSERT INTO said VALUES (1, 'abc', NULL, '<a/>'), (2, repeat('🦉', 100), NULL, NULL)",
+    )
+    .await;
+    let snapshot = snapshot().await;
+    let measured = async |condition: Option<&str>| {
+        let question = LongestQuestion {
+            table: TableName::new(schema.name(), "said"),
+            condition: condition.map(str::to_owned),
+            texts: ["\"a\"", "\"b\"", "\"c\"::text"].map(str::to_owned).to_vec(),
+        };
+        snapshot.longest(&question).await.expect("it can be read")
+    };
+    assert_eq!(measured(None).await, [400, 0, 4]);
+    assert_eq!(measured(Some("id < 2 -- the first")).await, [3, 0, 4]);
+    assert_eq!(measured(Some("false")).await, [0, 0, 0]);
 }
 
 /// Counted again from nothing in the next part, on the same session.

@@ -82,7 +82,10 @@ impl Arrival {
                         format!("WHEN {} THEN {then} ", case.when)
                     })
                     .collect();
-                format!("CASE WHEN {} THEN CASE {cases}ELSE {value} END ELSE {value} END", self.suspect)
+                {
+                    let cleared = self.cleared.as_deref().unwrap_or(value);
+                    format!("CASE WHEN {} THEN CASE {cases}ELSE {cleared} END ELSE {value} END", self.suspect)
+                }
             }
         };
         sql.replace("$c", &quote_ident(column))

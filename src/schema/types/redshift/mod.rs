@@ -19,6 +19,7 @@ pub use self::varchar::{VARCHAR_BYTES_MAX, Varchar, Widening, measured_bytes, wi
 pub(in crate::schema) use self::{
     names::{folded, refuse_names},
     policy::policies,
+    varchar::measurable,
 };
 use crate::schema::{ColumnType, TypeKind, UnfitPolicy};
 
@@ -31,6 +32,8 @@ pub(in crate::schema) struct Arrival {
     value: String,
     /// Whether a value may be one that does not fit: SQL, cheap, NULL and false say no.
     suspect: String,
+    /// What the source is asked for where the value was suspect and fits.
+    cleared: Option<String>,
     /// The kinds of value that do not fit; none where each does.
     cases: Vec<Case>,
     /// Whether the column can arrive as text instead.
@@ -45,6 +48,7 @@ impl Arrival {
             sql_type: sql_type.into(),
             value: value.into(),
             suspect: String::new(),
+            cleared: None,
             cases: Vec::new(),
             has_text: false,
             note: None,
@@ -57,6 +61,10 @@ impl Arrival {
 
     fn suspecting(self, suspect: impl Into<String>, cases: Vec<Case>) -> Self {
         Self { suspect: suspect.into(), cases, ..self }
+    }
+
+    fn fitting_after_all(self, cleared: impl Into<String>) -> Self {
+        Self { cleared: Some(cleared.into()), ..self }
     }
 
     fn or_text(self) -> Self {

@@ -47,23 +47,25 @@ fn bounded(digits: i32, decimals: i32) -> Arrival {
     let behind = usize::try_from(decimals).unwrap_or(0);
     let limit = format!("1{}::numeric", "0".repeat(before));
     let most = format!("{}.{}::numeric", "9".repeat(before), "9".repeat(behind));
-    // NaN is greater than all numbers; zeros at the end do no harm.
-    let fits = format!(
-        "$c > -{limit} AND $c < {limit} AND (pg_catalog.scale($c) <= {decimals} OR $c = pg_catalog.round($c, {decimals}))"
-    );
+    // NaN is greater than all numbers.
+    let fits = format!("$c > -{limit} AND $c < {limit} AND pg_catalog.scale($c) <= {decimals}");
+    let rounded = format!("pg_catalog.round($c, {decimals})");
     let nearest = format!("CASE WHEN $c > 0 THEN {most} ELSE -{most} END");
-    let rounded = format!("least(greatest(pg_catalog.round($c, {decimals}), -{most}), {most})");
-    let value = format!(
-        "CASE WHEN pg_catalog.scale($c) > {decimals} THEN pg_catalog.round($c, {decimals}) ELSE $c END"
-    );
+    let nearest_rounded = format!("least(greatest({rounded}, -{most}), {most})");
     let cases = vec![
         Case::new(UnfitKind::Nan, "$c = 'NaN'"),
         Case::new(UnfitKind::TooLarge, format!("$c <= -{limit} OR $c >= {limit}"))
             .or(UnfitPolicy::Clamp, nearest),
-        Case::new(UnfitKind::TooFine { decimals: u32::try_from(decimals).unwrap_or(0) }, "true")
-            .or(UnfitPolicy::Clamp, rounded),
+        Case::new(
+            UnfitKind::TooFine { decimals: u32::try_from(decimals).unwrap_or(0) },
+            format!("$c <> {rounded}"),
+        )
+        .or(UnfitPolicy::Clamp, nearest_rounded),
     ];
-    Arrival::of(format!("numeric({digits},{decimals})"), value).suspecting(format!("NOT ({fits})"), cases)
+    Arrival::of(format!("numeric({digits},{decimals})"), "$c")
+        .suspecting(format!("NOT ({fits})"), cases)
+        // Zeros behind the last decimal say nothing.
+        .fitting_after_all(rounded)
 }
 
 pub(super) fn real() -> Arrival {

@@ -25,6 +25,12 @@ pub fn measured_bytes(longest: u64) -> u32 {
         .map_or(VARCHAR_BYTES_MAX, |bytes| bytes.clamp(MEASURED_BYTES_MIN, VARCHAR_BYTES_MAX))
 }
 
+/// The size of a VARCHAR that is worth measuring.
+pub(in crate::schema) fn measurable(sql_type: &str) -> Option<u32> {
+    let (family, bytes) = sized(sql_type)?;
+    (family == "varchar" && bytes > MEASURED_BYTES_MIN).then_some(bytes)
+}
+
 /// A column that must become larger before rows can be put into it. Redshift does that outside of a
 /// transaction.
 #[derive(Debug, Clone, PartialEq, Eq)]
