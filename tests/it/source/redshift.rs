@@ -213,7 +213,8 @@ const UNFITTING: &[Unfitting] = &[
     ("real", "'Infinity'", TooLarge, &[(Null, NULL), (Clamp, "3.4028235e+38"), (Text, "Infinity")]),
     ("double precision", "'NaN'", Nan, &[(Null, NULL)]),
     ("double precision", "'-Infinity'", TooLarge, &[(Clamp, "-1.7976931348623157e+308")]),
-    ("numeric(12,2)", "'NaN'", Nan, &[(Null, NULL), (Text, "NaN")]),
+    ("numeric(30,2)", "'NaN'", Nan, &[(Null, NULL), (Text, "NaN")]),
+    ("numeric(5,0)", "'NaN'", Nan, &[(Null, NULL)]),
     ("~.cents", "'NaN'", Nan, &[(Null, NULL)]),
     ("numeric", "'NaN'", Nan, &[(Null, NULL), (Text, "NaN")]),
     ("numeric", "'Infinity'", TooLarge, &[(Null, NULL), (Clamp, MOST), (Text, "Infinity")]),
@@ -403,6 +404,22 @@ async fn the_longest_text_is_measured_in_bytes() {
     assert_eq!(measured(None).await, [400, 0, 4]);
     assert_eq!(measured(Some("id < 2 -- the first")).await, [3, 0, 4]);
     assert_eq!(measured(Some("false")).await, [0, 0, 0]);
+}
+
+/// What a view computes is not packed as what a table stores.
+#[tokio::test]
+async fn what_a_view_computes_is_looked_at_too() {
+    let schema = Schema::on_standby(
+        "CREATE VIEW computed AS
+         SELECT ('NaN'::numeric + g)::numeric(12,2) AS a, to_jsonb(repeat('x', 65536 * g)) AS c
+         FROM generate_series(1, 2) g",
+    )
+    .await;
+    let snapshot = snapshot().await;
+    let table = TableName::new(schema.name(), "computed");
+    let shape = shaped(&*snapshot, &table, UnfitPolicies::default()).await;
+    let (_, counts) = sent(&*snapshot, &table, &shape).await.expect("it can be read");
+    assert_eq!(counts, [2, 2]);
 }
 
 /// Counted again from nothing in the next part, on the same session.

@@ -128,7 +128,7 @@ fn a_number_without_bounds_gets_as_many_digits_as_there_are() {
 #[test]
 fn a_value_that_fits_costs_a_comparison_and_another_is_counted() {
     let arrival = arrival(&builtin("date", "date"), PG15);
-    let fits = "NOT (\"born on\" >= '0001-01-01'::date AND \"born on\" <= '9999-12-31'::date)";
+    let fits = "\"born on\" < '0001-01-01'::date OR \"born on\" > '9999-12-31'::date";
     assert_eq!(
         arrival.compared("born on", UnfitPolicy::Null),
         format!("CASE WHEN {fits} THEN CASE WHEN true THEN NULL ELSE \"born on\" END ELSE \"born on\" END")

@@ -15,7 +15,7 @@ pub(super) fn time(name: &str) -> Arrival {
     let nearest = format!("CASE WHEN $c < {first} THEN {first} ELSE {last} END");
     Arrival::of(there, "$c")
         .suspecting(
-            format!("NOT ($c >= {first} AND $c <= {last})"),
+            format!("$c < {first} OR $c > {last}"),
             vec![Case::new(UnfitKind::FarDate, "true").or(UnfitPolicy::Clamp, nearest)],
         )
         .or_text()
