@@ -288,7 +288,7 @@ impl<'a> Begun<'a> {
             && last.content_hash.as_deref() == Some(&manifest.content_hash())
             && live.columns_but(mark) == super::decide::staging_columns(&self.decision.shape)
             && mark.is_none_or(|mark| live.has(mark))
-            && live.is_held_to(&self.decision.shape.key)
+            && (self.decision.shape.key.is_empty() || live.is_held_to(&self.decision.shape.key))
     }
 
     /// Writes down what has to be, and takes away what lies in the stage for nothing.
