@@ -26,6 +26,24 @@ pub enum PostgresWarehouseError {
         /// What the server says: line and column, where it knows them.
         source: Box<PgError>,
     },
+    /// A row without a value in its key.
+    #[error("{table}: a row of the source has NULL in the key's column `{column}`")]
+    NullInKey {
+        /// The table.
+        table: TableName,
+        /// The column.
+        column: String,
+        /// All of the key's columns.
+        key: Vec<String>,
+    },
+    /// Several rows of the source have the same key.
+    #[error("{table}: the source has several rows of the same key ({})", key.join(", "))]
+    NotUnique {
+        /// The table.
+        table: TableName,
+        /// The key's columns.
+        key: Vec<String>,
+    },
     /// A row of the ledger that this version cannot read.
     #[error("the ledger's row of load {load} cannot be read: {what}")]
     Ledger {
@@ -195,12 +213,25 @@ pub enum PostgresWarehouseError {
 
 impl PostgresWarehouseError {
     /// The error of a COPY into the staging table of `table`.
-    pub(super) fn of_copy(table: &TableName, error: PgError) -> Self {
+    pub(super) fn of_copy(table: &TableName, key: &[String], error: PgError) -> Self {
+        let column = error.server().and_then(|error| error.column.clone());
         match error.code() {
+            Some("23502") if column.as_ref().is_some_and(|column| key.contains(column)) => {
+                let (table, column) = (table.clone(), column.unwrap_or_default());
+                Self::NullInKey { table, column, key: key.to_vec() }
+            }
             // Data exceptions, and values against NOT NULL, a check, a key.
             Some(code) if code.starts_with("22") || code.starts_with("23") => {
                 Self::Value { table: table.clone(), source: Box::new(error) }
             }
+            _ => Self::Server(error),
+        }
+    }
+
+    /// The error of the statement that builds the key of what was filled.
+    pub(super) fn of_key(table: &TableName, key: &[String], error: PgError) -> Self {
+        match error.code() {
+            Some("23505") => Self::NotUnique { table: table.clone(), key: key.to_vec() },
             _ => Self::Server(error),
         }
     }
@@ -228,6 +259,8 @@ impl Fault for PostgresWarehouseError {
             | Self::Unknown { .. }
             | Self::Unsteady { .. } => Class::Passing,
             Self::Value { .. }
+            | Self::NullInKey { .. }
+            | Self::NotUnique { .. }
             | Self::Ledger { .. }
             | Self::NotOurs { .. }
             | Self::BrokenViews { .. }
@@ -251,6 +284,14 @@ impl Fault for PostgresWarehouseError {
                 "its types differ from the source's: compare the two by `barncat plan`, or leave the column out by `exclude`"
                     .to_owned(),
             ),
+            Self::NullInKey { key, .. } => Some(format!(
+                "a key needs a value in each of its columns ({}): name others by `key = […]`, or leave such rows out by `where`",
+                key.join(", ")
+            )),
+            Self::NotUnique { key, .. } => Some(format!(
+                "rows are told apart by ({}): name columns by `key = […]` that no two rows have in common",
+                key.join(", ")
+            )),
             Self::Ledger { .. } => Some("was it written by a newer barncat?".to_owned()),
             Self::Superseded { .. } => Some("the next load is decided upon anew".to_owned()),
             Self::NotOurs { table } => Some(format!(

@@ -137,6 +137,7 @@ pub(super) fn agreed(
 pub(super) struct Into {
     copy_sql: String,
     table: TableName,
+    key: Vec<String>,
     compression: Compression,
 }
 
@@ -154,7 +155,7 @@ impl Into {
         };
         let freeze = if freeze { ", FREEZE" } else { "" };
         let copy_sql = format!("COPY {}{names} FROM STDIN WITH ({format}{freeze})", staging.quoted());
-        Self { copy_sql, table: spec.table.clone(), compression: spec.compression }
+        Self { copy_sql, table: spec.table.clone(), key: spec.key.clone(), compression: spec.compression }
     }
 
     /// Takes one part in. The server's answer must be the part's count of rows.
@@ -168,6 +169,7 @@ impl Into {
         let fail = |error: tokio_postgres::Error| {
             PostgresWarehouseError::of_copy(
                 &self.table,
+                &self.key,
                 connection.error(format!("fill {}", self.table), &error),
             )
         };

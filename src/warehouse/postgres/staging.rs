@@ -65,7 +65,8 @@ impl PostgresStaging {
                 quote_ident(&key_name(&self.spec.load)),
                 columns(&self.spec.key)
             );
-            self.connection.run(&format!("build the key of {}", self.spec.table), &sql).await?;
+            let built = self.connection.run(&format!("build the key of {}", self.spec.table), &sql).await;
+            built.map_err(|error| PostgresWarehouseError::of_key(&self.spec.table, &self.spec.key, error))?;
         }
         self.connection
             .run(&format!("analyze {}", self.spec.table), &format!("ANALYZE {}", self.table.quoted()))
