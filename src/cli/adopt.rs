@@ -45,16 +45,16 @@ pub(super) async fn adopt(context: &Context, args: AdoptArgs) -> Result<Exit, Co
         // After a yes all is looked at again, under the table's lock: given beforehand, once will do.
         planned = run::plan_adopt(&project, &environment, mode, &args.tables, with_rows && !args.yes) => planned?,
     };
-    let output = &context.output;
+    let (output, is_later) = (&context.output, with_rows && args.yes);
     let is_refused = planned.tables.iter().any(|(_, found)| failure(found.as_ref()).is_some());
     if args.dry_run || is_refused {
         match output.is_json() {
             true => output.json(&json(&planned))?,
-            false => output.data(&text(&planned))?,
+            false => output.data(&format!("{}{}", text(&planned, is_later), nothing(&planned)))?,
         }
         return Ok(if is_refused { Exit::Failed } else { Exit::Done });
     }
-    output.say(text(&planned).trim_end());
+    output.say(text(&planned, is_later).trim_end());
     let select: Vec<String> = planned.tables.iter().map(|(spec, _)| spec.target.to_string()).collect();
     if !confirmed(context, args.yes, &format!("take over {}?", select.join(", "))).await? {
         output.say("nothing was changed");
@@ -108,12 +108,32 @@ fn json_table((spec, found): &(LoadSpec, Result<Adoption, Failure>)) -> JsonTabl
     }
 }
 
-fn text(planned: &PlannedAdoption) -> String {
+/// That none is taken over where one cannot be, and which stand in the way of which.
+fn nothing(planned: &PlannedAdoption) -> String {
+    let (refused, others): (Vec<_>, Vec<_>) =
+        planned.tables.iter().partition(|(_, found)| failure(found.as_ref()).is_some());
+    if refused.is_empty() || others.is_empty() {
+        return String::new();
+    }
+    let names = |tables: Vec<&(LoadSpec, _)>, between: &str| {
+        tables.iter().map(|(spec, _)| spec.target.to_string()).collect::<Vec<_>>().join(between)
+    };
+    let hint = style::paint(style::HINT, "hint:");
+    format!(
+        "nothing is taken over: in the way {} {}\n      {hint} `barncat adopt {}` takes the others\n",
+        if refused.len() == 1 { "is" } else { "are" },
+        names(refused, ", "),
+        names(others, " ")
+    )
+}
+
+/// `is_later`: the rows will be compared when the table is taken over.
+fn text(planned: &PlannedAdoption, is_later: bool) -> String {
     let mut text = format!("on {}\n", planned.place);
     for (spec, found) in &planned.tables {
         text.push_str(&format!("{}\n", style::paint(style::STRONG, &spec.target.to_string())));
         if let (Ok(adoption), true) = (found, failure(found.as_ref()).is_none()) {
-            text.push_str(&facts(adoption));
+            text.push_str(&facts(adoption, is_later));
         }
         if let Some(failure) = failure(found.as_ref()) {
             text.push_str(&format!("  {} {}\n", style::paint(style::ERROR, "✗"), failure.message));
@@ -125,7 +145,7 @@ fn text(planned: &PlannedAdoption) -> String {
     text
 }
 
-fn facts(adoption: &Adoption) -> String {
+fn facts(adoption: &Adoption, is_later: bool) -> String {
     let mut text = String::new();
     let mut line = |title: &str, what: String| {
         if !what.is_empty() {
@@ -134,7 +154,7 @@ fn facts(adoption: &Adoption) -> String {
     };
     line("columns", format!("{}, as they would arrive", adoption.live.columns.len()));
     line("key", adoption.key().join(", "));
-    line("rows", rows(adoption));
+    line("rows", rows(adoption, is_later));
     line("watermark", adoption.watermark.clone().unwrap_or_default());
     line("owner", adoption.survey.owner.clone());
     line("grants", stay(&adoption.survey.grants));
@@ -149,10 +169,11 @@ fn stay(what: &[String]) -> String {
     if what.is_empty() { String::new() } else { format!("{}: they stay", what.join("; ")) }
 }
 
-fn rows(adoption: &Adoption) -> String {
+fn rows(adoption: &Adoption, is_later: bool) -> String {
     let rows = quantity::exact(adoption.rows);
     let as_of = moment(adoption.position.as_of);
     match &adoption.differences {
+        None if is_later => format!("{rows}, to be compared before it is taken over"),
         None => format!("{rows}, not compared"),
         Some(found) => match adoption.differing(found) {
             differing if differing.is_empty() => format!("{rows}, equal to the source as of {as_of}"),

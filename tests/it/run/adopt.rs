@@ -55,6 +55,7 @@ async fn equal_tables_of_every_strategy_are_taken_over_and_loaded_by_their_new_r
     let writers_before = writers(&project).await;
     let (status, outcome, told) = adopt(&project, &["*", "--yes"]).await;
     assert_eq!(status, Some(0), "{told}");
+    assert!(told.contains("100, to be compared before it is taken over"), "{told}");
     for task in outcome["tasks"].as_array().expect("it has tasks") {
         assert_eq!(task["reason"], "taken over, equal to its source", "{task:#}");
         assert_eq!((&task["kind"], &task["rows"]), (&"adopt".into(), &100.into()), "{task:#}");
@@ -185,4 +186,16 @@ async fn a_table_of_another_role_is_refused_until_it_is_given_away() {
     let outcome = project.run(&["events"]).await;
     assert_eq!(outcome["tasks"][0]["publish"], "insert");
     project.assert_equal(&["events"]).await;
+}
+
+#[tokio::test]
+async fn one_table_that_is_taken_keeps_the_others_from_it_and_that_is_said() {
+    let project = project().await;
+    assert_eq!(adopt(&project, &["prices", "--yes", "--without-rows"]).await.0, Some(0));
+    let output = project.barncat(&["adopt", "*", "--yes"], &[]).await;
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(1));
+    let end = "nothing is taken over: in the way is raw.prices\n      \
+               hint: `barncat adopt raw.events raw.orders` takes the others\n";
+    assert!(text.ends_with(end), "{text}");
 }
