@@ -279,7 +279,7 @@ pub struct ChunkOutcome {
 /// In what source and warehouse differ.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Verification {
-    /// Whether they do not.
+    /// Whether they do not, but for rows that are kept.
     pub equal: bool,
     /// The moment of the source that the table was compared with.
     pub compared_with: Timestamp,
@@ -293,6 +293,8 @@ pub struct Verification {
     pub missing: u64,
     /// Rows that the warehouse has and the source has not.
     pub extra: u64,
+    /// Of these, rows that stay: the loader keeps what is gone from the source.
+    pub kept: u64,
     /// Rows of one key that have other values.
     pub different: u64,
     /// How many of the missing and the extra rows are of a key that both sides have.

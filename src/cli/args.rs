@@ -347,7 +347,7 @@ Examples:
   barncat verify --output json | jq '.tasks[] | select(.verification.equal | not)'
 
 Exit status:
-    0  all tables are equal to their sources (after --repair too)
+    0  all tables equal their sources (after --repair too), but for rows that are kept
     1  a table differs, or could not be compared
     2  the command line or the project is wrong; nothing was started
     3  all selected tasks were held; nothing was done

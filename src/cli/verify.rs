@@ -87,15 +87,18 @@ fn compared(outcome: &RunOutcome) -> impl Iterator<Item = (&TaskOutcome, &Verifi
 }
 
 fn row(task: &TaskOutcome, found: &Verification, names: &ShortNames) -> Vec<String> {
-    let result = match (found.equal, &found.before_repair) {
-        (true, None) => "equal",
-        (true, Some(_)) => "repaired",
-        (false, _) => "differs",
+    let kept = || format!("kept {}", quantity::exact(found.kept));
+    let result = match (found.equal, &found.before_repair, found.kept) {
+        (true, None, 0) => "equal".to_owned(),
+        (true, None, _) => kept(),
+        (true, Some(_), 0) => "repaired".to_owned(),
+        (true, Some(_), _) => format!("repaired, {}", kept()),
+        (false, ..) => "differs".to_owned(),
     };
     let mut row = vec![names.short(&task.task).to_owned()];
     let counts = [found.source_rows, found.warehouse_rows, found.missing, found.extra, found.different];
     row.extend(counts.map(quantity::exact));
-    row.push(result.to_owned());
+    row.push(result);
     row
 }
 
@@ -157,6 +160,7 @@ mod tests {
             warehouse_rows: 200_000,
             missing: 0,
             extra: 0,
+            kept: 0,
             different: 0,
             doubled: 0,
             newer: 0,
@@ -194,7 +198,9 @@ mod tests {
         let mut cities = sample::task("raw_shop.cities", TaskStatus::Succeeded);
         cities.verification =
             Some(Verification { before_repair: Some("3 rows differ in name".to_owned()), ..equal() });
-        sample::outcome(RunStatus::Failed, vec![orders, riders, cities])
+        let mut events = sample::task("raw_shop.events", TaskStatus::Succeeded);
+        events.verification = Some(Verification { source_rows: 199_800, extra: 200, kept: 200, ..equal() });
+        sample::outcome(RunStatus::Failed, vec![orders, riders, cities, events])
     }
 
     #[test]

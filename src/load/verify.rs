@@ -136,7 +136,9 @@ impl Verifying<'_> {
         fail_point!("verify.repair.before");
         let loaded = self.repair(&found, &differing).await?;
         fail_point!("verify.repair.after");
-        let before_repair = Some(in_words(&found));
+        // Rows that stay are not repaired.
+        let mended = Verification { extra: found.extra - found.kept, kept: 0, ..found };
+        let before_repair = Some(in_words(&mended));
         let (found, _) = self.compare(&last).await?;
         Ok(Verified { loaded: Some(loaded), verification: Some(Verification { before_repair, ..found }) })
     }
@@ -207,6 +209,7 @@ impl Verifying<'_> {
             warehouse_rows: found.warehouse_rows,
             missing: differences.missing,
             extra: differences.extra,
+            kept: if keeps_deleted(&self.attempt.spec) { differences.extra } else { 0 },
             different: differences.different,
             doubled: differences.doubled,
             newer: differences.newer,
@@ -230,9 +233,8 @@ pub(super) fn keeps_deleted(spec: &LoadSpec) -> bool {
 /// What was found, in words: `2 rows are missing, 1 differs in fee`.
 pub fn in_words(found: &Verification) -> String {
     let mut words = Vec::new();
-    for (rows, what) in
-        [(found.missing, "missing from the warehouse"), (found.extra, "only in the warehouse")]
-    {
+    let only_there = if found.kept > 0 { "only in the warehouse, and kept" } else { "only in the warehouse" };
+    for (rows, what) in [(found.missing, "missing from the warehouse"), (found.extra, only_there)] {
         match rows {
             0 => {}
             1 => words.push(format!("1 row is {what}")),

@@ -193,6 +193,12 @@ fn take_verification(outcome: &mut TaskOutcome, verification: Option<Verificatio
         };
         outcome.error = Some(Failure { class: Class::Lasting, message: words, hint: Some(hint) });
     }
+    if found.equal && found.kept > 0 {
+        let rows = if found.kept == 1 { "1 row is".to_owned() } else { format!("{} rows are", found.kept) };
+        outcome.warnings.push(format!(
+            "not equal to its source: {rows} only in the warehouse, and kept; `deletes` of the loader says so"
+        ));
+    }
     outcome.verification = verification;
 }
 
