@@ -1,4 +1,4 @@
-//! `status`: what is running, and what is on hold.
+//! `status`: what is running, what is on hold, and what awaits a backfill.
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -6,7 +6,10 @@ use serde::Serialize;
 use super::{Context, complaint::Complaint, exit::Exit, hold::Hold, moment, quantity, style};
 use crate::{
     clock::{Clock, System},
+    config::{Environment, Project},
     control::{self, RunningRun},
+    error::Failure,
+    run::{self, Awaiting},
 };
 
 /// What `--output json` prints.
@@ -14,6 +17,14 @@ use crate::{
 struct Status<'a> {
     runs: Vec<Run<'a>>,
     holds: Vec<Hold<'a>>,
+    /// Tables whose older rows do not have the values of columns that were added in place.
+    awaiting_backfill: Vec<JsonAwaiting<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+struct JsonAwaiting<'a> {
+    task: String,
+    columns: &'a [String],
 }
 
 #[derive(Debug, Serialize)]
@@ -37,7 +48,7 @@ struct Task<'a> {
     started_at: Timestamp,
 }
 
-/// Prints what is running, and what is on hold.
+/// Prints what is running, what is on hold, and what awaits a backfill.
 pub(super) async fn status(context: &Context) -> Result<Exit, Complaint> {
     let (mut runs, mut holds) = (Vec::new(), Vec::new());
     let (project, environment) = context.read()?;
@@ -46,18 +57,34 @@ pub(super) async fn status(context: &Context) -> Result<Exit, Complaint> {
         holds.extend(control.holds().await?);
     }
     runs.sort_by_key(|run| run.started_at);
+    let awaiting = awaiting(&project, &environment).await;
     if context.output.is_json() {
         context.output.json(&Status {
             runs: runs.iter().map(json).collect(),
             holds: holds.iter().map(Hold::from).collect(),
+            awaiting_backfill: awaiting.iter().map(json_awaiting).collect(),
         })?;
         return Ok(Exit::Done);
     }
     if runs.is_empty() {
         context.output.say("nothing is running; `barncat history` shows what ran");
     }
-    context.output.data(&format!("{}{}", text(&runs, System.now()), on_hold(&holds)))?;
+    let text = text(&runs, System.now());
+    context.output.data(&format!("{text}{}{}", on_hold(&holds), in_want(&awaiting)))?;
     Ok(Exit::Done)
+}
+
+/// What runs is told also where the warehouse does not answer.
+async fn awaiting(project: &Project, environment: &Environment) -> Vec<Awaiting> {
+    run::awaiting(project, environment).await.unwrap_or_else(|error| {
+        let error = Failure::of(&error);
+        tracing::warn!(%error, "which tables await a backfill is not known");
+        Vec::new()
+    })
+}
+
+fn json_awaiting(awaiting: &Awaiting) -> JsonAwaiting<'_> {
+    JsonAwaiting { task: awaiting.table.to_string(), columns: &awaiting.columns }
 }
 
 fn json(run: &RunningRun) -> Run<'_> {
@@ -114,6 +141,12 @@ fn text(runs: &[RunningRun], now: Timestamp) -> String {
 fn on_hold(holds: &[control::Hold]) -> String {
     let mark = style::paint(style::WARNING, "○");
     holds.iter().map(|hold| format!("{mark} {}   {hold}\n", hold.task)).collect()
+}
+
+/// A line for each table that awaits a backfill.
+fn in_want(awaiting: &[Awaiting]) -> String {
+    let mark = style::paint(style::WARNING, "!");
+    awaiting.iter().map(|one| format!("{mark} {}   {}\n", one.table, one.words)).collect()
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 //! to the control database by awaited calls; events only tell.
 
 mod adopt;
+mod awaiting;
 mod backfill;
 mod clean;
 mod error;
@@ -29,6 +30,7 @@ use tokio_util::sync::CancellationToken;
 use self::open::{Opened, open};
 pub use self::{
     adopt::{PlannedAdoption, plan_adopt},
+    awaiting::{Awaiting, awaiting},
     backfill::{BackfillRequest, Begin, PlannedBackfill, backfill, plan_backfill},
     clean::{Cleaned, Dropped, Orphan, clean, drop_orphans, orphans},
     error::RunError,

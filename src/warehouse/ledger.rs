@@ -129,3 +129,13 @@ pub struct State {
     /// Columns that were added in place: older rows do not have their values yet.
     pub awaiting: Vec<String>,
 }
+
+impl State {
+    /// That rows of before await a backfill, if they do.
+    pub fn awaited(&self, table: &TableName) -> Option<String> {
+        let columns = self.awaiting.join(", ");
+        let what =
+            format!("rows of before have no value of {columns} yet: `barncat backfill {table}` brings them");
+        (!self.awaiting.is_empty()).then_some(what)
+    }
+}
