@@ -11,8 +11,8 @@ use std::{
 use tokio::sync::mpsc;
 
 use super::{
-    Attempt, Decision, LoadError, Loaded, Workshop, decide::decide, extract::Extract, fill, missed::Missed,
-    progress::Progress, tidy,
+    Attempt, Decision, LoadError, Loaded, Workshop, decide::decide, extract::Extract, fill, marks,
+    missed::Missed, progress::Progress, tidy,
 };
 use crate::{
     clock,
@@ -79,7 +79,9 @@ impl Attempt {
         let is_small = before < SMALL_TABLE_ROWS && now > 0;
         match self.accept_shrink || is_small || vanished <= limit {
             true => Ok(()),
-            false => Err(LoadError::Shrank { table: self.spec.target.clone(), before, now }),
+            false => {
+                Err(LoadError::Shrank { table: self.spec.target.clone(), before, now, loses_kept: false })
+            }
         }
     }
 }
@@ -225,7 +227,7 @@ impl<'a> Begun<'a> {
         manifest: Manifest,
         filled: u64,
     ) -> Result<Done, LoadError> {
-        if let Err(error) = self.refuse_shrinking(manifest.rows()) {
+        if let Err(error) = self.refuse_shrinking(manifest.rows()).await {
             staging.discard().await;
             return Err(error);
         }
@@ -247,13 +249,27 @@ impl<'a> Begun<'a> {
     }
 
     /// A whole load of a source that lost more of its rows than is believed. Small tables come and go.
-    fn refuse_shrinking(&self, now: u64) -> Result<(), LoadError> {
+    async fn refuse_shrinking(&self, now: u64) -> Result<(), LoadError> {
         let Some(last) = &self.decision.last else { return Ok(()) };
         let is_same = last.state.definition == self.decision.state.definition;
         if !self.decision.is_whole() || self.decision.live.is_none() || !is_same {
             return Ok(());
         }
-        self.attempt.refuse_shrinking(last.table_rows, now)
+        if self.attempt.refuse_shrinking(last.table_rows, now).is_ok() {
+            return Ok(());
+        }
+        // Something else may have taken rows since the ledger counted: readers lose only what is there.
+        let spec = &self.attempt.spec;
+        let mark = marks::there(spec, self.decision.live.as_ref());
+        let counted = self.workshop.warehouse.reach(&spec.target, mark, None).await;
+        let (counted, _) = counted.map_err(LoadError::Warehouse)?;
+        self.attempt.refuse_shrinking(last.table_rows.min(counted), now).map_err(|error| match error {
+            LoadError::Shrank { table, before, now, .. } => {
+                let loses_kept = self.decision.loses_kept && !self.decision.changes.is_empty();
+                LoadError::Shrank { table, before, now, loses_kept }
+            }
+            error => error,
+        })
     }
 
     /// Whether a load equals what is published: the same bytes in the stage, and the live table still
@@ -304,10 +320,15 @@ impl<'a> Begun<'a> {
         }
         let Done { manifest, published } = done?;
         let is_whole = decision.is_whole();
+        let rebuilt = published.is_some().then(|| decision.went(manifest.rows())).flatten();
         // What was known at the last load is told by `plan`, not each time.
         let is_news = decision.last.is_none() || !decision.changes.is_empty();
         let mut warnings = if is_news { decision.notes } else { Vec::new() };
+        warnings.extend(rebuilt);
         warnings.extend(manifest.unfit.iter().map(ToString::to_string));
+        if attempt.chunk.is_none() {
+            warnings.extend(decision.state.awaited(target));
+        }
         warnings.extend(missed.warning(attempt.chunk.is_some()));
         warnings.extend(published.iter().flat_map(|published| published.warnings.iter().cloned()));
         // The load that the table shows: where nothing was published, the last one.

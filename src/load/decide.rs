@@ -8,6 +8,7 @@ use super::{
     missed::Missed,
     new_rows::{Asked, NewRows},
     unfit,
+    verify::keeps_deleted,
 };
 use crate::{
     config::{LoadSpec, OnSchemaChange, PublishChoice, Strategy},
@@ -48,6 +49,10 @@ pub struct Decision {
     pub reason: String,
     /// What people should know.
     pub notes: Vec<String>,
+    /// Whether rows go that were kept so far: those that are gone from the source.
+    pub loses_kept: bool,
+    /// The live table's rows, where they were counted to compare them.
+    pub counted: Option<u64>,
 }
 
 impl Decision {
@@ -73,9 +78,26 @@ impl Decision {
         self
     }
 
+    /// What a load of the whole table, of `now` rows, takes from the readers that was kept so far.
+    pub(super) fn went(&self, now: u64) -> Option<String> {
+        let before = self.last.as_ref().filter(|_| self.loses_kept && self.is_whole())?.table_rows;
+        (before > now).then(|| {
+            format!("the table had {before} rows and has {now} now: rows that are gone from the source were kept so far")
+        })
+    }
+
+    /// The same before it is known how many rows there will be.
+    fn goes(&self) -> Option<String> {
+        let before = self.last.as_ref().filter(|_| self.loses_kept)?.table_rows;
+        Some(format!(
+            "all is loaded anew: of the {before} rows that the table has, those that are gone from the source go too"
+        ))
+    }
+
     /// The same after the keys were compared: where more was found than one load mends, the next one
     /// compares again.
     pub(super) fn having_found(mut self, missed: &Missed) -> Self {
+        self.counted = missed.counted;
         if let (true, Some(last)) = (missed.left > 0, &self.last) {
             self.state.compared_as_of = last.state.compared_as_of;
             self.state.settled = last.state.settled;
@@ -145,7 +167,9 @@ pub async fn decide(
     Ok(Decision {
         schema_hash: schema::hash(&selected.schema),
         schema: selected.schema,
+        loses_kept: keeps_deleted(spec) && brought.new_rows.is_none() && last.is_some() && live.is_some(),
         new_rows: brought.new_rows,
+        counted: None,
         by_keys: false,
         piece: None,
         watermark: brought.watermark,
@@ -208,7 +232,8 @@ pub async fn forecast(
     snapshot: &dyn Snapshot,
     warehouse: &dyn Warehouse,
 ) -> Result<Forecast, LoadError> {
-    let decision = decide(project, spec, full, snapshot, warehouse).await?;
+    let mut decision = decide(project, spec, full, snapshot, warehouse).await?;
+    decision.notes.extend(decision.goes());
     let extraction = super::extract::extraction(spec, &decision, 1);
     let parts = snapshot.plan_parts(&extraction).await.map_err(LoadError::Source)?;
     Ok(Forecast {

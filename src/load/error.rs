@@ -117,6 +117,8 @@ pub enum LoadError {
         before: u64,
         /// Those that would be left.
         now: u64,
+        /// Whether all is loaded anew for a changed schema, and rows go with it that were kept so far.
+        loses_kept: bool,
     },
     /// The loader's cursor does not fit the table.
     #[error(transparent)]
@@ -305,9 +307,17 @@ impl Fault for LoadError {
             Self::NotAddable { table, .. } | Self::RebuildLimit { table, .. } => Some(format!(
                 "the last good rows stay; `barncat run --full {table}` loads the whole table anew"
             )),
-            Self::Shrank { table, .. } => Some(format!(
-                "the last good rows stay; if the source is right: `barncat run --full --accept-shrink {table}`"
-            )),
+            Self::Shrank { table, loses_kept, .. } => {
+                let extend = match loses_kept {
+                    true => {
+                        "; `on_schema_change = \"extend\"` adds columns in place and keeps the rows that are gone from the source"
+                    }
+                    false => "",
+                };
+                Some(format!(
+                    "the last good rows stay; if the source is right: `barncat run --full --accept-shrink {table}`{extend}"
+                ))
+            }
             Self::MarkTaken { .. } => Some("`deletes = { mark = \"…\" }` gives it another name".to_owned()),
             Self::MarksLost { table, column } => Some(format!(
                 "`deletes = {{ mark = \"{column}\" }}` keeps them; `barncat run --full {table}` loads the table without them"

@@ -130,16 +130,23 @@ fn increment(spec: &LoadSpec, decision: &Decision, manifest: &Manifest) -> Optio
             late: None,
             gone: Vec::new(),
             is_whole: true,
-            table_rows: 0,
+            table_rows: None,
         });
     }
     let new_rows = decision.new_rows.as_ref();
+    // With a new column all that the overlap reads again differs: to call that late would be wrong.
+    let is_widened = new_rows.is_some_and(|new_rows| !new_rows.added.is_empty());
+    // What is mended was not there, though the ledger may have counted it.
+    let is_mended = decision.by_keys || new_rows.is_some_and(|new_rows| new_rows.compare);
     Some(Increment {
         added: new_rows.map(|new_rows| new_rows.added.clone()).unwrap_or_default(),
-        late: new_rows.map(|new_rows| new_rows.cursor.at_most(&new_rows.watermark)),
+        late: new_rows.filter(|_| !is_widened).map(|new_rows| new_rows.cursor.at_most(&new_rows.watermark)),
         gone: manifest.gone.clone(),
         is_whole: false,
-        table_rows: decision.last.as_ref().map_or(0, |last| last.table_rows),
+        table_rows: match &decision.last {
+            Some(last) if !is_mended => Some(last.table_rows),
+            _ => decision.counted,
+        },
     })
 }
 

@@ -2,7 +2,7 @@
 //! the watermark, or gone. Found by comparing keys; brought by their keys, or taken away.
 
 use super::{
-    Attempt, Decision, LoadError,
+    Attempt, Decision, LoadError, Repair,
     compare::{Looks, compare},
     extract::both,
 };
@@ -31,6 +31,8 @@ pub(super) struct Missed {
     pub(super) left: u64,
     /// Rows of a chunk that the source has no more and that stay where they are.
     pub(super) kept: u64,
+    /// The live table's rows, where all of them were looked at.
+    pub(super) counted: Option<u64>,
 }
 
 impl Missed {
@@ -42,7 +44,9 @@ impl Missed {
         warehouse: &dyn Warehouse,
     ) -> Result<Self, LoadError> {
         if let Some(repair) = &attempt.repair {
-            return Ok(Self { mend: repair.mend.clone(), gone: repair.gone.clone(), ..Self::default() });
+            let Repair { mend, gone, counted } = &**repair;
+            let (mend, gone) = (mend.clone(), gone.clone());
+            return Ok(Self { mend, gone, counted: Some(*counted), ..Self::default() });
         }
         if let (Some(chunk), Some(piece)) = (&attempt.chunk, &decision.piece) {
             return Self::of_chunk(attempt, decision, (chunk, piece), snapshot, warehouse).await;
@@ -70,6 +74,7 @@ impl Missed {
         if detects {
             let now = found.warehouse_rows.saturating_sub(differences.extra);
             attempt.refuse_shrinking(found.warehouse_rows, now)?;
+            missed.counted = Some(found.warehouse_rows);
             missed.left += differences.extra.saturating_sub(differences.extra_keys.len() as u64);
             missed.gone = differences.extra_keys;
         }

@@ -133,6 +133,8 @@ pub struct Repair {
     pub mend: Vec<Key>,
     /// Keys of rows that the source does not have.
     pub gone: Vec<Key>,
+    /// The live table's rows, as they were compared.
+    pub counted: u64,
 }
 
 /// How an attempt went well.

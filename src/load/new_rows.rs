@@ -199,7 +199,7 @@ impl Asked<'_> {
         let mut names = Vec::new();
         if reach.empty && last.table_rows > 0 && self.spec.shrink_limit < 1.0 {
             let (table, before) = (self.spec.target.clone(), last.table_rows);
-            return Err(LoadError::Shrank { table, before, now: 0 });
+            return Err(LoadError::Shrank { table, before, now: 0, loses_kept: false });
         }
         if !changes.is_empty() {
             match schema_change::answer(self.spec, changes, self.live)? {

@@ -153,7 +153,7 @@ impl Verifying<'_> {
             true => (Vec::new(), 0),
             false => (differences.extra_keys.clone(), found.extra),
         };
-        let repair = Repair { mend, gone };
+        let repair = Repair { mend, gone, counted: found.warehouse_rows };
         let all = found.missing + found.different + extra;
         let is_listed = (repair.mend.len() + repair.gone.len()) as u64 == all && found.doubled == 0;
         let by_keys = *has_key && is_listed && found.not_compared.is_empty();

@@ -314,8 +314,9 @@ pub struct Increment {
     pub gone: Vec<Vec<String>>,
     /// Whether all that the staging table does not have is gone.
     pub is_whole: bool,
-    /// Rows of the live table before.
-    pub table_rows: u64,
+    /// Rows of the live table before, by the ledger; `None`: they are counted after it. That costs a look
+    /// at all of them, and is right also where something else wrote to the table.
+    pub table_rows: Option<u64>,
 }
 
 /// What a publish of some rows wrote.

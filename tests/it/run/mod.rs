@@ -7,6 +7,7 @@ mod crash;
 mod increments;
 mod made_anew;
 mod marks;
+mod mended;
 mod random;
 mod restore;
 mod restore_crash;

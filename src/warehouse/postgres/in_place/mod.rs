@@ -86,7 +86,11 @@ impl InPlace<'_> {
     async fn rows_after(&self, written: &Written) -> Result<(u64, u64), PostgresWarehouseError> {
         let Some(increment) = &self.publication.increment else { return Ok((0, 0)) };
         if !increment.is_whole {
-            return Ok(((increment.table_rows + written.inserted).saturating_sub(written.deleted), 0));
+            let rows = match increment.table_rows {
+                Some(before) => (before + written.inserted).saturating_sub(written.deleted),
+                None => u64::try_from(self.count_live().await?).unwrap_or(0),
+            };
+            return Ok((rows, 0));
         }
         let expected = self.publication.ledger.rows;
         let (rows, kept) = self.count_marked().await?.unwrap_or((expected, 0));
@@ -226,21 +230,22 @@ impl InPlace<'_> {
 
     /// Rules and triggers of the table's own can write other rows than were asked for.
     async fn count(&self) -> Result<(), PostgresWarehouseError> {
-        let (connection, table) = (&self.staging.connection, &self.staging.spec.table);
-        let unmarked = match &self.staging.spec.mark {
-            Some(mark) => format!(" WHERE {} IS NULL", quote_ident(mark)),
-            None => String::new(),
-        };
-        let sql = format!("SELECT count(*) FROM ONLY {}{unmarked}", table.quoted());
-        let row = connection
-            .query_one(&sql, &[])
-            .await
-            .map_err(|error| connection.error(format!("count {table}"), &error))?;
-        let (expected, found) = (self.publication.ledger.rows, row.get::<_, i64>(0));
+        let (table, expected) = (&self.staging.spec.table, self.publication.ledger.rows);
+        let found = self.count_live().await?;
         match u64::try_from(found) == Ok(expected) {
             true => Ok(()),
             false => Err(PostgresWarehouseError::Interfered { table: table.clone(), expected, found }),
         }
+    }
+
+    /// The rows of the live table, but for marked ones.
+    async fn count_live(&self) -> Result<i64, PgError> {
+        let (connection, table) = (&self.staging.connection, &self.staging.spec.table);
+        let mark = self.staging.spec.mark.as_ref();
+        let unmarked = mark.map_or_else(String::new, |mark| format!(" WHERE {} IS NULL", quote_ident(mark)));
+        let sql = format!("SELECT count(*) FROM ONLY {}{unmarked}", table.quoted());
+        let row = connection.query_one(&sql, &[]).await;
+        Ok(row.map_err(|error| connection.error(format!("count {table}"), &error))?.get(0))
     }
 
     async fn run(&self, doing: &str, sql: &str) -> Result<(), PgError> {
