@@ -88,7 +88,7 @@ impl Writer<'_> {
         let text = match token.kind {
             TokenKind::Literal => super::literal(&token.text),
             TokenKind::Number => token.text.clone(),
-            TokenKind::Quoted => super::quoted(&self.naming.fold(token)?),
+            TokenKind::Quoted => self.quoted(token)?,
             TokenKind::Parameter => {
                 return Err(SqlError::new("42P02", format!("there is no parameter ${}", token.text)));
             }
@@ -162,7 +162,7 @@ impl Writer<'_> {
 
     /// `INTO t (a, b)`, `WITH t (a, b) AS (`: a parenthesis after a name that is no function.
     fn is_column_list(&self) -> bool {
-        let before = self.before().map(Token::word).unwrap_or_default();
+        let before = self.word_before_name();
         let is_alias = self.before().is_some_and(|token| token.is(TokenKind::Symbol, ")"));
         let mut depth = 0;
         let closing = self.tokens[self.at + 1..].iter().position(|token| {
@@ -172,13 +172,33 @@ impl Writer<'_> {
         });
         let after = closing.map(|closing| (self.word_at(closing + 2), self.symbol_at(closing + 3, "(")));
         let is_cte = after.is_some_and(|(word, opens)| word == "as" && opens) && before != "cast";
-        let is_grammar = functions::call(&self.word_at(0)) == Call::Grammar;
+        let is_part_of_name = self.before().is_some_and(|token| token.is(TokenKind::Symbol, "."));
+        let is_grammar = functions::call(&self.word_at(0)) == Call::Grammar && !is_part_of_name;
         !is_grammar && (before == "into" || before == "as" || is_alias || is_cte)
     }
 
+    /// The word before the name that ends here, its schema included.
+    fn word_before_name(&self) -> String {
+        let mut start = self.at;
+        while start >= 2 && self.tokens[start - 1].is(TokenKind::Symbol, ".") {
+            start -= 2;
+        }
+        start.checked_sub(1).map(|at| self.tokens[at].word()).unwrap_or_default()
+    }
+
+    /// A name in quotes; it may be a function's too.
+    fn quoted(&self, token: &Token) -> Result<String, SqlError> {
+        let name = self.naming.fold(token)?;
+        let is_call = self.symbol_at(1, "(") && !self.is_column_list();
+        if is_call && !matches!(functions::call(&name), Call::Same | Call::Leader) {
+            return Err(no_function(&name));
+        }
+        Ok(super::quoted(&name))
+    }
+
     fn in_schema(&self, word: &str, token: &Token) -> Result<String, SqlError> {
-        if self.symbol_at(1, "(") && !matches!(functions::call(word), Call::Same | Call::Ours | Call::Leader)
-        {
+        let is_call = self.symbol_at(1, "(") && !self.is_column_list();
+        if is_call && !matches!(functions::call(word), Call::Same | Call::Ours | Call::Leader) {
             return Err(no_function(word));
         }
         let name = self.naming.fold(token)?;

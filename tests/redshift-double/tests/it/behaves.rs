@@ -172,3 +172,20 @@ async fn blanks_at_the_end_do_not_count_in_comparisons() {
     assert_eq!(double.result(&format!("{id}:3")).await, [["public"]]);
     assert_eq!(double.rows("SELECT n FROM t").await, ["3"]);
 }
+
+#[tokio::test]
+async fn names_before_parentheses() {
+    let double = Fixture::new().await;
+    double.run("CREATE TABLE public.t (a int, \"set\" int)").await;
+    double.run("INSERT INTO public.t (a) VALUES (1)").await;
+    double.run("INSERT INTO \"public\".\"t\" (\"a\", \"set\") SELECT 2, 3").await;
+    double.run("INSERT INTO t (a) (SELECT 4)").await;
+    let sql = "WITH c (x) AS (SELECT a FROM public.t), \"d\" (\"y\") AS (SELECT x FROM c) \
+               SELECT sum(e.z) FROM (SELECT \"y\" FROM \"d\") AS \"e\" (z) WHERE z IN (1, 2) AND NOT (z = 2)";
+    assert_eq!(double.rows(sql).await, ["1"]);
+    for sql in
+        ["SELECT \"pg_sleep\"(0)", "SELECT pg_catalog.pg_sleep(0)", "SELECT pg_catalog.\"pg_sleep\"(0)"]
+    {
+        assert!(double.error(sql).await.contains("function pg_sleep() does not exist"), "{sql}");
+    }
+}
