@@ -1,7 +1,10 @@
 //! `plan`: what a run would do, and why.
 
+mod advice;
+
 use serde::Serialize;
 
+use self::advice::{JsonCursor, JsonLateRows};
 use super::{
     Context, args::Selection, columns, complaint::Complaint, exit::Exit, hold::Hold, names::ShortNames,
     quantity, style, summary,
@@ -46,6 +49,8 @@ struct JsonTask<'a> {
     rows_expected: Option<u64>,
     seconds_expected: Option<f64>,
     lag_seconds: Option<f64>,
+    cursor: Option<JsonCursor<'a>>,
+    late_rows: Option<JsonLateRows>,
     notes: Vec<&'a str>,
     hold: Option<Hold<'a>>,
     error: Option<&'a Failure>,
@@ -117,6 +122,7 @@ fn json_task(task: &PlannedTask) -> JsonTask<'_> {
     let forecast = task.forecast.as_ref().ok();
     let decision = forecast.map(|forecast| &forecast.decision);
     let changes = decision.map(|decision| decision.changes.as_slice()).unwrap_or_default();
+    let advice = decision.and_then(|decision| decision.advice.as_ref());
     JsonTask {
         task: task.spec.target.to_string(),
         kind: "load",
@@ -133,6 +139,8 @@ fn json_task(task: &PlannedTask) -> JsonTask<'_> {
         rows_expected: task.expected.as_ref().and_then(|expected| expected.rows),
         seconds_expected: task.expected.as_ref().map(|expected| expected.seconds),
         lag_seconds: forecast.and_then(|forecast| forecast.position.lag_seconds),
+        cursor: advice.map(JsonCursor::from),
+        late_rows: advice.map(|advice| advice.late_rows.into()),
         notes: decision
             .map(|decision| decision.notes.iter().map(String::as_str).collect())
             .unwrap_or_default(),
@@ -154,6 +162,7 @@ fn text(plan: &Plan) -> String {
     for task in &plan.tasks {
         text.push_str(&below(task, names.short(&task.spec.target.to_string())));
     }
+    text.push_str(&advice::text(plan, &names));
     for lag in lags(plan) {
         text.push_str(&lag);
     }
@@ -215,22 +224,16 @@ fn format_word(format: Format) -> &'static str {
     }
 }
 
-/// What people should know of a task.
+/// What keeps a task from being loaded.
 fn below(task: &PlannedTask, name: &str) -> String {
     let mut text = task.hold.as_ref().map_or(String::new(), |hold| {
         let (mark, hint) = (style::paint(style::WARNING, "○"), style::paint(style::HINT, "hint:"));
         format!("  {mark} {name}   {hold}\n      {hint} `barncat release {}` lets it go\n", hold.task)
     });
-    match &task.forecast {
-        Ok(Forecast { decision, .. }) => {
-            let mark = style::paint(style::WARNING, "!");
-            text.extend(decision.notes.iter().map(|note| format!("  {mark} {name}   {note}\n")));
-        }
-        Err(failure) => {
-            text.push_str(&format!("  {} {name}   {}\n", style::paint(style::ERROR, "✗"), failure.message));
-            if let Some(hint) = &failure.hint {
-                text.push_str(&format!("      {} {hint}\n", style::paint(style::HINT, "hint:")));
-            }
+    if let Err(failure) = &task.forecast {
+        text.push_str(&format!("  {} {name}   {}\n", style::paint(style::ERROR, "✗"), failure.message));
+        if let Some(hint) = &failure.hint {
+            text.push_str(&format!("      {} {hint}\n", style::paint(style::HINT, "hint:")));
         }
     }
     text

@@ -114,8 +114,8 @@ pub async fn plan_adopt(
         table: table.clone(),
         position: snapshot.position().clone(),
         schema_hash: schema::hash(&schema),
+        notes: notes(&brought),
         state: state(spec, &live, brought.state, differences.as_ref()),
-        notes: brought.notes,
         keeps_deleted: keeps_deleted(spec),
         is_incremental: spec.strategy != Strategy::Full,
         schema,
@@ -170,6 +170,12 @@ fn wrong(spec: &LoadSpec, shape: &Shape, live: &LiveTable, survey: &Survey) -> V
         });
     }
     wrong
+}
+
+/// What people should know of the loads to come.
+fn notes(brought: &Brought) -> Vec<String> {
+    let late_rows = brought.advice.iter().map(|advice| format!("late rows: {}", advice.late_rows));
+    late_rows.chain(brought.notes.iter().cloned()).collect()
 }
 
 /// What a comparison that found nothing to bring vouches for, the next load need not look at again.

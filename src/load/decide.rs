@@ -2,7 +2,7 @@
 //! live table, before a row is read.
 
 use super::{
-    LoadError, Repair,
+    Advice, LoadError, Repair,
     backfill::Piece,
     marks, measured,
     missed::Missed,
@@ -47,6 +47,8 @@ pub struct Decision {
     pub publish: PublishKind,
     /// Why it is done in this way.
     pub reason: String,
+    /// What is known of the cursor; `None` where all rows are brought each time.
+    pub advice: Option<Advice>,
     /// What people should know.
     pub notes: Vec<String>,
     /// Whether rows go that were kept so far: those that are gone from the source.
@@ -180,6 +182,7 @@ pub async fn decide(
         changes,
         shape,
         publish,
+        advice: brought.advice,
         notes,
     })
 }

@@ -6,6 +6,7 @@
 //! the source's, the stream's, the staging table's.
 
 mod adopt;
+mod advice;
 mod attempt;
 mod backfill;
 mod chain;
@@ -37,6 +38,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use self::{
     adopt::{Adoption, adopt, plan_adopt},
+    advice::{Advice, LateRows},
     attempt::load,
     backfill::{
         BackfillError, BackfillPlan, Chunk, Pace, Wish, load_chunk, plan_backfill, refuse_if_changed,

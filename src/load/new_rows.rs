@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
 use super::{
-    LoadError, marks,
+    Advice, LoadError, marks,
     schema_change::{self, Answer},
 };
 use crate::{
@@ -54,6 +54,7 @@ pub(super) struct Brought {
     pub(super) watermark: Option<String>,
     pub(super) state: State,
     pub(super) reason: String,
+    pub(super) advice: Option<Advice>,
     pub(super) notes: Vec<String>,
     /// Changes that only a table that stayed the same one shows.
     pub(super) made_anew: Vec<Change>,
@@ -79,16 +80,24 @@ impl Asked<'_> {
                     State { definition, compared_as_of: Some(now), settled: true, ..State::default() };
                 let reason =
                     self.why_whole(&state, None).unwrap_or_else(|| "loaded whole each time".to_owned());
-                let (notes, made_anew) = (Vec::new(), Vec::new());
-                return Ok(Brought { new_rows: None, watermark: None, state, reason, notes, made_anew });
+                return Ok(Brought {
+                    new_rows: None,
+                    watermark: None,
+                    state,
+                    reason,
+                    advice: None,
+                    notes: Vec::new(),
+                    made_anew: Vec::new(),
+                });
             }
         };
         let reach = self.reach(&cursor, snapshot).await?;
-        if shape.key.is_empty() && reach.unique {
+        if shape.key.is_empty() && reach.unique && !cursor.nullable {
             shape.key = shape.named(&cursor.column);
         }
         if shape.key.is_empty() {
-            return Err(CursorError::NoKey { table: self.spec.source_table.clone() }.into());
+            let (table, column) = (self.spec.source_table.clone(), cursor.column);
+            return Err(CursorError::NoKey { table, column }.into());
         }
         let mut state = State {
             definition,
@@ -102,7 +111,9 @@ impl Asked<'_> {
             mark: self.spec.deletes.mark().map(str::to_owned),
             ..State::default()
         };
-        let notes = notes(self.spec, schema, &cursor, &reach);
+        let advice = Advice::of(self.spec, &cursor, &reach);
+        let notes = advice.notes(self.spec, schema);
+        let advice = Some(advice);
         let watermark = reach.greatest.clone().or_else(|| self.last.and_then(|last| last.watermark.clone()));
         let made_anew = match self.last {
             Some(last) if last.state.relation == Some(reach.relation) => made_anew(&last.schema, schema),
@@ -116,21 +127,21 @@ impl Asked<'_> {
                     [] => reason,
                     changes => format!("{reason}; the schema changed: {}", in_words(changes)),
                 };
-                return Ok(Brought { new_rows: None, watermark, state, reason, notes, made_anew });
+                return Ok(Brought { new_rows: None, watermark, state, reason, advice, notes, made_anew });
             }
             None => self.new_rows(cursor, &reach, shape, (now, &changes), warehouse).await?,
         };
         let new_rows = match new_rows {
             Ok(new_rows) => new_rows,
             Err(reason) => {
-                return Ok(Brought { new_rows: None, watermark, state, reason, notes, made_anew });
+                return Ok(Brought { new_rows: None, watermark, state, reason, advice, notes, made_anew });
             }
         };
         if let Some(last) = self.last {
             state = next_state(state, last, &new_rows, self.spec, now);
         }
         let reason = in_words_of(&new_rows, &state, &changes);
-        Ok(Brought { new_rows: Some(new_rows), watermark, state, reason, notes, made_anew })
+        Ok(Brought { new_rows: Some(new_rows), watermark, state, reason, advice, notes, made_anew })
     }
 
     async fn reach(&self, cursor: &Cursor, snapshot: &dyn Snapshot) -> Result<Reach, LoadError> {
@@ -292,54 +303,6 @@ fn in_words_of(new_rows: &NewRows, state: &State, changes: &[Change]) -> String 
         [] => words,
         columns => format!("{words}; rows of before await a backfill of {}", columns.join(", ")),
     }
-}
-
-/// Names of columns that tell of changes.
-const CHANGED_AT: [&str; 4] = ["updated_at", "modified_at", "changed_at", "last_modified"];
-
-fn notes(spec: &LoadSpec, schema: &TableSchema, cursor: &Cursor, reach: &Reach) -> Vec<String> {
-    let mut notes = vec![how_late_rows_are_caught(spec)];
-    if !reach.indexed {
-        let column = &cursor.column;
-        notes.push(format!("no index serves the cursor `{column}`: the whole table is read for new rows"));
-    }
-    if cursor.nullable {
-        notes.push(format!("rows whose `{}` is NULL are loaded each time", cursor.column));
-    }
-    let changed_at = CHANGED_AT.iter().find(|name| schema.column(name).is_some());
-    if let Some(mark) = spec.deletes.mark() {
-        notes.push(format!("rows that are gone from the source stay, marked in `{mark}`"));
-    }
-    match (spec.strategy, changed_at) {
-        (Strategy::Append, Some(column)) => {
-            notes.push(format!("it has `{column}`: if rows change, `merge` by it brings the changes"));
-        }
-        (Strategy::Merge, _) => {
-            notes.push(format!(
-                "a change that leaves `{}` as it is is found by `verify` alone",
-                cursor.column
-            ));
-        }
-        _ => {}
-    }
-    notes
-}
-
-fn how_late_rows_are_caught(spec: &LoadSpec) -> String {
-    let again = match spec.overlap.is_zero() {
-        true => "nothing below the watermark is read again".to_owned(),
-        false => format!("rows are read again from {} before the watermark on", span(spec.overlap)),
-    };
-    let compared = match spec.compare_every {
-        None => "keys are never compared: a row committed later than that is lost".to_owned(),
-        Some(every) if every.is_zero() => "keys are compared at each load".to_owned(),
-        Some(every) => format!("keys are compared every {}", span(every)),
-    };
-    format!("{again}; {compared}")
-}
-
-fn span(duration: std::time::Duration) -> String {
-    jiff::SignedDuration::try_from(duration).map_or_else(|_| "ever".to_owned(), |span| format!("{span:#}"))
 }
 
 /// What decides which rows are loaded and how they are known again: if it changes, rows that are there

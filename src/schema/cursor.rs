@@ -66,10 +66,14 @@ pub enum CursorError {
         sql_type: String,
     },
     /// Rows that come again could not be told from new ones.
-    #[error("the source's table {table} has no key, by which rows that come again are known")]
+    #[error(
+        "the source's table {table} has no key, by which rows that come again are known, and no unique index on its cursor `{column}`"
+    )]
     NoKey {
         /// The source's table.
         table: TableName,
+        /// The cursor.
+        column: String,
     },
     /// The greatest value is greater than any that can come.
     #[error("the greatest `{column}` of the source's table {table} is infinite: nothing new can follow it")]
@@ -120,6 +124,11 @@ impl Cursor {
         };
         let sql_type = sql_type.to_owned();
         Ok(Self { column: column.to_owned(), kind, nullable: found.nullable, sql_type })
+    }
+
+    /// How values of a type are ordered; `None` where it has no order that new rows follow.
+    pub fn kind_of(column_type: &ColumnType) -> Option<CursorKind> {
+        kind(column_type).map(|(kind, _)| kind)
     }
 
     /// The type of its values, in SQL.
@@ -191,6 +200,13 @@ impl Cursor {
             _ => sql,
         }
     }
+}
+
+/// Whether a column's name promises that it tells of changes: `updated_at`.
+pub fn promises_changes(name: &str) -> bool {
+    const PARTS: [&str; 5] = ["updat", "modif", "chang", "last_touched", "row_version"];
+    let name = name.to_lowercase();
+    PARTS.iter().any(|part| name.contains(part))
 }
 
 fn kind(column_type: &ColumnType) -> Option<(CursorKind, &'static str)> {

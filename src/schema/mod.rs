@@ -14,13 +14,13 @@ mod range;
 mod selection;
 mod shape;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 mod types;
 mod unfit;
 
 pub use abilities::{Abilities, PostgresAbilities};
 pub use column::{Column, ColumnType, Generated, RelationKind, TableSchema, TypeKind};
-pub use cursor::{Cursor, CursorError, CursorKind};
+pub use cursor::{Cursor, CursorError, CursorKind, promises_changes};
 pub use diff::{Change, diff, in_words, made_anew};
 pub use hash::{UnknownVersion, hash, matches};
 pub use range::CursorRange;

@@ -2,55 +2,55 @@
 
 use super::{Column, ColumnType, Generated, RelationKind, TableSchema, TypeKind};
 
-pub(super) fn builtin(name: &str, sql: &str) -> ColumnType {
+pub(crate) fn builtin(name: &str, sql: &str) -> ColumnType {
     ColumnType { sql: sql.to_owned(), kind: TypeKind::Builtin { name: name.to_owned() } }
 }
 
-pub(super) fn array(element: ColumnType) -> ColumnType {
+pub(crate) fn array(element: ColumnType) -> ColumnType {
     ColumnType { sql: format!("{}[]", element.sql), kind: TypeKind::Array { element: Box::new(element) } }
 }
 
-pub(super) fn domain(sql: &str, base: ColumnType) -> ColumnType {
+pub(crate) fn domain(sql: &str, base: ColumnType) -> ColumnType {
     ColumnType { sql: sql.to_owned(), kind: TypeKind::Domain { base: Box::new(base) } }
 }
 
-pub(super) fn mood(labels: &[&str]) -> ColumnType {
+pub(crate) fn mood(labels: &[&str]) -> ColumnType {
     let labels = labels.iter().map(|label| (*label).to_owned()).collect();
     ColumnType { sql: "public.mood".to_owned(), kind: TypeKind::Enum { labels } }
 }
 
-pub(super) fn extension(extension: &str, name: &str, sql: &str) -> ColumnType {
+pub(crate) fn extension(extension: &str, name: &str, sql: &str) -> ColumnType {
     let kind = TypeKind::Extension { extension: extension.to_owned(), name: name.to_owned() };
     ColumnType { sql: sql.to_owned(), kind }
 }
 
-pub(super) fn composite() -> ColumnType {
+pub(crate) fn composite() -> ColumnType {
     ColumnType {
         sql: "public.place".to_owned(),
         kind: TypeKind::Composite { attributes: vec![("x".to_owned(), builtin("int4", "integer"))] },
     }
 }
 
-pub(super) fn range() -> ColumnType {
+pub(crate) fn range() -> ColumnType {
     let element = Box::new(builtin("float8", "double precision"));
     ColumnType { sql: "public.floats".to_owned(), kind: TypeKind::Range { element } }
 }
 
-pub(super) fn other() -> ColumnType {
+pub(crate) fn other() -> ColumnType {
     ColumnType { sql: "public.byhand".to_owned(), kind: TypeKind::Other }
 }
 
-pub(super) fn column(number: i16, name: &str, column_type: ColumnType) -> Column {
+pub(crate) fn column(number: i16, name: &str, column_type: ColumnType) -> Column {
     Column { name: name.to_owned(), number, column_type, nullable: true, generated: Generated::No }
 }
 
-pub(super) fn table(key: &[&str], columns: Vec<Column>) -> TableSchema {
+pub(crate) fn table(key: &[&str], columns: Vec<Column>) -> TableSchema {
     let key = key.iter().map(|name| (*name).to_owned()).collect();
     TableSchema { kind: RelationKind::Table, columns, key }
 }
 
 /// A column of each kind of type, of each kind of generation, of both nullabilities.
-pub(super) fn one_of_each() -> TableSchema {
+pub(crate) fn one_of_each() -> TableSchema {
     let bigint = builtin("int8", "bigint");
     let hashed = ColumnType {
         sql: "sha256(text)".to_owned(),

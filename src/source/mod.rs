@@ -9,6 +9,7 @@ use std::{num::NonZeroU64, sync::Arc, time::Duration};
 use async_trait::async_trait;
 use bytes::Bytes;
 use jiff::Timestamp;
+use serde::Serialize;
 
 use crate::{
     compare::{Look, Side},
@@ -161,6 +162,8 @@ pub struct Reach {
     pub indexed: bool,
     /// Whether no two rows have one value.
     pub unique: bool,
+    /// Who sets it; `None` where that is not known, as of a view's column.
+    pub set_by: Option<SetBy>,
     /// The table's oid: another one is another table, whatever its name.
     pub relation: u32,
     /// The file of its rows: another one after TRUNCATE, VACUUM FULL, CLUSTER and some kinds of ALTER.
@@ -168,6 +171,22 @@ pub struct Reach {
     pub file: Option<u32>,
     /// Whether it has no row that is loaded.
     pub empty: bool,
+}
+
+/// Who sets a column, as far as a catalog tells.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SetBy {
+    /// A row trigger before each update, which names the column.
+    Trigger(String),
+    /// The same, but only before updates of some columns.
+    TriggerOfSome(String),
+    /// The server computes it from other columns.
+    Generated,
+    /// Its default, identity, or a trigger before inserts: for new rows only.
+    Default,
+    /// Whatever program writes the row.
+    Writer,
 }
 
 /// Texts of a table that are to be measured.

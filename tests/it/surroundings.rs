@@ -9,8 +9,8 @@ use barncat::{
     schema::Selection,
     secret::Secret,
     source::{
-        LocalSlots,
-        postgres::{Options, PostgresSource, SetBy, TableAdvice, Tells},
+        LocalSlots, SetBy,
+        postgres::{Options, PostgresSource, TableAdvice, Tells},
     },
     sql::{TableName, quote_ident},
 };
@@ -62,7 +62,7 @@ async fn a_trigger_makes_a_cursor_trustworthy() {
 }
 
 #[tokio::test]
-async fn a_disabled_trigger_and_a_nullable_column_are_no_cursor() {
+async fn a_disabled_trigger_sets_nothing_and_a_column_may_be_null() {
     let schema = Schema::on_standby(
         "CREATE TABLE t (a text, updated_at timestamptz DEFAULT now());
          CREATE TABLE u (a int, b int, updated_at timestamptz NOT NULL DEFAULT now(), PRIMARY KEY (b, a));
@@ -71,11 +71,49 @@ async fn a_disabled_trigger_and_a_nullable_column_are_no_cursor() {
          ALTER TABLE u DISABLE TRIGGER touch;",
     )
     .await;
-    assert_eq!(advice(&schema, "t").await.cursor, None);
+    let nullable = advice(&schema, "t").await.cursor.expect("a cursor is seen");
+    assert_eq!((nullable.nullable, nullable.unique, nullable.set_by), (true, false, SetBy::Default));
     let advice = advice(&schema, "u").await;
     assert_eq!(advice.key, ["b", "a"]);
     let cursor = advice.cursor.expect("a cursor is seen");
     assert_eq!((cursor.indexed, cursor.set_by), (false, SetBy::Default));
+}
+
+#[tokio::test]
+async fn who_sets_a_column_is_read_from_triggers_and_defaults() {
+    let schema = Schema::on_standby(
+        r#"CREATE FUNCTION touch() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN new . "Updated At" = now(); RETURN NEW; END';
+           CREATE FUNCTION by_argument() RETURNS trigger LANGUAGE plpgsql
+               AS 'BEGIN NEW := json_populate_record(NEW, json_build_object(TG_ARGV[0], now())); RETURN NEW; END';
+           CREATE FUNCTION reads() RETURNS trigger LANGUAGE plpgsql
+               AS 'BEGIN RAISE DEBUG ''%'', NEW.updated_at; RETURN NEW; END';
+           CREATE TABLE odd ("Updated At" timestamptz NOT NULL);
+           CREATE TRIGGER touch BEFORE INSERT OR UPDATE ON odd FOR EACH ROW EXECUTE FUNCTION touch();
+           CREATE TABLE argued (updated_at timestamptz NOT NULL, note text);
+           CREATE TRIGGER argue BEFORE UPDATE ON argued FOR EACH ROW EXECUTE FUNCTION by_argument('x', 'updated_at');
+           CREATE TABLE few (updated_at timestamptz NOT NULL, note text);
+           CREATE TRIGGER of_note BEFORE UPDATE OF note ON few FOR EACH ROW EXECUTE FUNCTION by_argument('updated_at');
+           CREATE TABLE inserted (updated_at timestamptz NOT NULL);
+           CREATE TRIGGER first BEFORE INSERT ON inserted FOR EACH ROW EXECUTE FUNCTION by_argument('updated_at');
+           CREATE TABLE read (updated_at timestamptz NOT NULL);
+           CREATE TRIGGER reads BEFORE UPDATE ON read FOR EACH ROW EXECUTE FUNCTION reads();
+           CREATE TRIGGER after AFTER UPDATE ON read FOR EACH ROW EXECUTE FUNCTION by_argument('updated_at');
+           CREATE TABLE computed (a timestamp, updated_at timestamp GENERATED ALWAYS AS (a) STORED);
+           CREATE TABLE parts (id int, updated_at timestamptz NOT NULL) PARTITION BY RANGE (id);"#,
+    )
+    .await;
+    let all = source("BARNCAT_REPLICA_URL").advise(schema.name()).await.expect("the standby answers");
+    let set_by = |table: &str| {
+        let advice = all.iter().find(|advice| advice.table.name.name == table).expect("the table is listed");
+        advice.cursor.as_ref().expect("a cursor is seen").set_by.clone()
+    };
+    assert_eq!(set_by("odd"), SetBy::Trigger("touch".into()));
+    assert_eq!(set_by("argued"), SetBy::Trigger("argue".into()));
+    assert_eq!(set_by("few"), SetBy::TriggerOfSome("of_note".into()));
+    assert_eq!(set_by("inserted"), SetBy::Default);
+    assert_eq!(set_by("read"), SetBy::Writer);
+    assert_eq!(set_by("computed"), SetBy::Generated);
+    assert_eq!(set_by("parts"), SetBy::Writer);
 }
 
 #[tokio::test]

@@ -5,7 +5,10 @@ use serde::Serialize;
 use crate::{
     cli::{columns, quantity},
     config::listing::NewRow,
-    source::postgres::{CursorAdvice, SetBy, TableAdvice, Tells},
+    source::{
+        SetBy,
+        postgres::{CursorAdvice, TableAdvice, Tells},
+    },
 };
 
 /// A table of the source, and whether a file in `loaders/` lists it.
@@ -70,14 +73,30 @@ pub(super) fn text(tables: &[&Listed]) -> String {
 }
 
 fn describe(cursor: &CursorAdvice) -> String {
-    let index = if cursor.indexed { "indexed" } else { "no index" };
-    let set_by = match (&cursor.set_by, cursor.tells) {
+    let mut facts = vec![
+        match (cursor.indexed, cursor.unique) {
+            (_, true) => "unique index",
+            (true, false) => "indexed",
+            (false, false) => "no index",
+        }
+        .to_owned(),
+    ];
+    if cursor.nullable {
+        facts.push("may be NULL".to_owned());
+    }
+    facts.push(match (&cursor.set_by, cursor.tells) {
+        (SetBy::Writer, Tells::Inserts) => "new rows only, set by the application".to_owned(),
+        (_, Tells::Inserts) => "new rows only".to_owned(),
         (SetBy::Trigger(trigger), _) => format!("set by trigger {trigger}"),
-        (SetBy::Default, Tells::Updates) => "a default sets it, no trigger".to_owned(),
-        (SetBy::Default, Tells::Inserts) => "new rows only".to_owned(),
-        (SetBy::Writer, _) => "whoever writes sets it".to_owned(),
-    };
-    format!("{} ({index}, {set_by})", cursor.column)
+        (SetBy::TriggerOfSome(trigger), _) => {
+            format!("set by trigger {trigger} when some columns are updated")
+        }
+        (SetBy::Generated, _) => "computed by the server".to_owned(),
+        (SetBy::Default | SetBy::Writer, Tells::Updates) => {
+            "set by the application only, no trigger".to_owned()
+        }
+    });
+    format!("{} ({})", cursor.column, facts.join(", "))
 }
 
 #[cfg(test)]
@@ -95,6 +114,8 @@ mod tests {
                 column: "updated_at".into(),
                 column_type: "timestamp with time zone".into(),
                 indexed: tells == Tells::Updates,
+                unique: false,
+                nullable: tells == Tells::Inserts,
                 set_by,
                 tells,
             }),

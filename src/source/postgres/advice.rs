@@ -8,8 +8,12 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::{PostgresSourceError, catalog};
-use crate::{pg::Connection, source::SourceTable};
+use super::{PostgresSourceError, catalog, set_by};
+use crate::{
+    pg::Connection,
+    schema::promises_changes,
+    source::{SetBy, SourceTable},
+};
 
 /// A table, with what can be said about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,22 +36,14 @@ pub struct CursorAdvice {
     pub column_type: String,
     /// Whether an index begins with it: without one, finding new rows reads the whole table.
     pub indexed: bool,
+    /// Whether no two rows have one value: a table without a key needs that.
+    pub unique: bool,
+    /// Whether it may be NULL: such rows are loaded each time.
+    pub nullable: bool,
     /// Who sets it.
     pub set_by: SetBy,
     /// Which changes it tells of.
     pub tells: Tells,
-}
-
-/// Who sets a column.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum SetBy {
-    /// A row trigger before each update that names the column.
-    Trigger(String),
-    /// Its default or identity: on insert only.
-    Default,
-    /// Whatever program writes the row.
-    Writer,
 }
 
 /// Which changes a cursor tells of.
@@ -60,14 +56,15 @@ pub enum Tells {
     Updates,
 }
 
-/// A column whose type and NOT NULL would allow it to be a cursor.
+/// A column whose type would allow it to be a cursor.
 #[derive(Debug, Clone)]
 struct Candidate {
     column: String,
     column_type: String,
     indexed: bool,
-    has_default: bool,
-    trigger: Option<String>,
+    unique: bool,
+    nullable: bool,
+    set_by: SetBy,
 }
 
 /// The schemas that the role may use and that hold something to load, sorted by name.
@@ -124,25 +121,25 @@ async fn candidates(
     connection: &Connection,
     schema: &str,
 ) -> Result<BTreeMap<String, Vec<Candidate>>, PostgresSourceError> {
-    // pg_trigger.tgtype: 1 row, 2 before, 16 update. A trigger sets a column if its function's text
-    // or its arguments (moddatetime) name it.
-    let sql = "
+    let sql = format!(
+        "
         SELECT c.relname::text, a.attname::text, format_type(a.atttypid, NULL),
                EXISTS (SELECT FROM pg_index i
                        WHERE i.indrelid = c.oid AND i.indisvalid AND i.indkey[0] = a.attnum AND i.indpred IS NULL),
-               a.atthasdef OR a.attidentity <> '',
-               (SELECT min(t.tgname::text) FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid
-                WHERE t.tgrelid = c.oid AND NOT t.tgisinternal AND t.tgenabled IN ('O', 'A')
-                  AND t.tgtype & 19 = 19
-                  AND (position(lower(a.attname) IN lower(p.prosrc)) > 0
-                       OR position(a.attname::text IN encode(t.tgargs, 'escape')) > 0))
+               EXISTS (SELECT FROM pg_index i
+                       WHERE i.indrelid = c.oid AND i.indisvalid AND i.indkey[0] = a.attnum AND i.indpred IS NULL
+                         AND i.indisunique AND i.indimmediate AND i.indnkeyatts = 1),
+               NOT a.attnotnull, {}
         FROM pg_class c
         JOIN pg_namespace n ON n.oid = c.relnamespace
-        JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
-        WHERE n.nspname = $1 AND c.relkind IN ('r', 'p') AND NOT c.relispartition AND a.attnotnull
-          AND a.atttypid IN ('timestamptz'::regtype, 'timestamp'::regtype, 'int8'::regtype, 'int4'::regtype)";
+        JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped {}
+        WHERE n.nspname = $1 AND c.relkind IN ('r', 'p') AND NOT c.relispartition
+          AND a.atttypid IN ('timestamptz'::regtype, 'timestamp'::regtype, 'int8'::regtype, 'int4'::regtype)",
+        set_by::COLUMNS,
+        set_by::JOIN
+    );
     let rows = connection
-        .query(sql, &[&schema])
+        .query(&sql, &[&schema])
         .await
         .map_err(|error| connection.error(format!("look for cursors in schema {schema}"), &error))?;
     let mut tables: BTreeMap<String, Vec<Candidate>> = BTreeMap::new();
@@ -151,8 +148,9 @@ async fn candidates(
             column: row.get(1),
             column_type: row.get(2),
             indexed: row.get(3),
-            has_default: row.get(4),
-            trigger: row.get(5),
+            unique: row.get(4),
+            nullable: row.get(5),
+            set_by: set_by::read(row).unwrap_or(SetBy::Writer),
         });
     }
     Ok(tables)
@@ -162,33 +160,30 @@ async fn candidates(
 fn likeliest(candidates: Vec<Candidate>, key: &[String]) -> Option<CursorAdvice> {
     let looks = candidates.into_iter().filter_map(|candidate| {
         let tells = tells(&candidate, key)?;
-        let set_by = match (candidate.trigger, candidate.has_default) {
-            (Some(trigger), _) if tells == Tells::Updates => SetBy::Trigger(trigger),
-            (_, true) => SetBy::Default,
-            (_, false) => SetBy::Writer,
-        };
-        let Candidate { column, column_type, indexed, .. } = candidate;
-        Some(CursorAdvice { column, column_type, indexed, set_by, tells })
+        let Candidate { column, column_type, indexed, unique, nullable, set_by } = candidate;
+        Some(CursorAdvice { column, column_type, indexed, unique, nullable, set_by, tells })
     });
     // A counter has no two rows at one value, a clock has: it comes first among those of inserts.
     looks.max_by_key(|advice| {
         let counter = !advice.column_type.starts_with("timestamp");
-        (advice.tells, matches!(advice.set_by, SetBy::Trigger(_)), counter, advice.indexed)
+        let is_kept = matches!(advice.set_by, SetBy::Trigger(_) | SetBy::Generated);
+        (advice.tells, !advice.nullable, is_kept, counter, advice.indexed)
     })
 }
 
 /// What a column's name and type promise.
 fn tells(candidate: &Candidate, key: &[String]) -> Option<Tells> {
-    const OF_UPDATES: [&str; 5] = ["updat", "modif", "chang", "last_touched", "row_version"];
     const OF_INSERTS: [&str; 4] = ["created", "inserted", "added", "occurred"];
     let name = candidate.column.to_lowercase();
-    let has = |parts: &[&str]| parts.iter().any(|part| name.contains(part));
     let is_time = candidate.column_type.starts_with("timestamp");
-    if has(&OF_UPDATES) && (is_time || candidate.trigger.is_some()) {
+    let is_kept = matches!(candidate.set_by, SetBy::Trigger(_) | SetBy::TriggerOfSome(_));
+    if promises_changes(&name) && (is_time || is_kept) {
         return Some(Tells::Updates);
     }
-    let is_counter = !is_time && candidate.has_default && key == [candidate.column.as_str()];
-    (is_counter || is_time && has(&OF_INSERTS)).then_some(Tells::Inserts)
+    let is_given = !matches!(candidate.set_by, SetBy::Writer | SetBy::Generated);
+    let is_counter = !is_time && is_given && key == [candidate.column.as_str()];
+    let is_of_inserts = is_time && OF_INSERTS.iter().any(|part| name.contains(part));
+    (is_counter || is_of_inserts).then_some(Tells::Inserts)
 }
 
 #[cfg(test)]
@@ -200,8 +195,9 @@ mod tests {
             column: column.into(),
             column_type: column_type.into(),
             indexed: false,
-            has_default: true,
-            trigger: None,
+            unique: false,
+            nullable: false,
+            set_by: SetBy::Default,
         }
     }
 
@@ -214,7 +210,7 @@ mod tests {
     #[test]
     fn a_column_that_tells_of_updates_comes_first() {
         let mut updated = candidate("updated_at", TIME);
-        updated.trigger = Some("touch".into());
+        updated.set_by = SetBy::Trigger("touch".into());
         let choice = chosen(vec![candidate("id", "bigint"), updated, candidate("created_at", TIME)]);
         assert_eq!(choice, Some(("updated_at".into(), SetBy::Trigger("touch".into()), Tells::Updates)));
     }
@@ -228,14 +224,24 @@ mod tests {
     #[test]
     fn a_time_without_a_telling_name_is_no_cursor() {
         let mut customer = candidate("customer_id", "bigint");
-        customer.has_default = false;
+        customer.set_by = SetBy::Writer;
         assert_eq!(chosen(vec![candidate("due_at", TIME), customer]), None);
     }
 
     #[test]
     fn what_only_the_writer_sets_is_said_so() {
         let mut updated = candidate("modified_on", TIME);
-        updated.has_default = false;
+        updated.set_by = SetBy::Writer;
         assert_eq!(chosen(vec![updated]), Some(("modified_on".into(), SetBy::Writer, Tells::Updates)));
+    }
+
+    #[test]
+    fn a_column_that_may_be_null_comes_last_among_its_like() {
+        let mut touched = candidate("updated_at", TIME);
+        touched.nullable = true;
+        let choice = chosen(vec![candidate("modified_at", TIME), touched.clone()]);
+        assert_eq!(choice.map(|(column, ..)| column), Some("modified_at".into()));
+        let choice = chosen(vec![candidate("id", "bigint"), touched]);
+        assert_eq!(choice.map(|(column, ..)| column), Some("updated_at".into()));
     }
 }

@@ -13,6 +13,7 @@ mod look;
 mod parts;
 mod reach;
 mod readers;
+mod set_by;
 mod slices;
 mod snapshot;
 mod stream;
@@ -23,7 +24,7 @@ use std::{net::IpAddr, sync::Arc, time::Duration};
 use async_trait::async_trait;
 
 pub use self::{
-    advice::{CursorAdvice, SetBy, TableAdvice, Tells},
+    advice::{CursorAdvice, TableAdvice, Tells},
     error::PostgresSourceError,
 };
 use super::{Slots, Snapshot, Source, SourceError, SourceTable};

@@ -1,7 +1,7 @@
 //! How far a cursor reaches in a snapshot.
 
 use super::{
-    PostgresSourceError, catalog::Relation, readers::Reader, snapshot::read_error, stream::is_intact,
+    PostgresSourceError, catalog::Relation, readers::Reader, set_by, snapshot::read_error, stream::is_intact,
 };
 use crate::{
     pg::Connection,
@@ -24,8 +24,8 @@ pub(super) async fn reach(
         Some(sql) => one(connection, question, &sql).await?.and_then(|row| row.get(0)),
         None => None,
     };
-    let row = one(connection, question, &index_sql(relation, question)).await?.ok_or_else(no_answer)?;
-    let (indexed, unique, file) = (row.get(0), row.get(1), row.get(2));
+    let row = one(connection, question, &column_sql(relation, question)).await?.ok_or_else(no_answer)?;
+    let (indexed, unique, file, set_by) = (row.get(0), row.get(1), row.get(2), set_by::read(&row));
     let empty = match greatest {
         Some(_) => false,
         None => {
@@ -38,7 +38,7 @@ pub(super) async fn reach(
     connection.run("end a query", "COMMIT").await.map_err(|error| read_error(error, table))?;
     connection.set_busy(false);
     reader.give_back();
-    Ok(Reach { greatest, low, indexed, unique, relation: relation.oid, file, empty })
+    Ok(Reach { greatest, low, indexed, unique, set_by, relation: relation.oid, file, empty })
 }
 
 /// The greatest value that a watermark may stand on; no row where there is none. Written so that an
@@ -63,21 +63,29 @@ fn low_sql(question: &ReachQuestion) -> Option<String> {
     Some(format!("SELECT {}", question.cursor.earlier(watermark, seconds)?))
 }
 
-/// Whether an index that begins with the cursor serves its order, and whether one makes it unique.
-fn index_sql(relation: &Relation, question: &ReachQuestion) -> String {
-    let oid = relation.oid;
+/// Whether an index that begins with the cursor serves its order, whether one makes it unique, and who
+/// sets it.
+fn column_sql(relation: &Relation, question: &ReachQuestion) -> String {
     // 950 and 951 are the collations "C" and "POSIX" (pg_collation.dat).
     let served = match question.cursor.kind {
         CursorKind::Text => "i.indcollation[0] IN (950, 951)",
         _ => "true",
     };
     format!(
-        "SELECT coalesce(bool_or({served}), false),
-                coalesce(bool_or(i.indisunique AND i.indimmediate AND i.indnkeyatts = 1), false),
-                pg_catalog.pg_relation_filenode({oid})
-         FROM pg_catalog.pg_index i
-         JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
-         WHERE i.indrelid = {oid} AND i.indisvalid AND i.indpred IS NULL AND a.attname = {}",
+        "SELECT coalesce(indexes.serve, false), coalesce(indexes.are_unique, false),
+                pg_catalog.pg_relation_filenode(c.oid), {}
+         FROM pg_catalog.pg_class c
+         JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid
+         CROSS JOIN LATERAL (
+             SELECT bool_or({served}) AS serve,
+                    bool_or(i.indisunique AND i.indimmediate AND i.indnkeyatts = 1) AS are_unique
+             FROM pg_catalog.pg_index i
+             WHERE i.indrelid = c.oid AND i.indkey[0] = a.attnum AND i.indisvalid AND i.indpred IS NULL
+         ) AS indexes {}
+         WHERE c.oid = {} AND a.attname = {}",
+        set_by::COLUMNS,
+        set_by::JOIN,
+        relation.oid,
         crate::sql::quote_literal(&question.cursor.column)
     )
 }

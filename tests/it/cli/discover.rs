@@ -88,7 +88,7 @@ async fn json_has_bytes_and_nulls() {
     assert!(orders["bytes"].as_u64().expect("bytes") > 100_000, "{orders}");
     let cursor = serde_json::json!({
         "column": "updated_at", "type": "timestamp with time zone", "indexed": true,
-        "set_by": { "trigger": "touch" }, "tells": "updates"
+        "unique": false, "nullable": false, "set_by": { "trigger": "touch" }, "tells": "updates"
     });
     assert_eq!(orders["cursor"], cursor);
     let view = table("big");

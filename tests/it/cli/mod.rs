@@ -11,6 +11,7 @@ mod discover;
 mod doctor;
 mod hold;
 mod past;
+mod plan;
 mod scene;
 mod text;
 
