@@ -15,6 +15,24 @@ use tokio_postgres::NoTls;
 pub(crate) struct Fixture {
     pub(crate) double: Double,
     pub(crate) client: Client,
+    /// The database, if it goes with the fixture.
+    database_url: Option<String>,
+}
+
+/// Dozens of databases would be a burden to the server and to the disk.
+impl Drop for Fixture {
+    fn drop(&mut self) {
+        let Some(url) = self.database_url.take() else { return };
+        let name = url.rsplit('/').next().unwrap_or_default().to_owned();
+        let dropping = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            runtime.expect("a runtime is made").block_on(async {
+                let admin = connect(&admin_url()).await;
+                let _ = admin.batch_execute(&format!("DROP DATABASE {name} WITH (FORCE)")).await;
+            });
+        });
+        let _ = dropping.join();
+    }
 }
 
 fn admin_url() -> String {
@@ -56,14 +74,17 @@ impl Fixture {
     }
 
     pub(crate) async fn with(change: impl FnOnce(Settings) -> Settings) -> Self {
-        Self::at(&new_database().await, change).await
+        let url = new_database().await;
+        let mut fixture = Self::at(&url, change).await;
+        fixture.database_url = Some(url);
+        fixture
     }
 
     /// On this database.
     pub(crate) async fn at(database_url: &str, change: impl FnOnce(Settings) -> Settings) -> Self {
         let double = Double::start(change(Settings::new(database_url))).await.expect("it starts");
         let client = client_of(&double, "AKIDTEST");
-        Self { double, client }
+        Self { double, client, database_url: None }
     }
 
     /// Gives a statement; its id.
