@@ -1,28 +1,35 @@
-//! One client for S3: credentials and region as the AWS tools find them, our TLS, time limits, retries.
+//! One client a service: credentials and region as the AWS tools find them, our TLS, time limits, retries.
 
 use std::time::Duration;
 
 use aws_config::{
-    BehaviorVersion, Region, environment::EnvironmentVariableRegionProvider,
+    BehaviorVersion, Region, SdkConfig, environment::EnvironmentVariableRegionProvider,
     meta::region::RegionProviderChain, profile::ProfileFileRegionProvider, retry::RetryConfig,
     stalled_stream_protection::StalledStreamProtectionConfig, timeout::TimeoutConfig,
 };
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 
-/// How S3 is reached.
+/// How a service is reached.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct S3Access {
+pub struct Access {
     /// Another server than Amazon's, as a url.
     pub endpoint: Option<String>,
     /// Default: as the AWS tools find it.
     pub region: Option<String>,
-    /// `https://host/bucket/key` instead of `https://bucket.host/key`.
-    pub path_style: bool,
     /// How long it is waited for.
     pub patience: Patience,
 }
 
-/// How long S3 is waited for, and how often it is asked again.
+/// How S3 is reached.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct S3Access {
+    /// As every service is.
+    pub access: Access,
+    /// `https://host/bucket/key` instead of `https://bucket.host/key`.
+    pub path_style: bool,
+}
+
+/// How long a service is waited for, and how often it is asked again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Patience {
     /// For a connection.
@@ -52,9 +59,21 @@ impl Default for Patience {
     }
 }
 
-/// A client. Credentials are looked up at the first request and again when they expire. Throttling,
-/// 5xx and cut connections are tried again a few times by the client itself.
+/// A client of S3.
 pub(crate) async fn s3_client(access: &S3Access) -> aws_sdk_s3::Client {
+    let shared = shared(&access.access).await;
+    let config = aws_sdk_s3::config::Builder::from(&shared).force_path_style(access.path_style).build();
+    aws_sdk_s3::Client::from_conf(config)
+}
+
+/// A client of Redshift's Data API.
+pub(crate) async fn redshift_data_client(access: &Access) -> aws_sdk_redshiftdata::Client {
+    aws_sdk_redshiftdata::Client::new(&shared(access).await)
+}
+
+/// What the clients have in common. Credentials are looked up at the first request and again when they
+/// expire. Throttling, 5xx and cut connections are tried again a few times by the client itself.
+async fn shared(access: &Access) -> SdkConfig {
     let http =
         aws_smithy_http_client::Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
     let patience = &access.patience;
@@ -78,13 +97,11 @@ pub(crate) async fn s3_client(access: &S3Access) -> aws_sdk_s3::Client {
     if let Some(endpoint) = &access.endpoint {
         loader = loader.endpoint_url(endpoint);
     }
-    let config =
-        aws_sdk_s3::config::Builder::from(&loader.load().await).force_path_style(access.path_style).build();
-    aws_sdk_s3::Client::from_conf(config)
+    loader.load().await
 }
 
 /// The region, where the SDK's own search is not what is wanted.
-async fn region(access: &S3Access) -> Option<Region> {
+async fn region(access: &Access) -> Option<Region> {
     if let Some(region) = &access.region {
         return Some(Region::new(region.clone()));
     }

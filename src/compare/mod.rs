@@ -63,6 +63,29 @@ impl Hash {
     }
 }
 
+/// A key as both sides of a comparison by MD5 write it, in SQL that PostgreSQL and Redshift read: as
+/// [`Key`] has it, every value in quotes.
+pub fn portable_key(expressions: &[String]) -> String {
+    // Redshift reads a backslash in a string as an escape, and PostgreSQL does not.
+    let quoted = |expression: &String| {
+        format!(
+            "coalesce(chr(34) || replace(replace(({expression})::varchar, chr(92), chr(92) || chr(92)), chr(34), \
+             chr(34) || chr(34)) || chr(34), '')"
+        )
+    };
+    let values: Vec<String> = expressions.iter().map(quoted).collect();
+    format!("'(' || {} || ')'", values.join(" || ',' || "))
+}
+
+/// The MD5 of a row's values, in SQL that PostgreSQL and Redshift read; `md5` makes that of one value's text
+/// in UTF-8. Of each value first, so that the whole stays short, NULL is no text and nothing runs into its
+/// neighbour.
+pub fn portable_md5(expressions: &[String], md5: impl Fn(&str) -> String) -> String {
+    let value = |expression: &String| format!("coalesce({}, '-')", md5(&format!("({expression})")));
+    let values: Vec<String> = expressions.iter().map(value).collect();
+    format!("md5({})", values.join(" || "))
+}
+
 /// Rows and the sum of their hashes, in whatever order they were added.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Total {

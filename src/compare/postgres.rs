@@ -116,7 +116,11 @@ fn buckets_sql(look: &Look, only: bool, hash: Hash, of: u32) -> String {
 }
 
 fn entries_sql(look: &Look, only: bool, hash: Hash, of: u32, detail: Detail) -> String {
-    let (key_hash, key) = (hashed(&look.key, hash), record(&look.key));
+    let key = match hash {
+        Hash::Extended => record(&look.key),
+        Hash::Md5 => super::portable_key(&look.key),
+    };
+    let key_hash = hashed(&look.key, hash);
     let hashes = match detail {
         Detail::Row => vec![row_hash(look, hash)],
         Detail::Columns => {
@@ -166,10 +170,12 @@ fn record(expressions: &[String]) -> String {
 }
 
 fn hashed(expressions: &[String], hash: Hash) -> String {
-    let text = record(expressions);
     match hash {
-        Hash::Extended => format!("hashtextextended({text} COLLATE \"C\", 0)"),
-        Hash::Md5 => format!("('x' || substr(md5(convert_to({text}, 'UTF8')), 1, 16))::bit(64)::bigint"),
+        Hash::Extended => format!("hashtextextended({} COLLATE \"C\", 0)", record(expressions)),
+        Hash::Md5 => {
+            let md5 = |text: &str| format!("md5(convert_to({text}::text, 'UTF8'))");
+            format!("('x' || substr({}, 1, 16))::bit(64)::bigint", super::portable_md5(expressions, md5))
+        }
     }
 }
 

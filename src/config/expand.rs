@@ -48,7 +48,7 @@ impl Project {
                 Missing::Refuse => tables.iter().map(String::as_str).collect(),
                 Missing::Load => tables.iter().map(String::as_str).chain(named).collect(),
             };
-            expand(loader, self.warehouse.kind, &all, &mut loads, &mistakes);
+            expand(loader, self.warehouse.place.kind(), &all, &mut loads, &mistakes);
             for group in &loader.consistent {
                 mark_group(loader, group, groups, &mut loads[start..], &mistakes);
                 groups += 1;
@@ -124,9 +124,10 @@ pub(super) fn check(project: &Project, mistakes: &Collector) {
     let mut loads = Vec::new();
     for loader in &project.loaders {
         let names: Vec<&str> = loader.exact_names().collect();
-        expand(loader, project.warehouse.kind, &names, &mut loads, mistakes);
-        if project.warehouse.kind == WarehouseKind::Redshift {
+        expand(loader, project.warehouse.place.kind(), &names, &mut loads, mistakes);
+        if project.warehouse.place.kind() == WarehouseKind::Redshift {
             refuse_binary(loader, mistakes);
+            refuse_marks(loader, mistakes);
         }
     }
     refuse_doubles(&loads, mistakes);
@@ -140,6 +141,18 @@ fn refuse_binary(loader: &Loader, mistakes: &Collector) {
             let message =
                 format!("`format` of table `{}` is `binary`, which Redshift does not read", row.name);
             mistakes.add(row.place.clone(), message, Some("leave `format` out".to_owned()));
+        }
+    }
+}
+
+/// Rows that are gone can be deleted or kept there, and not marked.
+fn refuse_marks(loader: &Loader, mistakes: &Collector) {
+    for row in &loader.rows {
+        let mark = row.settings.as_ref().and_then(|settings| settings.spec.deletes.mark());
+        if mark.is_some() {
+            let message =
+                format!("`deletes` of table `{}` marks rows, which is not built for Redshift", row.name);
+            mistakes.add(row.place.clone(), message, Some("deletes = \"detect\" deletes them".to_owned()));
         }
     }
 }

@@ -13,6 +13,7 @@ mod loader;
 mod mistake;
 mod project;
 mod quantity;
+mod redshift;
 mod source;
 mod template;
 mod text;
@@ -27,9 +28,10 @@ pub use self::{
     loader::{LoadSpec, Loader},
     mistake::{Mistake, Mistakes, Place},
     project::{Project, Schedule},
+    redshift::{RedshiftConfig, RedshiftTarget},
     source::{SourceConfig, SourceKind},
     template::{ConfigError, Environment, Template},
-    warehouse::{ControlConfig, Keep, Sse, StageConfig, WarehouseConfig, WarehouseKind},
+    warehouse::{ControlConfig, Keep, Sse, StageConfig, WarehouseConfig, WarehouseKind, WarehousePlace},
 };
 use self::{keys::Keys, mistake::Collector, text::Text};
 pub(crate) use self::{mistake::nearest, quantity::duration};

@@ -107,11 +107,6 @@ impl Template {
         Ok(Self { pieces, place })
     }
 
-    /// A text without variables.
-    pub(super) fn literal(text: &str, place: Place) -> Self {
-        Self { pieces: vec![Piece::Text(text.to_owned())], place }
-    }
-
     /// Puts the variables in. As in a shell, `:-` also stands in for an empty one.
     pub fn resolve(&self, environment: &Environment) -> Result<Secret, ConfigError> {
         let mut resolved = String::new();

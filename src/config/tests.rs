@@ -171,7 +171,15 @@ fn a_file_that_cannot_be_read_is_one_mistake() {
 
 #[test]
 fn redshift_needs_a_control_database_and_a_bucket() {
-    let text = BASE.replace("[warehouse]\nkind = \"postgres\"", "[warehouse]\nkind = \"redshift\"");
+    let bare = BASE.replace("[warehouse]\nkind = \"postgres\"", "[warehouse]\nkind = \"redshift\"");
+    let mistakes = project(&[("barncat.toml", &bare)], None).unwrap_err();
+    for missing in ["needs `workgroup`", "needs `database`", "needs `copy_role`"] {
+        assert!(mistakes.contains(missing), "{mistakes}");
+    }
+    let place =
+        "[warehouse]\nkind = \"redshift\"\nworkgroup = \"etl\"\ndatabase = \"d\"\ncopy_role = \"default\"";
+    let text =
+        BASE.replace("[warehouse]\nkind = \"postgres\"", place).replace("url = \"${WAREHOUSE_URL}\"\n", "");
     let mistakes = project(&[("barncat.toml", &text)], None).unwrap_err();
     assert!(mistakes.contains("needs `control`") && mistakes.contains("is no S3 bucket"), "{mistakes}");
 }
@@ -185,7 +193,9 @@ url = \"${SHOP_REPLICA_URL}\"
 url = \"s3://bucket/stage\"
 [warehouse]
 kind = \"redshift\"
-url = \"${WAREHOUSE_URL}\"
+workgroup = \"etl\"
+database = \"analytics\"
+copy_role = \"default\"
 [control]
 url = \"${CONTROL_URL}\"
 ";

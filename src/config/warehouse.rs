@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use super::{Keys, Template, source};
+use super::{Keys, RedshiftConfig, Template, redshift, source};
 use crate::{pg::TlsSettings, stage::manifest::Compression};
 
 /// `[stage]`.
@@ -54,15 +54,43 @@ pub enum WarehouseKind {
     Redshift,
 }
 
+/// Which warehouse.
+#[derive(Debug, Clone)]
+pub enum WarehousePlace {
+    /// PostgreSQL.
+    Postgres {
+        /// Where it is.
+        url: Template,
+        /// TLS, beside what the url says.
+        tls: TlsSettings,
+    },
+    /// Amazon Redshift.
+    Redshift(Box<RedshiftConfig>),
+}
+
+impl WarehousePlace {
+    /// Its kind.
+    pub fn kind(&self) -> WarehouseKind {
+        match self {
+            Self::Postgres { .. } => WarehouseKind::Postgres,
+            Self::Redshift(_) => WarehouseKind::Redshift,
+        }
+    }
+
+    /// What is shown where it cannot be reached: the setting that says most of where it is.
+    pub fn template(&self) -> &Template {
+        match self {
+            Self::Postgres { url, .. } => url,
+            Self::Redshift(config) => &config.database,
+        }
+    }
+}
+
 /// `[warehouse]`.
 #[derive(Debug, Clone)]
 pub struct WarehouseConfig {
-    /// Its kind.
-    pub kind: WarehouseKind,
     /// Where it is.
-    pub url: Template,
-    /// TLS, beside what the url says.
-    pub tls: TlsSettings,
+    pub place: WarehousePlace,
     /// Where tasks go unless they say otherwise.
     pub schema: String,
     /// The schema of test mode for a schema of the project: `{schema}` stands for its name.
@@ -148,10 +176,19 @@ pub(super) fn read_warehouse(file: &Keys<'_>) -> Option<WarehouseConfig> {
     if !keys.has("kind") {
         keys.missing("kind", "kind = \"postgres\", or \"redshift\"");
     }
-    let url = keys.template("url");
-    if !keys.has("url") {
-        keys.missing("url", "url = \"${WAREHOUSE_URL}\"");
-    }
+    let place = match kind {
+        Some(WarehouseKind::Redshift) => {
+            redshift::read(&keys).map(|config| WarehousePlace::Redshift(Box::new(config)))
+        }
+        _ => {
+            let url = keys.template("url");
+            if !keys.has("url") {
+                keys.missing("url", "url = \"${WAREHOUSE_URL}\"");
+            }
+            let tls = source::tls(&keys);
+            url.map(|url| WarehousePlace::Postgres { url, tls })
+        }
+    };
     let test_schema = keys
         .template("test_schema")
         .or_else(|| Template::parse("{schema}_test_${USER:-ci}", keys.place()).ok());
@@ -161,19 +198,23 @@ pub(super) fn read_warehouse(file: &Keys<'_>) -> Option<WarehouseConfig> {
     }
     let seconds = Duration::from_secs;
     let config = WarehouseConfig {
-        tls: source::tls(&keys),
         schema: keys.string("schema").unwrap_or_else(|| "public".to_owned()),
         grants,
         fill_jobs: keys.number("fill_jobs", 1..=64).unwrap_or(1),
         lock_timeout: keys.duration("lock_timeout").unwrap_or(Duration::from_millis(300)),
         lock_wait: keys.duration("lock_wait").unwrap_or(seconds(300)),
         snapshot_wait: keys.duration("snapshot_wait").unwrap_or(seconds(60)),
-        kind: kind.unwrap_or(WarehouseKind::Postgres),
-        url: url.clone().unwrap_or_else(|| Template::literal("", keys.place())),
+        place: match place {
+            Some(place) => place,
+            None => {
+                keys.finish();
+                return None;
+            }
+        },
         test_schema: test_schema?,
     };
     keys.finish();
-    (kind.is_some() && url.is_some()).then_some(config)
+    kind.map(|_| config)
 }
 
 pub(super) fn read_control(file: &Keys<'_>) -> ControlConfig {
@@ -190,7 +231,7 @@ pub(super) fn check_redshift(
     warehouse: &WarehouseConfig,
     control: &ControlConfig,
 ) {
-    if warehouse.kind != WarehouseKind::Redshift {
+    if matches!(warehouse.place, WarehousePlace::Postgres { .. }) {
         return;
     }
     if control.url.is_none() {

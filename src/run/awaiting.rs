@@ -5,7 +5,6 @@ use crate::{
     clock,
     config::{Environment, Project},
     sql::TableName,
-    warehouse::Warehouse,
 };
 
 /// A table that got columns in place.
@@ -24,7 +23,7 @@ pub async fn awaiting(project: &Project, environment: &Environment) -> Result<Ve
     let mut found = Vec::new();
     for mode in [Mode::Production, Mode::Test] {
         let endpoint = reach::warehouse_endpoint(project, environment)?;
-        let warehouse = reach::warehouse(endpoint, mode, &clock::new_id());
+        let warehouse = reach::warehouse(endpoint, mode, &clock::new_id()).await;
         let last = warehouse.last_loads().await.map_err(RunError::Below)?;
         for row in last.into_values().filter(|row| row.project == project.name) {
             if let Some(words) = row.state.awaited(&row.table) {

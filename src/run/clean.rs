@@ -153,12 +153,12 @@ impl<'a> Place<'a> {
             true => Control::open_existing(&endpoint, &schema).await?,
             false => Some(Control::open(&endpoint, &schema).await?),
         };
-        let warehouse = reach::warehouse(reach::warehouse_endpoint(project, environment)?, mode, &run);
+        let warehouse = reach::warehouse(reach::warehouse_endpoint(project, environment)?, mode, &run).await;
         Ok(Self {
             project,
             mode: mode.to_string(),
             stage: reach::stage(project, environment).await?,
-            warehouse: Arc::new(warehouse),
+            warehouse,
             control,
             holder: Holder { run, what: "clean".to_owned() },
         })

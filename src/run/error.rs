@@ -56,9 +56,9 @@ pub enum RunError {
     /// The source or the warehouse.
     #[error("{}", Failure::of(.0.as_ref()))]
     Below(Box<dyn Fault + Send + Sync>),
-    /// A warehouse that this version cannot write to.
-    #[error("the warehouse kind redshift is not built yet")]
-    Redshift,
+    /// Redshift cannot hold the control database.
+    #[error("the control database has no url, and Redshift cannot hold it")]
+    NoControl,
 }
 
 impl RunError {
@@ -71,7 +71,7 @@ impl RunError {
             Self::Stage(error) => error,
             Self::Control(error) => error,
             Self::Below(error) => error.as_ref(),
-            Self::Redshift | Self::Nothing { .. } | Self::Several { .. } => return None,
+            Self::NoControl | Self::Nothing { .. } | Self::Several { .. } => return None,
         })
     }
 }
@@ -83,7 +83,7 @@ impl Fault for RunError {
 
     fn hint(&self) -> Option<String> {
         match self {
-            Self::Redshift => Some("kind = \"postgres\" works today".to_owned()),
+            Self::NoControl => Some("a small Postgres does: [control] url = \"${CONTROL_URL}\"".to_owned()),
             Self::Nothing { .. } => {
                 Some("`barncat plan` lists the tasks; `barncat discover SOURCE` the tables".to_owned())
             }

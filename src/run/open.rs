@@ -95,7 +95,7 @@ pub(super) async fn open(
         mode: mode.to_string(),
         run: run.to_owned(),
         stage: reach::stage(project, environment).await?,
-        warehouse: Arc::new(reach::warehouse(endpoints.warehouse, mode, run)),
+        warehouse: reach::warehouse(endpoints.warehouse, mode, run).await,
         sources: open_sources(project, endpoints.sources, slots, run),
         control,
         keep: project.stage.keep,
@@ -138,7 +138,7 @@ pub(super) async fn look(
     let sources = open_sources(project, endpoints.sources, slots, run);
     Ok(Looked {
         sources,
-        warehouse: Arc::new(reach::warehouse(endpoints.warehouse, mode, run)),
+        warehouse: reach::warehouse(endpoints.warehouse, mode, run).await,
         control,
         schemas,
     })
@@ -151,7 +151,7 @@ pub(super) type Sources = BTreeMap<String, SharedSnapshots>;
 /// is told before anything is done.
 struct Endpoints {
     sources: BTreeMap<String, Endpoint>,
-    warehouse: Endpoint,
+    warehouse: reach::WarehouseEndpoint,
     control: Endpoint,
 }
 

@@ -5,15 +5,21 @@ use std::sync::Arc;
 
 use super::{Mode, RunError};
 use crate::{
-    aws::S3Access,
-    config::{Environment, Project, SourceConfig, Sse, StageConfig, Template, WarehouseKind},
+    aws::{Access, S3Access},
+    config::{
+        Environment, Project, RedshiftConfig, RedshiftTarget, SourceConfig, Sse, StageConfig, Template,
+        WarehousePlace,
+    },
     pg::{Endpoint, TlsSettings},
     source::{
         Slots,
         postgres::{Options, PostgresSource},
     },
     stage::{self, Encryption, SharedStage, StageError},
-    warehouse::postgres::{self, PostgresWarehouse},
+    warehouse::{
+        PostgresWarehouse, Warehouse, postgres,
+        redshift::{self, DataApiTarget, RedshiftWarehouse},
+    },
 };
 
 /// Where a source is.
@@ -49,16 +55,79 @@ pub fn source(config: &SourceConfig, endpoint: Endpoint, run: &str, slots: Arc<d
 }
 
 /// Where the warehouse is.
-pub fn warehouse_endpoint(project: &Project, environment: &Environment) -> Result<Endpoint, RunError> {
-    let config = &project.warehouse;
-    if config.kind == WarehouseKind::Redshift {
-        return Err(RunError::Redshift);
+pub enum WarehouseEndpoint {
+    /// A Postgres server.
+    Postgres(Endpoint),
+    /// Redshift, by its Data API.
+    Redshift {
+        /// Which database of it.
+        target: DataApiTarget,
+        /// How the service is reached.
+        access: Access,
+        /// The role by which COPY reads the stage.
+        copy_role: String,
+        /// The stage's region, where the project names it.
+        stage_region: Option<String>,
+    },
+}
+
+/// Where the warehouse is.
+pub fn warehouse_endpoint(
+    project: &Project,
+    environment: &Environment,
+) -> Result<WarehouseEndpoint, RunError> {
+    match &project.warehouse.place {
+        WarehousePlace::Postgres { url, tls } => {
+            endpoint(url, environment, tls, project).map(WarehouseEndpoint::Postgres)
+        }
+        WarehousePlace::Redshift(config) => redshift_endpoint(project, environment, config),
     }
-    endpoint(&config.url, environment, &config.tls, project)
+}
+
+fn redshift_endpoint(
+    project: &Project,
+    environment: &Environment,
+    config: &RedshiftConfig,
+) -> Result<WarehouseEndpoint, RunError> {
+    let text = |template: &Template| -> Result<String, RunError> {
+        Ok(template.resolve(environment)?.expose().to_owned())
+    };
+    let optional = |template: &Option<Template>| -> Result<Option<String>, RunError> {
+        let text = template.as_ref().map(text).transpose()?;
+        // What resolves to nothing is not there.
+        Ok(text.filter(|text| !text.is_empty()))
+    };
+    let (cluster, workgroup, db_user) = match &config.target {
+        RedshiftTarget::Cluster { name, user } => (Some(text(name)?), None, optional(user)?),
+        RedshiftTarget::Workgroup { name } => (None, Some(text(name)?), None),
+    };
+    let (database, secret) = (text(&config.database)?, optional(&config.secret)?);
+    Ok(WarehouseEndpoint::Redshift {
+        target: DataApiTarget { cluster, workgroup, database, db_user, secret },
+        access: Access {
+            endpoint: optional(&config.endpoint)?,
+            region: config.region.clone(),
+            ..Access::default()
+        },
+        copy_role: text(&config.copy_role)?,
+        stage_region: project.stage.region.clone(),
+    })
 }
 
 /// The warehouse, with the ledger and the staging schema of a mode.
-pub fn warehouse(endpoint: Endpoint, mode: Mode, run: &str) -> PostgresWarehouse {
+pub async fn warehouse(endpoint: WarehouseEndpoint, mode: Mode, run: &str) -> Arc<dyn Warehouse> {
+    let ledger_schema = format!("barncat{}", mode.suffix());
+    match endpoint {
+        WarehouseEndpoint::Postgres(endpoint) => Arc::new(postgres_warehouse(endpoint, mode, run)),
+        WarehouseEndpoint::Redshift { target, access, copy_role, stage_region } => {
+            let options = redshift::Options { ledger_schema, copy_role, stage_region };
+            Arc::new(RedshiftWarehouse::by_data_api(target, &access, options).await)
+        }
+    }
+}
+
+/// A Postgres warehouse, with the ledger and the staging schema of a mode.
+pub fn postgres_warehouse(endpoint: Endpoint, mode: Mode, run: &str) -> PostgresWarehouse {
     let options = postgres::Options {
         ledger_schema: format!("barncat{}", mode.suffix()),
         staging_schema: format!("barncat_staging{}", mode.suffix()),
@@ -74,7 +143,10 @@ pub fn control_endpoint(project: &Project, environment: &Environment) -> Result<
         Some(url) if !url.resolve(environment)?.expose().is_empty() => {
             endpoint(url, environment, &TlsSettings::default(), project)
         }
-        _ => warehouse_endpoint(project, environment),
+        _ => match warehouse_endpoint(project, environment)? {
+            WarehouseEndpoint::Postgres(endpoint) => Ok(endpoint),
+            WarehouseEndpoint::Redshift { .. } => Err(RunError::NoControl),
+        },
     }
 }
 
@@ -103,13 +175,13 @@ fn access(config: &StageConfig, environment: &Environment) -> Result<S3Access, R
         Some(endpoint) => Some(endpoint.resolve(environment)?.expose().to_owned()),
         None => None,
     };
-    Ok(S3Access {
+    let access = Access {
         // One that resolves to nothing is Amazon's own.
         endpoint: endpoint.filter(|endpoint| !endpoint.is_empty()),
         region: config.region.clone(),
-        path_style: config.path_style,
-        ..S3Access::default()
-    })
+        ..Access::default()
+    };
+    Ok(S3Access { access, path_style: config.path_style })
 }
 
 fn encryption(config: &StageConfig) -> Encryption {

@@ -52,9 +52,9 @@ pub async fn restorable(
     let mut found = BTreeMap::new();
     for mode in [Mode::Production, Mode::Test] {
         let endpoint = reach::warehouse_endpoint(project, environment)?;
-        let warehouse = reach::warehouse(endpoint, mode, &clock::new_id());
+        let warehouse = reach::warehouse(endpoint, mode, &clock::new_id()).await;
         let shelf = Shelf { project: &project.name, mode: &mode.to_string(), stage: &*stage };
-        let restorable = load::restorable(shelf, table, loads, &warehouse).await;
+        let restorable = load::restorable(shelf, table, loads, &*warehouse).await;
         let restorable = restorable.map_err(|error| RunError::Below(Box::new(error)))?;
         found.extend(restorable.into_iter().map(|load| (load, mode)));
     }

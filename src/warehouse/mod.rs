@@ -20,12 +20,14 @@ use tokio::sync::mpsc;
 
 mod ledger;
 pub mod postgres;
+pub mod redshift;
 #[cfg(test)]
 pub(crate) mod testing;
 
 pub use self::{
     ledger::{LedgerRow, Lineage, State},
     postgres::PostgresWarehouse,
+    redshift::RedshiftWarehouse,
 };
 pub use crate::schema::Abilities;
 use crate::{

@@ -11,6 +11,7 @@ mod control;
 mod increments;
 mod pgbench;
 mod publish;
+mod redshift;
 mod run;
 mod source;
 mod stage;

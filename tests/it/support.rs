@@ -3,6 +3,7 @@
 pub(crate) mod pooler;
 pub(crate) mod project;
 pub(crate) mod proxy;
+pub(crate) mod redshift;
 pub(crate) mod replica;
 pub(crate) mod s3;
 pub(crate) mod warehouse;

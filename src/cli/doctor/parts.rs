@@ -9,10 +9,13 @@ use crate::{
     diagnosis::{Finding, Verdict},
     error::Fault,
     load,
-    run::{Mode, reach},
+    run::{
+        Mode,
+        reach::{self, WarehouseEndpoint},
+    },
     source::{LocalSlots, Source, postgres::PostgresSource},
     stage::{self, LoadPrefix},
-    warehouse::postgres::Wanted,
+    warehouse::{Warehouse, postgres::Wanted},
 };
 
 /// How many connections testing takes; they are not counted with those of runs.
@@ -106,7 +109,7 @@ pub(super) async fn warehouse(project: &Project, environment: &Environment, spec
     let config = &project.warehouse;
     let endpoint = match reach::warehouse_endpoint(project, environment) {
         Ok(endpoint) => endpoint,
-        Err(error) => return unknown(name, &config.url, &error),
+        Err(error) => return unknown(name, config.place.template(), &error),
     };
     let wanted = Wanted {
         // Of the loaders, not of the loads: a source that is away changes nothing about them.
@@ -115,8 +118,16 @@ pub(super) async fn warehouse(project: &Project, environment: &Environment, spec
         grantees: config.grants.values().flatten().cloned().collect(),
         lock_timeout: config.lock_timeout,
     };
-    let place = endpoint.place();
-    let findings = reach::warehouse(endpoint, Mode::Production, RUN).diagnose(&wanted).await;
+    let (place, findings) = match endpoint {
+        WarehouseEndpoint::Postgres(endpoint) => {
+            let warehouse = reach::postgres_warehouse(endpoint, Mode::Production, RUN);
+            (warehouse.place(), warehouse.diagnose(&wanted).await)
+        }
+        endpoint @ WarehouseEndpoint::Redshift { .. } => {
+            let warehouse = reach::warehouse(endpoint, Mode::Production, RUN).await;
+            (warehouse.place(), redshift_findings(&*warehouse).await)
+        }
+    };
     Part { name: name.to_owned(), place, findings }
 }
 
@@ -126,7 +137,7 @@ pub(super) async fn control(project: &Project, environment: &Environment) -> Par
     let endpoint = match reach::control_endpoint(project, environment) {
         Ok(endpoint) => endpoint,
         Err(error) => {
-            let url = project.control.url.as_ref().unwrap_or(&project.warehouse.url);
+            let url = project.control.url.as_ref().unwrap_or_else(|| project.warehouse.place.template());
             return unknown(name, url, &error);
         }
     };
@@ -140,5 +151,13 @@ fn unknown(name: &str, url: &Template, error: &dyn Fault) -> Part {
         name: name.to_owned(),
         place: url.place().to_string(),
         findings: vec![Finding::error("url", error)],
+    }
+}
+
+/// What can be seen of Redshift by looking at the ledger: whether it is reached, and may be read.
+async fn redshift_findings(warehouse: &dyn Warehouse) -> Vec<Finding> {
+    match warehouse.last_loads().await {
+        Ok(loads) => vec![Finding::ok("ledger", format!("reached; {} tables are published", loads.len()))],
+        Err(error) => vec![Finding::error("ledger", &*error)],
     }
 }

@@ -6,9 +6,12 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 
 use crate::{
-    config::{Environment, Project, SourceConfig},
+    config::{Environment, Project, SourceConfig, WarehousePlace},
     pg::Endpoint,
-    run::{Mode, reach},
+    run::{
+        Mode,
+        reach::{self, WarehouseEndpoint},
+    },
     sql::{quote_ident, quote_literal},
 };
 
@@ -41,8 +44,13 @@ struct Script {
 pub(super) fn scripts(project: &Project, environment: &Environment) -> Scripts {
     let mut roles: Vec<Script> =
         project.sources.values().flat_map(|config| of_source(project, environment, config)).collect();
-    let endpoint = reach::warehouse_endpoint(project, environment).ok();
-    roles.push(script("warehouse", WAREHOUSE, None, endpoint.as_ref(), &[], &[]));
+    if let WarehousePlace::Postgres { .. } = project.warehouse.place {
+        let endpoint = match reach::warehouse_endpoint(project, environment) {
+            Ok(WarehouseEndpoint::Postgres(endpoint)) => Some(endpoint),
+            _ => None,
+        };
+        roles.push(script("warehouse", WAREHOUSE, None, endpoint.as_ref(), &[], &[]));
+    }
     let control = project.control.url.as_ref();
     // One that resolves to nothing is in the warehouse, whose role makes it.
     if control.is_some_and(|url| url.resolve(environment).map_or(true, |url| !url.expose().is_empty())) {

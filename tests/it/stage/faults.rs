@@ -265,7 +265,7 @@ async fn a_slow_line_is_no_fault() {
     server.faults.plan(Operation::Piece, Fault::Slow, 10);
     let start = Instant::now();
     put(&stage, "a/b", &noise(5 << 20)).await.expect("it arrives");
-    assert!(start.elapsed() > server.access().patience.answer, "the line is not slow enough");
+    assert!(start.elapsed() > server.access().access.patience.answer, "the line is not slow enough");
     assert_eq!(server.faults.left(), 9, "it is not sent twice");
 }
 
@@ -313,6 +313,12 @@ async fn an_object_that_may_not_be_deleted_is_an_error() {
 }
 
 /// What a listing says that gets no answer.
+fn at(server: &S3Server, endpoint: Option<String>) -> S3Access {
+    let mut access = server.access();
+    access.access.endpoint = endpoint;
+    access
+}
+
 async fn unanswered(access: S3Access) -> Failure {
     let stage = stage::s3(&access, BUCKET, "", Encryption::Bucket).await;
     let failure = Failure::of(&stage.list("a/").await.expect_err("it is not to be had"));
@@ -325,7 +331,7 @@ async fn a_server_that_is_not_there_is_a_passing_error() {
     let server = S3Server::start().await;
     let nowhere = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     for host in [format!("http://{nowhere}"), "http://no-such-host.invalid".to_owned()] {
-        let failure = unanswered(S3Access { endpoint: Some(host), ..server.access() }).await;
+        let failure = unanswered(at(&server, Some(host))).await;
         assert_eq!(failure.class, Class::Passing, "{failure}");
         assert!(failure.message.contains("connect") || failure.message.contains("dns"), "{failure}");
     }
@@ -335,7 +341,7 @@ async fn a_server_that_is_not_there_is_a_passing_error() {
 async fn an_endpoint_that_cannot_be_right_is_a_lasting_error() {
     let server = S3Server::start().await;
     for endpoint in ["localhost", "https//x", "", &server.endpoint().replace("http:", "https:")] {
-        let failure = unanswered(S3Access { endpoint: Some(endpoint.to_owned()), ..server.access() }).await;
+        let failure = unanswered(at(&server, Some(endpoint.to_owned()))).await;
         assert_eq!(failure.class, Class::Lasting, "{endpoint}: {failure}");
         let hint = failure.hint.as_deref().unwrap_or_default();
         assert!(hint.starts_with("check [stage] endpoint"), "{endpoint}: {failure}, {hint}");

@@ -8,7 +8,7 @@ mod front;
 use std::{fs, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use barncat::{
-    aws::{Patience, S3Access},
+    aws::{Access, Patience, S3Access},
     stage::{self, Encryption, SharedStage},
 };
 use s3s::{auth::SimpleAuth, service::S3ServiceBuilder};
@@ -66,12 +66,12 @@ impl S3Server {
 
     /// How the stage reaches it.
     pub(crate) fn access(&self) -> S3Access {
-        S3Access {
+        let access = Access {
             endpoint: Some(self.endpoint()),
             region: Some("eu-west-2".to_owned()),
-            path_style: true,
             patience: self.patience.clone(),
-        }
+        };
+        S3Access { access, path_style: true }
     }
 
     /// A stage in its bucket.

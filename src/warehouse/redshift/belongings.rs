@@ -1,0 +1,105 @@
+//! What belongs to a table and is given to the one that takes its place: grants and comments. Given before
+//! the swap, to a table that nobody knows yet.
+
+use std::collections::BTreeMap;
+
+use super::{
+    Cluster, RedshiftError,
+    data_api::STATEMENTS_MAX,
+    dialect::{self, folded, ident, literal},
+    live::of,
+    transport::Batch,
+};
+use crate::sql::TableName;
+
+/// A privilege and who has it.
+pub(super) struct Grant {
+    pub(super) privilege: String,
+    /// As GRANT writes it: a user, `GROUP g`, `ROLE r`, `PUBLIC`.
+    pub(super) to: String,
+}
+
+impl Cluster {
+    /// Gives `staging` what belongs to `live`; to the first table of its name what the project grants.
+    pub(super) async fn carry(
+        &self,
+        staging: &TableName,
+        live: Option<&TableName>,
+        granted: &BTreeMap<String, Vec<String>>,
+        load: &str,
+    ) -> Result<(), RedshiftError> {
+        let to = dialect::table(staging);
+        let mut statements = Vec::new();
+        match live {
+            Some(live) => {
+                for grant in self.grants(live).await? {
+                    statements.push(format!("GRANT {} ON {to} TO {}", grant.privilege, grant.to));
+                }
+                statements.extend(self.comments(live, &to).await?);
+            }
+            None => {
+                for (privilege, roles) in granted {
+                    for role in roles {
+                        statements.push(format!(
+                            "GRANT {} ON {to} TO {}",
+                            privilege.to_uppercase(),
+                            ident(role)
+                        ));
+                    }
+                }
+            }
+        }
+        for some in statements.chunks(STATEMENTS_MAX) {
+            let doing = format!("give {staging} its grants and comments");
+            let batch =
+                Batch { statements: some.to_vec(), ..Batch::new(doing, format!("{load} belongings")) };
+            self.transport.run(batch).await?;
+        }
+        Ok(())
+    }
+
+    /// Who else may do what with a table.
+    pub(super) async fn grants(&self, table: &TableName) -> Result<Vec<Grant>, RedshiftError> {
+        let sql = format!(
+            "SELECT privilege_type::varchar, identity_type::varchar, identity_name::varchar
+             FROM svv_relation_privileges
+             WHERE namespace_name = {} AND relation_name = {} AND identity_name <> current_user ORDER BY 1, 2, 3",
+            literal(&folded(&table.schema)),
+            literal(&folded(&table.name))
+        );
+        let [answer] =
+            self.ask(Batch::new(format!("look at the grants on {table}"), "catalog").then(sql)).await?;
+        let grant = |row: Vec<Option<String>>| {
+            let [Some(privilege), Some(kind), name] = row.as_slice() else { return None };
+            let name = name.as_deref().unwrap_or_default();
+            let to = match kind.to_lowercase().as_str() {
+                "public" => "PUBLIC".to_owned(),
+                "group" => format!("GROUP {}", ident(name)),
+                "role" => format!("ROLE {}", ident(name)),
+                _ => ident(name),
+            };
+            Some(Grant { privilege: privilege.to_uppercase(), to })
+        };
+        Ok(answer.rows.into_iter().filter_map(grant).collect())
+    }
+
+    async fn comments(&self, table: &TableName, to: &str) -> Result<Vec<String>, RedshiftError> {
+        let sql = format!(
+            "SELECT a.attname::varchar, d.description::varchar
+             FROM pg_description d JOIN pg_class c ON c.oid = d.objoid JOIN pg_namespace n ON n.oid = c.relnamespace
+             LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = d.objsubid AND d.objsubid > 0
+             WHERE {} ORDER BY d.objsubid",
+            of(table)
+        );
+        let [answer] =
+            self.ask(Batch::new(format!("look at the comments on {table}"), "catalog").then(sql)).await?;
+        let comment = |row: Vec<Option<String>>| match row.as_slice() {
+            [None, Some(text)] => Some(format!("COMMENT ON TABLE {to} IS {}", literal(text))),
+            [Some(column), Some(text)] => {
+                Some(format!("COMMENT ON COLUMN {to}.{} IS {}", ident(column), literal(text)))
+            }
+            _ => None,
+        };
+        Ok(answer.rows.into_iter().filter_map(comment).collect())
+    }
+}

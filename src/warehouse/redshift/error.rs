@@ -1,0 +1,228 @@
+//! What can go wrong with Redshift.
+
+use crate::{
+    error::{Class, Fault},
+    sql::TableName,
+};
+
+/// An error of a Redshift warehouse.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RedshiftError {
+    /// A statement failed, and with it its whole batch.
+    #[error("cannot {doing}: {message}")]
+    Statement {
+        /// What was attempted: an infinitive with its object.
+        doing: String,
+        /// The server's words, without values.
+        message: String,
+    },
+    /// The service refused what was asked of it.
+    #[error("cannot {doing}: {message}")]
+    Service {
+        /// What was attempted.
+        doing: String,
+        /// The service's words.
+        message: String,
+        /// Whether it would be refused again.
+        class: Class,
+    },
+    /// The answer was lost: the batch may be done.
+    #[error("cannot {doing}: the answer of {place} was lost")]
+    Unknown {
+        /// What was attempted.
+        doing: String,
+        /// Where.
+        place: String,
+    },
+    /// A lock was not to be had.
+    #[error("cannot {doing}: somebody holds a lock on {table}")]
+    Locked {
+        /// What was attempted.
+        doing: String,
+        /// The table.
+        table: TableName,
+    },
+    /// Another load was published meanwhile.
+    #[error("{table} was published by another load meanwhile")]
+    Superseded {
+        /// The table.
+        table: TableName,
+    },
+    /// An answer that is not what was asked for.
+    #[error("cannot {doing}: the answer has {what}")]
+    Answer {
+        /// What was attempted.
+        doing: String,
+        /// What is wrong with it.
+        what: String,
+    },
+    /// A ledger row that cannot be read.
+    #[error("the ledger's row of load {load} cannot be read: {what}")]
+    Ledger {
+        /// The load.
+        load: String,
+        /// What is wrong with it.
+        what: String,
+    },
+    /// What a fill was promised did not come.
+    #[error("the load of {table} ended before its manifest was written")]
+    NoManifest {
+        /// The table.
+        table: TableName,
+    },
+    /// An object of the stage is not what the manifest says.
+    #[error("{key} in the stage has {found} bytes, and its manifest says {expected}")]
+    Part {
+        /// The object.
+        key: String,
+        /// Its size by the manifest.
+        expected: u64,
+        /// Its size in the stage; `no` where it is not there.
+        found: String,
+    },
+    /// COPY refused a row.
+    #[error("COPY into {table} failed at {file}, line {line}, column {column}{length}: {reason}")]
+    Row {
+        /// The table.
+        table: TableName,
+        /// The part.
+        file: String,
+        /// Its line.
+        line: String,
+        /// The column.
+        column: String,
+        /// How long the value is, in words; empty where that is not known.
+        length: String,
+        /// Redshift's reason.
+        reason: String,
+    },
+    /// COPY took in another number of rows than were sent.
+    #[error("COPY into {table} took in {loaded} rows of {expected}")]
+    Count {
+        /// The table.
+        table: TableName,
+        /// Rows by the manifest.
+        expected: u64,
+        /// Rows by `pg_last_copy_count()`.
+        loaded: u64,
+    },
+    /// The stage failed.
+    #[error("cannot read the stage")]
+    Stage(#[from] crate::stage::StageError),
+}
+
+impl Fault for RedshiftError {
+    fn class(&self) -> Class {
+        match self {
+            Self::Statement { message, .. } => class_of(message),
+            Self::Service { class, .. } => *class,
+            Self::Unknown { .. } | Self::Locked { .. } | Self::Superseded { .. } | Self::Count { .. } => {
+                Class::Passing
+            }
+            Self::Part { .. } => Class::Passing,
+            Self::NoManifest { .. } => Class::Bug,
+            Self::Answer { .. } | Self::Ledger { .. } | Self::Row { .. } => Class::Lasting,
+            Self::Stage(error) => error.class(),
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Statement { message, .. } if message.contains("permission denied") => {
+                Some("`barncat doctor` prints the GRANT that is missing".to_owned())
+            }
+            Self::Row { .. } => Some(
+                "`unfit` in the loader's row says what is done with values that Redshift cannot hold"
+                    .to_owned(),
+            ),
+            Self::Stage(error) => error.hint(),
+            _ => None,
+        }
+    }
+}
+
+impl From<RedshiftError> for crate::warehouse::WarehouseError {
+    fn from(error: RedshiftError) -> Self {
+        Box::new(error)
+    }
+}
+
+/// What Redshift says when it is worth another try. Its Data API gives no SQLSTATE, so it is told by its
+/// words. Sources: "Serializable isolation" in its Database Developer Guide (1023, 1018); the others are
+/// what dbt's adapter tries again.
+const PASSING: &[&str] = &[
+    "Serializable isolation violation",
+    "1018 DETAIL",
+    "conflict with concurrent transaction",
+    "dropped by concurrent transaction",
+    "could not open relation with OID",
+    "deadlock detected",
+    "canceled on user's request",
+    "system requested abort",
+    "too many connections",
+    "connection to client lost",
+    "connection to the database was lost",
+    "cancelled on user's request",
+    "S3ServiceException:Please reduce your request rate",
+];
+
+fn class_of(message: &str) -> Class {
+    match PASSING.iter().any(|words| message.contains(words)) {
+        true => Class::Passing,
+        false => Class::Lasting,
+    }
+}
+
+/// A server's message without what may be a row's value: messages about data quote values, all others
+/// quote names.
+pub(super) fn without_values(message: &str) -> String {
+    const ABOUT_DATA: [&str; 5] = ["invalid", "out of range", "too long", "overflow", "parse"];
+    if !ABOUT_DATA.iter().any(|words| message.to_lowercase().contains(words)) {
+        return message.to_owned();
+    }
+    let mut told = String::with_capacity(message.len());
+    let mut inside = None;
+    for character in message.chars() {
+        match inside {
+            None if character == '"' || character == '\'' => {
+                inside = Some(character);
+                told.push('…');
+            }
+            None => told.push(character),
+            Some(quote) if quote == character => inside = None,
+            Some(_) => {}
+        }
+    }
+    told
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn conflicts_are_tried_again_and_what_nobody_knows_is_not() {
+        for passing in [
+            "ERROR: 1023 DETAIL: Serializable isolation violation on table - 100212",
+            "ERROR: could not open relation with OID 17",
+        ] {
+            assert_eq!(class_of(passing), Class::Passing, "{passing}");
+        }
+        for lasting in ["ERROR: relation \"x\" does not exist", "ERROR: permission denied for schema raw"] {
+            assert_eq!(class_of(lasting), Class::Lasting, "{lasting}");
+        }
+    }
+
+    #[test]
+    fn values_are_cut_out_and_names_are_not() {
+        assert_eq!(
+            without_values("ERROR: invalid input syntax for integer: \"secret\""),
+            "ERROR: invalid input syntax for integer: …"
+        );
+        assert_eq!(
+            without_values("ERROR: relation \"x\" does not exist"),
+            "ERROR: relation \"x\" does not exist"
+        );
+    }
+}

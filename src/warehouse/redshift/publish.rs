@@ -1,0 +1,200 @@
+//! The publish: locks, a look at the table's head, the renames or the rows, and last the ledger's row, in one
+//! batch.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::time::{Instant, sleep};
+
+use super::{
+    Cluster, RedshiftError, dialect, in_place,
+    staging::RedshiftStaging,
+    transport::{Answer, Batch},
+};
+use crate::{
+    error::{Class, Fault},
+    fail_point,
+    sql::TableName,
+    warehouse::{LedgerRow, Publication, PublishKind, Published, StagingColumn},
+};
+
+/// The pause between two tries for the locks.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// How long the locks of one try may take, at least: the Data API needs that to begin.
+const LOCKS_AT_LEAST: Duration = Duration::from_secs(5);
+
+/// Makes the staging table's rows the live ones. What is not published is dropped.
+pub(super) async fn publish(
+    staging: &RedshiftStaging,
+    publication: &Publication,
+) -> Result<Published, RedshiftError> {
+    let published = tries(staging, publication).await;
+    match &published {
+        // By a swap it is the live one now.
+        Ok(Published { kind: PublishKind::Swap, .. }) => {}
+        // Perhaps it is in use still: then the next run sweeps it.
+        Err(RedshiftError::Unknown { .. }) => {}
+        _ => {
+            let _ = staging.cluster.drop_table(&staging.table, &format!("{} drop", staging.spec.load)).await;
+        }
+    }
+    published
+}
+
+async fn tries(staging: &RedshiftStaging, publication: &Publication) -> Result<Published, RedshiftError> {
+    let (cluster, begun) = (&staging.cluster, Instant::now());
+    let row = &publication.ledger;
+    cluster.ensure_head(&row.table).await?;
+    let late = in_place::prepare(staging, publication).await?;
+    let pieces = cluster.missing_schema(row).await?;
+    for some in pieces.chunks(4) {
+        let doing = format!("write the schema of {}", row.table);
+        let batch = Batch { statements: some.to_vec(), ..Batch::new(doing, format!("{} schema", row.load)) };
+        cluster.transport.run(batch).await?;
+    }
+    loop {
+        let error = match once(staging, publication, late).await {
+            Ok(published) => return Ok(published),
+            Err(error) => error,
+        };
+        // Whatever it says: only the ledger knows.
+        cluster.transport.settle(&row.load).await?;
+        if let Some(there) = cluster.load(&row.load).await? {
+            return Ok(Published {
+                at: there.published_at.unwrap_or(Timestamp::UNIX_EPOCH),
+                kind: there.publish,
+                written: None,
+                warnings: Vec::new(),
+            });
+        }
+        let last = cluster.last_loads(Some(&row.table)).await?.into_iter().next();
+        if last.map(|last| last.load) != row.previous {
+            return Err(RedshiftError::Superseded { table: row.table.clone() });
+        }
+        if error.class() != Class::Passing || begun.elapsed() >= publication.lock_wait {
+            return Err(error);
+        }
+        sleep(PAUSE).await;
+    }
+}
+
+async fn once(
+    staging: &RedshiftStaging,
+    publication: &Publication,
+    late: Option<u64>,
+) -> Result<Published, RedshiftError> {
+    let (cluster, row) = (&staging.cluster, &publication.ledger);
+    let live = cluster.live(&staging.spec.table).await?.map(|_| staging.spec.table.clone());
+    let kind = publication.kind;
+    let batch = begin(cluster, publication, live.as_ref());
+    fail_point!("publish.ledger.before");
+    match kind {
+        PublishKind::Swap => swap(staging, publication, live, batch).await,
+        PublishKind::Replace | PublishKind::Insert | PublishKind::Merge => {
+            let (statements, counts) = in_place::statements(staging, publication);
+            let first = batch.statements.len();
+            let mut batch = Batch { statements: [batch.statements, statements].concat(), ..batch };
+            let deleted = publication.increment.as_ref().map(|increment| increment.gone.len() as u64);
+            let row = LedgerRow { late_rows: late, deleted_rows: deleted, ..row.clone() };
+            batch = batch.then(cluster.write(&row, kind, Some(&staging.spec.table)));
+            let answers = cluster.transport.run(end(cluster, batch, &row.load)).await?;
+            fail_point!("publish.commit.after");
+            let counted = answers.get(first..).unwrap_or_default();
+            let written = counts.then(|| in_place::written(counted, late.unwrap_or(0)));
+            Ok(Published { at: published_at(&answers)?, kind, written, warnings: Vec::new() })
+        }
+    }
+}
+
+/// The head's lock and the table's, in this order everywhere; then the check.
+fn begin(cluster: &Cluster, publication: &Publication, live: Option<&TableName>) -> Batch {
+    let row = &publication.ledger;
+    let mut batch = Batch::new(format!("publish {}", row.table), format!("{} publish", row.load))
+        .then(format!("LOCK {}", dialect::table(&cluster.head(&row.table))));
+    if let Some(live) = live {
+        batch = batch.then(format!("LOCK {}", dialect::table(live)));
+    }
+    batch.locks = Some((batch.statements.len(), publication.lock_timeout.max(LOCKS_AT_LEAST)));
+    batch.statements.extend(cluster.follow(row));
+    batch
+}
+
+/// When it was published, as the last statement.
+fn end(cluster: &Cluster, batch: Batch, load: &str) -> Batch {
+    batch.then(format!(
+        "SELECT to_char(published_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"') FROM {}.loads
+         WHERE load = {}",
+        cluster.ledger(),
+        dialect::literal(load)
+    ))
+}
+
+fn published_at(answers: &[Answer]) -> Result<Timestamp, RedshiftError> {
+    let at = answers.last().and_then(Answer::text).and_then(|text| text.parse().ok());
+    at.ok_or_else(|| RedshiftError::Answer {
+        doing: "publish".to_owned(),
+        what: "no time of the publish".to_owned(),
+    })
+}
+
+/// The old table is renamed, and dropped by a statement of its own once nobody can find it by its name any
+/// more: dropped in the same batch, readers that have just looked it up would fail.
+async fn swap(
+    staging: &RedshiftStaging,
+    publication: &Publication,
+    live: Option<TableName>,
+    batch: Batch,
+) -> Result<Published, RedshiftError> {
+    let (cluster, spec) = (&staging.cluster, &staging.spec);
+    cluster.carry(&staging.table, live.as_ref(), &publication.grants, &spec.load).await?;
+    let old = TableName::new(&spec.table.schema, {
+        // Before the name: at its end it could be cut off.
+        dialect::beside(&format!("old_{}", spec.table.name), &cluster.options.ledger_schema, &spec.load)
+    });
+    let row = &publication.ledger;
+    let mut batch = batch;
+    if live.is_some() {
+        batch = batch.then(rename(&spec.table, &old));
+    }
+    batch = batch.then(rename(&staging.table, &spec.table)).then(cluster.write(row, PublishKind::Swap, None));
+    fail_point!("publish.swap.before");
+    let answers = cluster.transport.run(end(cluster, batch, &publication.ledger.load)).await?;
+    fail_point!("publish.swap.after");
+    let mut warnings = Vec::new();
+    if live.is_some()
+        && let Err(error) = cluster.drop_table(&old, &format!("{} drop", spec.load)).await
+    {
+        warnings.push(format!("the old table is still there as {old}: {error}"));
+    }
+    fail_point!("publish.drop.after");
+    Ok(Published { at: published_at(&answers)?, kind: PublishKind::Swap, written: None, warnings })
+}
+
+fn rename(from: &TableName, to: &TableName) -> String {
+    format!("ALTER TABLE {} RENAME TO {}", dialect::table(from), dialect::ident(&to.name))
+}
+
+/// Writes the first row of a table that is taken over, if it still has these columns.
+pub(super) async fn adopt(
+    cluster: &Cluster,
+    row: &LedgerRow,
+    columns: &[StagingColumn],
+) -> Result<(), RedshiftError> {
+    cluster.ensure_head(&row.table).await?;
+    if cluster.columns(&row.table).await? != columns {
+        return Err(RedshiftError::Superseded { table: row.table.clone() });
+    }
+    let mut batch = Batch::new(format!("take over {}", row.table), format!("{} adopt", row.load))
+        .then(format!("LOCK {}", dialect::table(&cluster.head(&row.table))));
+    batch.statements.extend(cluster.follow(row));
+    batch.statements.extend(cluster.missing_schema(row).await?);
+    let batch = batch.then(cluster.write(row, row.publish, None));
+    let Err(error) = cluster.transport.run(batch).await else { return Ok(()) };
+    cluster.transport.settle(&row.load).await?;
+    match cluster.load(&row.load).await? {
+        Some(_) => Ok(()),
+        None if cluster.last_loads(Some(&row.table)).await?.is_empty() => Err(error),
+        None => Err(RedshiftError::Superseded { table: row.table.clone() }),
+    }
+}

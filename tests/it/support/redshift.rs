@@ -1,0 +1,78 @@
+//! A project whose warehouse is the double of Redshift, by its Data API, with its stage in an S3 server.
+
+use redshift_double::{Double, Settings};
+
+use super::{
+    connect, connect_to,
+    project::{INTO, Project},
+    s3::{BUCKET, S3Server},
+    variable,
+    warehouse::Database,
+};
+
+/// The role by which COPY reads the stage.
+const ROLE: &str = "arn:aws:iam::111122223333:role/copy";
+
+/// The project, the double and the servers behind them; all of it ends with the test.
+pub(crate) struct OnRedshift {
+    pub(crate) project: Project,
+    pub(crate) double: Double,
+    _s3: S3Server,
+    /// The database behind the double.
+    pub(crate) behind: Database,
+}
+
+impl OnRedshift {
+    /// Starts everything; the project's own database holds the control database alone.
+    pub(crate) async fn new(source_sql: &str, loaders: &str) -> Self {
+        let s3 = S3Server::start().await;
+        let behind = Database::empty().await;
+        let (id, secret) = (variable("AWS_ACCESS_KEY_ID"), variable("AWS_SECRET_ACCESS_KEY"));
+        let settings = Settings::new(behind.admin_url()).bucket(BUCKET, "eu-west-2").role(ROLE).s3(
+            &s3.endpoint(),
+            &id,
+            &secret,
+        );
+        let double = Double::start(settings).await.expect("the double starts");
+        let stage = format!(
+            "url = \"s3://{BUCKET}/stage\"\nendpoint = \"{}\"\nregion = \"eu-west-2\"\npath_style = true",
+            s3.endpoint()
+        );
+        let endpoint = double.url();
+        let variables = [
+            ("AWS_ACCESS_KEY_ID", id.as_str()),
+            ("AWS_SECRET_ACCESS_KEY", &secret),
+            ("AWS_EC2_METADATA_DISABLED", "true"),
+            ("REDSHIFT_ENDPOINT", &endpoint),
+        ];
+        let project = Project::with_stage(source_sql, loaders, &stage, &variables).await;
+        project.write(
+            "barncat.toml",
+            &format!(
+                "[project]\nname = \"tests\"\n\n[sources.shop]\nkind = \"postgres\"\nurl = \"${{SHOP_URL}}\"\n\n\
+                 [stage]\n{stage}\n\n[control]\nurl = \"${{WAREHOUSE_URL}}\"\n\n\
+                 [warehouse]\nkind = \"redshift\"\nworkgroup = \"double\"\ndatabase = \"dev\"\nregion = \"us-east-1\"\n\
+                 copy_role = \"{ROLE}\"\nendpoint = \"${{REDSHIFT_ENDPOINT}}\"\nschema = \"{INTO}\"\n"
+            ),
+        );
+        Self { project, double, _s3: s3, behind }
+    }
+
+    /// A query of the database behind the double: its only value.
+    pub(crate) async fn text(&self, sql: &str) -> String {
+        self.behind.text(sql).await
+    }
+
+    /// Fails unless a query over the table, written `{t}`, gives the same in source and warehouse.
+    pub(crate) async fn assert_same(&self, table: &str, query: &str) {
+        let source = connect("BARNCAT_REPLICA_ADMIN_URL").await;
+        let warehouse = connect_to(&self.behind.admin_url()).await;
+        let mut found = Vec::new();
+        for (client, schema) in [(&source, self.project.source.name()), (&warehouse, INTO)] {
+            let sql = query.replace("{t}", &format!("{schema}.{table}"));
+            let rows = client.query(&sql, &[]).await.expect("the query is valid on both");
+            found.push(rows.iter().map(|row| row.get::<_, String>(0)).collect::<Vec<_>>());
+        }
+        assert_eq!(found[0], found[1], "{table} differs between source and warehouse");
+    }
+}
