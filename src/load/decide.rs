@@ -11,7 +11,7 @@ use super::{
     verify::keeps_deleted,
 };
 use crate::{
-    config::{LoadSpec, OnSchemaChange, PublishChoice, Strategy},
+    config::{LoadSpec, OnBrokenView, OnSchemaChange, PublishChoice, Strategy},
     publish,
     schema::{self, Change, Selection, Shape, TableSchema, Wishes, diff, in_words},
     source::{Position, Snapshot},
@@ -161,8 +161,14 @@ pub async fn decide(
         (Some(new_rows), Strategy::Append) if !new_rows.rewritten => PublishKind::Insert,
         (Some(_), _) => PublishKind::Merge,
         (None, _) => {
+            if live.is_none() {
+                refuse_taken_name(spec, warehouse).await?;
+            }
             let how = whole(spec, &shape, last.as_ref(), live.as_ref())?;
             notes.extend(how.reason);
+            if let (PublishKind::Swap, Some(live)) = (how.kind, &live) {
+                notes.extend(dropped_views(spec, live, &marks::columns(spec, &shape, Some(live)))?);
+            }
             how.kind
         }
     };
@@ -204,6 +210,26 @@ fn whole(
     let how = how.map_err(|refusal| marks::refused(spec, shape, live, refusal))?;
     marks::need_key(spec, shape, live)?;
     Ok(how)
+}
+
+/// Whether a new table can get its name.
+async fn refuse_taken_name(spec: &LoadSpec, warehouse: &dyn Warehouse) -> Result<(), LoadError> {
+    let table = &spec.target;
+    match warehouse.name_taken(table).await.map_err(LoadError::Warehouse)? {
+        Some(what) => Err(publish::Refusal::NameTaken { table: table.clone(), what }.into()),
+        None => Ok(()),
+    }
+}
+
+/// The views that a swap drops, where the loader lets it.
+fn dropped_views(
+    spec: &LoadSpec,
+    live: &LiveTable,
+    columns: &[StagingColumn],
+) -> Result<Option<String>, LoadError> {
+    let may_drop = spec.on_broken_view == OnBrokenView::Drop;
+    let views = publish::broken(&spec.target, live, columns, may_drop)?;
+    Ok((!views.is_empty()).then(|| format!("its new columns break {}: dropped then", views.join(", "))))
 }
 
 fn given(null: &str) -> Option<String> {

@@ -73,6 +73,30 @@ pub enum Refusal {
         /// What would be lost.
         obstacles: Vec<String>,
     },
+    /// Something else than a table has the name.
+    #[error("{table} cannot be made: a {what} of that name is there")]
+    NameTaken {
+        /// The table.
+        table: TableName,
+        /// What it is.
+        what: String,
+    },
+    /// Views that the new columns break.
+    #[error("the new columns of {table} break {}", views.join(", "))]
+    BreaksViews {
+        /// The table.
+        table: TableName,
+        /// The views, outermost first.
+        views: Vec<String>,
+    },
+    /// Policies and triggers that read a column that is gone.
+    #[error("{table} loses a column that is needed by {}", needed_by.join(", "))]
+    ColumnNeeded {
+        /// The table.
+        table: TableName,
+        /// What needs it.
+        needed_by: Vec<String>,
+    },
     /// A replace was asked for, and the columns changed.
     #[error("the columns of {table} changed, so its rows cannot be replaced in place")]
     ReplaceChanged {
@@ -103,6 +127,13 @@ impl Fault for Refusal {
             Self::ChangedAndBound { .. } => {
                 "drop them, run again, and make them anew on the new columns".to_owned()
             }
+            Self::NameTaken { table, what } => {
+                format!("rename the {what} {}, or set `as` for another name", table.quoted())
+            }
+            Self::BreaksViews { .. } => {
+                "change the views, or let them be dropped by `on_broken_view = \"drop\"`".to_owned()
+            }
+            Self::ColumnNeeded { .. } => "change or drop them, then run again".to_owned(),
             Self::ReplaceChanged { .. } => "`publish = \"auto\"` swaps the table then".to_owned(),
         })
     }
@@ -142,6 +173,32 @@ pub fn decide(
     }
 }
 
+/// What a swap to these columns breaks. With `drop_broken` views may be broken: answers with those that
+/// will be dropped.
+pub fn broken(
+    table: &TableName,
+    live: &LiveTable,
+    columns: &[StagingColumn],
+    drop_broken: bool,
+) -> Result<Vec<String>, Refusal> {
+    let is_gone = |name: &String| columns.iter().all(|column| column.name != *name);
+    let (mut views, mut needed_by) = (Vec::new(), Vec::new());
+    for need in live.needs.iter().filter(|need| is_gone(&need.column)) {
+        match need.is_view {
+            true if views.contains(&need.needed_by) => {}
+            true => views.push(need.needed_by.clone()),
+            false => needed_by.push(format!("{} (column {})", need.needed_by, need.column)),
+        }
+    }
+    if !needed_by.is_empty() {
+        return Err(Refusal::ColumnNeeded { table: table.clone(), needed_by });
+    }
+    match drop_broken || views.is_empty() {
+        true => Ok(views),
+        false => Err(Refusal::BreaksViews { table: table.clone(), views }),
+    }
+}
+
 fn no_table(kind: RelationKind) -> Option<&'static str> {
     match kind {
         RelationKind::Table => None,
@@ -170,6 +227,7 @@ fn are_equal(live: &[StagingColumn], staging: &[StagingColumn]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::warehouse::ColumnNeed;
 
     fn table() -> TableName {
         TableName::new("raw", "orders")
@@ -187,6 +245,7 @@ mod tests {
             bytes: 0,
             obstacles: obstacles.iter().map(ToString::to_string).collect(),
             views: Vec::new(),
+            needs: Vec::new(),
         }
     }
 
@@ -240,6 +299,32 @@ mod tests {
         assert_eq!(
             kind(Choice::Auto, &live(&old, &["rule r"]), &new),
             Err("the columns of raw.orders changed, and a swap would lose rule r".to_owned())
+        );
+    }
+
+    #[test]
+    fn what_reads_a_column_that_is_gone_is_named_and_only_views_may_be_dropped() {
+        let need = |column: &str, needed_by: &str, is_view| ColumnNeed {
+            column: column.into(),
+            needed_by: needed_by.into(),
+            is_view,
+        };
+        let columns = [column("id", "bigint")];
+        let mut table_of_two = live(&columns, &[]);
+        table_of_two.needs =
+            vec![need("tip", "bi.top", true), need("fee", "bi.top", true), need("id", "bi.ids", true)];
+        let broken = |live: &LiveTable, drop| {
+            broken(&table(), live, &columns, drop).map_err(|refusal| refusal.to_string())
+        };
+        assert_eq!(broken(&table_of_two, true), Ok(vec!["bi.top".to_owned()]));
+        assert_eq!(
+            broken(&table_of_two, false),
+            Err("the new columns of raw.orders break bi.top".to_owned())
+        );
+        table_of_two.needs.push(need("fee", "policy p", false));
+        assert_eq!(
+            broken(&table_of_two, true),
+            Err("raw.orders loses a column that is needed by policy p (column fee)".to_owned())
         );
     }
 

@@ -5,4 +5,4 @@
 
 mod decide;
 
-pub use self::decide::{Choice, Decided, Refusal, decide};
+pub use self::decide::{Choice, Decided, Refusal, broken, decide};

@@ -89,6 +89,12 @@ pub trait Warehouse: Send + Sync {
     /// The live table, or `None` where there is none.
     async fn live(&self, table: &TableName) -> Result<Option<LiveTable>, WarehouseError>;
 
+    /// What else than a table has the name that a new table would get: `sequence`; `None`: it is free,
+    /// or names of other things do not matter here.
+    async fn name_taken(&self, _table: &TableName) -> Result<Option<String>, WarehouseError> {
+        Ok(None)
+    }
+
     /// What must be known of a table that somebody else made, before it is taken over; `None` where there
     /// is none. `key`: the columns by which its rows would be known.
     async fn survey(&self, table: &TableName, key: &[String]) -> Result<Option<Survey>, WarehouseError>;
@@ -376,6 +382,19 @@ pub struct LiveTable {
     pub obstacles: Vec<String>,
     /// Views that read it, outermost first, as `schema.view`.
     pub views: Vec<String>,
+    /// What reads single columns: views outermost first, then policies and triggers.
+    pub needs: Vec<ColumnNeed>,
+}
+
+/// Something that reads a column.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ColumnNeed {
+    /// The column.
+    pub column: String,
+    /// What reads it: of a view `schema.view`, else in words.
+    pub needed_by: String,
+    /// Whether that is a view.
+    pub is_view: bool,
 }
 
 impl LiveTable {

@@ -1,6 +1,6 @@
 //! The table that readers see.
 
-use super::{PostgresWarehouseError, in_place::key, obstacles, views};
+use super::{PostgresWarehouseError, in_place::key, needs, obstacles, views};
 use crate::{
     pg::{Connection, PgError},
     schema::RelationKind,
@@ -56,6 +56,7 @@ pub(super) async fn live(
         keys: Some(key::all(connection, table, relation.oid).await?),
         obstacles: obstacles::obstacles(connection, table, relation.oid).await?,
         views: views.iter().map(|view| view.name.to_string()).collect(),
+        needs: needs::needs(connection, table, relation.oid).await?,
     }))
 }
 

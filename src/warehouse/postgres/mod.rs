@@ -18,6 +18,7 @@ mod ledger;
 mod live;
 mod locks;
 mod look;
+mod needs;
 mod obstacles;
 mod prepare;
 mod publish;
@@ -151,6 +152,11 @@ impl Warehouse for PostgresWarehouse {
     async fn live(&self, table: &TableName) -> Result<Option<LiveTable>, WarehouseError> {
         let connection = self.server.connect("catalog").await.map_err(PostgresWarehouseError::from)?;
         Ok(live::live(&connection, table).await?)
+    }
+
+    async fn name_taken(&self, table: &TableName) -> Result<Option<String>, WarehouseError> {
+        let connection = self.server.connect("catalog").await.map_err(PostgresWarehouseError::from)?;
+        Ok(needs::name_taken(&connection, table).await.map_err(PostgresWarehouseError::from)?)
     }
 
     async fn look(&self, look: Look) -> Result<Box<dyn Side>, WarehouseError> {

@@ -58,3 +58,55 @@ async fn cursors_are_judged_and_late_rows_promised_once() {
     let visits = task(&plan, "raw.visits");
     assert_eq!((&visits["cursor"], &visits["late_rows"]), (&Value::Null, &Value::Null));
 }
+
+#[tokio::test]
+async fn what_a_run_would_fail_at_is_told_before() {
+    let tables = "CREATE TABLE orders (id bigint PRIMARY KEY, tip int); CREATE TABLE cities (id int);
+                  CREATE TABLE events (id int); CREATE TABLE riders (id int PRIMARY KEY, fee int);";
+    let scene =
+        Scene::new(tables, "orders = 'full'\nriders = { strategy = 'full', on_broken_view = 'drop' }\n")
+            .await;
+    assert!(scene.told(&["run"]).await.starts_with("exit status: 0\n"));
+    let warehouse = scene.database();
+    warehouse
+        .run(
+            "CREATE SCHEMA bi; CREATE VIEW bi.tips AS SELECT tip FROM raw.orders;
+             CREATE VIEW bi.upon AS SELECT max(tip) FROM bi.tips; CREATE VIEW bi.ids AS SELECT id FROM raw.orders;
+             CREATE VIEW bi.fees AS SELECT id FROM raw.riders ORDER BY fee;
+             CREATE SEQUENCE raw.cities; CREATE DOMAIN raw.events AS int;
+             GRANT USAGE, CREATE ON SCHEMA bi TO barncat_warehouse;
+             ALTER VIEW bi.tips OWNER TO barncat_warehouse; ALTER VIEW bi.upon OWNER TO barncat_warehouse;
+             ALTER VIEW bi.ids OWNER TO barncat_warehouse; ALTER VIEW bi.fees OWNER TO barncat_warehouse;",
+        )
+        .await;
+    let name = scene.schema().name().to_owned();
+    scene
+        .schema()
+        .run_on_primary(&format!(
+            "ALTER TABLE {name}.orders DROP COLUMN tip; ALTER TABLE {name}.riders DROP COLUMN fee"
+        ))
+        .await;
+    let rows = "orders = 'full'\ncities = 'full'\nevents = 'full'\nriders = { strategy = 'full', on_broken_view = 'drop' }\n";
+    scene.write(
+        "loaders/shop.toml",
+        &format!("source = \"shop\"\nschema = \"{name}\"\ninto = \"raw\"\n[tables]\n{rows}"),
+    );
+    let (plan, status) = scene.json(&["plan"]).await;
+    assert_eq!(status, 1);
+    let message = |plan: &Value, name: &str| task(plan, name)["error"]["message"].as_str().map(str::to_owned);
+    let expected = [
+        ("raw.orders", Some("the new columns of raw.orders break bi.upon, bi.tips")),
+        ("raw.cities", Some("raw.cities cannot be made: a sequence of that name is there")),
+        ("raw.events", Some("raw.events cannot be made: a domain of that name is there")),
+        ("raw.riders", None),
+    ];
+    for (name, said) in expected {
+        assert_eq!(message(&plan, name).as_deref(), said, "{plan:#}");
+    }
+    assert_eq!(task(&plan, "raw.riders")["notes"], json!(["its new columns break bi.fees: dropped then"]));
+    let (outcome, status) = scene.json(&["run"]).await;
+    assert_ne!(status, 0);
+    for (name, said) in expected {
+        assert_eq!(message(&outcome, name).as_deref(), said, "a run says the same: {outcome:#}");
+    }
+}
