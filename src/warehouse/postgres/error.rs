@@ -44,6 +44,14 @@ pub enum PostgresWarehouseError {
         /// The key's columns.
         key: Vec<String>,
     },
+    /// Rows that a unique index or constraint of the live table forbids.
+    #[error("{table}: the source has several rows of the same values where {object} of the table allows one")]
+    NotUniqueBy {
+        /// The table.
+        table: TableName,
+        /// The index or constraint, with its kind.
+        object: String,
+    },
     /// A row of the ledger that this version cannot read.
     #[error("the ledger's row of load {load} cannot be read: {what}")]
     Ledger {
@@ -261,6 +269,7 @@ impl Fault for PostgresWarehouseError {
             Self::Value { .. }
             | Self::NullInKey { .. }
             | Self::NotUnique { .. }
+            | Self::NotUniqueBy { .. }
             | Self::Ledger { .. }
             | Self::NotOurs { .. }
             | Self::BrokenViews { .. }
@@ -292,6 +301,9 @@ impl Fault for PostgresWarehouseError {
                 "rows are told apart by ({}): name columns by `key = […]` that no two rows have in common",
                 key.join(", ")
             )),
+            Self::NotUniqueBy { object, .. } => {
+                Some(format!("somebody made {object} in the warehouse: drop it, or mend the source's rows"))
+            }
             Self::Ledger { .. } => Some("was it written by a newer barncat?".to_owned()),
             Self::Superseded { .. } => Some("the next load is decided upon anew".to_owned()),
             Self::NotOurs { table } => Some(format!(

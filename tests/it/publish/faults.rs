@@ -79,8 +79,33 @@ async fn keys_that_are_not_unique_are_refused_and_the_old_rows_stay() {
     let (class, message, _) =
         refused(&database, &Load::after(&first, "01B", &["7654,1,b\n7654,2,b\n"])).await;
     assert_eq!(class, Class::Lasting, "{message}");
-    assert!(message.contains("23505") && !message.contains("7654"), "{message}");
+    assert_eq!(message, "raw.orders: the source has several rows of the same key (id)");
     assert_eq!(database.text("SELECT note FROM raw.orders").await, "a");
+}
+
+#[tokio::test]
+async fn a_unique_index_that_the_rows_break_is_called_by_its_own_name() {
+    for index in [
+        "CREATE UNIQUE INDEX by_note ON raw.orders (note)",
+        "ALTER TABLE raw.orders ADD CONSTRAINT by_note UNIQUE (note)",
+    ] {
+        let database = Database::new().await;
+        let first = Load::new("01A", &["1,1,a\n"]);
+        database.publish(&first).await.unwrap();
+        database.run(&format!("SET ROLE barncat_warehouse; {index}")).await;
+        let (class, message, hint) =
+            refused(&database, &Load::after(&first, "01B", &["1,1,c\n2,2,c\n"])).await;
+        assert_eq!(class, Class::Lasting, "{message}");
+        let object = if index.starts_with("ALTER") { "constraint by_note" } else { "index by_note" };
+        assert_eq!(
+            message,
+            format!(
+                "raw.orders: the source has several rows of the same values where {object} of the table allows one"
+            )
+        );
+        assert!(hint.is_some_and(|hint| hint.contains(object)), "the hint names it");
+        assert_eq!(database.text("SELECT note FROM raw.orders").await, "a");
+    }
 }
 
 #[tokio::test]

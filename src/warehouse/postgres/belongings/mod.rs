@@ -237,6 +237,13 @@ pub(super) async fn carry(
                 let why = error.server().map_or_else(String::new, |error| error.message.clone());
                 lost.add(about, table, &why);
             }
+            // The server speaks of the staging table, and of a name that the index has for now.
+            Err(error) if matches!(error.code(), Some("23505" | "23P01")) => {
+                return Err(PostgresWarehouseError::NotUniqueBy {
+                    table: table.clone(),
+                    object: about.clone(),
+                });
+            }
             other => other?,
         }
     }
