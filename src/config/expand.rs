@@ -1,6 +1,6 @@
 //! From rows and patterns to one load a table.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::{
     LoadSpec, Loader, Mistakes, Project, WarehouseKind,
@@ -43,7 +43,8 @@ impl Project {
                 Missing::Refuse => refuse_missing(loader, tables, &mistakes),
                 Missing::Load => {}
             }
-            let named = loader.exact_names().filter(|name| !tables.iter().any(|table| table == name));
+            let there: HashSet<&str> = tables.iter().map(String::as_str).collect();
+            let named = loader.exact_names().filter(|name| !there.contains(name));
             let all: Vec<&str> = match missing {
                 Missing::Refuse => tables.iter().map(String::as_str).collect(),
                 Missing::Load => tables.iter().map(String::as_str).chain(named).collect(),
@@ -60,7 +61,8 @@ impl Project {
 }
 
 fn refuse_missing(loader: &Loader, tables: &[String], mistakes: &Collector) {
-    for row in loader.rows.iter().filter(|row| row.pattern.is_none() && !tables.contains(&row.name)) {
+    let there: HashSet<&str> = tables.iter().map(String::as_str).collect();
+    for row in loader.rows.iter().filter(|row| row.pattern.is_none() && !there.contains(row.name.as_str())) {
         if row.settings.is_some() {
             let message = format!(
                 "source `{}` has no table `{}` in schema `{}`",
@@ -84,8 +86,9 @@ fn expand(
         WarehouseKind::Postgres => NAME_BYTES_MAX,
         WarehouseKind::Redshift => REDSHIFT_NAME_BYTES_MAX,
     };
+    let rows = Rows::of(loader);
     for table in tables {
-        let Some(row) = row_of(loader, table) else { continue };
+        let Some(row) = rows.row_of(table) else { continue };
         let Some(settings) = &row.settings else { continue };
         let mut spec = settings.spec.clone();
         spec.source_table.name = (*table).to_owned();
@@ -157,13 +160,26 @@ fn refuse_marks(loader: &Loader, mistakes: &Collector) {
     }
 }
 
-/// The row that a table goes by.
-pub(super) fn row_of<'a>(loader: &'a Loader, table: &str) -> Option<&'a Row> {
-    let exact = loader.rows.iter().find(|row| row.pattern.is_none() && row.name == table);
-    exact.or_else(|| {
-        let matches = |row: &&Row| row.pattern.as_ref().is_some_and(|pattern| pattern.is_match(table));
-        loader.rows.iter().filter(matches).max_by_key(|row| row.name.len())
-    })
+/// A file's rows, ready to be asked for each of many tables.
+pub(super) struct Rows<'a> {
+    exact: HashMap<&'a str, &'a Row>,
+    patterns: Vec<&'a Row>,
+}
+
+impl<'a> Rows<'a> {
+    pub(super) fn of(loader: &'a Loader) -> Self {
+        let (exact, patterns): (Vec<&Row>, Vec<&Row>) =
+            loader.rows.iter().partition(|row| row.pattern.is_none());
+        Self { exact: exact.into_iter().map(|row| (row.name.as_str(), row)).collect(), patterns }
+    }
+
+    /// The row that a table goes by.
+    pub(super) fn row_of(&self, table: &str) -> Option<&'a Row> {
+        self.exact.get(table).copied().or_else(|| {
+            let matches = |row: &&&Row| row.pattern.as_ref().is_some_and(|pattern| pattern.is_match(table));
+            self.patterns.iter().filter(matches).max_by_key(|row| row.name.len()).copied()
+        })
+    }
 }
 
 fn mark_group(loader: &Loader, group: &[String], id: usize, loads: &mut [LoadSpec], mistakes: &Collector) {

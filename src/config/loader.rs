@@ -183,7 +183,7 @@ impl Loader {
     /// The row that a table of the source goes by, as it is written: its own name, or the longest
     /// pattern that matches, `skip` among them; `None` where no row does.
     pub fn listed_by(&self, table: &str) -> Option<&str> {
-        super::expand::row_of(self, table).map(|row| row.name.as_str())
+        super::expand::Rows::of(self).row_of(table).map(|row| row.name.as_str())
     }
 }
 

@@ -284,3 +284,19 @@ proptest! {
         let _ = project(&[("barncat.toml", &text), ("loaders/shop.toml", &text)], None);
     }
 }
+
+#[test]
+fn many_rows_are_read_in_a_time_that_grows_as_they_do() {
+    let seconds = |rows: usize| {
+        let table = |number| format!("\"ä{number}\" = {{ strategy = 'full', tags = [\"hot\"] }}\n");
+        let text = format!("source = \"shop\"\n[tables]\n{}", (0..rows).map(table).collect::<String>());
+        let start = std::time::Instant::now();
+        let read = project(&[("barncat.toml", BASE), ("loaders/shop.toml", &text)], None).unwrap();
+        let place = &read.loads(&BTreeMap::new(), super::Missing::Load).unwrap()[rows - 1].place;
+        assert_eq!((place.line, place.column), (rows + 2, 1));
+        start.elapsed().as_secs_f64()
+    };
+    // Ten times as many, and a hundred times as long if each row looked at all the others.
+    let (few, many) = (seconds(2_000), seconds(20_000));
+    assert!(many < few * 40.0 + 0.5, "{few} s for 2,000 rows, {many} s for 20,000");
+}

@@ -11,6 +11,8 @@ pub(super) struct Text {
     /// Relative to the project's folder.
     pub(super) name: String,
     raw: String,
+    /// Where each line begins: a place is asked for each row, and a file may have many.
+    line_starts: Vec<usize>,
     pub(super) document: Document<String>,
 }
 
@@ -42,10 +44,17 @@ impl Text {
     /// Parses a file's text.
     pub(super) fn parse(name: &str, raw: String, mistakes: &Collector) -> Option<Self> {
         match Document::parse(raw.clone()) {
-            Ok(document) => Some(Self { name: name.to_owned(), raw, document }),
+            Ok(document) => {
+                let line_starts = line_starts(&raw);
+                Some(Self { name: name.to_owned(), raw, line_starts, document })
+            }
             Err(error) => {
                 let message = error.message().lines().collect::<Vec<_>>().join(", ");
-                mistakes.add(place_of(name, &raw, error.span()), format!("no TOML: {message}"), None);
+                mistakes.add(
+                    place_of(name, &raw, &line_starts(&raw), error.span()),
+                    format!("no TOML: {message}"),
+                    None,
+                );
                 None
             }
         }
@@ -53,15 +62,20 @@ impl Text {
 
     /// The place of a span; the file itself where there is none.
     pub(super) fn place(&self, span: Option<Range<usize>>) -> Place {
-        place_of(&self.name, &self.raw, span)
+        place_of(&self.name, &self.raw, &self.line_starts, span)
     }
 }
 
-fn place_of(name: &str, raw: &str, span: Option<Range<usize>>) -> Place {
+fn line_starts(raw: &str) -> Vec<usize> {
+    std::iter::once(0).chain(raw.match_indices('\n').map(|(end, _)| end + 1)).collect()
+}
+
+fn place_of(name: &str, raw: &str, line_starts: &[usize], span: Option<Range<usize>>) -> Place {
     let file = name.to_owned();
     let Some(before) = span.and_then(|span| raw.get(..span.start.min(raw.len()))) else {
         return Place { file, line: 0, column: 0 };
     };
-    let line_start = before.rfind('\n').map_or(0, |end| end + 1);
-    Place { file, line: before.matches('\n').count() + 1, column: before[line_start..].chars().count() + 1 }
+    let line = line_starts.partition_point(|start| *start <= before.len());
+    let line_start = line_starts.get(line.saturating_sub(1)).copied().unwrap_or(0);
+    Place { file, line, column: before[line_start..].chars().count() + 1 }
 }
