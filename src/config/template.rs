@@ -64,6 +64,14 @@ pub enum ConfigError {
         /// Where it is used.
         place: Place,
     },
+    /// Set, but to nothing, where it is all that there is.
+    #[error("the variable {name} is empty, which {place} needs")]
+    EmptyVariable {
+        /// Its name.
+        name: String,
+        /// Where it is used.
+        place: Place,
+    },
 }
 
 impl Fault for ConfigError {
@@ -72,7 +80,7 @@ impl Fault for ConfigError {
     }
 
     fn hint(&self) -> Option<String> {
-        let Self::MissingVariable { name, .. } = self;
+        let (Self::MissingVariable { name, .. } | Self::EmptyVariable { name, .. }) = self;
         Some(format!("set it, or write a default: ${{{name}:-…}}"))
     }
 }
@@ -107,7 +115,8 @@ impl Template {
         Ok(Self { pieces, place })
     }
 
-    /// Puts the variables in. As in a shell, `:-` also stands in for an empty one.
+    /// Puts the variables in. As in a shell, `:-` also stands in for an empty one. Where nothing comes
+    /// of it because a variable is empty, that is an error: nobody wants such a url.
     pub fn resolve(&self, environment: &Environment) -> Result<Secret, ConfigError> {
         let mut resolved = String::new();
         for piece in &self.pieces {
@@ -124,7 +133,16 @@ impl Template {
                 },
             }
         }
-        Ok(Secret::new(resolved))
+        let without_default = self.pieces.iter().find_map(|piece| match piece {
+            Piece::Variable { name, default: None } => Some(name),
+            _ => None,
+        });
+        match without_default {
+            Some(name) if resolved.is_empty() => {
+                Err(ConfigError::EmptyVariable { name: name.clone(), place: self.place.clone() })
+            }
+            _ => Ok(Secret::new(resolved)),
+        }
     }
 
     /// Whether it begins with `prefix`, as far as can be known without the variables.
@@ -174,6 +192,15 @@ mod tests {
     fn a_missing_variable_is_named_with_its_place() {
         let error = resolve("${NOPE}").unwrap_err();
         assert_eq!(error.to_string(), "the variable NOPE is not set, which barncat.toml:3:7 needs");
+    }
+
+    #[test]
+    fn an_empty_variable_is_named_where_nothing_else_is_there() {
+        let error = resolve("${E}").unwrap_err();
+        assert_eq!(error.to_string(), "the variable E is empty, which barncat.toml:3:7 needs");
+        assert_eq!(error.hint().as_deref(), Some("set it, or write a default: ${E:-…}"));
+        assert_eq!(resolve("x${E}").as_deref(), Ok("x"));
+        assert_eq!(resolve("${E:-}").as_deref(), Ok(""));
     }
 
     #[test]

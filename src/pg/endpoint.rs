@@ -82,7 +82,7 @@ impl Endpoint {
             TlsMode::Disable => None,
             mode => Some(
                 tls::client_config(mode, &settings, dir)
-                    .map_err(|source| PgError::Tls { place: format!("{host}:{port}"), source })?,
+                    .map_err(|source| PgError::Tls { place: host_and_port(&host, port), source })?,
             ),
         };
         config.ssl_mode(if tls.is_some() { SslMode::Require } else { SslMode::Disable });
@@ -91,7 +91,7 @@ impl Endpoint {
 
     /// `host:port/database`, for people.
     pub fn place(&self) -> String {
-        format!("{}:{}/{}", self.host, self.port, self.database)
+        format!("{}/{}", host_and_port(&self.host, self.port), self.database)
     }
 
     /// The database's name.
@@ -169,6 +169,14 @@ fn single_host(config: &tokio_postgres::Config) -> Result<(String, u16), PgError
     Ok((host, config.get_ports().first().copied().unwrap_or(5432)))
 }
 
+/// As a url has them: an IPv6 address in brackets, or its end would be taken for the port.
+fn host_and_port(host: &str, port: u16) -> String {
+    match host.parse() {
+        Ok(IpAddr::V6(address)) => format!("[{address}]:{port}"),
+        _ => format!("{host}:{port}"),
+    }
+}
+
 fn is_local(host: &str) -> bool {
     host.starts_with('/')
         || host == "localhost"
@@ -217,5 +225,6 @@ mod tests {
         assert_eq!(endpoint.place(), "db.internal:6543/shop");
         assert_eq!(format!("{endpoint:?}"), "Endpoint(db.internal:6543/shop)");
         assert_eq!(parse("postgres://me@h").unwrap().database(), "me");
+        assert_eq!(parse("postgres://me@[::1]:5433/db").unwrap().place(), "[::1]:5433/db");
     }
 }

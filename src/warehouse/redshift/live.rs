@@ -37,6 +37,8 @@ impl Cluster {
             keys: None,
             obstacles,
             views,
+            // A view that is bound to it is an obstacle already.
+            needs: Vec::new(),
         }))
     }
 
