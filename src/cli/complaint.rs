@@ -2,9 +2,11 @@
 
 use std::io;
 
+use serde::Serialize;
+
 use super::{exit::Exit, output::Output, quantity};
 use crate::{
-    config::Mistakes,
+    config::{Mistake, Mistakes},
     error::{Class, Failure, Fault},
     run::RunError,
 };
@@ -16,6 +18,38 @@ pub(super) enum Complaint {
     Mistakes(Mistakes),
     /// Any other error.
     Failure(Failure),
+}
+
+/// What `--output json` prints in the place of what the command would have.
+#[derive(Debug, Serialize)]
+struct Json<'a> {
+    error: &'a Failure,
+    /// Of the project's text.
+    mistakes: Vec<JsonMistake<'a>>,
+}
+
+/// A mistake in the project's text.
+#[derive(Debug, Serialize)]
+pub(super) struct JsonMistake<'a> {
+    message: &'a str,
+    file: &'a str,
+    /// Absent where the mistake is the file itself.
+    line: Option<usize>,
+    column: Option<usize>,
+    hint: Option<&'a str>,
+}
+
+impl<'a> From<&'a Mistake> for JsonMistake<'a> {
+    fn from(mistake: &'a Mistake) -> Self {
+        let place = &mistake.place;
+        Self {
+            message: &mistake.message,
+            file: &place.file,
+            line: (place.line > 0).then_some(place.line),
+            column: (place.line > 0).then_some(place.column),
+            hint: mistake.hint.as_deref(),
+        }
+    }
 }
 
 impl Complaint {
@@ -37,7 +71,7 @@ impl Complaint {
         }
     }
 
-    /// Tells people.
+    /// Tells people, and with `--output json` programs too.
     pub(super) fn print(&self, output: &Output) {
         match self {
             Self::Mistakes(Mistakes(mistakes)) => {
@@ -50,6 +84,21 @@ impl Complaint {
             }
             Self::Failure(failure) => output.error(&failure.message, None, failure.hint.as_deref()),
         }
+        if output.is_json() {
+            self.print_json(output);
+        }
+    }
+
+    /// stdout that cannot be written is told already, or nobody reads it.
+    pub(super) fn print_json(&self, output: &Output) {
+        let _ = match self {
+            Self::Failure(failure) => output.json(&Json { error: failure, mistakes: Vec::new() }),
+            Self::Mistakes(Mistakes(mistakes)) => {
+                let message = format!("{} in the project", quantity::count(mistakes.len(), "mistake"));
+                let error = Failure { class: Class::Usage, message, hint: None };
+                output.json(&Json { error: &error, mistakes: mistakes.iter().map(Into::into).collect() })
+            }
+        };
     }
 }
 

@@ -6,8 +6,17 @@ use std::{
     path::Path,
 };
 
+use serde::Serialize;
+
 use super::{complaint::Complaint, exit::Exit, output::Output};
 use crate::{config::init, fail_point};
+
+/// What `--output json` prints.
+#[derive(Debug, Serialize)]
+struct Written {
+    /// The files, with the folder as it was given.
+    written: Vec<String>,
+}
 
 /// Writes the files; never over one that is there.
 pub(super) fn init(output: &Output, dir: &Path) -> Result<Exit, Complaint> {
@@ -21,12 +30,17 @@ pub(super) fn init(output: &Output, dir: &Path) -> Result<Exit, Complaint> {
         let message = format!("{} is there already", there.display());
         return Err(Complaint::usage(message, Some("name another folder: barncat init DIR".to_owned())));
     }
+    let mut written = Vec::new();
     for file in &files {
         let path = dir.join(&file.path);
         fail_point!("init.file.before");
         write_new(&path, &file.content).map_err(|error| failed(&path, &error))?;
         fail_point!("init.file.after");
         output.say(&format!("wrote {}", path.display()));
+        written.push(path.display().to_string());
+    }
+    if output.is_json() {
+        output.json(&Written { written })?;
     }
     output.say(NEXT);
     Ok(Exit::Done)

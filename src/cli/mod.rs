@@ -53,6 +53,7 @@ mod signals;
 mod status;
 mod style;
 mod summary;
+mod usage;
 mod validate;
 mod verify;
 
@@ -78,11 +79,15 @@ struct Context {
 
 /// Runs the command that `arguments` name, the program's own name first. Returns the exit status.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
-    let command_line = match parse(arguments) {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    let command_line = match parse(&arguments) {
         Ok(command_line) => command_line,
         // Also the way of --help and --version, which clap writes to stdout.
         Err(error) => {
             let _ = error.print();
+            if error.use_stderr() && wants_json(&arguments) {
+                usage::print(&error);
+            }
             return u8::try_from(error.exit_code()).unwrap_or(Exit::Usage.code());
         }
     };
@@ -98,7 +103,13 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
     context.stop.exit().unwrap_or(exit).code()
 }
 
-fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<CommandLine, clap::Error> {
+/// Whether `--output json` is among arguments that cannot be read as a whole.
+fn wants_json(arguments: &[OsString]) -> bool {
+    let is_json = |pair: &[OsString]| pair[0] == "--output" && pair[1] == "json";
+    arguments.iter().any(|argument| argument == "--output=json") || arguments.windows(2).any(is_json)
+}
+
+fn parse(arguments: &[OsString]) -> Result<CommandLine, clap::Error> {
     let matches = CommandLine::command().styles(style::HELP).try_get_matches_from(arguments)?;
     CommandLine::from_arg_matches(&matches)
 }

@@ -2,22 +2,17 @@
 
 use serde::Serialize;
 
-use super::{Context, complaint::Complaint, exit::Exit, quantity};
-use crate::config::{self, Mistake, Mistakes};
+use super::{
+    Context,
+    complaint::{Complaint, JsonMistake},
+    exit::Exit,
+    quantity,
+};
+use crate::config::{self, Mistakes};
 
 #[derive(Debug, Serialize)]
 struct Validation<'a> {
-    mistakes: Vec<Place<'a>>,
-}
-
-#[derive(Debug, Serialize)]
-struct Place<'a> {
-    message: &'a str,
-    file: &'a str,
-    /// Absent where the mistake is the file itself.
-    line: Option<usize>,
-    column: Option<usize>,
-    hint: Option<&'a str>,
+    mistakes: Vec<JsonMistake<'a>>,
 }
 
 /// Reads the project.
@@ -25,7 +20,7 @@ pub(super) fn validate(context: &Context) -> Result<Exit, Complaint> {
     let read = config::read(&context.project, context.env.as_deref());
     if context.output.is_json() {
         let mistakes = read.as_ref().err().map_or(&[][..], |Mistakes(mistakes)| mistakes);
-        context.output.json(&Validation { mistakes: mistakes.iter().map(json).collect() })?;
+        context.output.json(&Validation { mistakes: mistakes.iter().map(Into::into).collect() })?;
         return Ok(if mistakes.is_empty() { Exit::Done } else { Exit::Usage });
     }
     let project = read?;
@@ -36,15 +31,4 @@ pub(super) fn validate(context: &Context) -> Result<Exit, Complaint> {
         context.output.say("hint: nothing is loaded yet; `barncat discover SOURCE --write` writes the rows");
     }
     Ok(Exit::Done)
-}
-
-fn json(mistake: &Mistake) -> Place<'_> {
-    let place = &mistake.place;
-    Place {
-        message: &mistake.message,
-        file: &place.file,
-        line: (place.line > 0).then_some(place.line),
-        column: (place.line > 0).then_some(place.column),
-        hint: mistake.hint.as_deref(),
-    }
 }

@@ -89,3 +89,29 @@ fn a_full_disk_is_an_error_with_a_status() {
     let stderr = String::from_utf8(output.stderr).expect("stderr is UTF-8");
     assert_eq!(stderr, "error: could not write to stdout: No space left on device (os error 28)\n");
 }
+
+#[test]
+fn errors_are_told_to_programs_too() {
+    let folder = tempfile::tempdir().expect("a folder is made");
+    let json = |arguments: &[&str]| {
+        let output = super::barncat(folder.path(), arguments, &[]).output().expect("the built binary starts");
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        assert!(output.stderr.starts_with(b"error: "), "people are told as well");
+        let object: serde_json::Value = serde_json::from_slice(&output.stdout).expect("one JSON object");
+        assert_eq!(object["error"]["class"], "usage", "{object:#}");
+        object
+    };
+    let unknown = json(&["run", "--output", "json", "--ful"]);
+    assert_eq!(unknown["error"]["message"], "unexpected argument '--ful' found");
+    assert_eq!(unknown["error"]["hint"], "a similar argument exists: '--full'");
+    let command = json(&["--output=json", "rnu"]);
+    assert_eq!(command["error"]["message"], "unrecognized subcommand 'rnu'");
+    let nothing = json(&["plan", "--output", "json"]);
+    assert_eq!(nothing["mistakes"][0]["file"], "barncat.toml", "{nothing:#}");
+    let output = super::barncat(folder.path(), &["init", "a", "--output", "json"], &[]).output();
+    let written: serde_json::Value =
+        serde_json::from_slice(&output.expect("it starts").stdout).expect("one JSON object");
+    assert_eq!(written["written"][0], "a/barncat.toml");
+    let again = json(&["init", "a", "--output", "json"]);
+    assert_eq!(again["error"]["message"], "a/barncat.toml is there already");
+}
