@@ -98,38 +98,32 @@ impl DataApi {
     async fn send(&self, batch: &Batch) -> Result<String, RedshiftError> {
         let token = ulid::Ulid::generate().to_string();
         let (target, name) = (&self.target, format!("{} {token}", batch.name));
+        // The two calls are asked for alike, and their builders have no type in common.
+        macro_rules! sent {
+            ($call:expr) => {
+                $call
+                    .set_cluster_identifier(target.cluster.clone())
+                    .set_workgroup_name(target.workgroup.clone())
+                    .set_db_user(target.db_user.clone())
+                    .set_secret_arn(target.secret.clone())
+                    .database(&target.database)
+                    .statement_name(&name)
+                    .client_token(&token)
+                    .send()
+                    .await
+                    .map(|sent| sent.id)
+                    .map_err(|error| self.refusal(&batch.doing, &error))
+            };
+        }
         let sent = match batch.statements.as_slice() {
-            [alone] => {
-                let call = self.client.execute_statement().sql(alone);
-                let call = call
-                    .set_cluster_identifier(target.cluster.clone())
-                    .set_workgroup_name(target.workgroup.clone())
-                    .set_db_user(target.db_user.clone())
-                    .set_secret_arn(target.secret.clone())
-                    .database(&target.database)
-                    .statement_name(&name)
-                    .client_token(&token);
-                call.send().await.map(|sent| sent.id).map_err(|error| self.refusal(&batch.doing, &error))
-            }
-            all => {
-                let call = self.client.batch_execute_statement().set_sqls(Some(all.to_vec()));
-                let call = call
-                    .set_cluster_identifier(target.cluster.clone())
-                    .set_workgroup_name(target.workgroup.clone())
-                    .set_db_user(target.db_user.clone())
-                    .set_secret_arn(target.secret.clone())
-                    .database(&target.database)
-                    .statement_name(&name)
-                    .client_token(&token);
-                call.send().await.map(|sent| sent.id).map_err(|error| self.refusal(&batch.doing, &error))
-            }
+            [alone] => sent!(self.client.execute_statement().sql(alone)),
+            all => sent!(self.client.batch_execute_statement().set_sqls(Some(all.to_vec()))),
         };
         match sent {
             Ok(Some(id)) => Ok(id),
-            // Perhaps it arrived all the same: then it is there under its name.
-            Ok(None) => self.sent(batch, &name).await,
-            Err(None) => self.sent(batch, &name).await,
             Err(Some(refused)) => Err(refused),
+            // Perhaps it arrived all the same: then it is there under its name.
+            Ok(None) | Err(None) => self.sent(batch, &name).await,
         }
     }
 

@@ -95,6 +95,15 @@ async fn list_gone(
     Ok(())
 }
 
+/// Drops the list of the rows that are gone. What cannot be dropped now is swept by the next run.
+pub(super) async fn drop_gone(staging: &RedshiftStaging, publication: &Publication) {
+    let is_listed = publication.increment.as_ref().is_some_and(|increment| !increment.gone.is_empty());
+    if is_listed {
+        let table = gone_table(staging, &staging.spec.load);
+        let _ = staging.cluster.drop_table(&table, &format!("{} drop", staging.spec.load)).await;
+    }
+}
+
 fn gone_table(staging: &RedshiftStaging, load: &str) -> TableName {
     let name = dialect::beside("gone", &staging.cluster.options.ledger_schema, load);
     TableName::new(&staging.spec.table.schema, name)

@@ -49,12 +49,15 @@ const COLUMNS: [&str; 27] = [
     "state",
 ];
 
+/// A time as text, in RFC 3339.
+pub(super) fn moment(column: &str) -> String {
+    format!("to_char({column} AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')")
+}
+
 /// Every column as text, times in RFC 3339.
 fn selected() -> String {
     let column = |name: &&str| match *name {
-        "as_of" | "published_at" => {
-            format!("to_char(l.\"{name}\" AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')")
-        }
+        "as_of" | "published_at" => moment(&format!("l.\"{name}\"")),
         "rows" | "bytes" | "table_rows" | "late_rows" | "deleted_rows" => format!("l.\"{name}\"::varchar"),
         _ => format!("l.\"{name}\""),
     };

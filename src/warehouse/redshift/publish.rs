@@ -8,6 +8,7 @@ use tokio::time::{Instant, sleep};
 
 use super::{
     Cluster, RedshiftError, dialect, in_place,
+    ledger::moment,
     staging::RedshiftStaging,
     transport::{Answer, Batch},
 };
@@ -24,6 +25,9 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// How long the locks of one try may take, at least: the Data API needs that to begin.
 const LOCKS_AT_LEAST: Duration = Duration::from_secs(5);
 
+/// Pieces of a schema that one batch writes: together they stay below the bytes that it may have.
+const PIECES_A_BATCH: usize = 4;
+
 /// Makes the staging table's rows the live ones. What is not published is dropped.
 pub(super) async fn publish(
     staging: &RedshiftStaging,
@@ -39,6 +43,9 @@ pub(super) async fn publish(
             let _ = staging.cluster.drop_table(&staging.table, &format!("{} drop", staging.spec.load)).await;
         }
     }
+    if !matches!(published, Err(RedshiftError::Unknown { .. })) {
+        in_place::drop_gone(staging, publication).await;
+    }
     published
 }
 
@@ -48,7 +55,7 @@ async fn tries(staging: &RedshiftStaging, publication: &Publication) -> Result<P
     cluster.ensure_head(&row.table).await?;
     let late = in_place::prepare(staging, publication).await?;
     let pieces = cluster.missing_schema(row).await?;
-    for some in pieces.chunks(4) {
+    for some in pieces.chunks(PIECES_A_BATCH) {
         let doing = format!("write the schema of {}", row.table);
         let batch = Batch { statements: some.to_vec(), ..Batch::new(doing, format!("{} schema", row.load)) };
         cluster.transport.run(batch).await?;
@@ -85,7 +92,8 @@ async fn once(
     late: Option<u64>,
 ) -> Result<Published, RedshiftError> {
     let (cluster, row) = (&staging.cluster, &publication.ledger);
-    let live = cluster.live(&staging.spec.table).await?.map(|_| staging.spec.table.clone());
+    let is_there = !cluster.columns(&staging.spec.table).await?.is_empty();
+    let live = is_there.then(|| staging.spec.table.clone());
     let kind = publication.kind;
     let batch = begin(cluster, publication, live.as_ref());
     fail_point!("publish.ledger.before");
@@ -123,8 +131,8 @@ fn begin(cluster: &Cluster, publication: &Publication, live: Option<&TableName>)
 /// When it was published, as the last statement.
 fn end(cluster: &Cluster, batch: Batch, load: &str) -> Batch {
     batch.then(format!(
-        "SELECT to_char(published_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"') FROM {}.loads
-         WHERE load = {}",
+        "SELECT {} FROM {}.loads WHERE load = {}",
+        moment("published_at"),
         cluster.ledger(),
         dialect::literal(load)
     ))

@@ -13,6 +13,14 @@ const SOURCE: &str = "
 const DIGEST: &str = "SELECT id || ' ' || fee || ' ' || coalesce('<' || note || '>', '-') || ' '
     || extract(epoch FROM ordered_at) || ' ' || ok FROM {t} ORDER BY id";
 
+async fn assert_nothing_else(on: &OnRedshift) {
+    let others = format!(
+        "SELECT coalesce(string_agg(relname, ' '), '') FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+         WHERE nspname = '{INTO}' AND relkind = 'r' AND relname <> 'orders'"
+    );
+    assert_eq!(on.text(&others).await, "", "staging and old tables are gone");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_whole_load_is_published_and_the_next_one_finds_it_unchanged() {
     let on = OnRedshift::new(SOURCE, "[tables]\norders = \"full\"\n").await;
@@ -31,11 +39,7 @@ async fn a_whole_load_is_published_and_the_next_one_finds_it_unchanged() {
         .await;
     on.project.run(&[]).await;
     on.assert_same("orders", DIGEST).await;
-    let others = format!(
-        "SELECT coalesce(string_agg(relname, ' '), '') FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-         WHERE nspname = '{INTO}' AND relkind = 'r' AND relname <> 'orders'"
-    );
-    assert_eq!(on.text(&others).await, "", "staging and old tables are gone");
+    assert_nothing_else(&on).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -59,4 +63,5 @@ async fn new_rows_are_merged_and_rows_that_are_gone_go() {
     let counts = "SELECT table_rows || ' ' || deleted_rows || ' ' || late_rows FROM barncat.loads ORDER BY load DESC LIMIT 1";
     assert_eq!(on.text(counts).await, "4999 2 0");
     on.assert_same("orders", DIGEST).await;
+    assert_nothing_else(&on).await;
 }
