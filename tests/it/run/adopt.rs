@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::support::project::{INTO, Project};
+use crate::support::project::{INTO, Project, on_primary};
 
 const SOURCE: &str = "
     CREATE TABLE prices (id int PRIMARY KEY, price numeric);
@@ -30,10 +30,6 @@ async fn project() -> Project {
 
 async fn change(project: &Project, sql: &str) {
     project.database.connect_as_publisher().await.batch_execute(sql).await.expect("it is ours");
-}
-
-async fn on_primary(project: &Project, sql: &str) {
-    project.source.run_on_primary(&format!("SET search_path = {}; {sql}", project.source.name())).await;
 }
 
 async fn adopt(project: &Project, arguments: &[&str]) -> (Option<i32>, Value, String) {

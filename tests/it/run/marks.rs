@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::support::project::{INTO, Project};
+use crate::support::project::{INTO, Project, on_primary, task};
 
 const SOURCE: &str = "
     CREATE TABLE log (id bigint PRIMARY KEY, note text);
@@ -23,18 +23,9 @@ async fn project() -> Project {
     project
 }
 
-async fn on_primary(project: &Project, sql: &str) {
-    project.source.run_on_primary(&format!("SET search_path = {}; {sql}", project.source.name())).await;
-}
-
 async fn in_warehouse(project: &Project, sql: &str) {
     let sql = format!("SET search_path = {INTO}; {sql}");
     project.database.connect_as_publisher().await.batch_execute(&sql).await.expect("it is ours");
-}
-
-fn task<'a>(outcome: &'a Value, name: &str) -> &'a Value {
-    let tasks = outcome["tasks"].as_array().expect("a run has tasks");
-    tasks.iter().find(|task| task["task"] == name).unwrap_or_else(|| panic!("no {name} in {outcome:#}"))
 }
 
 async fn refused(project: &Project, arguments: &[&str], name: &str) -> (String, String) {

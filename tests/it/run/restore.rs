@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::support::project::{INTO, Project};
+use crate::support::project::{INTO, Project, on_primary};
 
 const SOURCE: &str = "
     CREATE TABLE prices (id int PRIMARY KEY, price numeric);
@@ -34,10 +34,6 @@ const CHANGES: [&str; 3] = [
      DELETE FROM orders WHERE id BETWEEN 100 AND 101; UPDATE orders SET status = 'last', updated_at = now()
      WHERE id = 9;",
 ];
-
-async fn on_primary(project: &Project, sql: &str) {
-    project.source.run_on_primary(&format!("SET search_path = {}; {sql}", project.source.name())).await;
-}
 
 /// A project after four loads of each table, and what each of them was after each load: its id, its rows.
 async fn project() -> (Project, Vec<[(String, String); 3]>) {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::project::{INTO, Project};
+use crate::support::project::{INTO, Project, task};
 
 const SOURCE: &str = "
     CREATE TABLE orders (id bigint PRIMARY KEY, fee numeric(9,2), note text);
@@ -34,11 +34,6 @@ async fn verify(project: &Project, arguments: &[&str]) -> (Option<i32>, Value) {
     let output = project.barncat(&all, &[]).await;
     eprintln!("{}", String::from_utf8_lossy(&output.stderr));
     (output.status.code(), serde_json::from_slice(&output.stdout).unwrap_or_default())
-}
-
-fn task<'a>(outcome: &'a Value, name: &str) -> &'a Value {
-    let tasks = outcome["tasks"].as_array().expect("there are tasks");
-    tasks.iter().find(|task| task["task"] == name).unwrap_or_else(|| panic!("no {name} in {outcome:#}"))
 }
 
 /// Missing, extra, different, newer.

@@ -133,6 +133,17 @@ impl Project {
     }
 }
 
+/// Runs statements in the source's schema on the primary, and waits until the standby has them.
+pub(crate) async fn on_primary(project: &Project, sql: &str) {
+    project.source.run_on_primary(&format!("SET search_path = {}; {sql}", project.source.name())).await;
+}
+
+/// A task of a run's outcome, by its full name.
+pub(crate) fn task<'a>(outcome: &'a serde_json::Value, name: &str) -> &'a serde_json::Value {
+    let tasks = outcome["tasks"].as_array().expect("a run has tasks");
+    tasks.iter().find(|task| task["task"] == name).unwrap_or_else(|| panic!("no {name} in {outcome:#}"))
+}
+
 /// All files below a folder, relative to it.
 pub(crate) fn files_below(root: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
