@@ -10,6 +10,20 @@ step() { # name command…
   "${@:2}" || failed+=("$1")
 }
 
+# SQL and calls that the tests sent to Redshift's double, judged by what others wrote.
+judge() {
+  local home=target/judge
+  if ! cmp --silent scripts/judge.txt $home/judge.txt; then
+    python3 -m venv --clear $home || {
+      printf 'hint: install python3 with its venv (apt-get install python3-venv)\n' >&2
+      return 1
+    }
+    $home/bin/pip install --quiet --disable-pip-version-check --requirement scripts/judge.txt &&
+      cp scripts/judge.txt $home/judge.txt || return
+  fi
+  $home/bin/python scripts/judge.py target/redshift-record
+}
+
 step "format" cargo fmt --all --check
 # The features are those of the tests, so that the two share what they build.
 step "lints" cargo clippy --quiet --workspace --all-targets --all-features -- -D warnings
@@ -19,6 +33,7 @@ if command -v shellcheck >/dev/null; then
 else
   printf 'scripts: not looked at, for lack of shellcheck (apt-get install shellcheck)\n' >&2
 fi
+step "Redshift's SQL and calls" judge
 if cargo deny --version >/dev/null 2>&1; then
   step "licences and bans" cargo deny --offline --all-features check bans licenses sources
 fi

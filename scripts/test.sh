@@ -26,6 +26,9 @@ PATH=$BARNCAT_SERVERS_BIN:$PATH
 export AWS_ACCESS_KEY_ID=barncat-tests AWS_SECRET_ACCESS_KEY=only-for-servers-inside-the-tests
 export AWS_EC2_METADATA_DISABLED=true
 unset AWS_SESSION_TOKEN AWS_PROFILE
+# What the tests send to Redshift's double: scripts/check.sh has others judge it.
+export BARNCAT_RECORD_INTO=$PWD/target/redshift-record
+[ $# -gt 0 ] || rm -rf --one-file-system "$BARNCAT_RECORD_INTO"
 
 if cargo nextest --version >/dev/null 2>&1; then
   cargo nextest run --workspace --features failpoints "$@"

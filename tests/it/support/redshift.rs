@@ -33,6 +33,8 @@ impl OnRedshift {
             &id,
             &secret,
         );
+        let settings =
+            Settings { record_into: std::env::var_os("BARNCAT_RECORD_INTO").map(Into::into), ..settings };
         let double = Double::start(settings).await.expect("the double starts");
         let stage = format!(
             "url = \"s3://{BUCKET}/stage\"\nendpoint = \"{}\"\nregion = \"eu-west-2\"\npath_style = true",

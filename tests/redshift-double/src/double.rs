@@ -1,6 +1,6 @@
 //! The double as a whole: its start, its addresses, its end.
 
-use std::{io, net::SocketAddr, sync::Arc};
+use std::{io, net::SocketAddr, path::PathBuf, sync::Arc};
 
 use tokio::{net::TcpListener, task::JoinHandle};
 
@@ -8,6 +8,7 @@ use crate::{
     data_api::DataApi,
     engine::{Engine, error::SqlError},
     knobs::Knobs,
+    record::Record,
     settings::Settings,
 };
 
@@ -17,6 +18,9 @@ pub enum StartError {
     /// The database behind it cannot be reached or prepared.
     #[error("the database behind the double cannot be prepared: {0}")]
     Database(#[from] SqlError),
+    /// No file for the record.
+    #[error("the double cannot record into {0}: {1}")]
+    Record(PathBuf, io::Error),
     /// No port.
     #[error("the double has no port: {0}")]
     Port(#[from] io::Error),
@@ -35,9 +39,12 @@ impl Double {
     ///
     /// # Errors
     ///
-    /// [`StartError`]: the database or the port.
+    /// [`StartError`]: the database, the record's folder or the port.
     pub async fn start(settings: Settings) -> Result<Self, StartError> {
-        let engine = Arc::new(Engine::prepare(settings).await?);
+        let folder = settings.record_into.clone();
+        let record = Record::into(folder.as_deref())
+            .map_err(|error| StartError::Record(folder.unwrap_or_default(), error))?;
+        let engine = Arc::new(Engine::prepare(settings, record).await?);
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let address = listener.local_addr()?;
         let server = tokio::spawn(DataApi::new(Arc::clone(&engine)).serve(listener));

@@ -35,6 +35,7 @@ mod data_api;
 mod double;
 mod engine;
 mod knobs;
+mod record;
 mod settings;
 mod sql;
 

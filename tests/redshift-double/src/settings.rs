@@ -1,6 +1,6 @@
 //! What a double is told at its start.
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 /// How the database isolates transactions (§2.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -51,6 +51,8 @@ pub struct Settings {
     pub active_statements: usize,
     /// How long each statement rests as `SUBMITTED`, and again as `PICKED`.
     pub pace: Duration,
+    /// A folder for a file of JSON lines with every statement and every call with its answer.
+    pub record_into: Option<PathBuf>,
 }
 
 impl Settings {
@@ -71,6 +73,7 @@ impl Settings {
             database: "dev".to_owned(),
             active_statements: 200,
             pace: Duration::ZERO,
+            record_into: None,
         }
     }
 

@@ -44,20 +44,14 @@ async fn serve_connection(api: DataApi, stream: TcpStream) {
     let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
 }
 
-type Answer = Result<Response<Full<Bytes>>, io::Error>;
+/// What the Data API says, or how the connection ends.
+type Answer = Result<Result<Value, ApiError>, io::Error>;
 
 fn answer(status: StatusCode, body: &Value) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::new(Bytes::from(body.to_string())));
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(JSON));
     response
-}
-
-fn answer_of(result: Result<Value, ApiError>) -> Response<Full<Bytes>> {
-    match result {
-        Ok(body) => answer(StatusCode::OK, &body),
-        Err(error) => answer(error.status, &error.body()),
-    }
 }
 
 /// An error of the service ends hyper's connection: nothing is sent.
@@ -93,22 +87,29 @@ fn caller(headers: &HeaderMap, region: &str) -> Result<String, ApiError> {
 }
 
 impl DataApi {
-    async fn answer(&self, request: Request<Incoming>) -> Answer {
+    async fn answer(&self, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, io::Error> {
         let target = request.headers().get(TARGET).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let name = target.strip_prefix("RedshiftData.").unwrap_or_default().to_owned();
         let principal = caller(request.headers(), &self.engine.settings().region);
         let typed = request.headers().get(CONTENT_TYPE).is_some_and(|value| value == JSON);
         let body = request.into_body().collect().await.map_err(io::Error::other)?.to_bytes();
-        let input = serde_json::from_slice(&body).unwrap_or(Value::Null);
+        let input: Value = serde_json::from_slice(&body).unwrap_or(Value::Null);
         self.engine.knobs().note_call(Call { operation: name.clone(), input: input.clone() });
         let Some(operation) = operation_of(&name).filter(|_| typed) else {
-            return Ok(answer_of(Err(ApiError::unknown_operation())));
+            let error = ApiError::unknown_operation();
+            return Ok(answer(error.status, &error.body()));
         };
-        let input = principal.and_then(|principal| Input::new(input, principal));
-        match self.engine.knobs().next_for_call(operation) {
-            None => Ok(answer_of(self.call(operation, input).await)),
-            Some(fault) => self.answer_wrongly(fault, operation, input).await,
-        }
+        let asked = principal.and_then(|principal| Input::new(input.clone(), principal));
+        let result = match self.engine.knobs().next_for_call(operation) {
+            None => self.call(operation, asked).await,
+            Some(fault) => self.answer_wrongly(fault, operation, asked).await?,
+        };
+        let (status, output) = match &result {
+            Ok(body) => (StatusCode::OK, body.clone()),
+            Err(error) => (error.status, error.body()),
+        };
+        self.engine.record().call(&format!("redshift-data:{name}"), &input, status.as_u16(), &output);
+        Ok(answer(status, &output))
     }
 
     async fn answer_wrongly(
@@ -136,7 +137,7 @@ impl DataApi {
                 return cut();
             }
         };
-        Ok(answer_of(Err(error)))
+        Ok(Err(error))
     }
 
     async fn call(&self, operation: Operation, input: Result<Input, ApiError>) -> Result<Value, ApiError> {

@@ -7,6 +7,7 @@ use tokio_postgres::{Client, NoTls};
 
 use crate::{
     knobs::Knobs,
+    record::Record,
     settings::{Isolation, Settings},
 };
 
@@ -34,13 +35,14 @@ pub(crate) const OPERATORS: &str = "redshift_double_operators";
 pub(crate) struct Engine {
     settings: Settings,
     knobs: Knobs,
+    record: Record,
     queries: AtomicI64,
 }
 
 impl Engine {
     /// Makes the schema `redshift_double` if it is not there.
-    pub(crate) async fn prepare(settings: Settings) -> Result<Self, SqlError> {
-        let engine = Self { settings, knobs: Knobs::default(), queries: AtomicI64::new(1000) };
+    pub(crate) async fn prepare(settings: Settings, record: Record) -> Result<Self, SqlError> {
+        let engine = Self { settings, knobs: Knobs::default(), record, queries: AtomicI64::new(1000) };
         let (client, connection) = tokio_postgres::connect(&engine.settings.postgres_url, NoTls).await?;
         let connection = tokio::spawn(connection);
         let prepared = client.batch_execute(&SETUP.concat()).await;
@@ -64,6 +66,10 @@ impl Engine {
 
     pub(crate) fn knobs(&self) -> &Knobs {
         &self.knobs
+    }
+
+    pub(crate) fn record(&self) -> &Record {
+        &self.record
     }
 
     /// The next query's id: what `pg_last_query_id()` tells.

@@ -131,6 +131,7 @@ impl Session {
     pub(crate) async fn run(&mut self, sql: &str) -> Result<Outcome, SqlError> {
         let knobs = self.engine.knobs().clone();
         knobs.note_statement(sql);
+        self.engine.record().statement(sql);
         let before = |fault: &StatementFault| {
             matches!(fault, StatementFault::Fail(_) | StatementFault::Hang | StatementFault::Wait(_))
         };

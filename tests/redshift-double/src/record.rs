@@ -1,0 +1,43 @@
+//! A record of what came in and went out, so that others can judge it: parsers of SQL the statements, the
+//! service's model the requests and answers.
+
+use std::{
+    fs::{self, File, OpenOptions},
+    io::{self, Write},
+    path::Path,
+    sync::{Mutex, PoisonError},
+};
+
+use serde_json::{Value, json};
+
+/// JSON lines in a file of the double's own, or nothing when nobody asked for them.
+#[derive(Default)]
+pub(crate) struct Record(Option<Mutex<File>>);
+
+impl Record {
+    /// A new file in this folder, which is made if it is not there.
+    pub(crate) fn into(folder: Option<&Path>) -> io::Result<Self> {
+        let Some(folder) = folder else { return Ok(Self::default()) };
+        fs::create_dir_all(folder)?;
+        let name = format!("{}.jsonl", uuid::Uuid::new_v4());
+        let file = OpenOptions::new().create_new(true).append(true).open(folder.join(name))?;
+        Ok(Self(Some(Mutex::new(file))))
+    }
+
+    /// A statement, as it was sent.
+    pub(crate) fn statement(&self, sql: &str) {
+        self.line(|| json!({ "statement": sql }));
+    }
+
+    /// A call with its answer, named as IAM names its action; a `status` (of HTTP) over 299 is an error.
+    pub(crate) fn call(&self, call: &str, input: &Value, status: u16, output: &Value) {
+        self.line(|| json!({ "call": call, "input": input, "status": status, "output": output }));
+    }
+
+    fn line(&self, value: impl FnOnce() -> Value) {
+        let Some(file) = &self.0 else { return };
+        let line = format!("{}\n", value());
+        // A record is for a look afterwards; what is run must not fail for its sake.
+        let _ = file.lock().unwrap_or_else(PoisonError::into_inner).write_all(line.as_bytes());
+    }
+}
