@@ -1,4 +1,8 @@
 //! One client a service: credentials and region as the AWS tools find them, our TLS, time limits, retries.
+//! Of the services that give logins for Redshift one call each, without a client.
+
+mod call;
+mod logins;
 
 use std::time::Duration;
 
@@ -8,6 +12,11 @@ use aws_config::{
     stalled_stream_protection::StalledStreamProtectionConfig, timeout::TimeoutConfig,
 };
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
+
+pub use self::{
+    call::AwsError,
+    logins::{LoginTarget, RedshiftLogins, TemporaryLogin},
+};
 
 /// How a service is reached.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

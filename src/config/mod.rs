@@ -28,7 +28,7 @@ pub use self::{
     loader::{LoadSpec, Loader},
     mistake::{Mistake, Mistakes, Place},
     project::{Project, Schedule},
-    redshift::{RedshiftConfig, RedshiftTarget},
+    redshift::{RedshiftConfig, RedshiftPlace, RedshiftTarget, RedshiftWay},
     source::{SourceConfig, SourceKind},
     template::{ConfigError, Environment, Template},
     warehouse::{ControlConfig, Keep, Sse, StageConfig, WarehouseConfig, WarehouseKind, WarehousePlace},

@@ -1,21 +1,57 @@
-//! `[warehouse]` of the kind `redshift`: which cluster or workgroup, and as whom.
+//! `[warehouse]` of the kind `redshift`: which cluster or workgroup, by which way, and as whom.
 
-use super::{Keys, Template};
+use super::{Keys, Template, source};
+use crate::pg::TlsSettings;
 
-/// How a Redshift warehouse is reached: by its Data API.
+/// How a Redshift warehouse is reached.
 #[derive(Debug, Clone)]
 pub struct RedshiftConfig {
+    /// By its Data API or by wire.
+    pub way: RedshiftWay,
+    /// The role by which COPY reads the stage: an ARN, or `default`.
+    pub copy_role: Template,
+}
+
+/// `transport`.
+#[derive(Debug, Clone)]
+pub enum RedshiftWay {
+    /// By its Data API.
+    DataApi {
+        /// Which of them.
+        place: RedshiftPlace,
+        /// A secret with user and password, by its ARN.
+        secret: Option<Template>,
+    },
+    /// By its wire protocol, with a user's password.
+    Url {
+        /// With user and password.
+        url: Template,
+        /// TLS, beside what the url says.
+        tls: TlsSettings,
+    },
+    /// By its wire protocol, with credentials that IAM gives for a while.
+    Host {
+        /// The endpoint's name.
+        host: Template,
+        /// Its port.
+        port: u16,
+        /// Whose credentials.
+        place: RedshiftPlace,
+        /// TLS.
+        tls: TlsSettings,
+    },
+}
+
+/// Which database, as AWS knows it.
+#[derive(Debug, Clone)]
+pub struct RedshiftPlace {
     /// A provisioned cluster, or a serverless workgroup.
     pub target: RedshiftTarget,
     /// The database.
     pub database: Template,
-    /// A secret with user and password, by its ARN.
-    pub secret: Option<Template>,
-    /// The role by which COPY reads the stage: an ARN, or `default`.
-    pub copy_role: Template,
     /// Its region, where it is not the one that the AWS tools find.
     pub region: Option<String>,
-    /// Another server than Amazon's.
+    /// Another server than Amazon's for the service that is asked.
     pub endpoint: Option<Template>,
 }
 
@@ -36,18 +72,99 @@ pub enum RedshiftTarget {
     },
 }
 
+impl RedshiftConfig {
+    /// The setting that says most of where it is.
+    pub(super) fn template(&self) -> &Template {
+        match &self.way {
+            RedshiftWay::DataApi { place, .. } => &place.database,
+            RedshiftWay::Url { url, .. } => url,
+            RedshiftWay::Host { host, .. } => host,
+        }
+    }
+}
+
+/// The port of Redshift, where none is given.
+const PORT: u16 = 5439;
+
+/// What only the wire has; all of it is read by it.
+const OF_WIRE: &[&str] = &["url", "host", "port", "tls"];
+
+/// What a url says, or makes needless: nothing is asked of AWS.
+const SAID_BY_URL: &[&str] =
+    &["host", "port", "cluster", "workgroup", "database", "db_user", "region", "endpoint"];
+
 /// Reads the keys of a Redshift warehouse.
 pub(super) fn read(keys: &Keys<'_>) -> Option<RedshiftConfig> {
+    let by_wire = keys.choice("transport", &[("data-api", false), ("wire", true)]);
+    let way = match by_wire {
+        Some(true) => wire(keys),
+        // What is beside it cannot be judged before this is known.
+        None if keys.has("transport") => {
+            OF_WIRE.iter().chain(SAID_BY_URL).chain(&["secret"]).for_each(|key| keys.know(key));
+            None
+        }
+        _ => data_api(keys),
+    };
+    let copy_role =
+        needed(keys, "copy_role", "copy_role = \"default\", or the ARN of a role that may read the stage");
+    Some(RedshiftConfig { way: way?, copy_role: copy_role? })
+}
+
+fn data_api(keys: &Keys<'_>) -> Option<RedshiftWay> {
+    refuse(keys, OF_WIRE, "is for `transport = \"wire\"`; the Data API has no host and no password");
+    let (place, secret) = (place(keys), keys.template("secret"));
+    Some(RedshiftWay::DataApi { place: place?, secret })
+}
+
+fn wire(keys: &Keys<'_>) -> Option<RedshiftWay> {
+    refuse(keys, &["secret"], "is for the Data API; by wire the password stands in `url`");
+    let tls = source::tls(keys);
+    if keys.has("url") {
+        refuse(keys, SAID_BY_URL, "is beside `url`, which says where it is and who logs in");
+        let url = keys.template("url")?;
+        if !url.may_start_with("postgres://") && !url.may_start_with("postgresql://") {
+            keys.wrong("url", "does not start with `postgres://`");
+        }
+        return Some(RedshiftWay::Url { url, tls });
+    }
+    if !keys.has("host") {
+        SAID_BY_URL.iter().for_each(|key| keys.know(key));
+        keys.missing(
+            "url",
+            "url = \"${REDSHIFT_URL}\" with user and password, or host = \"etl.….redshift-serverless.amazonaws.com\" \
+             and workgroup = \"etl\" with credentials by IAM",
+        );
+        return None;
+    }
+    let port = keys.number("port", 1..=65535).and_then(|port| u16::try_from(port).ok()).unwrap_or(PORT);
+    let (host, place) = (keys.template("host"), place(keys));
+    Some(RedshiftWay::Host { host: host?, port, place: place?, tls })
+}
+
+/// One mistake for each key that has no place here.
+fn refuse(keys: &Keys<'_>, names: &[&'static str], why: &str) {
+    for name in names {
+        keys.know(name);
+        if keys.has(name) {
+            keys.wrong(name, why);
+        }
+    }
+}
+
+fn place(keys: &Keys<'_>) -> Option<RedshiftPlace> {
+    let (target, database) = (target(keys), needed(keys, "database", "database = \"analytics\""));
+    let (region, endpoint) = (keys.string("region"), keys.template("endpoint"));
+    Some(RedshiftPlace { target: target?, database: database?, region, endpoint })
+}
+
+fn target(keys: &Keys<'_>) -> Option<RedshiftTarget> {
     let (cluster, workgroup) = (keys.template("cluster"), keys.template("workgroup"));
     let user = keys.template("db_user");
-    let target = match (cluster, workgroup) {
+    match (cluster, workgroup) {
         (Some(name), None) => Some(RedshiftTarget::Cluster { name, user }),
         (None, Some(name)) => {
             if user.is_some() {
-                keys.wrong(
-                    "db_user",
-                    "is for a cluster: who logs in to a workgroup is said by IAM, or by `secret`",
-                );
+                keys.wrong("db_user", "is for a cluster: who logs in to a workgroup is said by IAM");
             }
             Some(RedshiftTarget::Workgroup { name })
         }
@@ -67,25 +184,13 @@ pub(super) fn read(keys: &Keys<'_>) -> Option<RedshiftConfig> {
             }
             None
         }
-    };
-    let needed = |name: &'static str, hint: &str| {
-        let found = keys.template(name);
-        if !keys.has(name) {
-            keys.missing(name, hint);
-        }
-        found
-    };
-    let database = needed("database", "database = \"analytics\"");
-    let copy_role =
-        needed("copy_role", "copy_role = \"default\", or the ARN of a role that may read the stage");
-    let (secret, region, endpoint) =
-        (keys.template("secret"), keys.string("region"), keys.template("endpoint"));
-    Some(RedshiftConfig {
-        target: target?,
-        database: database?,
-        secret,
-        copy_role: copy_role?,
-        region,
-        endpoint,
-    })
+    }
+}
+
+fn needed(keys: &Keys<'_>, name: &'static str, hint: &str) -> Option<Template> {
+    let found = keys.template(name);
+    if !keys.has(name) {
+        keys.missing(name, hint);
+    }
+    found
 }

@@ -200,6 +200,59 @@ copy_role = \"default\"
 url = \"${CONTROL_URL}\"
 ";
 
+/// The mistakes of a Redshift warehouse with these keys, one a line.
+fn redshift_mistakes(keys: &str) -> String {
+    let bare = REDSHIFT.replace("workgroup = \"etl\"\ndatabase = \"analytics\"\n", &format!("{keys}\n"));
+    match project(&[("barncat.toml", &bare), ("loaders/shop.toml", LOADER)], None) {
+        Ok(_) => String::new(),
+        Err(mistakes) => mistakes,
+    }
+}
+
+const BY_IAM: &str = "host = \"h\"\nworkgroup = \"etl\"\ndatabase = \"analytics\"";
+
+#[test]
+fn redshift_is_reached_by_either_way() {
+    for keys in [
+        "workgroup = \"etl\"\ndatabase = \"d\"\ntransport = \"data-api\"",
+        "transport = \"wire\"\nurl = \"${REDSHIFT_URL}\"\ntls = { ca = \"ca.pem\" }",
+        &format!("transport = \"wire\"\nport = 5440\nregion = \"eu-west-1\"\n{BY_IAM}"),
+        "transport = \"wire\"\nhost = \"h\"\ncluster = \"c\"\ndb_user = \"u\"\ndatabase = \"d\"",
+    ] {
+        assert_eq!(redshift_mistakes(keys), "", "{keys}");
+    }
+}
+
+#[test]
+fn a_contradiction_about_redshift_is_one_mistake() {
+    let wire = |keys: &str| format!("transport = \"wire\"\n{keys}");
+    for (keys, expected) in [
+        (
+            format!("url = \"${{U}}\"\n{}", BY_IAM.replace("host = \"h\"\n", "")),
+            "`url` of [warehouse] is for `transport = \"wire\"`",
+        ),
+        (BY_IAM.to_owned(), "`host` of [warehouse] is for `transport = \"wire\"`"),
+        (wire("workgroup = \"etl\"\ndatabase = \"d\""), "[warehouse] needs `url`"),
+        (wire("url = \"${U}\"\ndb_user = \"u\""), "`db_user` of [warehouse] is beside `url`"),
+        (wire("url = \"${U}\"\nhost = \"h\""), "`host` of [warehouse] is beside `url`"),
+        (wire("url = \"mysql://x\""), "`url` of [warehouse] does not start with `postgres://`"),
+        (wire(&format!("secret = \"arn\"\n{BY_IAM}")), "`secret` of [warehouse] is for the Data API"),
+        (wire("host = \"h\"\ndatabase = \"d\""), "[warehouse] needs `workgroup`"),
+        (wire("host = \"h\"\nworkgroup = \"w\""), "[warehouse] needs `database`"),
+        (wire(&format!("{BY_IAM}\ndb_user = \"u\"")), "`db_user` of [warehouse] is for a cluster"),
+        (
+            wire(&format!("{BY_IAM}\ncluster = \"c\"")),
+            "`cluster` of [warehouse] and `workgroup` are both there",
+        ),
+        (wire(&format!("{BY_IAM}\nport = 70000")), "`port` of [warehouse]"),
+        (format!("transport = \"jdbc\"\nurl = \"${{U}}\"\n{BY_IAM}"), "`transport` of [warehouse]"),
+    ] {
+        let mistakes = redshift_mistakes(&keys);
+        assert!(mistakes.contains(expected), "{keys}\n{mistakes}");
+        assert_eq!(mistakes.matches("[warehouse]").count(), 1, "{keys}\n{mistakes}");
+    }
+}
+
 #[test]
 fn redshift_reads_no_binary_and_knows_no_case() {
     let loader = "source = \"shop\"

@@ -81,7 +81,7 @@ impl WarehousePlace {
     pub fn template(&self) -> &Template {
         match self {
             Self::Postgres { url, .. } => url,
-            Self::Redshift(config) => &config.database,
+            Self::Redshift(config) => config.template(),
         }
     }
 }

@@ -63,11 +63,16 @@ pub struct Cancel {
 
 /// Opens a connection and sets its session. Passing errors are not tried again here.
 pub async fn connect(endpoint: &Endpoint, session: &Session) -> Result<Connection, PgError> {
-    let timed_out = || PgError::Reach { place: endpoint.place(), source: io::ErrorKind::TimedOut.into() };
-    let opened =
-        tokio::time::timeout(CONNECT_TIMEOUT, open(endpoint)).await.map_err(|_| timed_out()).flatten()?;
+    let opened = connect_bare(endpoint).await?;
     opened.run("set the session's settings", &session.statements()).await?;
     Ok(opened)
+}
+
+/// Opens a connection and leaves its session as the server made it: for servers that speak the protocol
+/// and do not have Postgres' settings.
+pub async fn connect_bare(endpoint: &Endpoint) -> Result<Connection, PgError> {
+    let timed_out = || PgError::Reach { place: endpoint.place(), source: io::ErrorKind::TimedOut.into() };
+    tokio::time::timeout(CONNECT_TIMEOUT, open(endpoint)).await.map_err(|_| timed_out()).flatten()
 }
 
 async fn open(endpoint: &Endpoint) -> Result<Connection, PgError> {

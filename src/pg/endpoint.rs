@@ -53,6 +53,16 @@ impl Endpoint {
     /// Reads a `postgres://user:password@host:port/database?sslmode=…` url. Paths of certificates
     /// are relative to `dir`. Errors never repeat the url.
     pub fn parse(url: &Secret, settings: &TlsSettings, dir: &Path) -> Result<Self, PgError> {
+        Self::parse_with_port(url, settings, dir, 5432)
+    }
+
+    /// The same for a server that has another port by default.
+    pub fn parse_with_port(
+        url: &Secret,
+        settings: &TlsSettings,
+        dir: &Path,
+        default_port: u16,
+    ) -> Result<Self, PgError> {
         let (plain, query) = url.expose().split_once('?').unwrap_or((url.expose(), ""));
         if !plain.starts_with("postgres://") && !plain.starts_with("postgresql://") {
             return Err(PgError::Url { what: "it does not start with postgres://".into() });
@@ -71,17 +81,41 @@ impl Endpoint {
                 text.push_str(pair);
             }
         }
-        let mut config: tokio_postgres::Config = text
+        let config: tokio_postgres::Config = text
             .parse()
             .map_err(|_: tokio_postgres::Error| PgError::Url { what: "it cannot be read".into() })?;
-        let (host, port) = single_host(&config)?;
+        let (host, port) = single_host(&config, default_port)?;
         let database = config.get_dbname().or(config.get_user()).unwrap_or_default().to_owned();
+        Self::secured(config, host, port, database, &settings, dir)
+    }
+
+    /// A server by its name, and nobody yet who logs in: see [`Endpoint::with_login`].
+    pub fn at(
+        host: &str,
+        port: u16,
+        database: &str,
+        settings: &TlsSettings,
+        dir: &Path,
+    ) -> Result<Self, PgError> {
+        let mut config = tokio_postgres::Config::new();
+        config.host(host).port(port).dbname(database);
+        Self::secured(config, host.to_owned(), port, database.to_owned(), settings, dir)
+    }
+
+    fn secured(
+        mut config: tokio_postgres::Config,
+        host: String,
+        port: u16,
+        database: String,
+        settings: &TlsSettings,
+        dir: &Path,
+    ) -> Result<Self, PgError> {
         let mode =
             settings.mode.unwrap_or(if is_local(&host) { TlsMode::Disable } else { TlsMode::VerifyFull });
         let tls = match mode {
             TlsMode::Disable => None,
             mode => Some(
-                tls::client_config(mode, &settings, dir)
+                tls::client_config(mode, settings, dir)
                     .map_err(|source| PgError::Tls { place: host_and_port(&host, port), source })?,
             ),
         };
@@ -102,6 +136,14 @@ impl Endpoint {
     /// The role that logs in.
     pub fn user(&self) -> Option<&str> {
         self.config.get_user()
+    }
+
+    /// The same endpoint, with this user and password.
+    #[must_use]
+    pub fn with_login(&self, user: &str, password: &Secret) -> Self {
+        let mut endpoint = self.clone();
+        endpoint.config.user(user).password(password.expose());
+        endpoint
     }
 
     /// The same endpoint, always at this address: a name that resolves to several servers would
@@ -155,7 +197,7 @@ fn mode(text: &str) -> Result<Option<TlsMode>, PgError> {
     Err(PgError::Url { what: what.into() })
 }
 
-fn single_host(config: &tokio_postgres::Config) -> Result<(String, u16), PgError> {
+fn single_host(config: &tokio_postgres::Config, default_port: u16) -> Result<(String, u16), PgError> {
     if config.get_hosts().len() > 1 {
         // Parts of one snapshot must all reach one server.
         return Err(PgError::Url { what: "it names several hosts".into() });
@@ -166,7 +208,7 @@ fn single_host(config: &tokio_postgres::Config) -> Result<(String, u16), PgError
         Some(Host::Unix(path)) => path.to_string_lossy().into_owned(),
         None => "localhost".to_owned(),
     };
-    Ok((host, config.get_ports().first().copied().unwrap_or(5432)))
+    Ok((host, config.get_ports().first().copied().unwrap_or(default_port)))
 }
 
 /// As a url has them: an IPv6 address in brackets, or its end would be taken for the port.

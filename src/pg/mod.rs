@@ -14,7 +14,7 @@ mod sqlstate;
 mod tag;
 mod tls;
 
-pub use connect::{Cancel, Connection, connect};
+pub use connect::{Cancel, Connection, connect, connect_bare};
 pub use endpoint::{Endpoint, TlsMode, TlsSettings};
 pub use error::{PgError, ServerError, TlsError};
 pub use pooler::sessions_are_shared;

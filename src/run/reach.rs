@@ -1,26 +1,26 @@
 //! From a project's text to handles on the servers that it names, one by one. Connects to nothing:
 //! each handle does when it is used, so that one server that is away keeps nobody from the others.
 
+mod redshift;
+
 use std::sync::Arc;
 
+pub use self::redshift::{RedshiftEndpoint, redshift_warehouse};
 use super::{Mode, RunError};
 use crate::{
     aws::{Access, S3Access},
-    config::{
-        Environment, Project, RedshiftConfig, RedshiftTarget, SourceConfig, Sse, StageConfig, Template,
-        WarehousePlace,
-    },
+    config::{Environment, Project, SourceConfig, Sse, StageConfig, Template, WarehousePlace},
     pg::{Endpoint, TlsSettings},
     source::{
         Slots,
         postgres::{Options, PostgresSource},
     },
     stage::{self, Encryption, SharedStage, StageError},
-    warehouse::{
-        PostgresWarehouse, Warehouse, postgres,
-        redshift::{self, DataApiTarget, RedshiftWarehouse},
-    },
+    warehouse::{PostgresWarehouse, Warehouse, postgres},
 };
+
+/// The port of Postgres, where a url has none.
+const PORT: u16 = 5432;
 
 /// Where a source is.
 pub fn source_endpoint(
@@ -28,7 +28,7 @@ pub fn source_endpoint(
     environment: &Environment,
     config: &SourceConfig,
 ) -> Result<Endpoint, RunError> {
-    endpoint(&config.url, environment, &config.tls, project)
+    endpoint(&config.url, environment, &config.tls, project, PORT)
 }
 
 fn endpoint(
@@ -36,9 +36,10 @@ fn endpoint(
     environment: &Environment,
     tls: &TlsSettings,
     project: &Project,
+    default_port: u16,
 ) -> Result<Endpoint, RunError> {
     let place = url.place().to_string();
-    Endpoint::parse(&url.resolve(environment)?, tls, &project.dir)
+    Endpoint::parse_with_port(&url.resolve(environment)?, tls, &project.dir, default_port)
         .map_err(|source| RunError::Url { place, source })
 }
 
@@ -58,17 +59,8 @@ pub fn source(config: &SourceConfig, endpoint: Endpoint, run: &str, slots: Arc<d
 pub enum WarehouseEndpoint {
     /// A Postgres server.
     Postgres(Endpoint),
-    /// Redshift, by its Data API.
-    Redshift {
-        /// Which database of it.
-        target: DataApiTarget,
-        /// How the service is reached.
-        access: Access,
-        /// The role by which COPY reads the stage.
-        copy_role: String,
-        /// The stage's region, where the project names it.
-        stage_region: Option<String>,
-    },
+    /// Redshift.
+    Redshift(Box<RedshiftEndpoint>),
 }
 
 /// Where the warehouse is.
@@ -78,50 +70,19 @@ pub fn warehouse_endpoint(
 ) -> Result<WarehouseEndpoint, RunError> {
     match &project.warehouse.place {
         WarehousePlace::Postgres { url, tls } => {
-            endpoint(url, environment, tls, project).map(WarehouseEndpoint::Postgres)
+            endpoint(url, environment, tls, project, PORT).map(WarehouseEndpoint::Postgres)
         }
-        WarehousePlace::Redshift(config) => redshift_endpoint(project, environment, config),
+        WarehousePlace::Redshift(config) => redshift::resolve(project, environment, config)
+            .map(|endpoint| WarehouseEndpoint::Redshift(Box::new(endpoint))),
     }
-}
-
-fn redshift_endpoint(
-    project: &Project,
-    environment: &Environment,
-    config: &RedshiftConfig,
-) -> Result<WarehouseEndpoint, RunError> {
-    let text = |template: &Template| -> Result<String, RunError> {
-        Ok(template.resolve(environment)?.expose().to_owned())
-    };
-    let optional = |template: &Option<Template>| -> Result<Option<String>, RunError> {
-        let text = template.as_ref().map(text).transpose()?;
-        // What resolves to nothing is not there.
-        Ok(text.filter(|text| !text.is_empty()))
-    };
-    let (cluster, workgroup, db_user) = match &config.target {
-        RedshiftTarget::Cluster { name, user } => (Some(text(name)?), None, optional(user)?),
-        RedshiftTarget::Workgroup { name } => (None, Some(text(name)?), None),
-    };
-    let (database, secret) = (text(&config.database)?, optional(&config.secret)?);
-    Ok(WarehouseEndpoint::Redshift {
-        target: DataApiTarget { cluster, workgroup, database, db_user, secret },
-        access: Access {
-            endpoint: optional(&config.endpoint)?,
-            region: config.region.clone(),
-            ..Access::default()
-        },
-        copy_role: text(&config.copy_role)?,
-        stage_region: project.stage.region.clone(),
-    })
 }
 
 /// The warehouse, with the ledger and the staging schema of a mode.
 pub async fn warehouse(endpoint: WarehouseEndpoint, mode: Mode, run: &str) -> Arc<dyn Warehouse> {
-    let ledger_schema = format!("barncat{}", mode.suffix());
     match endpoint {
         WarehouseEndpoint::Postgres(endpoint) => Arc::new(postgres_warehouse(endpoint, mode, run)),
-        WarehouseEndpoint::Redshift { target, access, copy_role, stage_region } => {
-            let options = redshift::Options { ledger_schema, copy_role, stage_region };
-            Arc::new(RedshiftWarehouse::by_data_api(target, &access, options).await)
+        WarehouseEndpoint::Redshift(endpoint) => {
+            Arc::new(redshift_warehouse(*endpoint, ledger_schema(mode)).await)
         }
     }
 }
@@ -129,11 +90,16 @@ pub async fn warehouse(endpoint: WarehouseEndpoint, mode: Mode, run: &str) -> Ar
 /// A Postgres warehouse, with the ledger and the staging schema of a mode.
 pub fn postgres_warehouse(endpoint: Endpoint, mode: Mode, run: &str) -> PostgresWarehouse {
     let options = postgres::Options {
-        ledger_schema: format!("barncat{}", mode.suffix()),
+        ledger_schema: ledger_schema(mode),
         staging_schema: format!("barncat_staging{}", mode.suffix()),
         run: run.to_owned(),
     };
     PostgresWarehouse::new(endpoint, options)
+}
+
+/// The ledger's schema.
+pub fn ledger_schema(mode: Mode) -> String {
+    format!("barncat{}", mode.suffix())
 }
 
 /// Where the control database is: the warehouse, where the project names none or its url resolves
@@ -141,11 +107,11 @@ pub fn postgres_warehouse(endpoint: Endpoint, mode: Mode, run: &str) -> Postgres
 pub fn control_endpoint(project: &Project, environment: &Environment) -> Result<Endpoint, RunError> {
     match &project.control.url {
         Some(url) if !url.resolve(environment)?.expose().is_empty() => {
-            endpoint(url, environment, &TlsSettings::default(), project)
+            endpoint(url, environment, &TlsSettings::default(), project, PORT)
         }
         _ => match warehouse_endpoint(project, environment)? {
             WarehouseEndpoint::Postgres(endpoint) => Ok(endpoint),
-            WarehouseEndpoint::Redshift { .. } => Err(RunError::NoControl),
+            WarehouseEndpoint::Redshift(_) => Err(RunError::NoControl),
         },
     }
 }

@@ -123,7 +123,7 @@ pub(super) async fn warehouse(project: &Project, environment: &Environment, spec
             let warehouse = reach::postgres_warehouse(endpoint, Mode::Production, RUN);
             (warehouse.place(), warehouse.diagnose(&wanted).await)
         }
-        endpoint @ WarehouseEndpoint::Redshift { .. } => {
+        endpoint @ WarehouseEndpoint::Redshift(_) => {
             let warehouse = reach::warehouse(endpoint, Mode::Production, RUN).await;
             (warehouse.place(), redshift_findings(&*warehouse).await)
         }

@@ -317,7 +317,7 @@ fn failed(batch: &Batch, described: &DescribeStatementOutput) -> RedshiftError {
         None if aborted => "canceled on user's request".to_owned(),
         None => "no reason was given".to_owned(),
     };
-    RedshiftError::Statement { doing: batch.doing.clone(), message }
+    RedshiftError::Statement { doing: batch.doing.clone(), message, code: None }
 }
 
 /// A value as text. What is selected is cast to text where a type could come in two forms.

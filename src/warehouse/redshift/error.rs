@@ -1,7 +1,11 @@
 //! What can go wrong with Redshift.
 
+use tokio_postgres::error::{DbError, SqlState};
+
 use crate::{
+    aws::AwsError,
     error::{Class, Fault},
+    pg::{self, PgError},
     sql::TableName,
 };
 
@@ -16,6 +20,8 @@ pub enum RedshiftError {
         doing: String,
         /// The server's words, without values.
         message: String,
+        /// The SQLSTATE; the Data API tells none.
+        code: Option<String>,
     },
     /// The service refused what was asked of it.
     #[error("cannot {doing}: {message}")]
@@ -26,6 +32,14 @@ pub enum RedshiftError {
         message: String,
         /// Whether it would be refused again.
         class: Class,
+    },
+    /// The connection was lost in the midst of a batch, before its end was asked for.
+    #[error("cannot {doing}: the connection to {place} was lost, and nothing was done")]
+    Lost {
+        /// What was attempted.
+        doing: String,
+        /// Where.
+        place: String,
     },
     /// The answer was lost: the batch may be done.
     #[error("cannot {doing}: the answer of {place} was lost")]
@@ -107,6 +121,12 @@ pub enum RedshiftError {
         /// Rows by `pg_last_copy_count()`.
         loaded: u64,
     },
+    /// No session by wire.
+    #[error(transparent)]
+    Session(#[from] PgError),
+    /// Nobody to log in as.
+    #[error("no login for Redshift")]
+    Login(#[from] AwsError),
     /// The stage failed.
     #[error("cannot read the stage")]
     Stage(#[from] crate::stage::StageError),
@@ -115,7 +135,10 @@ pub enum RedshiftError {
 impl Fault for RedshiftError {
     fn class(&self) -> Class {
         match self {
-            Self::Statement { message, .. } => class_of(message),
+            Self::Statement { message, code, .. } => class_of(message, code.as_deref()),
+            Self::Session(error) => error.class(),
+            Self::Login(error) => error.class(),
+            Self::Lost { .. } => Class::Passing,
             Self::Service { class, .. } => *class,
             Self::Unknown { .. } | Self::Locked { .. } | Self::Superseded { .. } | Self::Count { .. } => {
                 Class::Passing
@@ -136,6 +159,8 @@ impl Fault for RedshiftError {
                 "`unfit` in the loader's row says what is done with values that Redshift cannot hold"
                     .to_owned(),
             ),
+            Self::Session(error) => error.hint(),
+            Self::Login(error) => error.hint(),
             Self::Stage(error) => error.hint(),
             _ => None,
         }
@@ -148,8 +173,8 @@ impl From<RedshiftError> for crate::warehouse::WarehouseError {
     }
 }
 
-/// What Redshift says when it is worth another try. Its Data API gives no SQLSTATE, so it is told by its
-/// words. Sources: "Serializable isolation" in its Database Developer Guide (1023, 1018); the others are
+/// What Redshift says when it is worth another try. Its Data API gives no SQLSTATE, and by wire most of its
+/// own errors have XX000, so it is told by its words. Sources: "Serializable isolation" in its Database Developer Guide (1023, 1018); the others are
 /// what dbt's adapter tries again.
 const PASSING: &[&str] = &[
     "Serializable isolation violation",
@@ -167,11 +192,24 @@ const PASSING: &[&str] = &[
     "S3ServiceException:Please reduce your request rate",
 ];
 
-fn class_of(message: &str) -> Class {
+/// By the words, and by the SQLSTATE where there is one.
+fn class_of(message: &str, code: Option<&str>) -> Class {
     match PASSING.iter().any(|words| message.contains(words)) {
         true => Class::Passing,
-        false => Class::Lasting,
+        false => code.map_or(Class::Lasting, |code| pg::class(&SqlState::from_code(code))),
     }
+}
+
+/// The words of an error by wire, as the Data API has them, without values. Where the message is nothing but
+/// a number, as `1023` is, the detail says what it means and names tables and transactions; of all others it
+/// may quote a row.
+pub(super) fn wire_message(error: &DbError) -> String {
+    let message = error.message();
+    let is_number = message.bytes().all(|byte| byte.is_ascii_digit());
+    without_values(&match error.detail().filter(|_| is_number) {
+        Some(detail) => format!("ERROR: {message} DETAIL: {detail}"),
+        None => format!("ERROR: {message}"),
+    })
 }
 
 /// A server's message without what may be a row's value: messages about data quote values, all others
@@ -207,11 +245,17 @@ mod tests {
             "ERROR: 1023 DETAIL: Serializable isolation violation on table - 100212",
             "ERROR: could not open relation with OID 17",
         ] {
-            assert_eq!(class_of(passing), Class::Passing, "{passing}");
+            assert_eq!(class_of(passing, None), Class::Passing, "{passing}");
         }
         for lasting in ["ERROR: relation \"x\" does not exist", "ERROR: permission denied for schema raw"] {
-            assert_eq!(class_of(lasting), Class::Lasting, "{lasting}");
+            assert_eq!(class_of(lasting, Some("42P01")), Class::Lasting, "{lasting}");
         }
+    }
+
+    #[test]
+    fn a_sqlstate_counts_where_the_words_say_nothing() {
+        assert_eq!(class_of("ERROR: the database system is starting up", Some("57P03")), Class::Passing);
+        assert_eq!(class_of("ERROR: 1023", Some("XX000")), Class::Lasting);
     }
 
     #[test]

@@ -21,6 +21,7 @@ mod prepare;
 mod publish;
 mod staging;
 mod transport;
+mod wire;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -40,10 +41,11 @@ use super::{
     WarehouseError,
 };
 use crate::{
-    aws::{self, Access},
+    aws::{self, Access, RedshiftLogins},
     compare::{Look, Side},
+    pg::Endpoint,
     schema::{Abilities, Cursor},
-    sql::TableName,
+    sql::{TableName, quote_ident},
 };
 
 /// Names that a mode or a project gives.
@@ -73,6 +75,16 @@ impl RedshiftWarehouse {
     pub async fn by_data_api(target: DataApiTarget, access: &Access, options: Options) -> Self {
         let client = aws::redshift_data_client(access).await;
         let transport = Box::new(data_api::DataApi { client, target });
+        Self { cluster: Arc::new(Cluster { transport, options }) }
+    }
+
+    /// A warehouse that is reached by wire: as whom the endpoint says, or with logins that AWS gives.
+    pub fn by_wire(endpoint: Endpoint, logins: Option<RedshiftLogins>, options: Options) -> Self {
+        let login = match logins {
+            Some(logins) => wire::Login::Temporary { endpoint, logins },
+            None => wire::Login::Fixed(endpoint),
+        };
+        let transport = Box::new(wire::Wire::new(login, &quote_ident(&options.ledger_schema)));
         Self { cluster: Arc::new(Cluster { transport, options }) }
     }
 }

@@ -1,4 +1,4 @@
-//! A project whose warehouse is the double of Redshift, by its Data API, with its stage in an S3 server.
+//! A project whose warehouse is the double of Redshift, by either way, with its stage in an S3 server.
 
 use redshift_double::{Double, Settings};
 
@@ -13,6 +13,27 @@ use super::{
 /// The role by which COPY reads the stage.
 const ROLE: &str = "arn:aws:iam::111122223333:role/copy";
 
+/// By which way the project reaches the double.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Way {
+    DataApi,
+    #[allow(dead_code, reason = "the double has no wire yet")]
+    Wire,
+}
+
+impl Way {
+    /// The keys of `[warehouse]` that say so.
+    fn keys(self) -> &'static str {
+        match self {
+            Self::DataApi => {
+                "workgroup = \"double\"\ndatabase = \"dev\"\nregion = \"us-east-1\"\n\
+                 endpoint = \"${REDSHIFT_ENDPOINT}\"\n"
+            }
+            Self::Wire => "transport = \"wire\"\nurl = \"${REDSHIFT_URL}\"\n",
+        }
+    }
+}
+
 /// The project, the double and the servers behind them; all of it ends with the test.
 pub(crate) struct OnRedshift {
     pub(crate) project: Project,
@@ -23,8 +44,13 @@ pub(crate) struct OnRedshift {
 }
 
 impl OnRedshift {
-    /// Starts everything; the project's own database holds the control database alone.
+    /// Starts everything, with the Data API.
     pub(crate) async fn new(source_sql: &str, loaders: &str) -> Self {
+        Self::by(Way::DataApi, source_sql, loaders).await
+    }
+
+    /// Starts everything; the project's own database holds the control database alone.
+    pub(crate) async fn by(way: Way, source_sql: &str, loaders: &str) -> Self {
         let s3 = S3Server::start().await;
         let behind = Database::empty().await;
         let (id, secret) = (variable("AWS_ACCESS_KEY_ID"), variable("AWS_SECRET_ACCESS_KEY"));
@@ -53,8 +79,8 @@ impl OnRedshift {
             &format!(
                 "[project]\nname = \"tests\"\n\n[sources.shop]\nkind = \"postgres\"\nurl = \"${{SHOP_URL}}\"\n\n\
                  [stage]\n{stage}\n\n[control]\nurl = \"${{WAREHOUSE_URL}}\"\n\n\
-                 [warehouse]\nkind = \"redshift\"\nworkgroup = \"double\"\ndatabase = \"dev\"\nregion = \"us-east-1\"\n\
-                 copy_role = \"{ROLE}\"\nendpoint = \"${{REDSHIFT_ENDPOINT}}\"\nschema = \"{INTO}\"\n"
+                 [warehouse]\nkind = \"redshift\"\n{}copy_role = \"{ROLE}\"\nschema = \"{INTO}\"\n",
+                way.keys()
             ),
         );
         Self { project, double, _s3: s3, behind }
