@@ -60,7 +60,7 @@ pub enum WarehouseEndpoint {
     /// A Postgres server.
     Postgres(Endpoint),
     /// Redshift.
-    Redshift(Box<RedshiftEndpoint>),
+    Redshift(RedshiftEndpoint),
 }
 
 /// Where the warehouse is.
@@ -72,8 +72,9 @@ pub fn warehouse_endpoint(
         WarehousePlace::Postgres { url, tls } => {
             endpoint(url, environment, tls, project, PORT).map(WarehouseEndpoint::Postgres)
         }
-        WarehousePlace::Redshift(config) => redshift::resolve(project, environment, config)
-            .map(|endpoint| WarehouseEndpoint::Redshift(Box::new(endpoint))),
+        WarehousePlace::Redshift(config) => {
+            redshift::resolve(project, environment, config).map(WarehouseEndpoint::Redshift)
+        }
     }
 }
 
@@ -82,7 +83,7 @@ pub async fn warehouse(endpoint: WarehouseEndpoint, mode: Mode, run: &str) -> Ar
     match endpoint {
         WarehouseEndpoint::Postgres(endpoint) => Arc::new(postgres_warehouse(endpoint, mode, run)),
         WarehouseEndpoint::Redshift(endpoint) => {
-            Arc::new(redshift_warehouse(*endpoint, ledger_schema(mode)).await)
+            Arc::new(redshift_warehouse(endpoint, ledger_schema(mode)).await)
         }
     }
 }

@@ -24,7 +24,7 @@ pub struct RedshiftEndpoint {
 enum Way {
     DataApi { target: DataApiTarget, access: Access },
     Password(Endpoint),
-    Logins { endpoint: Endpoint, target: LoginTarget, access: Access },
+    Logins(Endpoint, Box<(LoginTarget, Access)>),
 }
 
 /// What of a project's text says where Redshift is.
@@ -60,7 +60,7 @@ pub(super) fn resolve(
             let (name, database) = (resolver.text(host)?, resolver.text(&place.database)?);
             let endpoint = Endpoint::at(&name, *port, &database, tls, &project.dir)
                 .map_err(|source| RunError::Url { place: host.place().to_string(), source })?;
-            Way::Logins { endpoint, target, access: resolver.access(place)? }
+            Way::Logins(endpoint, Box::new((target, resolver.access(place)?)))
         }
     };
     Ok(RedshiftEndpoint {
@@ -77,7 +77,8 @@ pub async fn redshift_warehouse(endpoint: RedshiftEndpoint, ledger_schema: Strin
     match way {
         Way::DataApi { target, access } => RedshiftWarehouse::by_data_api(target, &access, options).await,
         Way::Password(endpoint) => RedshiftWarehouse::by_wire(endpoint, None, options),
-        Way::Logins { endpoint, target, access } => {
+        Way::Logins(endpoint, asked) => {
+            let (target, access) = *asked;
             let logins = RedshiftLogins::new(target, endpoint.database().to_owned(), &access).await;
             RedshiftWarehouse::by_wire(endpoint, Some(logins), options)
         }

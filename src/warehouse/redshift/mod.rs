@@ -80,10 +80,7 @@ impl RedshiftWarehouse {
 
     /// A warehouse that is reached by wire: as whom the endpoint says, or with logins that AWS gives.
     pub fn by_wire(endpoint: Endpoint, logins: Option<RedshiftLogins>, options: Options) -> Self {
-        let login = match logins {
-            Some(logins) => wire::Login::Temporary { endpoint, logins },
-            None => wire::Login::Fixed(endpoint),
-        };
+        let login = wire::Login { endpoint, logins };
         let transport = Box::new(wire::Wire::new(login, &quote_ident(&options.ledger_schema)));
         Self { cluster: Arc::new(Cluster { transport, options }) }
     }
