@@ -305,6 +305,9 @@ pub struct Verification {
     pub columns: BTreeMap<String, u64>,
     /// Columns that are not compared, and why.
     pub not_compared: Vec<String>,
+    /// Columns of which nobody can say whether they are equal, and why.
+    #[serde(default)]
+    pub not_comparable: Vec<String>,
     /// What was found before it was repaired, where it was.
     pub before_repair: Option<String>,
     /// Keys of the rows that differ. They are rows' values: kept and written nowhere but for who asked.

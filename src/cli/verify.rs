@@ -114,6 +114,9 @@ fn details(outcome: &RunOutcome, names: &ShortNames) -> String {
         for (column, rows) in &found.columns {
             tell(format!("column `{column}` differs in {}", number_of_rows(*rows)));
         }
+        for what in &found.not_comparable {
+            tell(what.clone());
+        }
         if found.newer > 0 {
             tell(format!("{} newer than the last load", number_of_rows(found.newer)));
         }
@@ -166,6 +169,7 @@ mod tests {
             newer: 0,
             columns: std::collections::BTreeMap::new(),
             not_compared: Vec::new(),
+            not_comparable: Vec::new(),
             before_repair: None,
             keys: DifferingKeys::default(),
         }

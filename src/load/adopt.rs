@@ -219,7 +219,8 @@ impl Looking<'_> {
             }
             _ => None,
         };
-        let asked = cursor.as_ref().zip(brought.watermark.as_deref());
+        let there = cursor.as_ref().map(|cursor| self.shape.cursor(cursor));
+        let asked = there.as_ref().zip(brought.watermark.as_deref());
         let (rows, watermark) = self
             .warehouse
             .reach(&spec.target, marks::there(spec, Some(self.live)), asked)

@@ -42,7 +42,8 @@ impl Looks {
     /// At the keys, and at what `columns` names besides, by their names in the source. A table without a key has all its columns in it.
     pub fn keys(spec: &LoadSpec, shape: &Shape, live: Option<&LiveTable>, columns: &[String]) -> Self {
         let in_key = |column: &&ShapedColumn| shape.key.is_empty() || shape.key.contains(&column.name);
-        let (key, row): (Vec<&ShapedColumn>, Vec<&ShapedColumn>) = shape.columns.iter().partition(in_key);
+        let compared = shape.columns.iter().filter(|column| column.comparable.is_compared());
+        let (key, row): (Vec<&ShapedColumn>, Vec<&ShapedColumn>) = compared.partition(in_key);
         let row: Vec<&ShapedColumn> =
             row.into_iter().filter(|column| columns.contains(&column.source_name)).collect();
         Self::of(spec, marks::there(spec, live), &key, &row)

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     config::{LoadSpec, Strategy},
-    schema::{self, Cursor, Shape, ShapedColumn, TableSchema},
+    schema::{self, Comparable, Cursor, Shape, ShapedColumn, TableSchema},
     source::Snapshot,
     warehouse::{LedgerRow, LiveTable, StagingColumn, Warehouse},
 };
@@ -19,8 +19,10 @@ pub(super) struct Compared {
     pub(super) shape: Shape,
     /// The live table.
     pub(super) live: LiveTable,
-    /// What is left out, in words.
+    /// What is left out although it should be there on both sides alike, in words.
     pub(super) not_compared: Vec<String>,
+    /// What is left out because the two servers write it each in its own way, in words.
+    pub(super) not_comparable: Vec<String>,
 }
 
 /// Looks at both sides as they are now.
@@ -39,7 +41,32 @@ pub(super) async fn compared(
     let Some(live) = live else { return Err(LoadError::Gone { table: spec.target.clone() }) };
     super::measured::keep_sizes(spec, &mut shape, Some(&live));
     let not_compared = keep_common(&mut shape, &live.columns_but(spec.deletes.mark()));
-    Ok(Compared { schema, shape, live, not_compared })
+    let not_comparable = keep_comparable(&mut shape);
+    Ok(Compared { schema, shape, live, not_compared, not_comparable })
+}
+
+/// Leaves out of `shape` what cannot be compared. Says what.
+fn keep_comparable(shape: &mut Shape) -> Vec<String> {
+    let mut left_out = Vec::new();
+    shape.columns.retain(|column| {
+        if let Comparable::Not { why } = column.comparable {
+            left_out.push(format!("column `{}` is not compared: {why}", column.name));
+        }
+        column.comparable.is_compared()
+    });
+    if unnamed(shape).is_some() {
+        shape.key.clear();
+    }
+    forget_half_a_key(shape);
+    left_out
+}
+
+/// A column of the key by which rows cannot be named.
+pub(super) fn unnamed(shape: &Shape) -> Option<&ShapedColumn> {
+    shape
+        .columns
+        .iter()
+        .find(|column| shape.key.contains(&column.name) && column.comparable != Comparable::ByKey)
 }
 
 /// Leaves out of `shape` what the live table has in another form or not at all. Says what.
@@ -56,11 +83,15 @@ pub(super) fn keep_common(shape: &mut Shape, live: &[StagingColumn]) -> Vec<Stri
         left_out.extend(why);
         keep
     });
+    forget_half_a_key(shape);
+    left_out
+}
+
+/// Without all columns of their key rows are told apart by all that is left.
+fn forget_half_a_key(shape: &mut Shape) {
     if !shape.key.iter().all(|name| shape.columns.iter().any(|column| column.name == *name)) {
-        // Rows are told apart by all the rest.
         shape.key.clear();
     }
-    left_out
 }
 
 fn why_not(column: &ShapedColumn, live: &[StagingColumn]) -> Option<String> {
@@ -88,7 +119,10 @@ pub(super) fn newer(spec: &LoadSpec, schema: &TableSchema, last: &LedgerRow) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::schema::{CsvForm, Format};
+    use crate::{
+        schema::{CsvForm, Format},
+        sql::Dialect,
+    };
 
     fn shape(columns: &[(&str, &str)], key: &[&str]) -> Shape {
         let column = |(name, sql_type): &(&str, &str)| ShapedColumn {
@@ -100,6 +134,7 @@ mod tests {
             arrived: String::new(),
             sql_type: (*sql_type).to_owned(),
             nullable: true,
+            comparable: Comparable::ByKey,
         };
         Shape {
             columns: columns.iter().map(column).collect(),
@@ -108,6 +143,7 @@ mod tests {
             csv: CsvForm::default(),
             unfit: Vec::new(),
             notes: Vec::new(),
+            dialect: Dialect::Postgres,
         }
     }
 

@@ -36,6 +36,19 @@ pub enum LoadError {
     /// The publish was refused before anything was read.
     #[error(transparent)]
     Refused(#[from] crate::publish::Refusal),
+    /// Rows cannot be named by the key.
+    #[error(
+        "the key of {table} has the column `{column}`, which arrives as {sql_type}: rows cannot be told by it, as \
+         source and warehouse write it each in its own way"
+    )]
+    KeyNotWritten {
+        /// The table.
+        table: TableName,
+        /// The column.
+        column: String,
+        /// The type as which it arrives.
+        sql_type: String,
+    },
     /// Another project publishes a table of this name.
     #[error("{table} was published by the project `{other}`, this one is `{project}`")]
     OtherProject {
@@ -278,6 +291,7 @@ impl Fault for LoadError {
             | Self::NotAddable { .. }
             | Self::RebuildLimit { .. }
             | Self::Shrank { .. }
+            | Self::KeyNotWritten { .. }
             | Self::MarkTaken { .. }
             | Self::MarksLost { .. }
             | Self::WouldLoseMarks { .. }
@@ -318,6 +332,10 @@ impl Fault for LoadError {
                     "the last good rows stay; if the source is right: `barncat run --full --accept-shrink {table}`{extend}"
                 ))
             }
+            Self::KeyNotWritten { column, .. } => Some(format!(
+                "`unfit = {{ {column} = \"text\" }}` lets it arrive as text, or `key` names other columns; \
+                 `strategy = \"full\"` needs none"
+            )),
             Self::MarkTaken { .. } => Some("`deletes = { mark = \"…\" }` gives it another name".to_owned()),
             Self::MarksLost { table, column } => Some(format!(
                 "`deletes = {{ mark = \"{column}\" }}` keeps them; `barncat run --full {table}` loads the table without them"

@@ -140,7 +140,9 @@ fn increment(spec: &LoadSpec, decision: &Decision, manifest: &Manifest) -> Optio
     let is_mended = decision.by_keys || new_rows.is_some_and(|new_rows| new_rows.compare);
     Some(Increment {
         added: new_rows.map(|new_rows| new_rows.added.clone()).unwrap_or_default(),
-        late: new_rows.filter(|_| !is_widened).map(|new_rows| new_rows.cursor.at_most(&new_rows.watermark)),
+        late: new_rows
+            .filter(|_| !is_widened)
+            .map(|new_rows| decision.shape.cursor(&new_rows.cursor).at_most(&new_rows.watermark)),
         gone: manifest.gone.clone(),
         is_whole: false,
         table_rows: match &decision.last {

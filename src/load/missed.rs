@@ -7,10 +7,10 @@ use super::{
     extract::both,
 };
 use crate::{
-    compare::{Detail, Key},
+    compare::{Detail, Key, portable_key},
     config::{Deletes, LoadSpec, Strategy},
     source::Snapshot,
-    sql::quote_literal,
+    sql::{Dialect, quote_literal},
     warehouse::Warehouse,
 };
 
@@ -18,7 +18,10 @@ use crate::{
 pub(super) const KEYS_MAX: usize = 50_000;
 
 /// How many keys one statement asks for.
-pub(super) const KEYS_A_PART: usize = 1_000;
+const KEYS_A_PART: usize = 1_000;
+
+/// And how many bytes of them: what the Data API takes is about twice that.
+const KEYS_BYTES_A_PART: usize = 40_000;
 
 /// What a comparison found that the new rows do not bring.
 #[derive(Debug, Clone, Default)]
@@ -66,7 +69,7 @@ impl Missed {
             // What is new would only be found to be missing.
             let below = new_rows.cursor.below(&new_rows.low);
             looks.source.condition = both(looks.source.condition.as_deref(), Some(&below));
-            looks.warehouse.condition = Some(below);
+            looks.warehouse.condition = Some(shape.cursor(&new_rows.cursor).below(&new_rows.low));
         }
         let found = compare(snapshot, warehouse, &looks, Detail::Row, KEYS_MAX).await?;
         let differences = found.differences;
@@ -142,6 +145,35 @@ impl Missed {
 pub(super) fn listed(columns: &[String], keys: &[Key]) -> String {
     let rows: Vec<String> = keys.iter().map(row).collect();
     format!("({}) IN ({})", columns.join(", "), rows.join(", "))
+}
+
+/// The same in a warehouse, whose statements may have few bytes and which need not have an index.
+pub(super) fn listed_there(dialect: Dialect, columns: &[String], keys: &[Key]) -> String {
+    match dialect {
+        Dialect::Postgres => listed(columns, keys),
+        Dialect::Redshift => {
+            // Whole, as it was told: two texts that differ in blanks at their end alone are equal there.
+            let keys: Vec<String> = keys.iter().map(|key| dialect.literal(key.as_record())).collect();
+            format!("{} IN ({})", portable_key(columns), keys.join(", "))
+        }
+    }
+}
+
+/// Keys, so many at a time as a statement may list.
+pub(super) fn in_parts(keys: &[Key]) -> Vec<&[Key]> {
+    let (mut parts, mut begin, mut bytes) = (Vec::new(), 0, 0);
+    for (at, key) in keys.iter().enumerate() {
+        let its = key.as_record().len();
+        if at > begin && (at - begin >= KEYS_A_PART || bytes + its > KEYS_BYTES_A_PART) {
+            parts.push(&keys[begin..at]);
+            (begin, bytes) = (at, 0);
+        }
+        bytes += its;
+    }
+    if begin < keys.len() {
+        parts.push(&keys[begin..]);
+    }
+    parts
 }
 
 /// A key's values as SQL writes a row.

@@ -9,7 +9,9 @@ use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
 use super::{
-    Advice, LoadError, marks,
+    Advice, LoadError,
+    compared::unnamed,
+    marks,
     schema_change::{self, Answer},
 };
 use crate::{
@@ -98,6 +100,10 @@ impl Asked<'_> {
         if shape.key.is_empty() {
             let (table, column) = (self.spec.source_table.clone(), cursor.column);
             return Err(CursorError::NoKey { table, column }.into());
+        }
+        if let Some(column) = unnamed(shape) {
+            let (column, sql_type) = (column.name.clone(), column.sql_type.clone());
+            return Err(LoadError::KeyNotWritten { table: self.spec.target.clone(), column, sql_type });
         }
         let mut state = State {
             definition,

@@ -173,7 +173,7 @@ impl Verifying<'_> {
         });
         let spec = &self.attempt.spec;
         let warehouse = &*self.workshop.warehouse;
-        let Compared { schema, shape, live, not_compared } =
+        let Compared { schema, shape, live, not_compared, not_comparable } =
             compared(spec, &**self.snapshot, warehouse).await?;
         let mut looks = Looks::rows(spec, &shape, Some(&live));
         if self.how.as_is {
@@ -183,7 +183,8 @@ impl Verifying<'_> {
         let found = compare(&**self.snapshot, warehouse, &looks, Detail::Columns, limit).await?;
         let columns = shape.columns.iter().filter(|column| !shape.key.contains(&column.name));
         let columns: Vec<&str> = columns.map(|column| column.name.as_str()).collect();
-        let verification = self.verification(&found, &columns, not_compared);
+        let verification =
+            Verification { not_comparable, ..self.verification(&found, &columns, not_compared) };
         Ok((verification, Differing { differences: found.differences, has_key: !shape.key.is_empty() }))
     }
 
@@ -215,6 +216,7 @@ impl Verifying<'_> {
             newer: differences.newer,
             columns: differing.map(|(column, rows)| ((*column).to_owned(), *rows)).collect(),
             not_compared,
+            not_comparable: Vec::new(),
             before_repair: None,
             keys: DifferingKeys {
                 missing: self.values(&differences.missing_keys),

@@ -1,12 +1,12 @@
-//! The column that orders new rows, and the SQL that asks by it. Written the same for source and
-//! warehouse: a cursor's values arrive as they are.
+//! The column that orders new rows, and the SQL that asks by it. A cursor's values arrive as they are; the
+//! SQL of a Redshift warehouse differs in how it names the column and writes the values.
 
 use jiff::Timestamp;
 
 use super::{ColumnType, TableSchema, TypeKind, selection::nearest};
 use crate::{
     error::{Class, Fault},
-    sql::{TableName, quote_ident, quote_literal},
+    sql::{Dialect, TableName, quote_ident, quote_literal},
 };
 
 /// A cursor. Values are texts as Postgres prints them in a session of ours: full precision, UTC.
@@ -20,6 +20,8 @@ pub struct Cursor {
     pub nullable: bool,
     /// The type of literals: `bigint`.
     sql_type: String,
+    /// Whose SQL it is.
+    dialect: Dialect,
 }
 
 /// How a cursor's values are ordered.
@@ -123,7 +125,8 @@ impl Cursor {
             });
         };
         let sql_type = sql_type.to_owned();
-        Ok(Self { column: column.to_owned(), kind, nullable: found.nullable, sql_type })
+        let (column, nullable) = (column.to_owned(), found.nullable);
+        Ok(Self { column, kind, nullable, sql_type, dialect: Dialect::Postgres })
     }
 
     /// How values of a type are ordered; `None` where it has no order that new rows follow.
@@ -134,6 +137,19 @@ impl Cursor {
     /// The type of its values, in SQL.
     pub fn sql_type(&self) -> &str {
         &self.sql_type
+    }
+
+    /// The same in a Redshift warehouse: its column there, and the type as which it arrives.
+    pub(super) fn in_redshift(&self, column: &str, sql_type: &str) -> Self {
+        let family = sql_type.split_once('(').map_or(sql_type, |(family, _)| family);
+        // A number without its size would be one of eighteen digits before the point.
+        let sql_type = if family == "varchar" { family } else { sql_type };
+        Self {
+            column: column.to_owned(),
+            sql_type: sql_type.to_owned(),
+            dialect: Dialect::Redshift,
+            ..self.clone()
+        }
     }
 
     /// The column, as it is compared.
@@ -190,13 +206,13 @@ impl Cursor {
 
     /// A value in SQL.
     pub fn literal(&self, value: &str) -> String {
-        self.collated(format!("{}::{}", quote_literal(value), self.sql_type))
+        self.collated(format!("{}::{}", self.dialect.literal(value), self.sql_type))
     }
 
     fn collated(&self, sql: String) -> String {
-        match self.kind {
+        match (self.kind, self.dialect) {
             // The collations of two servers may differ; that of bytes does not.
-            CursorKind::Text => format!("{sql} COLLATE \"C\""),
+            (CursorKind::Text, Dialect::Postgres) => format!("{sql} COLLATE \"C\""),
             _ => sql,
         }
     }
@@ -253,6 +269,14 @@ mod tests {
     fn text_is_ordered_by_its_bytes() {
         let text = cursor("varchar", "character varying(30)", false);
         assert_eq!(text.below("O'x"), "(\"c\" COLLATE \"C\" < 'O''x'::text COLLATE \"C\")");
+    }
+
+    #[test]
+    fn in_redshift_a_value_has_the_type_as_which_it_arrives() {
+        let sql = |name, sql, there| cursor(name, sql, false).in_redshift("c", there).at_most(r"a\'");
+        assert_eq!(sql("text", "text", "varchar(65535)"), r#"("c" <= 'a\\'''::varchar)"#);
+        assert_eq!(sql("uuid", "uuid", "varchar(36)"), r#"("c" <= 'a\\'''::varchar)"#);
+        assert_eq!(sql("numeric", "numeric", "numeric(38,18)"), r#"("c" <= 'a\\'''::numeric(38,18))"#);
     }
 
     #[test]

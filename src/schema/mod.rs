@@ -25,7 +25,7 @@ pub use diff::{Change, diff, in_words, made_anew};
 pub use hash::{UnknownVersion, hash, matches};
 pub use range::CursorRange;
 pub use selection::{Selected, Selection, SelectionError};
-pub use shape::{CsvForm, Format, Shape, ShapeError, ShapedColumn, Wishes, shape};
+pub use shape::{Comparable, CsvForm, Format, Shape, ShapeError, ShapedColumn, Wishes, shape};
 pub use types::{
     postgres::{Arrival, Expression, arrival},
     redshift::count as unfit_count,

@@ -4,11 +4,12 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Abilities, PostgresAbilities, TableSchema, Unfit, UnfitPolicies, UnfitPolicy, arrival, types::redshift,
+    Abilities, Cursor, PostgresAbilities, TableSchema, Unfit, UnfitPolicies, UnfitPolicy, arrival,
+    types::redshift,
 };
 use crate::{
     error::{Class, Fault},
-    sql::{TableName, quote_ident},
+    sql::{Dialect, TableName, quote_ident},
 };
 
 /// How rows are written in a part.
@@ -58,6 +59,8 @@ pub struct Shape {
     pub unfit: Vec<Unfit>,
     /// Which columns arrive as another type, and why.
     pub notes: Vec<String>,
+    /// Whose SQL the warehouse reads.
+    pub dialect: Dialect,
 }
 
 impl Shape {
@@ -65,6 +68,15 @@ impl Shape {
     pub fn named(&self, source_name: &str) -> Vec<String> {
         let is_it = |column: &&ShapedColumn| column.source_name == source_name;
         self.columns.iter().filter(is_it).map(|column| column.name.clone()).collect()
+    }
+
+    /// The cursor in the warehouse.
+    pub fn cursor(&self, cursor: &Cursor) -> Cursor {
+        let column = self.columns.iter().find(|column| column.source_name == cursor.column);
+        match (self.dialect, column) {
+            (Dialect::Redshift, Some(column)) => cursor.in_redshift(&column.name, &column.sql_type),
+            _ => cursor.clone(),
+        }
     }
 }
 
@@ -89,6 +101,29 @@ pub struct ShapedColumn {
     pub varchar_bytes: Option<u32>,
     /// Whether NULL is allowed.
     pub nullable: bool,
+    /// Whether its values can be compared, and rows be named by them.
+    pub comparable: Comparable,
+}
+
+/// What the texts of a column's values on both sides are good for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Comparable {
+    /// They are compared, and are read back as the value: rows can be named by it.
+    ByKey,
+    /// They are compared, but no value can be read from them.
+    NotByKey,
+    /// They are not the same for the same value.
+    Not {
+        /// Why, and what can be done about it.
+        why: &'static str,
+    },
+}
+
+impl Comparable {
+    /// Whether values are compared.
+    pub fn is_compared(self) -> bool {
+        !matches!(self, Self::Not { .. })
+    }
 }
 
 /// A table that cannot be brought as it is asked for.
@@ -253,6 +288,7 @@ fn to_postgres(
             sql_type: arrival.sql_type,
             varchar_bytes: None,
             nullable: column.nullable,
+            comparable: Comparable::ByKey,
         });
     }
     let format = match format {
@@ -264,7 +300,8 @@ fn to_postgres(
         None => Format::Csv,
     };
     let (csv, unfit) = (CsvForm::default(), Vec::new());
-    Ok(Shape { columns, key: schema.key.clone(), format, csv, unfit, notes })
+    let (key, dialect) = (schema.key.clone(), Dialect::Postgres);
+    Ok(Shape { columns, key, format, csv, unfit, notes, dialect })
 }
 
 /// How long a row may be that Redshift reads.
@@ -290,8 +327,9 @@ fn to_redshift(
         columns.push(ShapedColumn {
             source_name: column.name.clone(),
             expression: arrival.expression(&column.name, policy, unfit.len()),
-            compared: arrival.compared(&column.name, policy),
-            arrived: quote_ident(&name),
+            compared: redshift::in_source(&arrival.sql_type, &arrival.compared(&column.name, policy)),
+            arrived: redshift::in_warehouse(&arrival.sql_type, &quote_ident(&name)),
+            comparable: redshift::comparable(&arrival.sql_type),
             varchar_bytes: redshift::measurable(&arrival.sql_type),
             sql_type: arrival.sql_type.clone(),
             nullable: column.nullable,
@@ -306,7 +344,8 @@ fn to_redshift(
         quote_all: columns.len() == 1,
     };
     let key = schema.key.iter().map(|name| redshift::folded(name)).collect();
-    Ok(Shape { columns, key, format: Format::Csv, csv, unfit, notes })
+    let (format, dialect) = (Format::Csv, Dialect::Redshift);
+    Ok(Shape { columns, key, format, csv, unfit, notes, dialect })
 }
 
 #[cfg(test)]

@@ -48,6 +48,27 @@ pub fn quote_literal(text: &str) -> String {
     }
 }
 
+/// Whose SQL.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Dialect {
+    /// PostgreSQL's.
+    #[default]
+    Postgres,
+    /// Redshift's: a backslash escapes in every string, as it did before PostgreSQL 9.1, and there are no
+    /// collations.
+    Redshift,
+}
+
+impl Dialect {
+    /// A string literal.
+    pub fn literal(self, text: &str) -> String {
+        match self {
+            Self::Postgres => quote_literal(text),
+            Self::Redshift => format!("'{}'", text.replace('\\', "\\\\").replace('\'', "''")),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -63,5 +84,6 @@ mod tests {
     fn literals_survive_quotes_and_backslashes() {
         assert_eq!(quote_literal("it's"), "'it''s'");
         assert_eq!(quote_literal(r"a\'b"), r"E'a\\''b'");
+        assert_eq!(Dialect::Redshift.literal(r"a\'b"), r"'a\\''b'");
     }
 }

@@ -2,4 +2,4 @@
 
 mod ident;
 
-pub use ident::{TableName, quote_ident, quote_literal};
+pub use ident::{Dialect, TableName, quote_ident, quote_literal};

@@ -12,7 +12,7 @@ use crate::{
         Attempt, Decision, LoadError,
         compare::{Looks, compare},
         extract::both,
-        missed::{KEYS_A_PART, KEYS_MAX, Missed, listed},
+        missed::{KEYS_MAX, Missed, in_parts, listed, listed_there},
     },
     schema::CursorRange,
     source::{SliceQuestion, Snapshot, Stride},
@@ -52,8 +52,10 @@ pub struct Chunk {
 /// What a chunk's load reads.
 #[derive(Debug, Clone)]
 pub struct Piece {
-    /// The chunk's rows, in SQL over either side's columns.
+    /// The chunk's rows, in SQL over the source's columns.
     pub(in crate::load) range: String,
+    /// The same over the warehouse's.
+    pub(in crate::load) range_there: String,
     /// The same in parts.
     pub(in crate::load) parts: Vec<String>,
     /// Whether an index answers them.
@@ -88,6 +90,7 @@ impl Decision {
         }
         self.piece = Some(Piece {
             range: chunk.range.condition(&cursor),
+            range_there: chunk.range.condition(&self.shape.cursor(&cursor)),
             parts: ranges.iter().map(|range| range.condition(&cursor)).collect(),
             by_index,
         });
@@ -115,15 +118,15 @@ impl Missed {
         let keys = Looks::keys(spec, &decision.shape, decision.live.as_ref(), &[]);
         let mut looks = keys.clone();
         looks.source.condition = both(spec.condition.as_deref(), Some(&piece.range));
-        looks.warehouse.condition = both(keys.warehouse.condition.as_deref(), Some(&piece.range));
+        looks.warehouse.condition = both(keys.warehouse.condition.as_deref(), Some(&piece.range_there));
         let found = compare(snapshot, warehouse, &looks, Detail::Row, KEYS_MAX).await?.differences;
         let mut missed =
             Self { left: found.extra.saturating_sub(found.extra_keys.len() as u64), ..Self::default() };
         let mut gone = BTreeSet::new();
-        for some in found.extra_keys.chunks(KEYS_A_PART) {
+        for some in in_parts(&found.extra_keys) {
             let mut looks = keys.clone();
             looks.source.condition = both(spec.condition.as_deref(), Some(&listed(&looks.source.key, some)));
-            let listed = listed(&looks.warehouse.key, some);
+            let listed = listed_there(decision.shape.dialect, &looks.warehouse.key, some);
             looks.warehouse.condition = both(keys.warehouse.condition.as_deref(), Some(&listed));
             let found = compare(snapshot, warehouse, &looks, Detail::Row, KEYS_MAX).await?.differences;
             gone.extend(found.extra_keys);

@@ -1,7 +1,7 @@
 //! Redshift's SQL: what differs from Postgres', in one place.
 
 use crate::{
-    sql::{TableName, quote_ident},
+    sql::{Dialect, TableName, quote_ident},
     stage::manifest::Compression,
     warehouse::StagingColumn,
 };
@@ -26,9 +26,9 @@ pub(super) fn table(name: &TableName) -> String {
     format!("{}.{}", ident(&name.schema), ident(&name.name))
 }
 
-/// A string. A backslash escapes in every one of them, as it did before PostgreSQL 9.1.
+/// A string.
 pub(super) fn literal(text: &str) -> String {
-    format!("'{}'", text.replace('\\', "\\\\").replace('\'', "''"))
+    Dialect::Redshift.literal(text)
 }
 
 /// A string, or NULL.

@@ -11,6 +11,9 @@ use super::{
 };
 use crate::compare::{Bucket, Chosen, Detail, Entries, Entry, Hash, Key, Look, Side, SideError, Total};
 
+/// Buckets that one statement lists: far fewer bytes than it may have.
+const BUCKETS_A_STATEMENT: usize = 2000;
+
 /// A table that is asked several times. No session is held, so that it is no lock that keeps others from
 /// publishing: whether somebody did is asked at the end.
 pub(super) struct RedshiftSide {
@@ -59,9 +62,10 @@ impl Side for RedshiftSide {
     }
 
     async fn total(&mut self, _hash: Hash) -> Result<Total, SideError> {
+        let hash = number("h");
         let sql = format!(
-            "SELECT count(*)::varchar, coalesce(sum({}::decimal(38, 0)), 0)::varchar {}",
-            row_hash(&self.look),
+            "SELECT count(*)::varchar, coalesce(sum({hash}::decimal(38, 0)), 0)::varchar FROM (SELECT {} AS h {}) AS hashed",
+            row_md5(&self.look),
             self.from()
         );
         let answer = self.ask(sql).await?;
@@ -73,9 +77,12 @@ impl Side for RedshiftSide {
 
     async fn buckets(&mut self, _hash: Hash, of: u32) -> Result<Vec<Bucket>, SideError> {
         let sql = format!(
-            "SELECT count(*)::varchar, sum({}::decimal(38, 0))::varchar, {}::varchar {} GROUP BY 3 ORDER BY 3",
-            row_hash(&self.look),
-            bucket(&hashed(&self.look.key), of),
+            "SELECT count(*)::varchar, sum({}::decimal(38, 0))::varchar, {}::varchar
+             FROM (SELECT {} AS h, {} AS k {}) AS hashed GROUP BY 3 ORDER BY 3",
+            number("h"),
+            bucket("k", of),
+            row_md5(&self.look),
+            md5(&self.look.key),
             self.from()
         );
         let mut buckets = Vec::new();
@@ -98,21 +105,23 @@ impl Side for RedshiftSide {
         chosen: &Chosen,
         detail: Detail,
     ) -> Result<Entries<'_>, SideError> {
-        let hashes: Vec<String> = match detail {
-            Detail::Row => vec![row_hash(&self.look)],
-            Detail::Columns => self.look.row.iter().map(|one| hashed(std::slice::from_ref(one))).collect(),
+        let md5s: Vec<String> = match detail {
+            Detail::Row => vec![row_md5(&self.look)],
+            Detail::Columns => self.look.row.iter().map(|one| md5(std::slice::from_ref(one))).collect(),
         };
-        let hashes: String = hashes.iter().map(|hash| format!(", {hash}::varchar")).collect();
+        let hashes: String =
+            (0..md5s.len()).map(|at| format!(", {}::varchar", number(&format!("h{at}")))).collect();
+        let md5s: String = md5s.iter().enumerate().map(|(at, md5)| format!(", {md5} AS h{at}")).collect();
         let numbers: Vec<String> = chosen.numbers.iter().map(u32::to_string).collect();
-        let key_hash = hashed(&self.look.key);
         let mut entries = Vec::new();
-        for some in numbers.chunks(2000) {
-            let from = self.from();
-            let and = if self.look.condition.is_some() { "AND" } else { "WHERE" };
+        for some in numbers.chunks(BUCKETS_A_STATEMENT) {
             let sql = format!(
-                "SELECT {key_hash}::varchar, {}{hashes} {from} {and} {} IN ({})",
+                "SELECT {}::varchar, key{hashes} FROM (SELECT {} AS k, {} AS key{md5s} {}) AS hashed WHERE {} IN ({})",
+                number("k"),
+                md5(&self.look.key),
                 crate::compare::portable_key(&self.look.key),
-                bucket(&key_hash, chosen.of),
+                self.from(),
+                bucket("k", chosen.of),
                 some.join(", ")
             );
             for row in self.ask(sql).await?.rows {
@@ -139,15 +148,20 @@ fn entry(row: Vec<Option<String>>) -> Option<Entry> {
     Some(Entry { key_hash, key, hashes: hashes?, newer: false })
 }
 
-fn row_hash(look: &Look) -> String {
+/// The MD5 of a row: of its key and all that is compared besides.
+fn row_md5(look: &Look) -> String {
     let all: Vec<String> = look.key.iter().chain(&look.row).cloned().collect();
-    hashed(&all)
+    md5(&all)
 }
 
-/// The first half of the MD5, as the same signed number that a source makes of it: `strtol` takes no more
+/// The MD5 of some values.
+fn md5(expressions: &[String]) -> String {
+    crate::compare::portable_md5(expressions, |text| format!("md5({text}::varchar)"))
+}
+
+/// The first half of an MD5, as the same signed number that a source makes of it: `strtol` takes no more
 /// than 63 bits, so it is put together of two halves.
-fn hashed(expressions: &[String]) -> String {
-    let md5 = crate::compare::portable_md5(expressions, |text| format!("md5({text}::varchar)"));
+fn number(md5: &str) -> String {
     let half = |from: u32| format!("strtol(substring({md5}, {from}, 8), 16)");
     let high = half(1);
     format!(
@@ -156,7 +170,7 @@ fn hashed(expressions: &[String]) -> String {
     )
 }
 
-/// The end of a hash: `&` is there for integers.
-fn bucket(hash: &str, of: u32) -> String {
-    format!("({hash} & {})", of.saturating_sub(1))
+/// The bucket of a key's MD5: the end of the number's bits, of which there are few enough to be an integer's.
+fn bucket(md5: &str, of: u32) -> String {
+    format!("(strtol(substring({md5}, 13, 4), 16) & {})", of.saturating_sub(1))
 }

@@ -1,4 +1,5 @@
 //! Loads into the double of Redshift, by the built binary.
 
+mod compared;
 mod faults;
 mod loads;

@@ -4,6 +4,7 @@
 //! column that can hold what Redshift cannot is asked for by a CASE, which is cheap for a value that
 //! fits, and counts one that does not.
 
+mod compared;
 mod counted;
 mod json;
 mod names;
@@ -17,6 +18,7 @@ use self::counted::Case;
 pub use self::counted::count;
 pub use self::varchar::{VARCHAR_BYTES_MAX, Varchar, Widening, measured_bytes, widenings};
 pub(in crate::schema) use self::{
+    compared::{comparable, in_source, in_warehouse},
     names::{folded, refuse_names},
     policy::policies,
     varchar::measurable,

@@ -27,6 +27,9 @@ BEGIN
     RETURN result;
 END $$;
 CREATE OR REPLACE FUNCTION redshift_double.from_hex(text) RETURNS bytea LANGUAGE sql IMMUTABLE AS $$ SELECT decode($1, 'hex') $$;
+CREATE OR REPLACE FUNCTION redshift_double.from_varbyte(bytea, text) RETURNS varchar LANGUAGE sql IMMUTABLE AS $$
+    SELECT CASE lower($2) WHEN 'hex' THEN encode($1, 'hex') WHEN 'base64' THEN encode($1, 'base64') ELSE convert_from($1, 'UTF8') END
+$$;
 CREATE OR REPLACE FUNCTION redshift_double.to_varbyte(text, text) RETURNS bytea LANGUAGE sql IMMUTABLE AS $$
     SELECT CASE lower($2) WHEN 'hex' THEN decode($1, 'hex') WHEN 'base64' THEN decode($1, 'base64') ELSE convert_to($1, 'UTF8') END
 $$;

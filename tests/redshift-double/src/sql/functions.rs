@@ -22,6 +22,7 @@ const OURS: &[&str] = &[
     "datediff",
     "format_type",
     "from_hex",
+    "from_varbyte",
     "func_sha1",
     "getdate",
     "is_valid_json",
