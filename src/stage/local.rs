@@ -15,7 +15,7 @@ use bytes::{Bytes, BytesMut};
 use futures_util::stream::{self, BoxStream};
 use tokio::task::spawn_blocking;
 
-use super::{Object, Stage, StageError, Upload, key::LoadPrefix};
+use super::{Object, Seen, Stage, StageError, Upload, key::LoadPrefix};
 use crate::fail_point;
 
 /// What a file is called until it is whole.
@@ -81,6 +81,14 @@ impl Stage for LocalStage {
         Ok(objects)
     }
 
+    async fn look(&self, key: &str) -> Result<Option<Seen>, StageError> {
+        match blocking("read", &self.path(key), |path| fs::metadata(path)).await {
+            Ok(file) => Ok(Some(Seen { bytes: file.len(), checksum: None })),
+            Err(StageError::File { source, .. }) if source.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
     async fn delete(&self, keys: &[String]) -> Result<(), StageError> {
         for key in keys {
             let root = self.root.clone();
@@ -141,7 +149,7 @@ impl Upload for LocalUpload {
         Ok(())
     }
 
-    async fn finish(mut self: Box<Self>) -> Result<(), StageError> {
+    async fn finish(mut self: Box<Self>) -> Result<Option<String>, StageError> {
         let file = self.take_file()?;
         fail_point!("stage.finish.before");
         blocking("write", &self.path, move |path| {
@@ -152,7 +160,7 @@ impl Upload for LocalUpload {
         .await?;
         self.ended = true;
         fail_point!("stage.finish.after");
-        Ok(())
+        Ok(None)
     }
 
     async fn abort(self: Box<Self>) {

@@ -83,6 +83,9 @@ pub struct Part {
     pub raw_bytes: u64,
     /// SHA-256 of the object as it lies there, in hex.
     pub sha256: String,
+    /// The checksum by which S3 knows the object: what it is asked for before somebody else reads it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checksum: Option<String>,
 }
 
 impl Manifest {

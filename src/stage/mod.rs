@@ -60,6 +60,9 @@ pub trait Stage: Send + Sync {
     /// All objects whose key starts with `prefix` (which ends in `/`), sorted by key.
     async fn list(&self, prefix: &str) -> Result<Vec<Object>, StageError>;
 
+    /// What the store itself knows of an object; `None` where it is not there.
+    async fn look(&self, key: &str) -> Result<Option<Seen>, StageError>;
+
     /// Deletes objects; one that is not there is no error.
     async fn delete(&self, keys: &[String]) -> Result<(), StageError>;
 
@@ -82,8 +85,9 @@ pub trait Upload: Send {
     /// Adds bytes. Waits while earlier ones are on their way, so that memory stays bounded.
     async fn write(&mut self, bytes: Bytes) -> Result<(), StageError>;
 
-    /// Makes the object visible; it is durable after `Ok`.
-    async fn finish(self: Box<Self>) -> Result<(), StageError>;
+    /// Makes the object visible; it is durable after `Ok`. Gives the checksum by which the store knows
+    /// it, where it keeps one.
+    async fn finish(self: Box<Self>) -> Result<Option<String>, StageError>;
 
     /// Gives it up and removes what was written.
     async fn abort(self: Box<Self>);
@@ -96,4 +100,14 @@ pub struct Object {
     pub key: String,
     /// Its size.
     pub bytes: u64,
+}
+
+/// An object, as the store knows it without reading it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Seen {
+    /// Its size.
+    pub bytes: u64,
+    /// The SHA-256 that the store keeps of it, in the store's own form; an object that came there in
+    /// pieces has one of its pieces' SHA-256s.
+    pub checksum: Option<String>,
 }

@@ -69,13 +69,14 @@ impl PartWriter {
         let encoder = std::mem::replace(&mut self.encoder, Encoder::none());
         let rest = encoder.finish().map_err(|source| codec(&self.key, source))?;
         self.send(rest).await?;
-        self.upload.finish().await?;
+        let checksum = self.upload.finish().await?;
         Ok(Part {
             key: self.key,
             rows: self.rows,
             bytes: self.bytes,
             raw_bytes: self.raw_bytes,
             sha256: hex(&self.sha256.finalize()),
+            checksum,
         })
     }
 
@@ -169,6 +170,17 @@ impl PartReader {
             raw_bytes: 0,
             ended: false,
         })
+    }
+
+    /// Reads all of a part, only to hold it against the manifest.
+    pub async fn verify_all(
+        stage: &SharedStage,
+        part: &Part,
+        compression: Compression,
+    ) -> Result<(), StageError> {
+        let mut reader = Self::open(stage, part, compression).await?;
+        while reader.next().await?.is_some() {}
+        Ok(())
     }
 
     /// The next decompressed bytes. `None` only after the whole object has come and its size and

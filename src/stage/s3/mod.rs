@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use aws_sdk_s3::{
     Client, config,
     config::timeout::TimeoutConfig,
-    types::{Delete, ObjectIdentifier, ServerSideEncryption},
+    types::{ChecksumMode, Delete, ObjectIdentifier, ServerSideEncryption},
 };
 use bytes::Bytes;
 use futures_util::stream::{self, BoxStream};
@@ -20,7 +20,7 @@ use self::{
     error::s3_error,
     upload::{NOTE, S3Upload, UploadNote},
 };
-use super::{LoadPrefix, Object, Stage, StageError, Upload};
+use super::{LoadPrefix, Object, Seen, Stage, StageError, Upload};
 use crate::fail_point;
 
 /// How objects are encrypted where they lie.
@@ -189,6 +189,19 @@ impl Stage for S3Stage {
         let mut objects = self.list_all(prefix).await?;
         objects.retain(|object| !object.key.ends_with(NOTE));
         Ok(objects)
+    }
+
+    async fn look(&self, key: &str) -> Result<Option<Seen>, StageError> {
+        let full = self.full(key);
+        let asked = self.client.head_object().bucket(&self.bucket).key(&full);
+        match asked.checksum_mode(ChecksumMode::Enabled).send().await {
+            Ok(head) => Ok(Some(Seen {
+                bytes: head.content_length().and_then(|bytes| bytes.try_into().ok()).unwrap_or(0),
+                checksum: head.checksum_sha256().map(str::to_owned),
+            })),
+            Err(error) if error.as_service_error().is_some_and(|error| error.is_not_found()) => Ok(None),
+            Err(error) => Err(s3_error("read", &self.bucket, &full, &error)),
+        }
     }
 
     async fn delete(&self, keys: &[String]) -> Result<(), StageError> {

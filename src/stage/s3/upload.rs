@@ -6,8 +6,10 @@ use aws_sdk_s3::{
     primitives::ByteStream,
     types::{ChecksumAlgorithm, CompletedMultipartUpload, CompletedPart},
 };
+use aws_smithy_types::base64;
 use bytes::{Bytes, BytesMut};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use tokio::task::JoinHandle;
 
 use super::{S3Stage, error::s3_error};
@@ -49,6 +51,8 @@ pub(super) struct S3Upload {
     /// The piece on its way; at most one, so that memory stays bounded.
     under_way: Option<JoinHandle<Result<CompletedPart, StageError>>>,
     pieces: Vec<CompletedPart>,
+    /// The SHA-256s of the pieces, one behind the other.
+    digests: Vec<u8>,
     bytes: u64,
     /// What was to be sent is lost: the object can't become whole any more.
     failed: bool,
@@ -64,6 +68,7 @@ impl S3Upload {
             upload_id: None,
             under_way: None,
             pieces: Vec::new(),
+            digests: Vec::new(),
             bytes: 0,
             failed: false,
             ended: false,
@@ -79,6 +84,9 @@ impl S3Upload {
         };
         let number = i32::try_from(self.pieces.len() + 1).unwrap_or(i32::MAX);
         let body = std::mem::take(&mut self.filling).freeze();
+        let digest = Sha256::digest(&body);
+        self.digests.extend_from_slice(&digest);
+        let checksum = base64::encode(digest);
         let (stage, full) = (self.stage.clone(), self.stage.full(&self.key));
         self.under_way = Some(tokio::spawn(async move {
             fail_point!("stage.piece.before");
@@ -89,7 +97,7 @@ impl S3Upload {
                 .key(&full)
                 .upload_id(upload_id)
                 .part_number(number)
-                .checksum_algorithm(ChecksumAlgorithm::Crc32)
+                .checksum_sha256(&checksum)
                 .body(ByteStream::from(body))
                 .customize()
                 .config_override(stage.while_sending())
@@ -97,7 +105,7 @@ impl S3Upload {
                 .await
                 .map_err(|error| s3_error("write", &stage.bucket, &full, &error))?;
             fail_point!("stage.piece.after");
-            Ok(completed(number, &sent))
+            Ok(completed(number, checksum, &sent))
         }));
         Ok(())
     }
@@ -115,8 +123,8 @@ impl S3Upload {
         Ok(())
     }
 
-    /// All that is not up yet, and the object is there.
-    async fn send_rest(&mut self) -> Result<(), StageError> {
+    /// All that is not up yet, and the object is there; its checksum.
+    async fn send_rest(&mut self) -> Result<String, StageError> {
         if self.upload_id.is_some() {
             if !self.filling.is_empty() {
                 self.send_piece().await?;
@@ -124,7 +132,11 @@ impl S3Upload {
             self.arrive().await?;
         }
         match self.upload_id.clone() {
-            Some(upload_id) => self.complete(upload_id).await,
+            Some(upload_id) => {
+                let checksum = checksum_of_pieces(&self.digests, self.pieces.len());
+                self.complete(upload_id).await?;
+                Ok(checksum)
+            }
             None => {
                 let body = std::mem::take(&mut self.filling).freeze();
                 put_object(&self.stage, &self.key, body).await
@@ -153,7 +165,7 @@ impl S3Upload {
             .create_multipart_upload()
             .bucket(&stage.bucket)
             .key(&full)
-            .checksum_algorithm(ChecksumAlgorithm::Crc32)
+            .checksum_algorithm(ChecksumAlgorithm::Sha256)
             .set_server_side_encryption(encryption)
             .set_ssekms_key_id(kms_key)
             .send()
@@ -206,15 +218,16 @@ impl S3Upload {
 
 use crate::stage::Stage as _;
 
-async fn put_object(stage: &S3Stage, key: &str, body: Bytes) -> Result<(), StageError> {
+async fn put_object(stage: &S3Stage, key: &str, body: Bytes) -> Result<String, StageError> {
     let full = stage.full(key);
+    let checksum = base64::encode(Sha256::digest(&body));
     let (encryption, kms_key) = stage.encryption();
     stage
         .client
         .put_object()
         .bucket(&stage.bucket)
         .key(&full)
-        .checksum_algorithm(ChecksumAlgorithm::Crc32)
+        .checksum_sha256(&checksum)
         .set_server_side_encryption(encryption)
         .set_ssekms_key_id(kms_key)
         .body(ByteStream::from(body))
@@ -223,14 +236,19 @@ async fn put_object(stage: &S3Stage, key: &str, body: Bytes) -> Result<(), Stage
         .send()
         .await
         .map_err(|error| s3_error("write", &stage.bucket, &full, &error))?;
-    Ok(())
+    Ok(checksum)
 }
 
-fn completed(number: i32, sent: &UploadPartOutput) -> CompletedPart {
+/// How S3 knows an object of pieces by SHA-256 ("Checking object integrity", composite checksums).
+fn checksum_of_pieces(digests: &[u8], pieces: usize) -> String {
+    format!("{}-{pieces}", base64::encode(Sha256::digest(digests)))
+}
+
+fn completed(number: i32, checksum: String, sent: &UploadPartOutput) -> CompletedPart {
     CompletedPart::builder()
         .part_number(number)
         .set_e_tag(sent.e_tag().map(str::to_owned))
-        .set_checksum_crc32(sent.checksum_crc32().map(str::to_owned))
+        .checksum_sha256(checksum)
         .build()
 }
 
@@ -251,13 +269,13 @@ impl Upload for S3Upload {
         Ok(())
     }
 
-    async fn finish(mut self: Box<Self>) -> Result<(), StageError> {
+    async fn finish(mut self: Box<Self>) -> Result<Option<String>, StageError> {
         self.fail_until_done()?;
         fail_point!("stage.finish.before");
-        self.send_rest().await?;
+        let checksum = self.send_rest().await?;
         self.ended = true;
         fail_point!("stage.finish.after");
-        Ok(())
+        Ok(Some(checksum))
     }
 
     async fn abort(mut self: Box<Self>) {
@@ -302,6 +320,12 @@ impl Drop for S3Upload {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_object_of_pieces_is_known_by_the_checksum_of_their_checksums() {
+        let digests = [Sha256::digest(b"one"), Sha256::digest(b"two")].concat();
+        assert_eq!(checksum_of_pieces(&digests, 2), "EZFMGaKKmMV9EvPM5sMreUR4T0tHgacGwk6x3ChOKFY=-2");
+    }
 
     #[test]
     fn ten_thousand_pieces_take_a_large_view() {

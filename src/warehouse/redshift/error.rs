@@ -86,14 +86,12 @@ pub enum RedshiftError {
         table: TableName,
     },
     /// An object of the stage is not what the manifest says.
-    #[error("{key} in the stage has {found} bytes, and its manifest says {expected}")]
+    #[error("{key} in the stage {what}")]
     Part {
         /// The object.
         key: String,
-        /// Its size by the manifest.
-        expected: u64,
-        /// Its size in the stage; `no` where it is not there.
-        found: String,
+        /// What is wrong with it.
+        what: String,
     },
     /// COPY refused a row.
     #[error("COPY into {table} failed at {file}, line {line}, column {column}{length}: {reason}")]
@@ -161,6 +159,10 @@ impl Fault for RedshiftError {
             ),
             Self::Session(error) => error.hint(),
             Self::Login(error) => error.hint(),
+            Self::Part { .. } => Some(
+                "something else than barncat writes to the stage: find out what; the next try stages the rows anew"
+                    .to_owned(),
+            ),
             Self::Stage(error) => error.hint(),
             _ => None,
         }

@@ -17,6 +17,7 @@ mod ledger;
 mod live;
 mod load_errors;
 mod look;
+mod parts;
 mod prepare;
 mod publish;
 mod staging;

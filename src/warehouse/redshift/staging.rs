@@ -3,14 +3,12 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use bytes::Bytes;
-use serde_json::json;
 use tokio::sync::mpsc;
 
 use super::{
     Cluster, RedshiftError,
     dialect::{self, Copy},
-    in_place, publish,
+    in_place, parts, publish,
     transport::Batch,
 };
 use crate::{
@@ -110,13 +108,13 @@ impl Cluster {
         if manifest.parts.is_empty() || expected == 0 {
             return Ok(0);
         }
-        let prefix = prefix_of(manifest);
-        look_at_parts(manifest, &prefix, stage).await?;
+        let prefix = parts::prefix_of(manifest);
+        parts::check(manifest, stage).await?;
         let key = format!("{prefix}redshift.json");
         fail_point!("staging.manifest.before");
-        write(&key, manifest, stage).await?;
+        parts::write_manifest(&key, manifest, stage).await?;
         fail_point!("staging.manifest.after");
-        let url = url(stage, &key);
+        let url = parts::url(stage, &key);
         let copy = dialect::copy(&Copy {
             into,
             columns: &manifest.columns,
@@ -133,7 +131,7 @@ impl Cluster {
             .then("SELECT pg_last_copy_count()::varchar");
         let [_, count] = match self.ask(batch).await {
             Ok(answers) => answers,
-            Err(error) => return Err(self.why(&spec.table, &self::url(stage, &prefix), error).await),
+            Err(error) => return Err(self.why(&spec.table, &parts::url(stage, &prefix), error).await),
         };
         fail_point!("staging.copy.after");
         match count.number() {
@@ -143,38 +141,4 @@ impl Cluster {
             }
         }
     }
-}
-
-/// Where a load's objects lie, by the key of its first part.
-fn prefix_of(manifest: &Manifest) -> String {
-    let key = manifest.parts.first().map(|part| part.key.as_str()).unwrap_or_default();
-    key.rsplit_once('/').map_or_else(String::new, |(prefix, _)| format!("{prefix}/"))
-}
-
-fn url(stage: &SharedStage, key: &str) -> String {
-    format!("{}/{key}", stage.url().trim_end_matches('/'))
-}
-
-/// Asks the stage for each part's size just before they are read by somebody else than us.
-async fn look_at_parts(manifest: &Manifest, prefix: &str, stage: &SharedStage) -> Result<(), RedshiftError> {
-    let objects = stage.list(prefix).await?;
-    for part in &manifest.parts {
-        let found = objects.iter().find(|object| object.key == part.key).map(|object| object.bytes);
-        if found != Some(part.bytes) {
-            let found = found.map_or_else(|| "no".to_owned(), |bytes| bytes.to_string());
-            return Err(RedshiftError::Part { key: part.key.clone(), expected: part.bytes, found });
-        }
-    }
-    Ok(())
-}
-
-/// The manifest in Redshift's form ("Using a manifest to specify data files"): a part that is missing is
-/// an error, which it would not be by default.
-async fn write(key: &str, manifest: &Manifest, stage: &SharedStage) -> Result<(), RedshiftError> {
-    let entry = |part: &crate::stage::manifest::Part| json!({"url": url(stage, &part.key), "mandatory": true, "meta": {"content_length": part.bytes}});
-    // A part without rows is no CSV of one empty line, and nothing is missed without it.
-    let entries: Vec<_> = manifest.parts.iter().filter(|part| part.rows > 0).map(entry).collect();
-    let mut upload = stage.put(key).await?;
-    upload.write(Bytes::from(json!({"entries": entries}).to_string())).await?;
-    Ok(upload.finish().await?)
 }

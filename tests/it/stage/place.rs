@@ -105,7 +105,7 @@ pub(super) async fn put(stage: &SharedStage, key: &str, content: &[u8]) -> Resul
     for block in content.chunks(256 * 1024) {
         upload.write(Bytes::copy_from_slice(block)).await?;
     }
-    upload.finish().await
+    upload.finish().await.map(drop)
 }
 
 /// Reads an object.

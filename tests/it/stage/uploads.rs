@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use barncat::stage::{Encryption, SharedStage};
+use barncat::stage::{Encryption, Seen, SharedStage};
 use bytes::Bytes;
 
 use super::place::{LOAD, get, keys, load_of, noise, put};
@@ -21,11 +21,25 @@ async fn a_large_object_goes_up_in_pieces_with_checksums() {
     assert!(pieces.iter().all(|piece| piece.body_bytes < PIECE_BYTES + (1 << 20)));
     put(&stage, "a/small", &noise(1 << 20)).await.unwrap();
     for request in pieces.iter().chain(&server.faults.seen(Operation::Put)) {
-        assert!(request.headers.contains_key("x-amz-checksum-crc32"), "{request:?}");
+        assert!(request.headers.contains_key("x-amz-checksum-sha256"), "{request:?}");
     }
     // The note of the upload's id, and the small object.
     assert_eq!(server.faults.seen(Operation::Put).len(), 2);
     assert_eq!(keys(&stage, "").await, ["a/large", "a/small"]);
+}
+
+#[tokio::test]
+async fn the_store_is_asked_for_what_it_took() {
+    let server = S3Server::start().await;
+    let stage = server.stage().await;
+    assert_eq!(stage.look("a/b").await.unwrap(), None);
+    let mut upload = stage.put("a/b").await.unwrap();
+    upload.write(Bytes::from(noise(1000))).await.unwrap();
+    let kept = upload.finish().await.unwrap();
+    assert_eq!(stage.look("a/b").await.unwrap(), Some(Seen { bytes: 1000, checksum: kept.clone() }));
+    put(&stage, "a/b", &noise(1008)[8..]).await.unwrap();
+    let other = stage.look("a/b").await.unwrap().unwrap();
+    assert!(other.bytes == 1000 && other.checksum.is_some() && other.checksum != kept, "{other:?}");
 }
 
 #[tokio::test]

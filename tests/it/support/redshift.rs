@@ -38,7 +38,7 @@ impl Way {
 pub(crate) struct OnRedshift {
     pub(crate) project: Project,
     pub(crate) double: Double,
-    _s3: S3Server,
+    pub(crate) s3: S3Server,
     /// The database behind the double.
     pub(crate) behind: Database,
 }
@@ -83,7 +83,7 @@ impl OnRedshift {
                 way.keys()
             ),
         );
-        Self { project, double, _s3: s3, behind }
+        Self { project, double, s3, behind }
     }
 
     /// A query of the database behind the double: its only value.

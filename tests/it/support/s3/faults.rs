@@ -1,8 +1,9 @@
 //! What the server in front does wrong, and what it has seen.
 
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use hyper::{HeaderMap, Method, http::request::Parts};
+use tokio::sync::Notify;
 
 /// What a request asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,6 +53,8 @@ pub(crate) enum Fault {
     CutRequest,
     /// Does what was asked, and closes the connection in the midst of the answer.
     CutAnswer,
+    /// Waits until the test lets it go on.
+    Hold(Arc<Notify>),
     /// Reads the request as over a slow line: 64 KiB in 25 ms.
     Slow,
     /// Stops reading the request.

@@ -68,6 +68,7 @@ impl Front {
         match &fault {
             Some(Fault::Refuse(status, code, message)) => return Ok(refusal(*status, code, message)),
             Some(Fault::Stall) => std::future::pending().await,
+            Some(Fault::Hold(until)) => until.notified().await,
             Some(Fault::RefuseInHtml(status)) => {
                 let page = Body::from("<html><body>Bad gateway</body></html>".to_owned());
                 return Ok(Response::builder().status(*status).body(page).expect("a valid answer"));

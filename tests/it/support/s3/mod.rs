@@ -84,6 +84,11 @@ impl S3Server {
         stage::s3(&self.access(), BUCKET, "below/here", encryption).await
     }
 
+    /// A stage below a prefix of its own in the bucket.
+    pub(crate) async fn stage_at(&self, prefix: &str) -> SharedStage {
+        stage::s3(&self.access(), BUCKET, prefix, Encryption::Bucket).await
+    }
+
     /// The file that holds an object of that stage.
     pub(crate) fn file(&self, key: &str) -> PathBuf {
         self.folder.path().join(BUCKET).join("below/here").join(key)
