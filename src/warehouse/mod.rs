@@ -23,11 +23,13 @@ pub mod postgres;
 pub mod redshift;
 #[cfg(test)]
 pub(crate) mod testing;
+mod wanted;
 
 pub use self::{
     ledger::{LedgerRow, Lineage, State},
     postgres::PostgresWarehouse,
     redshift::RedshiftWarehouse,
+    wanted::Wanted,
 };
 pub use crate::schema::Abilities;
 use crate::{

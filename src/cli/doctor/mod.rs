@@ -2,6 +2,7 @@
 //! keeps nobody from testing the others.
 
 mod parts;
+mod policies;
 mod report;
 mod roles;
 
@@ -9,7 +10,7 @@ use futures_util::future::join_all;
 
 use self::report::Report;
 use super::{Context, complaint::Complaint, exit::Exit};
-use crate::config::LoadSpec;
+use crate::config::{LoadSpec, WarehouseKind};
 
 /// Tests the surroundings.
 pub(super) async fn doctor(context: &Context) -> Result<Exit, Complaint> {
@@ -38,11 +39,19 @@ pub(super) async fn doctor(context: &Context) -> Result<Exit, Complaint> {
     if !report.has_failed() {
         return Ok(Exit::Done);
     }
-    context.output.say("`barncat doctor --roles` prints the SQL that makes the roles with all they need");
+    context.output.say(match project.warehouse.place.kind() {
+        WarehouseKind::Postgres => {
+            "`barncat doctor --roles` prints the SQL that makes the roles with all they need"
+        }
+        WarehouseKind::Redshift => {
+            "`barncat doctor --roles` prints the SQL that makes the roles with all they need, and the IAM policies"
+        }
+    });
     Ok(Exit::Failed)
 }
 
-/// Prints the SQL that makes the roles that barncat logs in with. Connects to nothing.
+/// Prints the SQL that makes the roles that barncat logs in with, and the IAM policies that Redshift needs.
+/// Connects to nothing.
 pub(super) fn roles(context: &Context) -> Result<Exit, Complaint> {
     let (project, environment) = context.read()?;
     let scripts = roles::scripts(&project, &environment);

@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
+use super::policies::{Policy, policies};
 use crate::{
-    config::{Environment, Project, SourceConfig, WarehousePlace},
+    config::{Environment, Project, SourceConfig, WarehouseKind},
     pg::Endpoint,
     run::{
         Mode,
@@ -19,6 +20,8 @@ use crate::{
 const SOURCE: &str = include_str!("../../../sql/roles/source.sql");
 /// Fills the warehouse.
 const WAREHOUSE: &str = include_str!("../../../sql/roles/warehouse.sql");
+/// Fills Redshift.
+const REDSHIFT: &str = include_str!("../../../sql/roles/redshift.sql");
 /// Keeps the control database.
 const CONTROL: &str = include_str!("../../../sql/roles/control.sql");
 
@@ -26,6 +29,8 @@ const CONTROL: &str = include_str!("../../../sql/roles/control.sql");
 #[derive(Debug, Serialize)]
 pub(super) struct Scripts {
     roles: Vec<Script>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    policies: Vec<Policy>,
 }
 
 /// The SQL for one role.
@@ -44,13 +49,16 @@ struct Script {
 pub(super) fn scripts(project: &Project, environment: &Environment) -> Scripts {
     let mut roles: Vec<Script> =
         project.sources.values().flat_map(|config| of_source(project, environment, config)).collect();
-    if let WarehousePlace::Postgres { .. } = project.warehouse.place {
-        let endpoint = match reach::warehouse_endpoint(project, environment) {
-            Ok(WarehouseEndpoint::Postgres(endpoint)) => Some(endpoint),
-            _ => None,
-        };
-        roles.push(script("warehouse", WAREHOUSE, None, endpoint.as_ref(), &[], &[]));
-    }
+    let endpoint = match reach::warehouse_endpoint(project, environment) {
+        Ok(WarehouseEndpoint::Postgres(endpoint)) => Some(endpoint),
+        // Who logs in to Redshift is mostly decided by IAM.
+        _ => None,
+    };
+    let text = match project.warehouse.place.kind() {
+        WarehouseKind::Postgres => WAREHOUSE,
+        WarehouseKind::Redshift => REDSHIFT,
+    };
+    roles.push(script("warehouse", text, None, endpoint.as_ref(), &[], &[]));
     let control = project.control.url.as_ref();
     // One that resolves to nothing is in the warehouse, whose role makes it.
     if control.is_some_and(|url| url.resolve(environment).map_or(true, |url| !url.expose().is_empty())) {
@@ -58,7 +66,7 @@ pub(super) fn scripts(project: &Project, environment: &Environment) -> Scripts {
         let schema = reach::control_schema(Mode::Production);
         roles.push(script("control database", CONTROL, None, endpoint.as_ref(), &[("schema", &schema)], &[]));
     }
-    Scripts { roles }
+    Scripts { roles, policies: policies(project, environment) }
 }
 
 /// One for each schema that is read.
@@ -96,7 +104,8 @@ impl Scripts {
             let schema = script.schema.iter().map(|schema| format!(", schema {schema}"));
             format!("-- {}{}\n--\n{}", script.part, schema.collect::<String>(), script.sql)
         });
-        texts.collect::<Vec<_>>().join("\n")
+        let policies = self.policies.iter().map(Policy::text);
+        texts.chain(policies).collect::<Vec<_>>().join("\n")
     }
 }
 
@@ -137,7 +146,7 @@ mod tests {
     #[test]
     fn no_variable_is_left_when_all_are_known() {
         let values = [("role", "r"), ("database", "d"), ("schema", "s"), ("owner", "o"), ("control", "c")];
-        for script in [SOURCE, WAREHOUSE, CONTROL] {
+        for script in [SOURCE, WAREHOUSE, REDSHIFT, CONTROL] {
             let sql = fill(script, &values, &[]);
             let statements = sql.lines().filter(|line| !line.starts_with("--"));
             for line in statements {

@@ -1,27 +1,15 @@
 //! Whether a run could publish: login, schemas, the tables that are there, what of other sessions is
 //! visible. Changes nothing.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::collections::BTreeSet;
 
 use super::{PostgresWarehouse, Server, ledger};
 use crate::{
     diagnosis::{self, Finding},
     pg::{self, Connection, PgError, Session},
     sql::{TableName, quote_ident},
+    warehouse::Wanted,
 };
-
-/// What a run would ask of the warehouse.
-#[derive(Debug, Clone, Default)]
-pub struct Wanted {
-    /// The schemas that tables are published to.
-    pub schemas: BTreeSet<String>,
-    /// The tables.
-    pub tables: Vec<TableName>,
-    /// The roles that get rights on new tables.
-    pub grantees: BTreeSet<String>,
-    /// How long one wait for a lock may take.
-    pub lock_timeout: Duration,
-}
 
 impl PostgresWarehouse {
     /// Tests what a run needs.

@@ -38,7 +38,7 @@ use std::{
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-pub use self::{diagnose::Wanted, error::PostgresWarehouseError};
+pub use self::error::PostgresWarehouseError;
 use super::{
     LedgerRow, Lineage, LiveTable, Staging, StagingColumn, StagingSpec, StagingTable, Survey, Warehouse,
     WarehouseError,

@@ -55,8 +55,8 @@ pub(super) fn create(name: &TableName, columns: &[StagingColumn]) -> String {
 
 /// What COPY needs beside the table.
 pub(super) struct Copy<'a> {
-    /// The staging table.
-    pub(super) into: &'a TableName,
+    /// The table, for SQL.
+    pub(super) into: String,
     /// Its columns, in the order of each row's fields.
     pub(super) columns: &'a [String],
     /// The manifest in Redshift's form, as a url.
@@ -86,7 +86,7 @@ pub(super) fn copy(copy: &Copy<'_>) -> String {
     format!(
         "COPY {} ({}) FROM {} IAM_ROLE {role} MANIFEST{region} FORMAT AS CSV {compression} NULL AS {} \
          TIMEFORMAT 'auto' DATEFORMAT 'auto' MAXERROR 0 COMPUPDATE OFF STATUPDATE OFF",
-        table(copy.into),
+        copy.into,
         names(copy.columns),
         literal(copy.manifest),
         literal(copy.null),
@@ -138,7 +138,7 @@ mod tests {
     fn a_copy_repairs_nothing_in_silence() {
         let into = TableName::new("raw", "Orders");
         let sql = copy(&Copy {
-            into: &into,
+            into: table(&into),
             columns: &["id".to_owned(), "Note".to_owned()],
             manifest: "s3://b/k",
             compression: Compression::Zstd,

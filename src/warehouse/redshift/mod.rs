@@ -10,6 +10,7 @@
 
 mod belongings;
 mod data_api;
+mod diagnose;
 mod dialect;
 mod error;
 mod in_place;
@@ -18,6 +19,7 @@ mod live;
 mod load_errors;
 mod look;
 mod parts;
+mod policy;
 mod prepare;
 mod publish;
 mod staging;
@@ -32,7 +34,11 @@ use std::{
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-pub use self::{data_api::DataApiTarget, error::RedshiftError};
+pub use self::{
+    data_api::DataApiTarget,
+    error::RedshiftError,
+    policy::{PolicyLogin, PolicyWay, copy_policy, copy_trust, runner_policy},
+};
 use self::{
     dialect::literal,
     transport::{Batch, Transport},

@@ -116,7 +116,7 @@ impl Cluster {
         fail_point!("staging.manifest.after");
         let url = parts::url(stage, &key);
         let copy = dialect::copy(&Copy {
-            into,
+            into: dialect::table(into),
             columns: &manifest.columns,
             manifest: &url,
             compression: manifest.compression,

@@ -1,6 +1,7 @@
 //! Loads into the double of Redshift, by the built binary.
 
 mod compared;
+mod doctor;
 mod faults;
 mod loads;
 mod parts;

@@ -68,3 +68,6 @@ CREATE OR REPLACE FUNCTION redshift_double.pg_last_copy_id() RETURNS integer LAN
     $$ SELECT coalesce(nullif(current_setting('redshift_double.last_copy_id', true), ''), '-1')::integer $$;
 CREATE OR REPLACE FUNCTION redshift_double.pg_last_query_id() RETURNS integer LANGUAGE sql STABLE AS
     $$ SELECT coalesce(nullif(current_setting('redshift_double.last_query_id', true), ''), '-1')::integer $$;
+-- DG:r_VERSION, its sample.
+CREATE OR REPLACE FUNCTION redshift_double.version() RETURNS text LANGUAGE sql IMMUTABLE AS
+    $$ SELECT 'PostgreSQL 8.0.2 on i686-pc-linux-gnu, compiled by GCC gcc (GCC) 3.4.2 20041017 (Red Hat 3.4.2-6.fc3), Redshift 1.0.12103' $$;

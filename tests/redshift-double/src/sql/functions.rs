@@ -8,7 +8,7 @@ const SAME: &str = "abs acos ascii asin atan avg bit_and bit_or bool_and bool_or
      quote_literal radians random rank regexp_replace repeat replace reverse right round row_number rpad \
      rtrim sign sin split_part sqrt stddev stddev_pop stddev_samp strpos substring sum tan to_char \
      to_date to_hex to_number to_timestamp translate trim trunc upper var_pop var_samp variance \
-     pg_backend_pid version pg_cancel_backend pg_terminate_backend";
+     pg_backend_pid pg_cancel_backend pg_terminate_backend";
 
 /// Functions that run on the leader node alone (§6.1): not together with user tables.
 const LEADER: &str = "age current_database current_schema current_schemas generate_series has_column_privilege \
@@ -38,6 +38,7 @@ const OURS: &[&str] = &[
     "sha2",
     "strtol",
     "to_varbyte",
+    "version",
 ];
 
 /// Views that the schema `redshift_double` has.
