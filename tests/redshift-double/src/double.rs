@@ -1,6 +1,6 @@
 //! The double as a whole: its start, its addresses, its end.
 
-use std::{io, net::SocketAddr, path::PathBuf, sync::Arc};
+use std::{io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use tokio::{net::TcpListener, task::JoinHandle};
 
@@ -8,8 +8,10 @@ use crate::{
     data_api::DataApi,
     engine::{Engine, error::SqlError},
     knobs::Knobs,
+    logins::{self, Logins},
     record::Record,
     settings::Settings,
+    wire::Wire,
 };
 
 /// Why a double did not start.
@@ -31,11 +33,14 @@ pub enum StartError {
 pub struct Double {
     address: SocketAddr,
     engine: Arc<Engine>,
-    server: JoinHandle<()>,
+    logins: Arc<Logins>,
+    wire: SocketAddr,
+    authority: String,
+    servers: [JoinHandle<()>; 2],
 }
 
 impl Double {
-    /// Prepares the database and serves the Data API on a free port of the loopback.
+    /// Prepares the database and serves the Data API and the wire on free ports of the loopback.
     ///
     /// # Errors
     ///
@@ -47,13 +52,51 @@ impl Double {
         let engine = Arc::new(Engine::prepare(settings, record).await?);
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let address = listener.local_addr()?;
-        let server = tokio::spawn(DataApi::new(Arc::clone(&engine)).serve(listener));
-        Ok(Self { address, engine, server })
+        let logins = Arc::new(Logins::new());
+        let data_api = tokio::spawn(DataApi::new(Arc::clone(&engine)).serve(listener));
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
+        let wire_address = listener.local_addr()?;
+        let (wire, authority) = Wire::new(Arc::clone(&engine), Arc::clone(&logins))?;
+        let servers = [data_api, tokio::spawn(wire.serve(listener))];
+        Ok(Self { address, engine, logins, wire: wire_address, authority, servers })
     }
 
     /// The address of the Data API.
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
+    }
+
+    /// The port of the wire, on `localhost`; TLS only.
+    pub fn wire_port(&self) -> u16 {
+        self.wire.port()
+    }
+
+    /// Who may log in by wire for good, with this password.
+    pub fn user(&self) -> (&str, String) {
+        (logins::USER, self.logins.password())
+    }
+
+    /// The certificate of the authority that the wire's is signed by, in PEM.
+    pub fn authority(&self) -> &str {
+        &self.authority
+    }
+
+    /// The database's address by wire, the password in it.
+    pub fn wire_url(&self) -> String {
+        let (user, password) = self.user();
+        let database = &self.engine.settings().database;
+        format!("postgres://{user}:{password}@localhost:{}/{database}", self.wire_port())
+    }
+
+    /// A login for a while, as a call of AWS gives one: its password. `role` is the role in Postgres; `None`:
+    /// the double's own.
+    pub fn give_login(&self, user: &str, role: Option<&str>, valid: Duration) -> String {
+        self.logins.give(user, role.map(str::to_owned), valid).password
+    }
+
+    /// Logins that were given for a while are good no longer; sessions go on.
+    pub fn end_logins(&self) {
+        self.logins.end();
     }
 
     /// The faults to come, and what was seen.
@@ -65,6 +108,8 @@ impl Double {
 impl Drop for Double {
     fn drop(&mut self) {
         // The server's task owns those of its connections and statements.
-        self.server.abort();
+        for server in &self.servers {
+            server.abort();
+        }
     }
 }

@@ -5,6 +5,8 @@ use std::{
     time::Duration,
 };
 
+use tokio::sync::Notify;
+
 use crate::engine::error::SqlError;
 
 /// A call of the Data API.
@@ -67,6 +69,21 @@ pub enum StatementFault {
     /// It is done, and the session's connection is lost then: autocommitted work stays, a transaction
     /// is rolled back (§1.7).
     Disconnect,
+    /// The session's connection is lost before anything is done; a transaction is rolled back.
+    Cut,
+    /// By wire only: it is done, and nothing is heard any more, for an hour, though the connection stands.
+    Silence,
+}
+
+/// What goes wrong with a login by wire.
+#[derive(Debug, Clone, PartialEq)]
+pub enum LoginFault {
+    /// It is refused with this error.
+    Refuse(SqlError),
+    /// It takes so long.
+    Wait(Duration),
+    /// The connection ends.
+    Cut,
 }
 
 /// A request that came in.
@@ -82,13 +99,14 @@ pub struct Call {
 struct Planned {
     calls: Vec<(Operation, CallFault, u32)>,
     statements: Vec<(String, StatementFault, u32)>,
+    logins: Vec<(LoginFault, u32)>,
     seen_calls: Vec<Call>,
     seen_statements: Vec<String>,
 }
 
 /// The faults to come, and what was seen; clones are the same knobs.
 #[derive(Clone, Default)]
-pub struct Knobs(Arc<Mutex<Planned>>);
+pub struct Knobs(Arc<Mutex<Planned>>, Arc<Notify>);
 
 impl Knobs {
     fn planned(&self) -> MutexGuard<'_, Planned> {
@@ -106,18 +124,34 @@ impl Knobs {
         self.planned().statements.push((part.to_lowercase(), fault, times));
     }
 
+    /// The next `times` logins by wire go wrong so.
+    pub fn on_login(&self, fault: LoginFault, times: u32) {
+        self.planned().logins.push((fault, times));
+    }
+
+    /// Ends the sessions by wire that are at rest, without a word to their clients.
+    pub fn end_idle(&self) {
+        self.1.notify_waiters();
+    }
+
+    pub(crate) async fn idle_ends(&self) {
+        self.1.notified().await;
+    }
+
     /// Nothing goes wrong any more.
     pub fn clear(&self) {
         let mut planned = self.planned();
         planned.calls.clear();
         planned.statements.clear();
+        planned.logins.clear();
     }
 
     /// How many planned faults have not happened.
     pub fn left(&self) -> u32 {
         let planned = self.planned();
         let calls = planned.calls.iter().map(|(_, _, times)| times);
-        calls.chain(planned.statements.iter().map(|(_, _, times)| times)).sum()
+        let logins = planned.logins.iter().map(|(_, times)| times);
+        calls.chain(planned.statements.iter().map(|(_, _, times)| times)).chain(logins).sum()
     }
 
     /// The requests so far, those that went wrong among them.
@@ -144,6 +178,13 @@ impl Knobs {
         let (_, fault, times) = planned.calls.iter_mut().find(|(on, _, times)| of(*on) && *times > 0)?;
         *times -= 1;
         Some(*fault)
+    }
+
+    pub(crate) fn next_for_login(&self) -> Option<LoginFault> {
+        let mut planned = self.planned();
+        let (fault, times) = planned.logins.iter_mut().find(|(_, times)| *times > 0)?;
+        *times -= 1;
+        Some(fault.clone())
     }
 
     /// The fault for this statement, if it is of the kind that `wanted` asks for.

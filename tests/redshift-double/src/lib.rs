@@ -35,11 +35,13 @@ mod data_api;
 mod double;
 mod engine;
 mod knobs;
+mod logins;
 mod record;
 mod settings;
 mod sql;
+mod wire;
 
 pub use double::{Double, StartError};
 pub use engine::error::{SqlError, faults};
-pub use knobs::{Call, CallFault, Knobs, Operation, StatementFault};
+pub use knobs::{Call, CallFault, Knobs, LoginFault, Operation, StatementFault};
 pub use settings::{Bucket, Isolation, Settings};

@@ -1,12 +1,16 @@
 //! The life of a statement: SUBMITTED, PICKED, STARTED, and its end.
 
-use std::{sync::Arc, time::Duration};
-
-use tokio_postgres::NoTls;
+use std::sync::Arc;
 
 use super::statements::{Statement, Status};
 use crate::{
-    engine::{Engine, error::SqlError, outcome::Outcome, session::Session},
+    engine::{
+        Engine,
+        cancel::{Ended, unless},
+        error::SqlError,
+        outcome::Outcome,
+        session::Session,
+    },
     knobs::StatementFault,
     sql,
 };
@@ -15,8 +19,6 @@ use crate::{
 const MOST_ROW_BYTES: usize = 64 * 1024;
 /// The largest result.
 const MOST_RESULT_BYTES: i64 = 500 * 1024 * 1024;
-/// After this the session is left to its end.
-const LONGEST_CANCEL: Duration = Duration::from_secs(2);
 
 /// Why it ended before its end.
 enum Stopped {
@@ -148,20 +150,10 @@ async fn cancellable<T>(
     number: Option<usize>,
     work: impl AsyncFnOnce(&mut Session) -> Result<T, SqlError>,
 ) -> Result<T, Stopped> {
-    let canceller = session.canceller();
-    let mut work = std::pin::pin!(work(session));
-    tokio::select! {
-        biased;
-        () = statement.cancelled() => {}
-        done = &mut work => return done.map_err(|error| Stopped::Failed(number, error)),
-    }
-    let cancelled = async {
-        let _ = canceller.cancel_query(NoTls).await;
-        tokio::time::sleep(LONGEST_CANCEL).await;
-    };
-    tokio::select! {
-        done = &mut work => done.map_err(|_| Stopped::Cancelled),
-        () = cancelled => Err(Stopped::Cancelled),
+    match unless(session, statement.cancelled(), work).await {
+        Ended::Done(done) => done.map_err(|error| Stopped::Failed(number, error)),
+        Ended::AfterAll(done) => done.map_err(|_| Stopped::Cancelled),
+        Ended::Left => Err(Stopped::Cancelled),
     }
 }
 

@@ -11,6 +11,7 @@ use crate::{
     settings::{Isolation, Settings},
 };
 
+pub(crate) mod cancel;
 mod copy;
 pub(crate) mod error;
 pub(crate) mod outcome;

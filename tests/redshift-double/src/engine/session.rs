@@ -113,7 +113,7 @@ impl Session {
     }
 
     /// Leaves the block as an error does.
-    pub(super) async fn abort_block(&self) {
+    pub(crate) async fn abort_block(&self) {
         let _ = self.client.batch_execute("SELECT 1/0").await;
     }
 
@@ -133,13 +133,20 @@ impl Session {
         knobs.note_statement(sql);
         self.engine.record().statement(sql);
         let before = |fault: &StatementFault| {
-            matches!(fault, StatementFault::Fail(_) | StatementFault::Hang | StatementFault::Wait(_))
+            matches!(
+                fault,
+                StatementFault::Fail(_)
+                    | StatementFault::Hang
+                    | StatementFault::Wait(_)
+                    | StatementFault::Cut
+            )
         };
         match knobs.next_for_statement(sql, before) {
             Some(StatementFault::Fail(error)) => return Err(self.failed(error).await),
             // It is Postgres that waits, so that it is Postgres that is cancelled.
             Some(StatementFault::Hang) => self.client.batch_execute("SELECT pg_sleep(3600)").await?,
             Some(StatementFault::Wait(time)) => tokio::time::sleep(time).await,
+            Some(StatementFault::Cut) => return Err(self.cut()),
             _ => {}
         }
         let parsed = sql::parse(sql, self.naming());
@@ -161,12 +168,15 @@ impl Session {
         };
         match knobs.next_for_statement(sql, after) {
             Some(StatementFault::DoAndFail(error)) => Err(self.failed(error).await),
-            Some(StatementFault::Disconnect) => {
-                self.connection.abort();
-                Err(SqlError::new("08006", "connection to the database was lost"))
-            }
+            Some(StatementFault::Disconnect) => Err(self.cut()),
             _ => Ok(outcome),
         }
+    }
+
+    /// The connection ends: what is not committed is rolled back.
+    fn cut(&self) -> SqlError {
+        self.connection.abort();
+        SqlError::new("08006", "connection to the database was lost")
     }
 
     /// §2.3: whatever ends a query from outside names the query.

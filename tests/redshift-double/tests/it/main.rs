@@ -8,3 +8,4 @@ mod data_api;
 mod refused;
 mod s3;
 mod support;
+mod wire;
