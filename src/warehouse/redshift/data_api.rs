@@ -28,6 +28,9 @@ const LOOK_LAST: Duration = Duration::from_secs(2);
 /// For how long a batch that was sent is looked for before it is said that its answer was lost.
 const LOST_AFTER: Duration = Duration::from_secs(60);
 
+/// How long the locks of one batch may take, at least: it needs that to begin.
+const LOCKS_AT_LEAST: Duration = Duration::from_secs(5);
+
 /// Statements of one batch, and the bytes of one, at most.
 pub(super) const STATEMENTS_MAX: usize = 40;
 pub(super) const STATEMENT_BYTES_MAX: usize = 100_000;
@@ -74,6 +77,10 @@ impl Transport for DataApi {
             guard.id = None;
         }
         self.answers(&batch, &done?).await
+    }
+
+    fn locks_within(&self, asked: Duration) -> Duration {
+        asked.max(LOCKS_AT_LEAST)
     }
 
     async fn settle(&self, name: &str) -> Result<(), RedshiftError> {

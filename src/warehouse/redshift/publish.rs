@@ -22,9 +22,6 @@ use crate::{
 /// The pause between two tries for the locks.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// How long the locks of one try may take, at least: the Data API needs that to begin.
-const LOCKS_AT_LEAST: Duration = Duration::from_secs(5);
-
 /// Pieces of a schema that one batch writes: together they stay below the bytes that it may have.
 const PIECES_A_BATCH: usize = 4;
 
@@ -123,7 +120,7 @@ fn begin(cluster: &Cluster, publication: &Publication, live: Option<&TableName>)
     if let Some(live) = live {
         batch = batch.then(format!("LOCK {}", dialect::table(live)));
     }
-    batch.locks = Some((batch.statements.len(), publication.lock_timeout.max(LOCKS_AT_LEAST)));
+    batch.locks = Some((batch.statements.len(), cluster.transport.locks_within(publication.lock_timeout)));
     batch.statements.extend(cluster.follow(row));
     batch
 }

@@ -19,6 +19,9 @@ pub(super) trait Transport: Send + Sync {
     /// there, and whoever asked must look. Dropped, the batch is cancelled, as far as that can be.
     async fn run(&self, batch: Batch) -> Result<Vec<Answer>, RedshiftError>;
 
+    /// How long locks may take for which this is asked: less would not even let a batch begin.
+    fn locks_within(&self, asked: Duration) -> Duration;
+
     /// Waits until no batch whose name starts with this is under way any more.
     async fn settle(&self, name: &str) -> Result<(), RedshiftError>;
 }

@@ -37,6 +37,9 @@ const FRESH: Duration = Duration::from_secs(5);
 /// One that rested for longer is not asked any more: what is between forgets connections without a word.
 const STALE: Duration = Duration::from_secs(300);
 
+/// How long the locks of one batch may take, at least: a statement that waits for nothing takes as long.
+const LOCKS_AT_LEAST: Duration = Duration::from_secs(1);
+
 /// Sessions that are kept open while nothing is asked.
 const IDLE_MAX: usize = 8;
 
@@ -73,6 +76,10 @@ impl Transport for Wire {
         done
     }
 
+    fn locks_within(&self, asked: Duration) -> Duration {
+        asked.max(LOCKS_AT_LEAST)
+    }
+
     async fn settle(&self, _name: &str) -> Result<(), RedshiftError> {
         self.settle_all().await
     }
@@ -89,7 +96,10 @@ impl Wire {
     async fn session(&self) -> Result<Session, RedshiftError> {
         while let Some((session, since)) = self.resting() {
             let rested = since.elapsed();
-            if rested < STALE && (rested < FRESH || session.is_alive().await) {
+            if session.has_ended() || rested >= STALE {
+                continue;
+            }
+            if rested < FRESH || session.is_alive().await {
                 return Ok(session);
             }
         }
@@ -148,7 +158,7 @@ async fn together_by(session: &Session, batch: &Batch) -> (Result<Vec<Answer>, R
         }
     };
     fail_point!("wire.commit.before");
-    let done = match session.ask("COMMIT").await {
+    let done = match session.commit().await {
         Ok(_) => (Ok(answers), true),
         Err(failed) => {
             let is_usable = matches!(failed, Failed::Refused { .. }) && session.roll_back().await;

@@ -11,6 +11,9 @@ use crate::pg::{self, Connection, Endpoint, PgError};
 /// How long a session that rested may take to say that it is alive, and one that ends to say so.
 const ALIVE_WITHIN: Duration = Duration::from_secs(5);
 
+/// How long a COMMIT may take: behind many others it waits in Redshift's queue of commits.
+const COMMIT_WITHIN: Duration = Duration::from_secs(300);
+
 /// What every session is told. A limit that is set for the user must not end a long COPY, and quoted names
 /// are folded as by the Data API, whatever the cluster's parameter group says.
 const SETTINGS: [&str; 2] = ["SET statement_timeout TO 0", "SET enable_case_sensitive_identifier TO false"];
@@ -53,9 +56,14 @@ impl Session {
         &self.pid
     }
 
+    /// Whether its end has been heard of.
+    pub(super) fn has_ended(&self) -> bool {
+        self.connection.is_closed()
+    }
+
     /// Whether it is still there. Asked before a batch, never in the midst of one.
     pub(super) async fn is_alive(&self) -> bool {
-        !self.connection.is_closed()
+        !self.has_ended()
             && matches!(timeout(ALIVE_WITHIN, self.connection.simple_query("SELECT 1")).await, Ok(Ok(_)))
     }
 
@@ -83,9 +91,14 @@ impl Session {
         }
     }
 
+    /// Asks for the end of a transaction. A server that says nothing for so long is one whose answer was lost.
+    pub(super) async fn commit(&self) -> Result<Answer, Failed> {
+        timeout(COMMIT_WITHIN, self.ask("COMMIT")).await.unwrap_or(Err(Failed::Lost))
+    }
+
     /// Gives a transaction up; whether the session can be used on.
     pub(super) async fn roll_back(&self) -> bool {
-        !self.connection.is_closed() && matches!(timeout(ALIVE_WITHIN, self.ask("ROLLBACK")).await, Ok(Ok(_)))
+        !self.has_ended() && matches!(timeout(ALIVE_WITHIN, self.ask("ROLLBACK")).await, Ok(Ok(_)))
     }
 
     /// Where it leads, for people.
