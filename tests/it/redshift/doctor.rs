@@ -9,7 +9,7 @@ use crate::support::{
 
 const SOURCE: &str = "CREATE TABLE orders (id bigint PRIMARY KEY); INSERT INTO orders VALUES (1);";
 
-async fn on(way: Way) -> OnRedshift {
+async fn by(way: Way) -> OnRedshift {
     OnRedshift::by(way, SOURCE, "[tables]\norders = \"full\"\n").await
 }
 
@@ -42,17 +42,19 @@ async fn all_is_well(on: &OnRedshift, tables: &str) -> Vec<String> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_a_run_needs_is_tested_and_nothing_is_left() {
-    let on = on(Way::DataApi).await;
+    let on = by(Way::DataApi).await;
     assert_eq!(found(&doctor(&on, &[]).await), all_is_well(&on, "none of the tables is there yet").await);
     on.project.run(&[]).await;
     assert_eq!(found(&doctor(&on, &[]).await), all_is_well(&on, "may replace the table that is there").await);
+    let on = by(Way::Wire).await;
+    assert_eq!(found(&doctor(&on, &[]).await), all_is_well(&on, "none of the tables is there yet").await);
     let left = "SELECT count(*)::text FROM pg_class WHERE relname LIKE '%doctor%'";
     assert_eq!(on.text(left).await, "0");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_role_that_may_not_read_the_stage_is_told_with_what_it_needs() {
-    let on = on(Way::DataApi).await;
+    let on = by(Way::DataApi).await;
     let file = on.project.dir().join("barncat.toml");
     let text = std::fs::read_to_string(&file).expect("the project's file");
     on.project.write("barncat.toml", &text.replace("role/copy", "role/nobody"));

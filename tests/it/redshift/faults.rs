@@ -5,10 +5,10 @@ use redshift_double::{CallFault, Operation, StatementFault, faults};
 
 use crate::support::{project::INTO, redshift::OnRedshift};
 
-const SOURCE: &str = "CREATE TABLE orders (id bigint PRIMARY KEY, note text);
+pub(super) const SOURCE: &str = "CREATE TABLE orders (id bigint PRIMARY KEY, note text);
     INSERT INTO orders SELECT n, 'n' || n FROM generate_series(1, 500) n;";
 
-const DIGEST: &str = "SELECT id || ' ' || note FROM {t} ORDER BY id";
+pub(super) const DIGEST: &str = "SELECT id || ' ' || note FROM {t} ORDER BY id";
 
 async fn loaded() -> OnRedshift {
     let on = OnRedshift::new(SOURCE, "[tables]\norders = \"full\"\n").await;
@@ -17,7 +17,7 @@ async fn loaded() -> OnRedshift {
 }
 
 /// A run that meets a fault, which was planned; `number` counts them.
-async fn run_with_fault(on: &OnRedshift, number: usize, fault: &str) {
+pub(super) async fn run_with_fault(on: &OnRedshift, number: usize, fault: &str) {
     let schema = on.project.source.name();
     // The fault is planned already: what the source is asked for does not meet it.
     on.project

@@ -5,3 +5,4 @@ mod doctor;
 mod faults;
 mod loads;
 mod parts;
+mod wire;

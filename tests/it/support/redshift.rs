@@ -17,7 +17,6 @@ const ROLE: &str = "arn:aws:iam::111122223333:role/copy";
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Way {
     DataApi,
-    #[allow(dead_code, reason = "the double has no wire yet")]
     Wire,
 }
 
@@ -29,7 +28,10 @@ impl Way {
                 "workgroup = \"double\"\ndatabase = \"dev\"\nregion = \"us-east-1\"\n\
                  endpoint = \"${REDSHIFT_ENDPOINT}\"\n"
             }
-            Self::Wire => "transport = \"wire\"\nurl = \"${REDSHIFT_URL}\"\n",
+            Self::Wire => {
+                "transport = \"wire\"\nurl = \"${REDSHIFT_URL}\"\n\
+                 tls = { mode = \"verify-full\", ca = \"redshift.pem\" }\n"
+            }
         }
     }
 }
@@ -66,14 +68,16 @@ impl OnRedshift {
             "url = \"s3://{BUCKET}/stage\"\nendpoint = \"{}\"\nregion = \"eu-west-2\"\npath_style = true",
             s3.endpoint()
         );
-        let endpoint = double.url();
+        let (endpoint, url) = (double.url(), double.wire_url());
         let variables = [
             ("AWS_ACCESS_KEY_ID", id.as_str()),
             ("AWS_SECRET_ACCESS_KEY", &secret),
             ("AWS_EC2_METADATA_DISABLED", "true"),
             ("REDSHIFT_ENDPOINT", &endpoint),
+            ("REDSHIFT_URL", &url),
         ];
         let project = Project::with_stage(source_sql, loaders, &stage, &variables).await;
+        project.write("redshift.pem", double.authority());
         project.write(
             "barncat.toml",
             &format!(
