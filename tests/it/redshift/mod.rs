@@ -4,5 +4,6 @@ mod compared;
 mod doctor;
 mod faults;
 mod loads;
+mod logins;
 mod parts;
 mod wire;
