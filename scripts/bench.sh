@@ -4,6 +4,7 @@
 #
 #   scripts/bench.sh             5 million rows, 5 rounds; medians
 #   scripts/bench.sh --memory    one run each at 0.5, 5 and 20 million rows: peak memory
+#   scripts/bench.sh --stage     extract and stage of 1 million rows of 50 columns, for Postgres and for Redshift
 #   scripts/bench.sh --new-rows  append, merge and verify at 0.5, 5 and 20 million rows (SIZES), 3 rounds
 #
 # ROWS, RUNS and WAYS ("pipe run run_fill_jobs_2") choose less or more. Each round takes each way in
@@ -46,17 +47,18 @@ start_servers() {
   done
 }
 
-make_rows() { # rows
+make_rows() { # rows [table]
+  local table=${2:-orders}
   [ "$(psql_at "$BARNCAT_PRIMARY_ADMIN_URL" -c "SELECT 1 FROM pg_database WHERE datname = 'bench'")" ] ||
     psql_at "$BARNCAT_PRIMARY_ADMIN_URL" -c 'CREATE DATABASE bench'
   psql_at "$primary_url" -v role=barncat_source -v database=bench -v schema=public -v owner=postgres \
     -f sql/roles/source.sql >/dev/null
-  if [ "$(psql_at "$primary_url" -c 'SELECT max(id) FROM orders' 2>/dev/null || true)" != "$1" ]; then
+  if [ "$(psql_at "$primary_url" -c "SELECT max(id) FROM $table" 2>/dev/null || true)" != "$1" ]; then
     say "making $1 rows"
-    psql_at "$primary_url" -v "rows=$1" -f sql/demo/bench.sql
+    psql_at "$primary_url" -v "rows=$1" -f "sql/demo/bench-$table.sql"
   fi
   scripts/servers.sh catch-up --dir "$dir/servers"
-  psql_at "$replica_admin_url" -c 'SELECT count(*) FROM orders' >/dev/null # both start with warm caches
+  psql_at "$replica_admin_url" -c "SELECT count(*) FROM $table" >/dev/null # both start with warm caches
 }
 
 # One project a way of filling, so that each swaps over a table of its own.
@@ -315,6 +317,41 @@ SELECT jsonb_pretty(jsonb_object_agg(rows, medians)) FROM (
 SQL
 }
 
+# ---- stage ----------------------------------------------------------------------------------------
+
+# Both as CSV: what Redshift's way of writing the rows costs beside Postgres' own.
+stage_alone() {
+  local round way before
+  make_rows "${ROWS:-1000000}" wide
+  rm -rf "$dir/stage" "$dir/figures"
+  for round in $(seq "$runs"); do
+    say "round $round of $runs: way, seconds of wall, client, source; peak memory"
+    for way in postgres redshift; do
+      before=$(cluster_cpu "$BARNCAT_REPLICA_PID")
+      cargo bench --quiet --bench stage -- "$way" "$replica_url" public.wide "$dir/stage/$round" >"$dir/stage-of-$way"
+      awk -v way="$way" -v before="$before" -v after="$(cluster_cpu "$BARNCAT_REPLICA_PID")" \
+        '{ printf "%s\t%s\t%s\t%.2f\t%s\n", way, $1, $2, after - before, $3 }' "$dir/stage-of-$way" >>"$dir/figures"
+      rm -r "$dir/stage/$round"
+      tail -n 1 "$dir/figures" >&2
+    done
+  done
+  psql_at "$BARNCAT_WAREHOUSE_ADMIN_URL" -v "rows=${ROWS:-1000000}" -v "runs=$runs" -f - <<SQL
+CREATE TEMPORARY TABLE figures (way text, wall float, client float, source float, peak bigint);
+\\copy figures FROM '$dir/figures'
+CREATE TEMPORARY VIEW medians AS
+SELECT way, percentile_cont(0.5) WITHIN GROUP (ORDER BY wall) AS wall, percentile_cont(0.5) WITHIN GROUP (ORDER BY client) AS client,
+       percentile_cont(0.5) WITHIN GROUP (ORDER BY source) AS source, max(peak) AS peak
+FROM figures GROUP BY way;
+SELECT jsonb_pretty(jsonb_build_object('rows', :rows, 'runs', :runs,
+    'redshift_to_postgres', (SELECT jsonb_build_object('wall', round((r.wall / p.wall)::numeric, 3),
+        'cpu', round(((r.client + r.source) / (p.client + p.source))::numeric, 3))
+        FROM medians r, medians p WHERE r.way = 'redshift' AND p.way = 'postgres'),
+    'ways', (SELECT jsonb_object_agg(way, jsonb_build_object('wall_seconds', round(wall::numeric, 2),
+        'client_cpu_seconds', round(client::numeric, 2), 'source_cpu_seconds', round(source::numeric, 2),
+        'peak_memory_bytes', peak)) FROM medians)));
+SQL
+}
+
 build() {
   [ "$ways" != pipe ] || return 0
   time=$(type -P time) || fail "GNU time is missing" "apt-get install time"
@@ -324,13 +361,13 @@ build() {
 
 [ -r /proc/self/stat ] || fail "the benchmark reads /proc, so it needs Linux"
 case ${1:-speed} in
-  speed | --memory | --new-rows) ;;
+  speed | --memory | --new-rows | --stage) ;;
   down)
     scripts/servers.sh down --dir "$dir/servers"
     rm -rf "$dir"
     exit
     ;;
-  *) fail "unknown argument \`$1\`" "nothing, --memory, --new-rows, or down" ;;
+  *) fail "unknown argument \`$1\`" "nothing, --memory, --stage, --new-rows, or down" ;;
 esac
 build
 mkdir -p "$dir"
@@ -340,5 +377,6 @@ write_project run_fill_jobs_2 ", fill_jobs = 2"
 case ${1:-speed} in
   speed) speed ;;
   --memory) memory ;;
+  --stage) stage_alone ;;
   --new-rows) new_rows ;;
 esac

@@ -3,7 +3,9 @@
 mod compared;
 mod doctor;
 mod faults;
+mod live;
 mod loads;
 mod logins;
 mod parts;
 mod wire;
+mod probes;

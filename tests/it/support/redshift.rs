@@ -3,6 +3,7 @@
 use redshift_double::{Double, Settings};
 
 use super::{
+    cluster::{Cluster, Place},
     connect, connect_to,
     project::{INTO, Project},
     s3::{BUCKET, S3Server},
@@ -88,6 +89,23 @@ impl OnRedshift {
             ),
         );
         Self { project, double, s3, behind }
+    }
+
+    /// The double, as anybody reaches it.
+    pub(crate) async fn cluster(&self) -> Cluster {
+        Cluster::new(Place {
+            cluster: None,
+            workgroup: Some("double".to_owned()),
+            db_user: None,
+            database: "dev".to_owned(),
+            region: Some("us-east-1".to_owned()),
+            endpoint: Some(self.double.url()),
+            copy_role: ROLE.to_owned(),
+            bucket: BUCKET.to_owned(),
+            prefix: "probes".to_owned(),
+            stage: self.s3.access(),
+        })
+        .await
     }
 
     /// A query of the database behind the double: its only value.

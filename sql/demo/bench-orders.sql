@@ -1,7 +1,7 @@
 -- The benchmark's source: one table `orders`, 13 columns of mixed types, about 215 bytes a row as CSV
 -- (5 million rows: 1.1 GB). Every value is a function of the row's number.
 --
---   psql -v ON_ERROR_STOP=1 -v rows=5000000 -f sql/demo/bench.sql
+--   psql -v ON_ERROR_STOP=1 -v rows=5000000 -f sql/demo/bench-orders.sql
 
 \set ON_ERROR_STOP on
 \if :{?rows}
