@@ -5,8 +5,8 @@ use barncat::aws::{Access, Patience, S3Access};
 
 use crate::support::{
     cluster::{Cluster, Place},
-    project::{Project, on_primary},
-    redshift::OnRedshift,
+    project::{INTO, Project, on_primary},
+    redshift::{OnRedshift, Way},
     variable,
 };
 
@@ -74,9 +74,11 @@ async fn looks_right(cluster: &Cluster, schema: &str) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_project_lives_on_the_double() {
-    let on = OnRedshift::new(SOURCE, LOADERS).await;
-    lives(&on.project).await;
-    looks_right(&on.cluster().await, crate::support::project::INTO).await;
+    for way in [Way::DataApi, Way::Wire] {
+        let on = OnRedshift::by(way, SOURCE, LOADERS).await;
+        lives(&on.project).await;
+        looks_right(&on.cluster().await, INTO).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -7,5 +7,5 @@ mod live;
 mod loads;
 mod logins;
 mod parts;
-mod wire;
 mod probes;
+mod wire;
