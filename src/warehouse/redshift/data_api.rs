@@ -22,7 +22,7 @@ use super::{
 use crate::error::Class;
 
 /// The first pause between two looks at a batch, and the longest.
-const LOOK_FIRST: Duration = Duration::from_millis(50);
+const LOOK_FIRST: Duration = Duration::from_millis(10);
 const LOOK_LAST: Duration = Duration::from_secs(2);
 
 /// For how long a batch that was sent is looked for before it is said that its answer was lost.
@@ -65,9 +65,11 @@ impl Transport for DataApi {
 
     async fn run(&self, batch: Batch) -> Result<Vec<Answer>, RedshiftError> {
         if let Some(long) = batch.statements.iter().find(|sql| sql.len() > STATEMENT_BYTES_MAX) {
-            let what =
-                format!("a statement of {} bytes, and the Data API takes {STATEMENT_BYTES_MAX}", long.len());
-            return Err(RedshiftError::Answer { doing: batch.doing, what });
+            return Err(RedshiftError::TooLong {
+                doing: batch.doing,
+                bytes: long.len(),
+                bytes_max: STATEMENT_BYTES_MAX,
+            });
         }
         let id = self.send(&batch).await?;
         let mut guard = Cancelling { client: self.client.clone(), id: Some(id.clone()) };

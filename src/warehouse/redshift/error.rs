@@ -1,11 +1,12 @@
 //! What can go wrong with Redshift.
 
-use tokio_postgres::error::{DbError, SqlState};
+use tokio_postgres::error::DbError;
 
+use super::words;
 use crate::{
     aws::AwsError,
     error::{Class, Fault},
-    pg::{self, PgError},
+    pg::PgError,
     sql::TableName,
 };
 
@@ -71,6 +72,16 @@ pub enum RedshiftError {
         /// What is wrong with it.
         what: String,
     },
+    /// A statement is longer than the way to Redshift takes.
+    #[error("cannot {doing}: its statement has {bytes} bytes, and {bytes_max} is the most")]
+    TooLong {
+        /// What was attempted.
+        doing: String,
+        /// The statement's length.
+        bytes: usize,
+        /// The longest that is taken.
+        bytes_max: usize,
+    },
     /// A ledger row that cannot be read.
     #[error("the ledger's row of load {load} cannot be read: {what}")]
     Ledger {
@@ -133,7 +144,7 @@ pub enum RedshiftError {
 impl Fault for RedshiftError {
     fn class(&self) -> Class {
         match self {
-            Self::Statement { message, code, .. } => class_of(message, code.as_deref()),
+            Self::Statement { message, code, .. } => words::class_of(message, code.as_deref()),
             Self::Session(error) => error.class(),
             Self::Login(error) => error.class(),
             Self::Lost { .. } => Class::Passing,
@@ -143,20 +154,23 @@ impl Fault for RedshiftError {
             }
             Self::Part { .. } => Class::Passing,
             Self::NoManifest { .. } => Class::Bug,
-            Self::Answer { .. } | Self::Ledger { .. } | Self::Row { .. } => Class::Lasting,
+            Self::TooLong { .. } | Self::Answer { .. } | Self::Ledger { .. } | Self::Row { .. } => {
+                Class::Lasting
+            }
             Self::Stage(error) => error.class(),
         }
     }
 
     fn hint(&self) -> Option<String> {
         match self {
-            Self::Statement { message, .. } if message.contains("permission denied") => {
-                Some("`barncat doctor` prints the GRANT that is missing".to_owned())
-            }
+            Self::Statement { message, .. } | Self::Service { message, .. } => words::hint_of(message),
             Self::Row { .. } => Some(
                 "`unfit` in the loader's row says what is done with values that Redshift cannot hold"
                     .to_owned(),
             ),
+            Self::TooLong { .. } => {
+                Some("leave columns out, or reach Redshift by wire, which takes statements of 16 MB".to_owned())
+            }
             Self::Session(error) => error.hint(),
             Self::Login(error) => error.hint(),
             Self::Part { .. } => Some(
@@ -172,33 +186,6 @@ impl Fault for RedshiftError {
 impl From<RedshiftError> for crate::warehouse::WarehouseError {
     fn from(error: RedshiftError) -> Self {
         Box::new(error)
-    }
-}
-
-/// What Redshift says when it is worth another try. Its Data API gives no SQLSTATE, and by wire most of its
-/// own errors have XX000, so it is told by its words. Sources: "Serializable isolation" in its Database Developer Guide (1023, 1018); the others are
-/// what dbt's adapter tries again.
-const PASSING: &[&str] = &[
-    "Serializable isolation violation",
-    "1018 DETAIL",
-    "conflict with concurrent transaction",
-    "dropped by concurrent transaction",
-    "could not open relation with OID",
-    "deadlock detected",
-    "canceled on user's request",
-    "system requested abort",
-    "too many connections",
-    "connection to client lost",
-    "connection to the database was lost",
-    "cancelled on user's request",
-    "S3ServiceException:Please reduce your request rate",
-];
-
-/// By the words, and by the SQLSTATE where there is one.
-fn class_of(message: &str, code: Option<&str>) -> Class {
-    match PASSING.iter().any(|words| message.contains(words)) {
-        true => Class::Passing,
-        false => code.map_or(Class::Lasting, |code| pg::class(&SqlState::from_code(code))),
     }
 }
 
@@ -240,25 +227,6 @@ pub(super) fn without_values(message: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn conflicts_are_tried_again_and_what_nobody_knows_is_not() {
-        for passing in [
-            "ERROR: 1023 DETAIL: Serializable isolation violation on table - 100212",
-            "ERROR: could not open relation with OID 17",
-        ] {
-            assert_eq!(class_of(passing, None), Class::Passing, "{passing}");
-        }
-        for lasting in ["ERROR: relation \"x\" does not exist", "ERROR: permission denied for schema raw"] {
-            assert_eq!(class_of(lasting, Some("42P01")), Class::Lasting, "{lasting}");
-        }
-    }
-
-    #[test]
-    fn a_sqlstate_counts_where_the_words_say_nothing() {
-        assert_eq!(class_of("ERROR: the database system is starting up", Some("57P03")), Class::Passing);
-        assert_eq!(class_of("ERROR: 1023", Some("XX000")), Class::Lasting);
-    }
 
     #[test]
     fn values_are_cut_out_and_names_are_not() {

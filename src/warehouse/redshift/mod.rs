@@ -25,6 +25,7 @@ mod publish;
 mod staging;
 mod transport;
 mod wire;
+mod words;
 
 use std::{
     collections::{BTreeMap, BTreeSet},

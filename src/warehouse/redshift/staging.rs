@@ -126,7 +126,7 @@ impl Cluster {
         });
         fail_point!("staging.copy.before");
         // The session's own count: by the Data API only within one batch.
-        let batch = Batch::new(format!("copy into {}", spec.table), format!("{} copy", spec.load))
+        let batch = Batch::new(format!("copy into {} from {url}", spec.table), format!("{} copy", spec.load))
             .then(copy)
             .then("SELECT pg_last_copy_count()::varchar");
         let [_, count] = match self.ask(batch).await {

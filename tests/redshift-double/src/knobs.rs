@@ -37,6 +37,10 @@ pub enum CallFault {
     ExpiredCredentials,
     /// `AccessDeniedException`; nothing is done.
     Deny,
+    /// `InvalidSignatureException`, as for a caller whose clock is wrong; nothing is done.
+    ClockSkew,
+    /// `ResourceNotFoundException`, as for a statement of more than a day ago.
+    Forget,
     /// HTTP 500, `InternalServerException`; nothing is done.
     Refuse,
     /// What was asked is done, and the answer is HTTP 500.

@@ -38,6 +38,11 @@ impl ApiError {
         Self::new("ExpiredTokenException", StatusCode::BAD_REQUEST, text)
     }
 
+    pub(super) fn skewed() -> Self {
+        let text = "Signature not yet current";
+        Self::new("InvalidSignatureException", StatusCode::BAD_REQUEST, text)
+    }
+
     pub(super) fn denied(message: impl Into<String>) -> Self {
         Self::new("AccessDeniedException", StatusCode::BAD_REQUEST, message)
     }

@@ -122,6 +122,8 @@ impl DataApi {
             CallFault::Throttle => ApiError::throttled(),
             CallFault::ExpiredCredentials => ApiError::expired(),
             CallFault::Deny => ApiError::denied("User is not authorized to perform this action"),
+            CallFault::ClockSkew => ApiError::skewed(),
+            CallFault::Forget => ApiError::not_found("Query does not exist.", ""),
             CallFault::Refuse => ApiError::internal(),
             CallFault::DoAndRefuse => {
                 let _ = self.call(operation, input).await;
