@@ -23,6 +23,14 @@ const COLUMN: &str = "deleted_at";
 const NAME_BYTES_MAX: usize = 63;
 
 impl Deletes {
+    /// For a warehouse that knows lower case alone.
+    pub(super) fn in_lower_case(self) -> Self {
+        match self {
+            Self::Mark(column) => Self::Mark(column.to_lowercase()),
+            other => other,
+        }
+    }
+
     /// The column in which rows are marked.
     pub fn mark(&self) -> Option<&str> {
         match self {

@@ -97,6 +97,7 @@ fn expand(
             // It knows lower case alone, however a name is quoted.
             spec.target.schema = spec.target.schema.to_lowercase();
             spec.target.name = spec.target.name.to_lowercase();
+            spec.deletes = spec.deletes.in_lower_case();
         }
         refuse_reserved(&spec.target.schema, row, mistakes);
         for name in [&spec.target.name, &spec.target.schema] {
@@ -130,7 +131,6 @@ pub(super) fn check(project: &Project, mistakes: &Collector) {
         expand(loader, project.warehouse.place.kind(), &names, &mut loads, mistakes);
         if project.warehouse.place.kind() == WarehouseKind::Redshift {
             refuse_binary(loader, mistakes);
-            refuse_marks(loader, mistakes);
         }
     }
     refuse_doubles(&loads, mistakes);
@@ -144,18 +144,6 @@ fn refuse_binary(loader: &Loader, mistakes: &Collector) {
             let message =
                 format!("`format` of table `{}` is `binary`, which Redshift does not read", row.name);
             mistakes.add(row.place.clone(), message, Some("leave `format` out".to_owned()));
-        }
-    }
-}
-
-/// Rows that are gone can be deleted or kept there, and not marked.
-fn refuse_marks(loader: &Loader, mistakes: &Collector) {
-    for row in &loader.rows {
-        let mark = row.settings.as_ref().and_then(|settings| settings.spec.deletes.mark());
-        if mark.is_some() {
-            let message =
-                format!("`deletes` of table `{}` marks rows, which is not built for Redshift", row.name);
-            mistakes.add(row.place.clone(), message, Some("deletes = \"detect\" deletes them".to_owned()));
         }
     }
 }

@@ -95,10 +95,10 @@ pub async fn plan_adopt(
     let live = live.ok_or_else(|| LoadError::Gone { table: table.clone() })?;
     let found = snapshot.describe(&spec.source_table).await.map_err(LoadError::Source)?;
     let schema = selection(spec).apply(&spec.source_table, &found)?.schema;
-    marks::refuse(spec, &schema, None, false)?;
     let abilities = warehouse.abilities().await.map_err(LoadError::Warehouse)?;
     let mut shape =
         schema::shape(&spec.source_table, &schema, snapshot.server_version(), &abilities, &wishes(spec))?;
+    marks::refuse(spec, &shape, None, false)?;
     super::measured::keep_sizes(spec, &mut shape, Some(&live));
     let asked = Asked { spec, full: false, last: None, live: Some(&live), changes: &[] };
     let brought = asked.decide(&schema, &mut shape, snapshot, warehouse).await?;
@@ -139,7 +139,7 @@ fn wrong(spec: &LoadSpec, shape: &Shape, live: &LiveTable, survey: &Survey) -> V
     wrong.extend(
         keep_common(&mut shape.clone(), &live.columns_but(spec.deletes.mark())).into_iter().map(Wrong::new),
     );
-    wrong.extend(marks::unfit(spec, live).map(|(what, sql)| Wrong { what, sql: Some(sql) }));
+    wrong.extend(marks::unfit(spec, shape, live).map(|(what, sql)| Wrong { what, sql: Some(sql) }));
     for column in staging_columns(shape) {
         let there = live.columns.iter().find(|there| there.name == column.name);
         let differs =

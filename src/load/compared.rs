@@ -33,10 +33,10 @@ pub(super) async fn compared(
 ) -> Result<Compared, LoadError> {
     let found = snapshot.describe(&spec.source_table).await.map_err(LoadError::Source)?;
     let schema = selection(spec).apply(&spec.source_table, &found)?.schema;
-    super::marks::refuse(spec, &schema, None, true)?;
     let abilities = warehouse.abilities().await.map_err(LoadError::Warehouse)?;
     let mut shape =
         schema::shape(&spec.source_table, &schema, snapshot.server_version(), &abilities, &wishes(spec))?;
+    super::marks::refuse(spec, &shape, None, true)?;
     let live = warehouse.live(&spec.target).await.map_err(LoadError::Warehouse)?;
     let Some(live) = live else { return Err(LoadError::Gone { table: spec.target.clone() }) };
     super::measured::keep_sizes(spec, &mut shape, Some(&live));

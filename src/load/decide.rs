@@ -147,7 +147,7 @@ pub async fn decide(
     let live = warehouse.live(&spec.target).await.map_err(LoadError::Warehouse)?;
     measured::keep_sizes(spec, &mut shape, live.as_ref());
     let changes = last.as_ref().map(|last| diff(&last.schema, &selected.schema)).unwrap_or_default();
-    marks::refuse(spec, &selected.schema, last.as_ref(), full)?;
+    marks::refuse(spec, &shape, last.as_ref(), full)?;
     if full || spec.strategy == Strategy::Full {
         refuse_changes(spec, &changes)?;
     }

@@ -126,7 +126,7 @@ fn increment(spec: &LoadSpec, decision: &Decision, manifest: &Manifest) -> Optio
     if decision.is_whole() {
         let stays = decision.publish == PublishKind::Replace && spec.deletes.mark().is_some();
         return stays.then(|| Increment {
-            added: marks::to_add(spec, decision.live.as_ref()).into_iter().collect(),
+            added: marks::to_add(spec, &decision.shape, decision.live.as_ref()).into_iter().collect(),
             late: None,
             gone: Vec::new(),
             is_whole: true,

@@ -9,7 +9,7 @@ use super::{LoadError, decide::staging_columns};
 use crate::{
     config::LoadSpec,
     publish::Refusal,
-    schema::{Shape, TableSchema},
+    schema::Shape,
     sql::quote_ident,
     warehouse::{LedgerRow, LiveTable, StagingColumn},
 };
@@ -23,17 +23,21 @@ pub(super) fn there<'a>(spec: &'a LoadSpec, live: Option<&LiveTable>) -> Option<
 /// is no table yet.
 pub(super) fn columns(spec: &LoadSpec, shape: &Shape, live: Option<&LiveTable>) -> Vec<StagingColumn> {
     let mark = if live.is_none() { spec.deletes.mark() } else { there(spec, live) };
-    staging_columns(shape).into_iter().chain(mark.map(StagingColumn::mark)).collect()
+    staging_columns(shape)
+        .into_iter()
+        .chain(mark.map(|mark| StagingColumn::mark(mark, shape.dialect)))
+        .collect()
 }
 
 /// The mark, where the live table does not have it yet.
-pub(super) fn to_add(spec: &LoadSpec, live: Option<&LiveTable>) -> Option<StagingColumn> {
-    spec.deletes.mark().filter(|mark| live.is_some_and(|live| !live.has(mark))).map(StagingColumn::mark)
+pub(super) fn to_add(spec: &LoadSpec, shape: &Shape, live: Option<&LiveTable>) -> Option<StagingColumn> {
+    let mark = spec.deletes.mark().filter(|mark| live.is_some_and(|live| !live.has(mark)));
+    mark.map(|mark| StagingColumn::mark(mark, shape.dialect))
 }
 
 /// Why a column that somebody else made cannot be the mark, and the SQL that makes it so.
-pub(super) fn unfit(spec: &LoadSpec, live: &LiveTable) -> Option<(String, String)> {
-    let wanted = StagingColumn::mark(there(spec, Some(live))?);
+pub(super) fn unfit(spec: &LoadSpec, shape: &Shape, live: &LiveTable) -> Option<(String, String)> {
+    let wanted = StagingColumn::mark(there(spec, Some(live))?, shape.dialect);
     let there = live.columns.iter().find(|column| column.name == wanted.name && **column != wanted)?;
     let StagingColumn { name, sql_type, .. } = &wanted;
     let what = format!(
@@ -51,12 +55,12 @@ pub(super) fn unfit(spec: &LoadSpec, live: &LiveTable) -> Option<(String, String
 /// Refuses a mark of the name of one of the source's columns, and to let marked rows go unasked.
 pub(super) fn refuse(
     spec: &LoadSpec,
-    schema: &TableSchema,
+    shape: &Shape,
     last: Option<&LedgerRow>,
     full: bool,
 ) -> Result<(), LoadError> {
     let mark = spec.deletes.mark();
-    if let Some(column) = mark.filter(|mark| schema.column(mark).is_some()) {
+    if let Some(column) = mark.filter(|mark| shape.columns.iter().any(|column| column.name == **mark)) {
         return Err(LoadError::MarkTaken {
             table: spec.source_table.clone(),
             column: column.to_owned(),

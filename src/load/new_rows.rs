@@ -226,10 +226,10 @@ impl Asked<'_> {
                 }
             }
         }
-        let mark = marks::to_add(self.spec, self.live);
+        let mark = marks::to_add(self.spec, shape, self.live);
         names.extend(mark.iter().map(|mark| mark.name.clone()));
         let mut columns = super::decide::staging_columns(shape);
-        columns.extend(self.spec.deletes.mark().map(StagingColumn::mark));
+        columns.extend(self.spec.deletes.mark().map(|mark| StagingColumn::mark(mark, shape.dialect)));
         let (added, kept): (Vec<StagingColumn>, Vec<StagingColumn>) =
             columns.into_iter().partition(|column| names.contains(&column.name));
         let is_there = |column: &StagingColumn| live.columns.contains(column);

@@ -84,7 +84,8 @@ pub async fn plan_restore(
     let Some(last) = last else { return Err(unknown(table, &wanted.load)) };
     let layers = layers(shelf, table, &rows, &wanted).await?;
     let mut columns = layers.last().map(|layer| layer.columns.clone()).unwrap_or_default();
-    columns.extend(wanted.state.mark.iter().map(|mark| StagingColumn::mark(mark)));
+    let dialect = warehouse.abilities().await.map_err(LoadError::Warehouse)?.dialect();
+    columns.extend(wanted.state.mark.iter().map(|mark| StagingColumn::mark(mark, dialect)));
     let live = warehouse.live(table).await.map_err(LoadError::Warehouse)?;
     let how = publish::decide(choice(spec), table, Some(&last), live.as_ref(), &columns)?;
     let mut notes: Vec<String> = how.reason.into_iter().collect();

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     error::{Class, Fault},
-    schema::RelationKind,
+    schema::{RelationKind, widenings},
     sql::TableName,
     warehouse::{LedgerRow, LiveTable, PublishKind, StagingColumn},
 };
@@ -219,9 +219,15 @@ fn foreign_columns(last: &LedgerRow, live: &LiveTable, columns: &[StagingColumn]
     live.columns.iter().map(|column| column.name.clone()).filter(|name| !is_known(name)).collect()
 }
 
-/// Whether rows of the one fit into the other; their order is of no matter.
+/// Whether rows of the one fit into the other, or will once its texts are widened in place, as Redshift
+/// does; the columns' order is of no matter.
 fn are_equal(live: &[StagingColumn], staging: &[StagingColumn]) -> bool {
-    live.len() == staging.len() && staging.iter().all(|column| live.contains(column))
+    fn types(columns: &[StagingColumn]) -> Vec<(&str, &str)> {
+        columns.iter().map(|column| (column.name.as_str(), column.sql_type.as_str())).collect()
+    }
+    let has_nulls = |name: &str| live.iter().find(|column| column.name == name).map(|column| column.nullable);
+    widenings(&types(live), &types(staging)).is_some()
+        && staging.iter().all(|column| has_nulls(&column.name) == Some(column.nullable))
 }
 
 #[cfg(test)]

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::sql::Dialect;
+
 /// Which kind of warehouse it is, and what it can hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Abilities {
@@ -24,6 +26,14 @@ pub struct PostgresAbilities {
 }
 
 impl Abilities {
+    /// Whose SQL it reads.
+    pub fn dialect(&self) -> Dialect {
+        match self {
+            Self::Postgres(_) => Dialect::Postgres,
+            Self::Redshift => Dialect::Redshift,
+        }
+    }
+
     /// Whether all that must be known of other sessions' snapshots can be; where none need be waited
     /// for, that is nothing.
     pub fn sees_snapshots(&self) -> bool {

@@ -36,7 +36,7 @@ use crate::{
     compare::{Look, Side},
     error::Fault,
     schema::{Cursor, RelationKind},
-    sql::TableName,
+    sql::{Dialect, TableName},
     stage::{
         SharedStage,
         manifest::{Compression, Format, Manifest, Part},
@@ -222,8 +222,8 @@ pub struct StagingSpec {
 
 impl StagingSpec {
     /// All columns of the table.
-    pub fn all_columns(&self) -> Vec<StagingColumn> {
-        let mark = self.mark.iter().map(|name| StagingColumn::mark(name));
+    pub fn all_columns(&self, dialect: Dialect) -> Vec<StagingColumn> {
+        let mark = self.mark.iter().map(|name| StagingColumn::mark(name, dialect));
         self.columns.iter().cloned().chain(mark).collect()
     }
 }
@@ -241,8 +241,12 @@ pub struct StagingColumn {
 
 impl StagingColumn {
     /// The one in which rows are marked that the source does not have any more.
-    pub fn mark(name: &str) -> Self {
-        Self { name: name.to_owned(), sql_type: "timestamp with time zone".to_owned(), nullable: true }
+    pub fn mark(name: &str, dialect: Dialect) -> Self {
+        let sql_type = match dialect {
+            Dialect::Postgres => "timestamp with time zone",
+            Dialect::Redshift => "timestamptz",
+        };
+        Self { name: name.to_owned(), sql_type: sql_type.to_owned(), nullable: true }
     }
 }
 

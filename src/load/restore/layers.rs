@@ -148,7 +148,9 @@ async fn layer(
 /// The columns of its rows; `None` where the manifest does not say what they are.
 fn columns(row: &LedgerRow, manifest: &Manifest) -> Option<Vec<StagingColumn>> {
     let is_nullable = |name: &str| {
-        let column = row.schema.columns.iter().find(|column| column.name == name);
+        let mut columns = row.schema.columns.iter();
+        // Some warehouses know lower case alone.
+        let column = columns.find(|column| column.name == name || column.name.to_lowercase() == name);
         column.is_none_or(|column| column.nullable)
     };
     let column = |(name, sql_type): (&String, &String)| StagingColumn {

@@ -11,6 +11,7 @@ use super::{
 };
 use crate::{
     fail_point,
+    sql::Dialect,
     warehouse::{LiveTable, Publication, PublishKind, Published, StagingColumn},
 };
 
@@ -96,7 +97,7 @@ async fn after_older_readers(
     let named = older.join(", ");
     let live = live::live(&staging.connection, table).await?;
     let anyway = match &live {
-        Some(live) if can_be_replaced(live, &staging.spec.all_columns()) => {
+        Some(live) if can_be_replaced(live, &staging.spec.all_columns(Dialect::Postgres)) => {
             let told = format!("its rows were replaced in place: older snapshots are kept by {named}");
             return Ok((PublishKind::Replace, vec![told]));
         }

@@ -9,7 +9,7 @@ use super::{PostgresWarehouseError, Server, belongings, fill, in_place, prepare,
 use crate::{
     fail_point,
     pg::{Connection, PgError},
-    sql::{TableName, quote_ident},
+    sql::{Dialect, TableName, quote_ident},
     stage::SharedStage,
     warehouse::{Delta, Fill, Publication, Published, Staging, StagingSpec, WarehouseError},
 };
@@ -124,7 +124,7 @@ pub(super) async fn create(
     spec: &StagingSpec,
 ) -> Result<(), PgError> {
     let columns: Vec<String> = spec
-        .all_columns()
+        .all_columns(Dialect::Postgres)
         .iter()
         .map(|column| {
             let null = if column.nullable { "" } else { " NOT NULL" };

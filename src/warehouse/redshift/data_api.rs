@@ -308,6 +308,11 @@ fn has_ended(status: &StatusString) -> bool {
 /// Whether a batch still waits for its locks, longer than it may.
 fn waits_too_long(batch: &Batch, described: &DescribeStatementOutput, begun: Instant) -> bool {
     let Some((locks, limit)) = batch.locks else { return false };
+    if batch.statements.len() == 1 {
+        // It takes the lock, and what it does then is done at once.
+        let has_begun = matches!(described.status(), Some(StatusString::Picked | StatusString::Started));
+        return has_begun && begun.elapsed() > limit;
+    }
     let has_begun = described.sub_statements().iter().any(|part| {
         matches!(part.status(), Some(StatementStatusString::Picked | StatementStatusString::Started))
     });

@@ -130,6 +130,18 @@ pub enum RedshiftError {
         /// Rows by `pg_last_copy_count()`.
         loaded: u64,
     },
+    /// A text cannot be made larger where it is.
+    #[error("cannot change the columns of {table}: `{column}` must become {sql_type}: {message}")]
+    NotWidened {
+        /// The table.
+        table: TableName,
+        /// The column.
+        column: String,
+        /// What it must be.
+        sql_type: String,
+        /// The server's words.
+        message: String,
+    },
     /// No session by wire.
     #[error(transparent)]
     Session(#[from] PgError),
@@ -154,9 +166,11 @@ impl Fault for RedshiftError {
             }
             Self::Part { .. } => Class::Passing,
             Self::NoManifest { .. } => Class::Bug,
-            Self::TooLong { .. } | Self::Answer { .. } | Self::Ledger { .. } | Self::Row { .. } => {
-                Class::Lasting
-            }
+            Self::TooLong { .. }
+            | Self::NotWidened { .. }
+            | Self::Answer { .. }
+            | Self::Ledger { .. }
+            | Self::Row { .. } => Class::Lasting,
             Self::Stage(error) => error.class(),
         }
     }
@@ -171,6 +185,9 @@ impl Fault for RedshiftError {
             Self::TooLong { .. } => {
                 Some("leave columns out, or reach Redshift by wire, which takes statements of 16 MB".to_owned())
             }
+            Self::NotWidened { table, .. } => Some(format!(
+                "the last good rows stay; `barncat run --full {table}` makes the table anew, if nothing is bound to it"
+            )),
             Self::Session(error) => error.hint(),
             Self::Login(error) => error.hint(),
             Self::Part { .. } => Some(

@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 
 use super::{
     Cluster, RedshiftError,
-    dialect::{literal, optional, table},
+    dialect::{ident, literal, optional, table},
     transport::{Answer, Batch},
 };
 use crate::{
@@ -186,8 +186,13 @@ impl Cluster {
     }
 
     /// The statement that writes a row: with the rows that it says the table has, or with those that a
-    /// table has by then.
-    pub(super) fn write(&self, row: &LedgerRow, kind: PublishKind, count: Option<&TableName>) -> String {
+    /// table has by then, but for those that are marked in a column.
+    pub(super) fn write(
+        &self,
+        row: &LedgerRow,
+        kind: PublishKind,
+        count: Option<(&TableName, Option<&str>)>,
+    ) -> String {
         let state = serde_json::to_string(&row.state).unwrap_or_default();
         let number =
             |number: Option<u64>| number.map_or_else(|| "NULL".to_owned(), |number| number.to_string());
@@ -215,7 +220,10 @@ impl Cluster {
         .map(optional);
         let (table_rows, from) = match count {
             None => (row.table_rows.to_string(), String::new()),
-            Some(of) => ("count(*)".to_owned(), format!(" FROM {}", table(of))),
+            Some((of, mark)) => {
+                let unmarked = mark.map(|mark| format!(" WHERE {} IS NULL", ident(mark)));
+                ("count(*)".to_owned(), format!(" FROM {}{}", table(of), unmarked.unwrap_or_default()))
+            }
         };
         format!(
             "INSERT INTO {}.\"loads\" ({}) SELECT {}, {}, {}, {}, getdate(), {table_rows}, {}, {}, {}{from}",

@@ -29,7 +29,7 @@ mod words;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::Arc,
+    sync::{Arc, atomic::AtomicBool},
 };
 
 use async_trait::async_trait;
@@ -76,6 +76,8 @@ pub struct RedshiftWarehouse {
 struct Cluster {
     transport: Box<dyn Transport>,
     options: Options,
+    /// Whether the ledger was seen.
+    prepared: AtomicBool,
 }
 
 impl RedshiftWarehouse {
@@ -83,14 +85,14 @@ impl RedshiftWarehouse {
     pub async fn by_data_api(target: DataApiTarget, access: &Access, options: Options) -> Self {
         let client = aws::redshift_data_client(access).await;
         let transport = Box::new(data_api::DataApi { client, target });
-        Self { cluster: Arc::new(Cluster { transport, options }) }
+        Self { cluster: Arc::new(Cluster { transport, options, prepared: AtomicBool::new(false) }) }
     }
 
     /// A warehouse that is reached by wire: as whom the endpoint says, or with logins that AWS gives.
     pub fn by_wire(endpoint: Endpoint, logins: Option<RedshiftLogins>, options: Options) -> Self {
         let login = wire::Login { endpoint, logins };
         let transport = Box::new(wire::Wire::new(login, &quote_ident(&options.ledger_schema)));
-        Self { cluster: Arc::new(Cluster { transport, options }) }
+        Self { cluster: Arc::new(Cluster { transport, options, prepared: AtomicBool::new(false) }) }
     }
 }
 

@@ -1,5 +1,7 @@
 //! What must be there before the first load, and what earlier ones left behind.
 
+use std::sync::atomic::Ordering;
+
 use super::{
     Cluster, RedshiftError,
     dialect::{self, ident, literal},
@@ -10,15 +12,20 @@ use crate::{error::Fault, fail_point, sql::TableName};
 const LEDGER_SQL: &str = include_str!("../../../sql/ledger/redshift.sql");
 
 impl Cluster {
-    /// Whether the ledger is there.
+    /// Whether the ledger is there. Once it is, it stays: nobody asks again.
     pub(super) async fn is_prepared(&self) -> Result<bool, RedshiftError> {
+        if self.prepared.load(Ordering::Acquire) {
+            return Ok(true);
+        }
         let sql = format!(
             "SELECT count(*)::varchar FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
              WHERE n.nspname = {} AND c.relname = 'tables'",
             literal(&self.options.ledger_schema)
         );
         let [answer] = self.ask(Batch::new("look for the ledger", "ledger").then(sql)).await?;
-        Ok(answer.number() == Some(1))
+        let is_there = answer.number() == Some(1);
+        self.prepared.store(is_there, Ordering::Release);
+        Ok(is_there)
     }
 
     /// Makes the ledger.

@@ -7,7 +7,8 @@ use jiff::Timestamp;
 use tokio::time::{Instant, sleep};
 
 use super::{
-    Cluster, RedshiftError, dialect, in_place,
+    Cluster, RedshiftError, dialect,
+    in_place::{self, Found},
     ledger::moment,
     staging::RedshiftStaging,
     transport::{Answer, Batch},
@@ -16,11 +17,27 @@ use crate::{
     error::{Class, Fault},
     fail_point,
     sql::TableName,
-    warehouse::{LedgerRow, Publication, PublishKind, Published, StagingColumn},
+    warehouse::{LedgerRow, Publication, PublishKind, Published, StagingColumn, State},
 };
 
 /// The pause between two tries for the locks.
-const PAUSE: Duration = Duration::from_secs(1);
+pub(super) const PAUSE: Duration = Duration::from_secs(1);
+
+/// How long locks are waited for.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Patience {
+    /// By one try.
+    pub(super) once: Duration,
+    /// By all.
+    pub(super) in_all: Duration,
+}
+
+impl Patience {
+    pub(super) fn of(cluster: &Cluster, publication: &Publication) -> Self {
+        let once = cluster.transport.locks_within(publication.lock_timeout);
+        Self { once, in_all: publication.lock_wait }
+    }
+}
 
 /// Pieces of a schema that one batch writes: together they stay below the bytes that it may have.
 const PIECES_A_BATCH: usize = 4;
@@ -50,7 +67,10 @@ async fn tries(staging: &RedshiftStaging, publication: &Publication) -> Result<P
     let (cluster, begun) = (&staging.cluster, Instant::now());
     let row = &publication.ledger;
     cluster.ensure_head(&row.table).await?;
-    let late = in_place::prepare(staging, publication).await?;
+    let found = match publication.kind {
+        PublishKind::Swap => Found::default(),
+        _ => in_place::prepare(staging, publication).await?,
+    };
     let pieces = cluster.missing_schema(row).await?;
     for some in pieces.chunks(PIECES_A_BATCH) {
         let doing = format!("write the schema of {}", row.table);
@@ -58,7 +78,7 @@ async fn tries(staging: &RedshiftStaging, publication: &Publication) -> Result<P
         cluster.transport.run(batch).await?;
     }
     loop {
-        let error = match once(staging, publication, late).await {
+        let error = match once(staging, publication, found).await {
             Ok(published) => return Ok(published),
             Err(error) => error,
         };
@@ -86,7 +106,7 @@ async fn tries(staging: &RedshiftStaging, publication: &Publication) -> Result<P
 async fn once(
     staging: &RedshiftStaging,
     publication: &Publication,
-    late: Option<u64>,
+    found: Found,
 ) -> Result<Published, RedshiftError> {
     let (cluster, row) = (&staging.cluster, &publication.ledger);
     let is_there = !cluster.columns(&staging.spec.table).await?.is_empty();
@@ -100,9 +120,14 @@ async fn once(
             let (statements, counts) = in_place::statements(staging, publication);
             let first = batch.statements.len();
             let mut batch = Batch { statements: [batch.statements, statements].concat(), ..batch };
-            let deleted = publication.increment.as_ref().map(|increment| increment.gone.len() as u64);
-            let row = LedgerRow { late_rows: late, deleted_rows: deleted, ..row.clone() };
-            batch = batch.then(cluster.write(&row, kind, Some(&staging.spec.table)));
+            let Found { late, gone, kept } = found;
+            let state = State { kept, ..row.state.clone() };
+            let row = LedgerRow { late_rows: late, deleted_rows: gone, state, ..row.clone() };
+            batch = batch.then(cluster.write(
+                &row,
+                kind,
+                Some((&staging.spec.table, staging.spec.mark.as_deref())),
+            ));
             let answers = cluster.transport.run(end(cluster, batch, &row.load)).await?;
             fail_point!("publish.commit.after");
             let counted = answers.get(first..).unwrap_or_default();
@@ -120,7 +145,7 @@ fn begin(cluster: &Cluster, publication: &Publication, live: Option<&TableName>)
     if let Some(live) = live {
         batch = batch.then(format!("LOCK {}", dialect::table(live)));
     }
-    batch.locks = Some((batch.statements.len(), cluster.transport.locks_within(publication.lock_timeout)));
+    batch.locks = Some((batch.statements.len(), Patience::of(cluster, publication).once));
     batch.statements.extend(cluster.follow(row));
     batch
 }

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     fail_point,
-    sql::TableName,
+    sql::{Dialect, TableName},
     stage::{SharedStage, manifest::Manifest},
     warehouse::{Delta, Fill, Publication, Published, Staging, StagingColumn, StagingSpec, WarehouseError},
 };
@@ -32,7 +32,7 @@ impl RedshiftStaging {
         let name = dialect::beside(&spec.table.name, &cluster.options.ledger_schema, &spec.load);
         let table = TableName::new(&spec.table.schema, name);
         fail_point!("staging.create.before");
-        cluster.create(&table, &spec.columns, &spec).await?;
+        cluster.create(&table, &spec.all_columns(Dialect::Redshift), &spec).await?;
         fail_point!("staging.create.after");
         Ok(Self { cluster, spec, table })
     }
@@ -59,7 +59,9 @@ impl Staging for RedshiftStaging {
     }
 
     async fn count(&mut self) -> Result<u64, WarehouseError> {
-        let sql = format!("SELECT count(*)::varchar FROM {}", dialect::table(&self.table));
+        let unmarked = self.spec.mark.as_ref().map(|mark| format!(" WHERE {} IS NULL", dialect::ident(mark)));
+        let unmarked = unmarked.unwrap_or_default();
+        let sql = format!("SELECT count(*)::varchar FROM {}{unmarked}", dialect::table(&self.table));
         let batch =
             Batch::new(format!("count {}", self.spec.table), format!("{} count", self.spec.load)).then(sql);
         let [answer] = self.cluster.ask(batch).await?;

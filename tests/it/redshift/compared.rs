@@ -97,7 +97,7 @@ async fn values_of_every_type_are_compared_alike() {
     // A change of each column in a row of its own is seen, and brought back.
     let changed: Vec<String> = (0..TYPES.len()).map(|at| format!("c{at}")).collect();
     for name in &changed {
-        on.behind.run(&format!("UPDATE raw.kinds SET {name} = NULL WHERE id = 1")).await;
+        on.project.database.run(&format!("UPDATE raw.kinds SET {name} = NULL WHERE id = 1")).await;
     }
     let (status, found) = verify(&on, &["--as-is", "kinds"]).await;
     assert_eq!(status, Some(1), "{found:#}");
@@ -107,7 +107,7 @@ async fn values_of_every_type_are_compared_alike() {
     assert_eq!(differing, &Value::Object(expected));
     let (status, found) = verify(&on, &["--as-is", "bare"]).await;
     assert_eq!(status, Some(0), "{found:#}");
-    on.behind.run("UPDATE raw.bare SET c10 = 0.30000000000000004 WHERE c10 = -0.3").await;
+    on.project.database.run("UPDATE raw.bare SET c10 = 0.30000000000000004 WHERE c10 = -0.3").await;
     let (_, found) = verify(&on, &["--as-is", "bare"]).await;
     assert_eq!(found["tasks"][0]["verification"]["missing"], 2, "{found:#}");
     let (status, found) = verify(&on, &["--repair"]).await;

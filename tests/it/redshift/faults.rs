@@ -160,7 +160,7 @@ async fn meanwhile(on: &OnRedshift, goes: &Goes) {
         Meanwhile(_, sql) => {
             let staging = on.text(&others("quote_ident(relname)")).await;
             let sql = sql.replace("{staging}", &format!("{INTO}.{staging}"));
-            on.behind.connect().await.batch_execute(&sql).await.expect("somebody else may do this");
+            on.project.database.connect().await.batch_execute(&sql).await.expect("somebody else may do this");
         }
         Deleted(_, part) => {
             let stage = on.s3.stage_at("stage").await;

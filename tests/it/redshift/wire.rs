@@ -164,7 +164,7 @@ async fn a_statement_that_nobody_waits_for_is_cancelled() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_lock_that_is_not_to_be_had_is_given_up_and_tried_again() {
     let on = loaded().await;
-    let reader = connect_to(&on.behind.admin_url()).await;
+    let reader = connect_to(&on.project.database.admin_url()).await;
     reader.batch_execute(&format!("BEGIN; SELECT count(*) FROM {INTO}.orders")).await.expect("it reads");
     let schema = on.project.source.name();
     on.project.source.run_on_primary(&format!("UPDATE {schema}.orders SET note = 'x' WHERE id = 3")).await;

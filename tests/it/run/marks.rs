@@ -4,14 +4,14 @@ use serde_json::Value;
 
 use crate::support::project::{INTO, Project, on_primary, task};
 
-const SOURCE: &str = "
+pub(crate) const SOURCE: &str = "
     CREATE TABLE log (id bigint PRIMARY KEY, note text);
     INSERT INTO log SELECT n, 'is ' || n FROM generate_series(1, 200) n;
     CREATE TABLE orders (id int PRIMARY KEY, status text, updated_at timestamptz NOT NULL DEFAULT now());
     INSERT INTO orders SELECT n, 'new', now() - interval '2 days' FROM generate_series(1, 200) n;
     CREATE INDEX ON orders (updated_at);";
 
-const LOADERS: &str = "[tables]
+pub(crate) const LOADERS: &str = "[tables]
     log = { strategy = \"append\", cursor = \"id\", deletes = { mark = \"gone_at\" } }
     orders = { strategy = \"merge\", cursor = \"updated_at\", deletes = \"mark\" }\n";
 
@@ -24,8 +24,7 @@ async fn project() -> Project {
 }
 
 async fn in_warehouse(project: &Project, sql: &str) {
-    let sql = format!("SET search_path = {INTO}; {sql}");
-    project.database.connect_as_publisher().await.batch_execute(&sql).await.expect("it is ours");
+    project.database.run(&format!("SET search_path = {INTO}; {sql}")).await;
 }
 
 async fn refused(project: &Project, arguments: &[&str], name: &str) -> (String, String) {
@@ -74,8 +73,11 @@ async fn assert_unmarked_are_the_sources(project: &Project, table: &str, mark: &
 
 #[tokio::test]
 async fn rows_that_go_are_marked_once_and_those_that_come_again_are_rows_like_others() {
-    let project = project().await;
-    on_primary(&project, "DELETE FROM log WHERE id IN (3, 4); DELETE FROM orders WHERE id IN (5, 6)").await;
+    marked_once(&project().await).await;
+}
+
+pub(crate) async fn marked_once(project: &Project) {
+    on_primary(project, "DELETE FROM log WHERE id IN (3, 4); DELETE FROM orders WHERE id IN (5, 6)").await;
     let outcome = project.run(&[]).await;
     for name in ["raw.log", "raw.orders"] {
         assert_eq!(
@@ -83,7 +85,7 @@ async fn rows_that_go_are_marked_once_and_those_that_come_again_are_rows_like_ot
             (&0.into(), &0.into())
         );
     }
-    assert_are_right(&project, &[3, 4], &[5, 6]).await;
+    assert_are_right(project, &[3, 4], &[5, 6]).await;
     let since = format!(
         "SELECT bool_and(deleted_at = published_at AND deleted_rows = 2)::text FROM {INTO}.orders, barncat.loads
          WHERE deleted_at IS NOT NULL AND load = (SELECT max(load) FROM barncat.loads WHERE table_name = 'orders')"
@@ -95,15 +97,15 @@ async fn rows_that_go_are_marked_once_and_those_that_come_again_are_rows_like_ot
     // Nothing changed, then something else: those that are marked are left as they are.
     let again = project.run(&[]).await;
     assert_eq!(task(&again, "raw.orders")["status"], "unchanged", "{again:#}");
-    on_primary(&project, "DELETE FROM log WHERE id = 9; INSERT INTO log VALUES (3, 'again'), (201, 'new')")
+    on_primary(project, "DELETE FROM log WHERE id = 9; INSERT INTO log VALUES (3, 'again'), (201, 'new')")
         .await;
     on_primary(
-        &project,
+        project,
         "INSERT INTO orders VALUES (5, 'new', now() - interval '2 days'), (6, 'other', now()); DELETE FROM orders WHERE id = 9",
     )
     .await;
     let outcome = project.run(&[]).await;
-    assert_are_right(&project, &[4, 9], &[9]).await;
+    assert_are_right(project, &[4, 9], &[9]).await;
     assert!(before.contains(&project.database.text(&format!("{marks} WHERE id = 4")).await));
     let log = task(&outcome, "raw.log");
     assert_eq!((&log["rows"], &log["late_rows"]), (&2.into(), &1.into()), "{log:#}");
@@ -132,13 +134,16 @@ async fn marks_are_held_to_the_limit_of_deletes_and_it_counts_no_marked_row() {
 
 #[tokio::test]
 async fn a_load_of_the_whole_table_leaves_marked_rows_and_marks_what_is_gone() {
-    let project = project().await;
-    on_primary(&project, "DELETE FROM log WHERE id = 3; DELETE FROM orders WHERE id = 5").await;
+    whole_with_marks(&project().await).await;
+}
+
+pub(crate) async fn whole_with_marks(project: &Project) {
+    on_primary(project, "DELETE FROM log WHERE id = 3; DELETE FROM orders WHERE id = 5").await;
     project.run(&[]).await;
-    in_warehouse(&project, "CREATE VIEW seen AS SELECT * FROM orders").await;
+    in_warehouse(project, "CREATE VIEW seen AS SELECT * FROM orders").await;
     project.write_loaders(&LOADERS.replace("\"updated_at\"", "\"updated_at\", fill_jobs = 2"));
     on_primary(
-        &project,
+        project,
         "DELETE FROM log WHERE id = 4; INSERT INTO orders VALUES (5, 'again'); DELETE FROM orders WHERE id = 6;
          UPDATE orders SET status = 'unseen' WHERE id = 7",
     )
@@ -146,11 +151,11 @@ async fn a_load_of_the_whole_table_leaves_marked_rows_and_marks_what_is_gone() {
     let outcome = project.run(&["--full"]).await;
     let orders = task(&outcome, "raw.orders");
     assert_eq!((&orders["publish"], &orders["rows"]), (&"replace".into(), &199.into()), "{orders:#}");
-    assert_are_right(&project, &[3, 4], &[6]).await;
+    assert_are_right(project, &[3, 4], &[6]).await;
     // So it goes on from there.
-    on_primary(&project, "DELETE FROM orders WHERE id = 8; INSERT INTO log VALUES (4, 'again')").await;
+    on_primary(project, "DELETE FROM orders WHERE id = 8; INSERT INTO log VALUES (4, 'again')").await;
     project.run(&[]).await;
-    assert_are_right(&project, &[3], &[6, 8]).await;
+    assert_are_right(project, &[3], &[6, 8]).await;
 }
 
 #[tokio::test]
@@ -244,36 +249,42 @@ async fn verify(project: &Project, arguments: &[&str]) -> (Option<i32>, Value) {
 
 #[tokio::test]
 async fn a_marked_row_is_a_fault_only_where_the_source_has_it() {
-    let project = project().await;
-    on_primary(&project, "DELETE FROM log WHERE id = 3; DELETE FROM orders WHERE id = 5").await;
+    verified_with_marks(&project().await).await;
+}
+
+pub(crate) async fn verified_with_marks(project: &Project) {
+    on_primary(project, "DELETE FROM log WHERE id = 3; DELETE FROM orders WHERE id = 5").await;
     project.run(&[]).await;
-    let (status, outcome) = verify(&project, &["--as-is"]).await;
+    let (status, outcome) = verify(project, &["--as-is"]).await;
     assert_eq!(status, Some(0), "{outcome:#}");
     assert_eq!(task(&outcome, "raw.log")["reason"], "equal", "{outcome:#}");
 
     in_warehouse(
-        &project,
+        project,
         "UPDATE orders SET deleted_at = now() WHERE id = 7; UPDATE orders SET deleted_at = NULL WHERE id = 5",
     )
     .await;
-    let (status, outcome) = verify(&project, &["--as-is", "orders"]).await;
+    let (status, outcome) = verify(project, &["--as-is", "orders"]).await;
     assert_eq!(status, Some(1));
     let words = "1 row is missing from the warehouse; 1 row is only in the warehouse";
     assert_eq!(task(&outcome, "raw.orders")["error"]["message"], words, "{outcome:#}");
     // A load would mend it too; this one does not compare.
     let seldom = LOADERS.replace("deletes", "compare_every = \"off\", deletes");
     project.write_loaders(&seldom);
-    let (status, outcome) = verify(&project, &["--repair", "orders"]).await;
+    let (status, outcome) = verify(project, &["--repair", "orders"]).await;
     assert_eq!(status, Some(0), "{outcome:#}");
-    assert_are_right(&project, &[3], &[5]).await;
+    assert_are_right(project, &[3], &[5]).await;
 }
 
 #[tokio::test]
 async fn a_backfill_marks_what_is_gone_and_takes_marks_from_what_is_not() {
-    let project = project().await;
-    on_primary(&project, "DELETE FROM log WHERE id IN (3, 4)").await;
+    backfilled_with_marks(&project().await).await;
+}
+
+pub(crate) async fn backfilled_with_marks(project: &Project) {
+    on_primary(project, "DELETE FROM log WHERE id IN (3, 4)").await;
     project.run(&[]).await;
-    on_primary(&project, "INSERT INTO log VALUES (3, 'again'); DELETE FROM log WHERE id = 150").await;
+    on_primary(project, "INSERT INTO log VALUES (3, 'again'); DELETE FROM log WHERE id = 150").await;
     let planned = project.barncat(&["backfill", "log", "--dry-run"], &[]).await;
     let told = String::from_utf8_lossy(&planned.stdout);
     assert!(told.contains("rows that the source does not have are marked as deleted"), "{told}");
@@ -283,7 +294,7 @@ async fn a_backfill_marks_what_is_gone_and_takes_marks_from_what_is_not() {
     let done = |chunk: usize, what: &str| outcome["chunks"][chunk]["done"][what].as_u64();
     assert_eq!((done(0, "rows_written"), done(0, "rows_deleted")), (Some(1), Some(0)), "{outcome:#}");
     assert_eq!((done(1, "rows_written"), done(1, "rows_deleted")), (Some(0), Some(1)), "{outcome:#}");
-    assert_are_right(&project, &[4, 150], &[]).await;
+    assert_are_right(project, &[4, 150], &[]).await;
 }
 
 async fn load(project: &Project, table: &str) -> String {
@@ -297,39 +308,42 @@ async fn try_restore(project: &Project, table: &str, load: &str) -> (Option<i32>
 
 #[tokio::test]
 async fn an_earlier_state_comes_back_with_its_marks() {
-    let project = project().await;
+    restored_with_marks(&project().await).await;
+}
+
+pub(crate) async fn restored_with_marks(project: &Project) {
     // Of the two one is restored by a swap, the other in place.
-    in_warehouse(&project, "CREATE MATERIALIZED VIEW notes AS SELECT count(*) FROM log").await;
+    in_warehouse(project, "CREATE MATERIALIZED VIEW notes AS SELECT count(*) FROM log").await;
     let mut states = Vec::new();
     for change in [
         "DELETE FROM orders WHERE id IN (5, 6); DELETE FROM log WHERE id = 3",
         "INSERT INTO orders VALUES (5, 'again'); DELETE FROM orders WHERE id = 7; INSERT INTO log VALUES (3, 'again')",
         "ALTER TABLE orders ADD COLUMN tip int; DELETE FROM orders WHERE id = 8; DELETE FROM log WHERE id = 4",
     ] {
-        on_primary(&project, change).await;
+        on_primary(project, change).await;
         project.run(&[]).await;
         for table in ["orders", "log"] {
-            states.push((table, load(&project, table).await, rows(&project, table).await));
+            states.push((table, load(project, table).await, rows(project, table).await));
         }
     }
     for (table, load, rows_then) in states.iter().rev() {
-        let (status, told) = try_restore(&project, table, load).await;
+        let (status, told) = try_restore(project, table, load).await;
         assert_eq!(status, Some(0), "{told}");
-        assert_eq!(rows(&project, table).await, *rows_then, "{table}");
+        assert_eq!(rows(project, table).await, *rows_then, "{table}");
     }
     let how = "SELECT string_agg(DISTINCT table_name || ' ' || publish, ', ') FROM barncat.loads WHERE strategy = 'restore'";
     assert_eq!(project.database.text(how).await, "log replace, orders swap");
     let output = project.barncat(&["release", "*"], &[]).await;
     assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
     project.run(&[]).await;
-    assert_are_right(&project, &[4], &[6, 7, 8]).await;
+    assert_are_right(project, &[4], &[6, 7, 8]).await;
 
     // What a load of the whole table left where it was lies nowhere in the stage.
     project.run(&["--full", "orders"]).await;
-    let whole = load(&project, "orders").await;
-    on_primary(&project, "DELETE FROM orders WHERE id = 9").await;
+    let whole = load(project, "orders").await;
+    on_primary(project, "DELETE FROM orders WHERE id = 9").await;
     project.run(&["orders"]).await;
-    let (status, told) = try_restore(&project, "orders", &whole).await;
+    let (status, told) = try_restore(project, "orders", &whole).await;
     assert_eq!(status, Some(1));
     assert!(
         told.contains(&format!("the 3 rows marked as deleted that load {whole} found and left")),
@@ -345,10 +359,13 @@ async fn rows(project: &Project, table: &str) -> String {
 
 #[tokio::test]
 async fn a_table_is_taken_over_with_its_marks_or_without() {
-    let project = project().await;
-    on_primary(&project, "DELETE FROM orders WHERE id = 5").await;
+    adopted_with_marks(&project().await).await;
+}
+
+pub(crate) async fn adopted_with_marks(project: &Project) {
+    on_primary(project, "DELETE FROM orders WHERE id = 5").await;
     project.run(&["orders"]).await;
-    in_warehouse(&project, "DELETE FROM barncat.loads; ALTER TABLE log DROP COLUMN gone_at").await;
+    in_warehouse(project, "DELETE FROM barncat.loads; ALTER TABLE log DROP COLUMN gone_at").await;
     let output = project.barncat(&["adopt", "*", "--yes", "--output", "json"], &[]).await;
     assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
     let outcome: Value = serde_json::from_slice(&output.stdout).expect("stdout is one JSON object");
@@ -359,12 +376,12 @@ async fn a_table_is_taken_over_with_its_marks_or_without() {
             (&"taken over, equal to its source".into(), &rows.into())
         );
     }
-    on_primary(&project, "DELETE FROM log WHERE id = 3; DELETE FROM orders WHERE id = 6").await;
+    on_primary(project, "DELETE FROM log WHERE id = 3; DELETE FROM orders WHERE id = 6").await;
     let outcome = project.run(&[]).await;
     assert_eq!(task(&outcome, "raw.orders")["publish"], "merge", "{outcome:#}");
-    assert_are_right(&project, &[3], &[5, 6]).await;
+    assert_are_right(project, &[3], &[5, 6]).await;
 
-    in_warehouse(&project, "DELETE FROM barncat.loads; ALTER TABLE log ALTER gone_at TYPE date").await;
+    in_warehouse(project, "DELETE FROM barncat.loads; ALTER TABLE log ALTER gone_at TYPE date").await;
     let output = project.barncat(&["adopt", "log", "--yes", "--output", "json"], &[]).await;
     assert_eq!(output.status.code(), Some(1));
     let told = String::from_utf8_lossy(&output.stdout);

@@ -1,15 +1,15 @@
 //! Whole runs of the built binary: standby → stage → warehouse.
 
-mod adopt;
-mod backfill;
+pub(crate) mod adopt;
+pub(crate) mod backfill;
 mod by_hand_crash;
 mod crash;
 mod increments;
 mod made_anew;
-mod marks;
+pub(crate) mod marks;
 mod mended;
 mod random;
-mod restore;
+pub(crate) mod restore;
 mod restore_crash;
 mod verify;
 mod verify_large;

@@ -42,8 +42,7 @@ pub(crate) struct OnRedshift {
     pub(crate) project: Project,
     pub(crate) double: Double,
     pub(crate) s3: S3Server,
-    /// The database behind the double.
-    pub(crate) behind: Database,
+    _control: Database,
 }
 
 impl OnRedshift {
@@ -52,7 +51,8 @@ impl OnRedshift {
         Self::by(Way::DataApi, source_sql, loaders).await
     }
 
-    /// Starts everything; the project's own database holds the control database alone.
+    /// Starts everything. The project's database is the one behind the double, so that a test of a Postgres
+    /// warehouse can look into it as into its own.
     pub(crate) async fn by(way: Way, source_sql: &str, loaders: &str) -> Self {
         let s3 = S3Server::start().await;
         let behind = Database::empty().await;
@@ -66,7 +66,7 @@ impl OnRedshift {
             Settings { record_into: std::env::var_os("BARNCAT_RECORD_INTO").map(Into::into), ..settings };
         let double = Double::start(settings).await.expect("the double starts");
         let stage = format!(
-            "url = \"s3://{BUCKET}/stage\"\nendpoint = \"{}\"\nregion = \"eu-west-2\"\npath_style = true",
+            "url = \"s3://{BUCKET}/stage\"\nendpoint = \"{}\"\nregion = \"eu-west-2\"\npath_style = true\nkeep = {{ loads = 9, days = 9 }}",
             s3.endpoint()
         );
         let (endpoint, url) = (double.url(), double.wire_url());
@@ -77,7 +77,7 @@ impl OnRedshift {
             ("REDSHIFT_ENDPOINT", &endpoint),
             ("REDSHIFT_URL", &url),
         ];
-        let project = Project::with_stage(source_sql, loaders, &stage, &variables).await;
+        let mut project = Project::with_stage(source_sql, loaders, &stage, &variables).await;
         project.write("redshift.pem", double.authority());
         project.write(
             "barncat.toml",
@@ -88,7 +88,8 @@ impl OnRedshift {
                 way.keys()
             ),
         );
-        Self { project, double, s3, behind }
+        let _control = std::mem::replace(&mut project.database, behind);
+        Self { project, double, s3, _control }
     }
 
     /// The double, as anybody reaches it.
@@ -110,13 +111,13 @@ impl OnRedshift {
 
     /// A query of the database behind the double: its only value.
     pub(crate) async fn text(&self, sql: &str) -> String {
-        self.behind.text(sql).await
+        self.project.database.text(sql).await
     }
 
     /// Fails unless a query over the table, written `{t}`, gives the same in source and warehouse.
     pub(crate) async fn assert_same(&self, table: &str, query: &str) {
         let source = connect("BARNCAT_REPLICA_ADMIN_URL").await;
-        let warehouse = connect_to(&self.behind.admin_url()).await;
+        let warehouse = connect_to(&self.project.database.admin_url()).await;
         let mut found = Vec::new();
         for (client, schema) in [(&source, self.project.source.name()), (&warehouse, INTO)] {
             let sql = query.replace("{t}", &format!("{schema}.{table}"));

@@ -20,7 +20,7 @@ use super::{
 use crate::{
     fail_point,
     pg::{Connection, PgError},
-    sql::{TableName, quote_ident, quote_literal},
+    sql::{Dialect, TableName, quote_ident, quote_literal},
 };
 
 /// Objects that depend on the table `live` and are carried over. What is not listed here, and is no
@@ -178,7 +178,9 @@ impl Belongings {
         lost: &mut Lost,
     ) -> Result<Vec<&Belonging>, PostgresWarehouseError> {
         let table = &staging.spec.table;
-        let is_there = |name: &String| staging.spec.all_columns().iter().any(|column| column.name == *name);
+        let is_there = |name: &String| {
+            staging.spec.all_columns(Dialect::Postgres).iter().any(|column| column.name == *name)
+        };
         let (mut fitting, mut needed_by) = (Vec::new(), Vec::new());
         for belonging in &self.0 {
             if lost.about.contains(&belonging.about) {

@@ -24,7 +24,7 @@ use crate::{
     fail_point,
     pg::{Connection, PgError},
     schema::RelationKind,
-    sql::{TableName, quote_ident},
+    sql::{Dialect, TableName, quote_ident},
     warehouse::{Publication, StagingColumn, Written},
 };
 
@@ -174,7 +174,7 @@ impl InPlace<'_> {
             return Err(PostgresWarehouseError::Meddled { table: table.clone(), triggers });
         }
         let columns = live::columns(connection, table, live.oid).await?;
-        let fit = have_same_columns(&columns, &self.staging.spec.all_columns());
+        let fit = have_same_columns(&columns, &self.staging.spec.all_columns(Dialect::Postgres));
         match live.kind == RelationKind::Table && fit {
             true => Ok(live.oid),
             false => Err(changed()),
@@ -206,7 +206,7 @@ impl InPlace<'_> {
         let (connection, spec) = (&self.staging.connection, &self.staging.spec);
         let key = Key::read(connection, &spec.table, oid, &spec.key).await?;
         let is_referred_to = key::is_referred_to(connection, &spec.table, oid).await?;
-        let sql = Sql::new(&spec.table, &self.staging.table, &spec.all_columns());
+        let sql = Sql::new(&spec.table, &self.staging.table, &spec.all_columns(Dialect::Postgres));
         match (key, is_referred_to) {
             // Rows that still refer to a gone one may be about to change.
             (Some(key), true) => {
