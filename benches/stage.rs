@@ -1,14 +1,16 @@
 //! Extract and stage of one table, and no more: what a warehouse's way of writing rows costs.
 //!
-//! `stage postgres|redshift URL SCHEMA.TABLE FOLDER` reads the table as CSV for that warehouse into a stage in
-//! the folder, and prints `wall seconds, own CPU seconds, peak memory in bytes`, separated by tabs. The
-//! servers' share is measured by scripts/bench.sh, which calls this.
+//! `stage postgres|redshift URL SCHEMA.TABLE ENDPOINT` reads the table as CSV for that warehouse into the bucket
+//! `stage` of an S3 server, and prints `wall seconds, own CPU seconds, peak memory in bytes`, separated by tabs.
+//! The servers' share is measured by scripts/bench.sh, which calls this. `stage serve FOLDER` is the S3 server,
+//! in a process of its own; it prints its address.
 
 #![expect(clippy::print_stdout, reason = "its figures are read by a script")]
 
-use std::{env, error::Error, fs, path::PathBuf, sync::Arc, time::Instant};
+use std::{env, error::Error, fs, sync::Arc, time::Instant};
 
 use barncat::{
+    aws::{Access, Patience, S3Access},
     pg::{Endpoint, TlsSettings},
     schema::{Abilities, Format, PostgresAbilities, Selection, Shape, Wishes, shape},
     secret::Secret,
@@ -17,9 +19,12 @@ use barncat::{
         postgres::{Options, PostgresSource},
     },
     sql::TableName,
-    stage::{self, LoadPrefix, PartWriter, SharedStage, manifest::Compression},
+    stage::{self, Encryption, LoadPrefix, PartWriter, SharedStage, manifest::Compression},
 };
-use tokio::{sync::Semaphore, task::JoinSet};
+use hyper::server::conn::http1;
+use hyper_util::rt::TokioIo;
+use s3s::{auth::SimpleAuth, service::S3ServiceBuilder};
+use tokio::{net::TcpListener, sync::Semaphore, task::JoinSet};
 
 /// As the program itself.
 #[global_allocator]
@@ -27,6 +32,8 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// As a load reads them.
 const PARTS_AT_ONCE: usize = 4;
+const BUCKET: &str = "stage";
+const NULL: &str = "~P5TFXQY";
 const PART_BYTES: u64 = 64 << 20;
 
 type Failed = Box<dyn Error + Send + Sync>;
@@ -35,9 +42,14 @@ type Failed = Box<dyn Error + Send + Sync>;
 async fn main() -> Result<(), Failed> {
     // `cargo bench` adds `--bench`.
     let arguments: Vec<String> = env::args().skip(1).filter(|argument| argument != "--bench").collect();
-    let [warehouse, url, table, folder] = &arguments[..] else {
+    if let [serve, folder] = &arguments[..]
+        && serve == "serve"
+    {
+        return serve_s3(folder).await;
+    }
+    let [warehouse, url, table, endpoint_of_s3] = &arguments[..] else {
         return Err(
-            "usage: stage postgres|redshift URL SCHEMA.TABLE FOLDER (see scripts/bench.sh --stage)".into()
+            "usage: stage postgres|redshift URL SCHEMA.TABLE ENDPOINT (see scripts/bench.sh --stage)".into(),
         );
     };
     let (schema, name) = table.split_once('.').ok_or("the table is written SCHEMA.TABLE")?;
@@ -47,7 +59,7 @@ async fn main() -> Result<(), Failed> {
         Options { name: "bench".into(), endpoint, allow_primary: false, max_lag: None, run: "bench".into() };
     let source = PostgresSource::new(options, Arc::new(LocalSlots::new(6)));
     let started = Instant::now();
-    extract(&source, &table, warehouse, stage::local(PathBuf::from(folder))).await?;
+    extract(&source, &table, warehouse, stage_in(endpoint_of_s3).await).await?;
     let wall = started.elapsed().as_secs_f64();
     println!("{wall:.2}\t{:.2}\t{}", cpu_seconds()?, peak_memory_bytes()?);
     Ok(())
@@ -100,7 +112,12 @@ async fn shape_for(warehouse: &str, snapshot: &dyn Snapshot, table: &TableName) 
         other => return Err(format!("{other} is neither postgres nor redshift").into()),
     };
     let wishes = Wishes { format: Some(Format::Csv), ..Wishes::default() };
-    Ok(shape(table, &selected.schema, version, &abilities, &wishes)?)
+    let mut shape = shape(table, &selected.schema, version, &abilities, &wishes)?;
+    if warehouse == "redshift" {
+        // A text of the load's own, as a load has it.
+        shape.csv.null = NULL.to_owned();
+    }
+    Ok(shape)
 }
 
 async fn part(
@@ -116,6 +133,33 @@ async fn part(
     }
     writer.finish().await?;
     Ok(())
+}
+
+async fn stage_in(endpoint: &str) -> SharedStage {
+    let access = Access {
+        endpoint: Some(endpoint.to_owned()),
+        region: Some("us-east-1".to_owned()),
+        patience: Patience::default(),
+    };
+    stage::s3(&S3Access { access, path_style: true }, BUCKET, "bench", Encryption::Bucket).await
+}
+
+/// Serves until it is killed.
+async fn serve_s3(folder: &str) -> Result<(), Failed> {
+    fs::create_dir_all(format!("{folder}/{BUCKET}"))?;
+    let mut builder =
+        S3ServiceBuilder::new(s3s_fs::FileSystem::new(folder).map_err(|error| format!("{error:?}"))?);
+    builder.set_auth(SimpleAuth::from_single(
+        env::var("AWS_ACCESS_KEY_ID")?,
+        env::var("AWS_SECRET_ACCESS_KEY")?,
+    ));
+    let service = builder.build();
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    println!("http://{}", listener.local_addr()?);
+    loop {
+        let (stream, _) = listener.accept().await?;
+        tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), service.clone()));
+    }
 }
 
 /// What this process has used, from `/proc/self/stat`: user and system time, in ticks of which a second has 100.

@@ -319,19 +319,32 @@ SQL
 
 # ---- stage ----------------------------------------------------------------------------------------
 
-# Both as CSV: what Redshift's way of writing the rows costs beside Postgres' own.
+# An S3 server in a process of its own, so that only the client's memory is measured.
+serve_s3() {
+  stage=$(cargo bench --bench stage --no-run --message-format json 2>/dev/null |
+    sed -n 's/.*"executable":"\([^"]*\)".*/\1/p' | tail -n 1)
+  export AWS_ACCESS_KEY_ID=barncat-bench AWS_SECRET_ACCESS_KEY=only-for-a-server-on-this-machine AWS_EC2_METADATA_DISABLED=true
+  "$stage" serve "$dir/stage" >"$dir/s3" &
+  # shellcheck disable=SC2064  # this very process
+  trap "kill $!" EXIT
+  until [ -s "$dir/s3" ]; do sleep 0.1; done
+  s3_url=$(cat "$dir/s3")
+}
+
+# Both as CSV into S3: what Redshift's way of writing the rows costs beside Postgres' own.
 stage_alone() {
   local round way before
   make_rows "${ROWS:-1000000}" wide
   rm -rf "$dir/stage" "$dir/figures"
+  serve_s3
   for round in $(seq "$runs"); do
     say "round $round of $runs: way, seconds of wall, client, source; peak memory"
     for way in postgres redshift; do
       before=$(cluster_cpu "$BARNCAT_REPLICA_PID")
-      cargo bench --quiet --bench stage -- "$way" "$replica_url" public.wide "$dir/stage/$round" >"$dir/stage-of-$way"
+      "$stage" "$way" "$replica_url" public.wide "$s3_url" >"$dir/stage-of-$way"
       awk -v way="$way" -v before="$before" -v after="$(cluster_cpu "$BARNCAT_REPLICA_PID")" \
         '{ printf "%s\t%s\t%s\t%.2f\t%s\n", way, $1, $2, after - before, $3 }' "$dir/stage-of-$way" >>"$dir/figures"
-      rm -r "$dir/stage/$round"
+      rm -r "$dir/stage/stage"/*
       tail -n 1 "$dir/figures" >&2
     done
   done

@@ -7,6 +7,8 @@
 mod error;
 mod upload;
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use aws_sdk_s3::{
     Client, config,
@@ -15,6 +17,7 @@ use aws_sdk_s3::{
 };
 use bytes::Bytes;
 use futures_util::stream::{self, BoxStream};
+use tokio::sync::Semaphore;
 
 use self::{
     error::s3_error,
@@ -42,7 +45,12 @@ pub(super) struct S3Stage {
     /// Empty, or ends in `/`.
     prefix: String,
     encryption: Encryption,
+    /// Places for pieces on their way.
+    places: Arc<Semaphore>,
 }
+
+/// Of all uploads together: two keep a line busy, and more would only wait in memory.
+const PIECES_UNDER_WAY: usize = 2;
 
 /// DeleteObjects takes a thousand keys.
 const DELETE_MAX: usize = 1_000;
@@ -51,7 +59,8 @@ impl S3Stage {
     pub(super) fn new(client: Client, bucket: String, prefix: &str, encryption: Encryption) -> Self {
         let prefix = prefix.trim_matches('/');
         let prefix = if prefix.is_empty() { String::new() } else { format!("{prefix}/") };
-        Self { client, bucket, prefix, encryption }
+        let places = Arc::new(Semaphore::new(PIECES_UNDER_WAY));
+        Self { client, bucket, prefix, encryption, places }
     }
 
     fn full(&self, key: &str) -> String {

@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// The least that S3 takes as a piece of an upload (but the last). Four uploads with one piece being
-/// filled and one on its way hold 40 MiB.
+/// filled each, and two on their way, hold 30 MiB.
 const PIECE_BYTES: usize = 5 << 20;
 
 /// S3 takes ten thousand pieces. A view is one part however large it is, so pieces grow by
@@ -48,7 +48,7 @@ pub(super) struct S3Upload {
     key: String,
     filling: BytesMut,
     upload_id: Option<String>,
-    /// The piece on its way; at most one, so that memory stays bounded.
+    /// The piece on its way; at most one, and two of all uploads, so that memory stays bounded.
     under_way: Option<JoinHandle<Result<CompletedPart, StageError>>>,
     pieces: Vec<CompletedPart>,
     /// The SHA-256s of the pieces, one behind the other.
@@ -82,6 +82,8 @@ impl S3Upload {
             Some(upload_id) => upload_id.clone(),
             None => self.begin().await?,
         };
+        // Before the piece is taken out: cancelled here, nothing of it is lost. The semaphore is never closed.
+        let place = self.stage.places.clone().acquire_owned().await.ok();
         let number = i32::try_from(self.pieces.len() + 1).unwrap_or(i32::MAX);
         let body = std::mem::take(&mut self.filling).freeze();
         let digest = Sha256::digest(&body);
@@ -89,6 +91,7 @@ impl S3Upload {
         let checksum = base64::encode(digest);
         let (stage, full) = (self.stage.clone(), self.stage.full(&self.key));
         self.under_way = Some(tokio::spawn(async move {
+            let _place = place;
             fail_point!("stage.piece.before");
             let sent = stage
                 .client

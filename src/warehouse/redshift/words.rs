@@ -33,11 +33,13 @@ const HINTS: &[(&str, &str)] = &[
     ("permission denied", "`barncat doctor` prints the GRANT that is missing"),
     (
         "not authorized to assume IAM Role",
-        "`copy_role` of [warehouse] must be associated with the cluster, or with the workgroup's namespace",
+        "`copy_role` of [warehouse] must be associated with the cluster, or with the workgroup's \
+         namespace, and trust it: `barncat doctor --roles` prints its policies",
     ),
     (
         "S3ServiceException:Access Denied",
-        "`copy_role` of [warehouse] needs s3:GetObject on the stage's objects and s3:ListBucket on its bucket",
+        "`copy_role` of [warehouse] may not read the stage: `barncat doctor --roles` prints the policy that it \
+         needs",
     ),
     ("Error PermanentRedirect", "the bucket is in another region than the cluster: set [stage] region"),
     ("Error NoSuchKey", "something else than barncat deletes from the stage: find out what"),
