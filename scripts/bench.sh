@@ -321,13 +321,17 @@ SQL
 
 # An S3 server in a process of its own, so that only the client's memory is measured.
 serve_s3() {
-  stage=$(cargo bench --bench stage --no-run --message-format json 2>/dev/null |
-    sed -n 's/.*"executable":"\([^"]*\)".*/\1/p' | tail -n 1)
+  stage=$(cargo bench --bench stage --no-run --message-format json | sed -n 's/.*"executable":"\([^"]*/stage-[^"]*\)".*/\1/p')
+  : >"$dir/s3"
   export AWS_ACCESS_KEY_ID=barncat-bench AWS_SECRET_ACCESS_KEY=only-for-a-server-on-this-machine AWS_EC2_METADATA_DISABLED=true
   "$stage" serve "$dir/stage" >"$dir/s3" &
   # shellcheck disable=SC2064  # this very process
   trap "kill $!" EXIT
-  until [ -s "$dir/s3" ]; do sleep 0.1; done
+  local server=$!
+  until [ -s "$dir/s3" ]; do
+    kill -0 "$server" 2>/dev/null || fail "the S3 server did not start"
+    sleep 0.1
+  done
   s3_url=$(cat "$dir/s3")
 }
 

@@ -58,8 +58,8 @@ impl PartWriter {
         self.raw_bytes += raw.len() as u64;
         self.encoder.write(raw).map_err(|source| codec(&self.key, source))?;
         if self.encoder.buffer().len() >= BLOCK_BYTES {
-            let block = std::mem::replace(self.encoder.buffer(), Vec::with_capacity(BLOCK_BYTES * 2));
-            self.send(block).await?;
+            let block = std::mem::take(self.encoder.buffer());
+            *self.encoder.buffer() = self.send(block).await?;
         }
         Ok(())
     }
@@ -85,10 +85,16 @@ impl PartWriter {
         self.upload.abort().await;
     }
 
-    async fn send(&mut self, block: Vec<u8>) -> Result<(), StageError> {
+    /// Gives the block's memory back, empty: an allocator that is asked for blocks of this size all the time
+    /// walks through megabytes.
+    async fn send(&mut self, block: Vec<u8>) -> Result<Vec<u8>, StageError> {
         self.sha256.update(&block);
         self.bytes += block.len() as u64;
-        self.upload.write(Bytes::from(block)).await
+        let block = Bytes::from(block);
+        self.upload.write(block.clone()).await?;
+        let mut block = Vec::from(block);
+        block.clear();
+        Ok(block)
     }
 }
 

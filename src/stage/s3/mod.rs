@@ -7,7 +7,7 @@
 mod error;
 mod upload;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use aws_sdk_s3::{
@@ -15,7 +15,7 @@ use aws_sdk_s3::{
     config::timeout::TimeoutConfig,
     types::{ChecksumMode, Delete, ObjectIdentifier, ServerSideEncryption},
 };
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use futures_util::stream::{self, BoxStream};
 use tokio::sync::Semaphore;
 
@@ -47,6 +47,8 @@ pub(super) struct S3Stage {
     encryption: Encryption,
     /// Places for pieces on their way.
     places: Arc<Semaphore>,
+    /// Buffers of pieces that have arrived: at most as many as were ever in use at once.
+    spare: Arc<Mutex<Vec<BytesMut>>>,
 }
 
 /// Of all uploads together: two keep a line busy, and more would only wait in memory.
@@ -60,7 +62,21 @@ impl S3Stage {
         let prefix = prefix.trim_matches('/');
         let prefix = if prefix.is_empty() { String::new() } else { format!("{prefix}/") };
         let places = Arc::new(Semaphore::new(PIECES_UNDER_WAY));
-        Self { client, bucket, prefix, encryption, places }
+        Self { client, bucket, prefix, encryption, places, spare: Arc::default() }
+    }
+
+    /// An empty buffer. Those of earlier pieces are taken again: the allocator gives memory back to the system
+    /// later than the next piece needs some.
+    fn buffer(&self) -> BytesMut {
+        self.spare.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default()
+    }
+
+    /// Takes a sent piece's buffer back, unless somebody still holds it.
+    fn take_back(&self, piece: Bytes) {
+        if let Ok(mut buffer) = piece.try_into_mut() {
+            buffer.clear();
+            self.spare.lock().unwrap_or_else(PoisonError::into_inner).push(buffer);
+        }
     }
 
     fn full(&self, key: &str) -> String {

@@ -22,6 +22,9 @@ use crate::{
 /// filled each, and two on their way, hold 30 MiB.
 const PIECE_BYTES: usize = 5 << 20;
 
+/// By how much a piece may be larger: what is written at once seldom is.
+const MARGIN_BYTES: usize = 256 << 10;
+
 /// S3 takes ten thousand pieces. A view is one part however large it is, so pieces grow by
 /// `PIECE_BYTES` after each thousand: 268 GiB go into an object, and memory for objects below 5 GiB is
 /// as said above.
@@ -101,13 +104,14 @@ impl S3Upload {
                 .upload_id(upload_id)
                 .part_number(number)
                 .checksum_sha256(&checksum)
-                .body(ByteStream::from(body))
+                .body(ByteStream::from(body.clone()))
                 .customize()
                 .config_override(stage.while_sending())
                 .send()
                 .await
                 .map_err(|error| s3_error("write", &stage.bucket, &full, &error))?;
             fail_point!("stage.piece.after");
+            stage.take_back(body);
             Ok(completed(number, checksum, &sent))
         }));
         Ok(())
@@ -262,7 +266,8 @@ impl Upload for S3Upload {
         let piece_bytes = piece_bytes(self.pieces.len());
         self.bytes += bytes.len() as u64;
         if self.filling.is_empty() {
-            self.filling.reserve(piece_bytes + bytes.len());
+            self.filling = self.stage.buffer();
+            self.filling.reserve(piece_bytes + MARGIN_BYTES);
         }
         self.filling.extend_from_slice(&bytes);
         if self.filling.len() >= piece_bytes {
