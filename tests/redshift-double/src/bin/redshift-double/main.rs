@@ -33,8 +33,7 @@ async fn main() -> std::process::ExitCode {
 #[expect(clippy::print_stderr, reason = "it is a program")]
 async fn serve(options: Options) -> Result<(), Failure> {
     // Before anything is there to be left behind.
-    let (mut interrupt, mut terminate) =
-        (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     fs::create_dir_all(&options.folder)?;
     let folder = fs::canonicalize(&options.folder)?;
     let store = Store::start(&folder.join("s3")).await?;

@@ -114,7 +114,17 @@ mod tests {
 
     #[test]
     fn faults_are_read_with_how_often() {
-        let given = ["double", "--postgres-url", "u", "--folder", "f", "--fault", "throttle:3", "--conflict", "copy "];
+        let given = [
+            "double",
+            "--postgres-url",
+            "u",
+            "--folder",
+            "f",
+            "--fault",
+            "throttle:3",
+            "--conflict",
+            "copy ",
+        ];
         let options = Options::try_parse_from(given).unwrap();
         assert_eq!(options.fault, [(CallFault::Throttle, 3)]);
         assert_eq!(options.conflict, [("copy ".to_owned(), 1)]);
