@@ -70,7 +70,7 @@ make_databases() { # warehouse
     [ -n "$(psql_at "$admin" -c "SELECT 1 FROM pg_database WHERE datname = '$name'")" ] ||
       psql_at "$admin" -c "CREATE DATABASE $name"
   done
-  psql_at "${admin%/*}/${behind}_control" -v role=barncat_control -v "database=${behind}_control" \
+  PGOPTIONS='-c client_min_messages=warning' psql_at "${admin%/*}/${behind}_control" -v role=barncat_control -v "database=${behind}_control" \
     -v schema=barncat_control -f sql/roles/control.sql >/dev/null
 }
 
@@ -89,15 +89,24 @@ start_warehouse() {
 }
 
 load() { # warehouse
-  say "4. $1: standby → stage → warehouse"
+  say "4. $1: barncat run, standby → stage → warehouse"
   start_warehouse "$1"
-  (
-    # shellcheck disable=SC1090  # made above
-    . "$(shell_of "$1")"
-    "$barncat" run --project .
-  )
+  # shellcheck disable=SC1090  # made above
+  (. "$(shell_of "$1")" && "$barncat" run --project .)
   say "5. $1: source and warehouse, counted and hashed by both servers"
   scripts/compare.sh --dir "$dir" "$1"
+  [ "$1" != postgres ] || return 0
+  say "6. $1: the same by barncat itself, row by row"
+  # shellcheck disable=SC1090
+  (. "$(shell_of "$1")" && "$barncat" verify --project .)
+}
+
+build() { # warehouses…
+  [ -z "${BUILT:-}" ] || return 0
+  case $* in
+    *redshift*) scripts/redshift-double.sh build ;;
+    *) cargo build --release --bin barncat ;;
+  esac
 }
 
 up() { # warehouses…
@@ -110,7 +119,7 @@ up() { # warehouses…
   say "2. The shop's data"
   make_data
   say "3. barncat itself (the first build takes minutes)"
-  [ -n "${BUILT:-}" ] || cargo build --release --bin barncat
+  build "$@"
   for warehouse; do load "$warehouse"; done
   case $1 in postgres) look_around ;; *) look_around_on_redshift ;; esac
 }

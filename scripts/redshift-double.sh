@@ -5,6 +5,7 @@
 #   scripts/redshift-double.sh [run] [OPTIONS]   until Ctrl-C; a Postgres of its own, gone afterwards
 #   scripts/redshift-double.sh start FOLDER      in the background, before $REDSHIFT_DOUBLE_POSTGRES_URL
 #   scripts/redshift-double.sh stop FOLDER
+#   scripts/redshift-double.sh build
 #
 # OPTIONS are the program's (--help). FOLDER gets the file `shell` with all addresses and passwords,
 # which is there as long as the double is; of `run` it is target/redshift-double.
@@ -22,7 +23,8 @@ fail() {
 
 program() { echo "${BUILT:-${CARGO_TARGET_DIR:-target}/release}/redshift-double"; }
 
-build() { [ -n "${BUILT:-}" ] || cargo build --release --package redshift-double --bin redshift-double; }
+# Together with barncat, which the demo needs too: alone it would have dependencies of other features.
+build() { [ -n "${BUILT:-}" ] || cargo build --release --package barncat --package redshift-double --bins; }
 
 # The process that a folder's file names, if that is a double still.
 pid_of() { # folder
@@ -72,7 +74,8 @@ stop() { # folder
 case ${1:-run} in
   run) run "${@:2}" ;;
   -*) run "$@" ;;
-  start) build && start "${2:?start needs a folder}" ;;
+  build) build ;;
+  start) start "${2:?start needs a folder}" ;;
   stop) stop "${2:?stop needs a folder}" ;;
-  *) fail "unknown command \`$1\`" "scripts/redshift-double.sh run, start or stop" ;;
+  *) fail "unknown command \`$1\`" "scripts/redshift-double.sh run, start, stop or build" ;;
 esac
