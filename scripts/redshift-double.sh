@@ -34,7 +34,8 @@ pid_of() { # folder
 }
 
 run() {
-  local dir=$repo/target/redshift-double pid
+  # Not local: the traps outlive the function.
+  dir=$repo/target/redshift-double
   build
   trap 'scripts/servers.sh down --dir "$dir/postgres"' EXIT
   scripts/servers.sh up --dir "$dir/postgres" --only warehouse
@@ -42,7 +43,8 @@ run() {
   . "$dir/postgres/env"
   # Objects of another Postgres' tables are of no use.
   rm -rf --one-file-system "$dir/s3"
-  REDSHIFT_DOUBLE_POSTGRES_URL=$BARNCAT_WAREHOUSE_ADMIN_URL "$(program)" --folder "$dir" "$@" &
+  "$BARNCAT_SERVERS_BIN/psql" -X -q -d "$BARNCAT_WAREHOUSE_ADMIN_URL" -c 'CREATE DATABASE dev'
+  REDSHIFT_DOUBLE_POSTGRES_URL=${BARNCAT_WAREHOUSE_ADMIN_URL%/*}/dev "$(program)" --folder "$dir" "$@" &
   pid=$!
   # Whoever ends the script ends the double, and Postgres after it.
   trap 'kill "$pid" 2>/dev/null || true' INT TERM
