@@ -1,19 +1,25 @@
 # What people and CI run. `make` and `make help` list it.
 
-.PHONY: help demo demo-down test redshift-live check bench fmt
+.PHONY: help demo demo-redshift demo-down test redshift-double redshift-live check bench fmt
 .DEFAULT_GOAL := help
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: ## all of it from nothing: servers, data, build, run, comparison (SCALE=0.1 for less data)
 	@scripts/demo.sh up
 
-demo-down: ## stops the demo's servers and removes what it made
+demo-redshift: ## the same into a double of Redshift, by the Data API and then by wire
+	@scripts/demo.sh up redshift redshift-wire
+
+demo-down: ## stops the servers of both and removes what they made
 	@scripts/demo.sh down
 
 test: ## the tests, on throwaway servers (ARGS='-E "test(swap)"' for some of them)
 	@scripts/test.sh $(ARGS)
+
+redshift-double: ## a double of Redshift with an S3 server, by hand, until Ctrl-C (ARGS=--print shows its statements)
+	@scripts/redshift-double.sh run $(ARGS)
 
 redshift-live: ## a project's life on a Redshift of yours, and what nobody could confirm (its head says which variables)
 	@scripts/redshift-live.sh

@@ -1,11 +1,14 @@
 #!/usr/bin/env bash
-# The demo from nothing: servers, roles, data, barncat built, one run, and the proof that source and
-# warehouse are equal.
+# The demo from nothing: servers, roles, data, barncat built, one run for each warehouse, and the proof
+# that source and warehouse are equal.
 #
-#   scripts/demo.sh up      what is there already is kept: a second time only loads again
-#   scripts/demo.sh down    stops the servers and removes .demo
+#   scripts/demo.sh up [WAREHOUSE…]   postgres (the default), redshift (a double of it, by the Data API),
+#                                     redshift-wire; what is there already is kept: a second time only
+#                                     loads again
+#   scripts/demo.sh down              stops the servers and removes .demo
 #
 # SCALE (default 1: 1.4 million rows) sizes the data, when it is first made.
+# BUILT (a folder with the programs in it, as target/debug): nothing is built.
 set -euo pipefail
 
 repo=$(cd "$(dirname "$0")/.." && pwd)
@@ -44,34 +47,81 @@ make_data() {
   scripts/servers.sh catch-up --dir "$dir"
 }
 
+# The file by which a shell reaches all that a warehouse's demo needs.
+shell_of() { case $1 in postgres) echo "$dir/shell" ;; *) echo "$dir/shell-$1" ;; esac; }
+
 # What a person needs in their shell to look around; it holds the throwaway servers' passwords.
-write_environment() {
+write_shell() { # warehouse lines…
+  local file
+  file=$(shell_of "$1")
   (
     umask 077
-    printf 'export SHOP_PRIMARY_URL=%s\nexport SHOP_REPLICA_URL=%s\nexport WAREHOUSE_URL=%s\n' \
-      "$BARNCAT_PRIMARY_ADMIN_URL" "$BARNCAT_REPLICA_URL" "$BARNCAT_WAREHOUSE_URL" >"$dir/shell.new"
+    printf 'export SHOP_PRIMARY_URL=%s\nexport SHOP_REPLICA_URL=%s\n' \
+      "$BARNCAT_PRIMARY_ADMIN_URL" "$BARNCAT_REPLICA_URL" >"$file.new"
+    printf '%s\n' "${@:2}" >>"$file.new"
   )
-  mv "$dir/shell.new" "$dir/shell"
+  mv "$file.new" "$file"
 }
 
-up() {
-  require_cargo
+# Databases of the warehouse's own on the demo's Postgres: one behind the double, one for runs and locks.
+make_databases() { # warehouse
+  local admin=$BARNCAT_WAREHOUSE_ADMIN_URL behind=${1//-/_} name
+  for name in "$behind" "${behind}_control"; do
+    [ -n "$(psql_at "$admin" -c "SELECT 1 FROM pg_database WHERE datname = '$name'")" ] ||
+      psql_at "$admin" -c "CREATE DATABASE $name"
+  done
+  PGOPTIONS='-c client_min_messages=warning' psql_at "${admin%/*}/${behind}_control" -v role=barncat_control -v "database=${behind}_control" \
+    -v schema=barncat_control -f sql/roles/control.sql >/dev/null
+}
+
+start_warehouse() {
+  case $1 in
+    postgres) write_shell postgres "unset BARNCAT_ENV" "export WAREHOUSE_URL=$BARNCAT_WAREHOUSE_URL" ;;
+    *)
+      local behind=${1//-/_}
+      make_databases "$1"
+      REDSHIFT_DOUBLE_POSTGRES_URL=${BARNCAT_WAREHOUSE_ADMIN_URL%/*}/$behind \
+        scripts/redshift-double.sh start "$dir/$1"
+      write_shell "$1" "export CONTROL_URL=${BARNCAT_CONTROL_URL%/*}/${behind}_control" \
+        "export BARNCAT_ENV=$1" ". $(printf %q "$dir/$1/shell")"
+      ;;
+  esac
+}
+
+load() { # warehouse
+  say "4. $1: barncat run, standby → stage → warehouse"
+  start_warehouse "$1"
+  # shellcheck disable=SC1090  # made above
+  (. "$(shell_of "$1")" && "$barncat" run --project .)
+  say "5. $1: source and warehouse, counted and hashed by both servers"
+  scripts/compare.sh --dir "$dir" "$1"
+  [ "$1" != postgres ] || return 0
+  say "6. $1: the same by barncat itself, row by row"
+  # shellcheck disable=SC1090
+  (. "$(shell_of "$1")" && "$barncat" verify --project .)
+}
+
+build() { # warehouses…
+  [ -z "${BUILT:-}" ] || return 0
+  case $* in
+    *redshift*) scripts/redshift-double.sh build ;;
+    *) cargo build --release --bin barncat ;;
+  esac
+}
+
+up() { # warehouses…
+  local barncat=${BUILT:-${CARGO_TARGET_DIR:-target}/release}/barncat warehouse
+  [ -n "${BUILT:-}" ] || require_cargo
   say "1. PostgreSQL: a primary, its standby, a warehouse"
   scripts/servers.sh up --dir "$dir"
   # shellcheck disable=SC1091  # made by servers.sh
   . "$dir/env"
-  write_environment
   say "2. The shop's data"
   make_data
   say "3. barncat itself (the first build takes minutes)"
-  cargo build --release --bin barncat
-  say "4. barncat run: standby → stage → warehouse"
-  # shellcheck disable=SC1091
-  . "$dir/shell"
-  "${CARGO_TARGET_DIR:-target}/release/barncat" run --project .
-  say "5. Source and warehouse, counted and hashed by both servers"
-  scripts/compare.sh --dir "$dir"
-  look_around
+  build "$@"
+  for warehouse; do load "$warehouse"; done
+  case $1 in postgres) look_around ;; *) look_around_on_redshift ;; esac
 }
 
 look_around() {
@@ -92,14 +142,44 @@ look_around() {
 TEXT
 }
 
+look_around_on_redshift() {
+  local psql=psql barncat=${BUILT:-target/release}/barncat
+  command -v psql >/dev/null || psql=$BARNCAT_SERVERS_BIN/psql
+  say "Look around (shell-redshift-wire: the same by wire)"
+  cat >&2 <<TEXT
+  . .demo/shell-redshift                           # all addresses, for this shell; and barncat's --env
+  $psql "\$REDSHIFT_URL?sslmode=verify-full&sslrootcert=\$REDSHIFT_CA" -c 'select * from raw_shop.monthly_revenue order by revenue desc limit 10'
+  $psql "\$REDSHIFT_BEHIND_URL" -c '\\d raw_shop.*'   # the Postgres behind the double
+  $barncat doctor
+  $barncat plan
+  $barncat verify                    # compares row by row, by barncat itself
+  $psql "\$SHOP_PRIMARY_URL" -c 'update orders set tip = 2, updated_at = now() where id % 1000 = 0'
+  $barncat run                       # brings what is new or changed, and nothing else
+  make demo-redshift                               # loads again
+  make demo-down                                   # removes servers and data
+TEXT
+}
+
 down() {
+  local warehouse
+  for warehouse in redshift redshift-wire; do scripts/redshift-double.sh stop "$dir/$warehouse"; done
   # The stage may be of another layout by now; the whole folder is ours.
   scripts/servers.sh down --dir "$dir"
   rm -rf "$dir"
 }
 
-case ${1:-up} in
-  up) up ;;
+command=${1:-up}
+shift || true
+[ $# -gt 0 ] || set -- postgres
+for name; do
+  case $name in
+    postgres | redshift | redshift-wire) ;;
+    *) fail "unknown warehouse \`$name\`" "postgres, redshift or redshift-wire" ;;
+  esac
+done
+
+case $command in
+  up) up "$@" ;;
   down) down ;;
-  *) fail "unknown command \`$1\`" "scripts/demo.sh up or down" ;;
+  *) fail "unknown command \`$command\`" "scripts/demo.sh up or down" ;;
 esac

@@ -47,7 +47,7 @@ impl Double {
     /// [`StartError`]: the database, the record's folder or the port.
     pub async fn start(settings: Settings) -> Result<Self, StartError> {
         let folder = settings.record_into.clone();
-        let record = Record::into(folder.as_deref())
+        let record = Record::into(folder.as_deref(), settings.prints_statements)
             .map_err(|error| StartError::Record(folder.unwrap_or_default(), error))?;
         let engine = Arc::new(Engine::prepare(settings, record).await?);
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;

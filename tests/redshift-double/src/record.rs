@@ -10,22 +10,29 @@ use std::{
 
 use serde_json::{Value, json};
 
-/// JSON lines in a file of the double's own, or nothing when nobody asked for them.
+/// JSON lines in a file of the double's own, statements on stderr, or nothing when nobody asked for them.
 #[derive(Default)]
-pub(crate) struct Record(Option<Mutex<File>>);
+pub(crate) struct Record {
+    file: Option<Mutex<File>>,
+    prints_statements: bool,
+}
 
 impl Record {
     /// A new file in this folder, which is made if it is not there.
-    pub(crate) fn into(folder: Option<&Path>) -> io::Result<Self> {
-        let Some(folder) = folder else { return Ok(Self::default()) };
+    pub(crate) fn into(folder: Option<&Path>, prints_statements: bool) -> io::Result<Self> {
+        let Some(folder) = folder else { return Ok(Self { file: None, prints_statements }) };
         fs::create_dir_all(folder)?;
         let name = format!("{}.jsonl", uuid::Uuid::new_v4());
         let file = OpenOptions::new().create_new(true).append(true).open(folder.join(name))?;
-        Ok(Self(Some(Mutex::new(file))))
+        Ok(Self { file: Some(Mutex::new(file)), prints_statements })
     }
 
     /// A statement, as it was sent.
+    #[expect(clippy::print_stderr, reason = "somebody who started the double by hand asked for it")]
     pub(crate) fn statement(&self, sql: &str) {
+        if self.prints_statements {
+            eprintln!("{sql};");
+        }
         self.line(|| json!({ "statement": sql }));
     }
 
@@ -35,7 +42,7 @@ impl Record {
     }
 
     fn line(&self, value: impl FnOnce() -> Value) {
-        let Some(file) = &self.0 else { return };
+        let Some(file) = &self.file else { return };
         let line = format!("{}\n", value());
         // A record is for a look afterwards; what is run must not fail for its sake.
         let _ = file.lock().unwrap_or_else(PoisonError::into_inner).write_all(line.as_bytes());

@@ -53,6 +53,8 @@ pub struct Settings {
     pub pace: Duration,
     /// A folder for a file of JSON lines with every statement and every call with its answer.
     pub record_into: Option<PathBuf>,
+    /// Whether each statement is printed to stderr as it was sent.
+    pub prints_statements: bool,
 }
 
 impl Settings {
@@ -74,6 +76,7 @@ impl Settings {
             active_statements: 200,
             pace: Duration::ZERO,
             record_into: None,
+            prints_statements: false,
         }
     }
 

@@ -163,7 +163,8 @@ const OTHERWISE: &[(&str, &str, &str)] = &[
     ("name", "varchar(252)", "$c"),
     ("char", "varchar(4)", "$c"),
     ("uuid", "varchar(36)", "$c"),
-    ("inet", "varchar(49)", "$c"),
+    // As Postgres writes it: a cast to text, which a comparison makes, would add `/32` to a host.
+    ("inet", "varchar(49)", "pg_catalog.abbrev($c)"),
     ("cidr", "varchar(49)", "$c"),
     ("macaddr", "varchar(23)", "$c"),
     ("macaddr8", "varchar(23)", "$c"),

@@ -53,7 +53,7 @@ const ROWS: &[(&str, &str, &str)] = &[
     ("timestamptz", "timestamp with time zone", "$c → timestamptz: null clamp text"),
     ("time", "time without time zone", "$c → varchar(15): fits"),
     ("timetz", "time with time zone", "$c → varchar(24): fits"),
-    ("inet", "inet", "$c → varchar(49): fits"),
+    ("inet", "inet", "pg_catalog.abbrev($c) → varchar(49): fits"),
     ("cidr", "cidr", "$c → varchar(49): fits"),
     ("macaddr", "macaddr", "$c → varchar(23): fits"),
     ("macaddr8", "macaddr8", "$c → varchar(23): fits"),

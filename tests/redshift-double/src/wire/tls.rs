@@ -2,7 +2,7 @@
 
 use std::{io, sync::Arc};
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use tokio_rustls::{
     TlsAcceptor,
     rustls::{ServerConfig, crypto::ring, pki_types::PrivateKeyDer},
@@ -16,6 +16,8 @@ pub(super) fn acceptor() -> io::Result<(TlsAcceptor, String)> {
     let made = || -> Result<(TlsAcceptor, String), Box<dyn std::error::Error + Send + Sync>> {
         let mut params = CertificateParams::new(Vec::new())?;
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        // One that is called as the certificate is would be taken for a certificate that signed itself.
+        params.distinguished_name.push(DnType::CommonName, "authority of the double of Redshift");
         let authority = CertifiedIssuer::self_signed(params, KeyPair::generate()?)?;
         let key = KeyPair::generate()?;
         let names = vec![HOST.to_owned(), "127.0.0.1".to_owned()];

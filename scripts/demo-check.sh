@@ -1,0 +1,70 @@
+#!/usr/bin/env bash
+# The demo as a check, small: every table of it into Postgres and into the double of Redshift by both
+# transports; then changes at the source, which the comparison must see before a run and no more after it,
+# and which must be all that the run brings.
+#
+# BUILT (a folder with the programs in it, as target/debug): nothing is built.
+set -euo pipefail
+
+cd "$(dirname "$0")/.."
+warehouses=(postgres redshift redshift-wire)
+changed='customers deliveries fx_rates monthly_revenue order_events order_items orders'
+unchanged='cities currencies restaurants riders'
+
+fail() {
+  printf 'error: %s\n' "$1" >&2
+  [ $# -lt 2 ] || printf 'hint: %s\n' "$2" >&2
+  exit 1
+}
+
+change_source() {
+  "$BARNCAT_SERVERS_BIN/psql" -X -q -v ON_ERROR_STOP=1 -d "$BARNCAT_PRIMARY_ADMIN_URL" <<'SQL'
+SELECT min(order_id) AS gone FROM deliveries \gset
+BEGIN;
+UPDATE orders SET tip = 2, note = E'"so"\n\\N, ', updated_at = now() WHERE id % 100 = 0;
+DELETE FROM deliveries WHERE order_id = :gone;
+DELETE FROM order_items WHERE order_id = :gone;
+DELETE FROM orders WHERE id = :gone;
+INSERT INTO customers (email, password_hash, full_name, nickname, city_id, preferences, last_ip, created_at, updated_at)
+  VALUES ('new@example.com', 'x', 'N. N.', '', 1, '{"n": 1.50}', '192.0.2.1/24', now(), now());
+INSERT INTO order_events SELECT max(id) + 1, 1, 'placed', '2026-11-01', 'support', '{"by": "hand"}' FROM order_events;
+UPDATE fx_rates SET per_euro = per_euro * 1.0000000001 WHERE currency = 'JPY';
+COMMIT;
+SQL
+  scripts/servers.sh catch-up --dir .demo
+}
+
+# The tables, in order, whose lines of this output begin with the mark.
+marked() { # mark output
+  sed -n "s/^  $1 \([a-z_]*\) .*/\1/p" <<<"$2" | sort | xargs
+}
+
+expect() { # what expected found
+  [ "$2" = "$3" ] || fail "$1: $3" "it should be: $2"
+}
+
+again() { # warehouse
+  local seen outcome
+  if seen=$(scripts/compare.sh "$1" 2>/dev/null); then fail "$1: the comparison saw no change"; fi
+  expect "$1: tables that the comparison found different" "$changed" "$(marked ✗ "$seen")"
+  outcome=$(
+    # shellcheck disable=SC1090  # made by demo.sh
+    . ".demo/shell$([ "$1" = postgres ] || echo "-$1")"
+    "${BUILT:-target/release}/barncat" run --project . --output json 2>.demo/again.log
+  ) || fail "$1: the second run failed" "$(cat .demo/again.log)"
+  # A task's name, and its status in the line after.
+  outcome=$(sed -n 's/^      "task": "raw_shop\.\(.*\)",/\1/p; s/^      "status": "\(.*\)",/\1/p' <<<"$outcome" | paste - -)
+  expect "$1: tables that the second run left as they were" "$unchanged" \
+    "$(awk '$2 == "unchanged" { print $1 }' <<<"$outcome" | sort | xargs)"
+  scripts/compare.sh "$1"
+}
+
+[ ! -e .demo ] || fail "the demo is there already, and the check would change it" "make demo-down"
+trap 'scripts/demo.sh down' EXIT
+trap 'exit 130' INT TERM
+export SCALE=${SCALE:-0.02}
+scripts/demo.sh up "${warehouses[@]}"
+# shellcheck disable=SC1091  # made by servers.sh
+. .demo/env
+change_source
+for warehouse in "${warehouses[@]}"; do again "$warehouse"; done

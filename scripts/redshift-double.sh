@@ -1,0 +1,83 @@
+#!/usr/bin/env bash
+# The double of Redshift by hand (tests/redshift-double): a throwaway Postgres, an S3 server and the
+# double in front of them, on free loopback ports.
+#
+#   scripts/redshift-double.sh [run] [OPTIONS]   until Ctrl-C; a Postgres of its own, gone afterwards
+#   scripts/redshift-double.sh start FOLDER      in the background, before $REDSHIFT_DOUBLE_POSTGRES_URL
+#   scripts/redshift-double.sh stop FOLDER
+#   scripts/redshift-double.sh build
+#
+# OPTIONS are the program's (--help). FOLDER gets the file `shell` with all addresses and passwords,
+# which is there as long as the double is; of `run` it is target/redshift-double.
+# BUILT (a folder with the program in it, as target/debug): nothing is built.
+set -euo pipefail
+
+repo=$(cd "$(dirname "$0")/.." && pwd)
+cd "$repo"
+
+fail() {
+  printf 'error: %s\n' "$1" >&2
+  [ $# -lt 2 ] || printf 'hint: %s\n' "$2" >&2
+  exit 1
+}
+
+program() { echo "${BUILT:-${CARGO_TARGET_DIR:-target}/release}/redshift-double"; }
+
+# Together with barncat, which the demo needs too: alone it would have dependencies of other features.
+build() { [ -n "${BUILT:-}" ] || cargo build --release --package barncat --package redshift-double --bins; }
+
+# The process that a folder's file names, if that is a double still.
+pid_of() { # folder
+  local pid
+  pid=$(sed -n "s/^export REDSHIFT_DOUBLE_PID='\([0-9]*\)'$/\1/p" "$1/shell" 2>/dev/null) || return
+  [ -n "$pid" ] && grep -q '^redshift-double$' "/proc/$pid/comm" 2>/dev/null && echo "$pid"
+}
+
+run() {
+  # Not local: the traps outlive the function.
+  dir=$repo/target/redshift-double
+  build
+  trap 'scripts/servers.sh down --dir "$dir/postgres"' EXIT
+  scripts/servers.sh up --dir "$dir/postgres" --only warehouse
+  # shellcheck disable=SC1091  # made by servers.sh
+  . "$dir/postgres/env"
+  # Objects of another Postgres' tables are of no use.
+  rm -rf --one-file-system "$dir/s3"
+  "$BARNCAT_SERVERS_BIN/psql" -X -q -d "$BARNCAT_WAREHOUSE_ADMIN_URL" -c 'CREATE DATABASE dev'
+  REDSHIFT_DOUBLE_POSTGRES_URL=${BARNCAT_WAREHOUSE_ADMIN_URL%/*}/dev "$(program)" --folder "$dir" "$@" &
+  pid=$!
+  # Whoever ends the script ends the double, and Postgres after it.
+  trap 'kill "$pid" 2>/dev/null || true' INT TERM
+  wait "$pid" || wait "$pid"
+}
+
+start() { # folder
+  local pid
+  pid_of "$1" >/dev/null && return
+  mkdir -p "$1"
+  rm -f "$1/shell"
+  # A group of its own: Ctrl-C is for whoever started it.
+  setsid "$(program)" --folder "$1" ${BARNCAT_RECORD_INTO:+--record "$BARNCAT_RECORD_INTO"} \
+    </dev/null >"$1/log" 2>&1 &
+  pid=$!
+  until [ -e "$1/shell" ]; do
+    kill -0 "$pid" 2>/dev/null || fail "the double of Redshift did not start: $(tail -n 1 "$1/log")"
+    sleep 0.1
+  done
+}
+
+stop() { # folder
+  local pid
+  pid=$(pid_of "$1") || return 0
+  kill "$pid" 2>/dev/null || true
+  while [ -e "/proc/$pid" ]; do sleep 0.1; done
+}
+
+case ${1:-run} in
+  run) run "${@:2}" ;;
+  -*) run "$@" ;;
+  build) build ;;
+  start) start "${2:?start needs a folder}" ;;
+  stop) stop "${2:?stop needs a folder}" ;;
+  *) fail "unknown command \`$1\`" "scripts/redshift-double.sh run, start, stop or build" ;;
+esac
