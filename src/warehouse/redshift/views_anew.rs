@@ -65,12 +65,11 @@ mod tests {
     use crate::sql::TableName;
 
     fn view(name: &str, needs: &[&str]) -> BoundView {
-        BoundView {
-            needs: needs.iter().map(ToString::to_string).collect(),
-            query: Some(format!("SELECT {name}")),
-            obstacle: None,
-            ..BoundView::new(TableName::new("bi", name))
-        }
+        let mut view = BoundView::new(TableName::new("bi", name));
+        view.needs = needs.iter().map(ToString::to_string).collect();
+        view.query = Some(format!("SELECT {name}"));
+        view.obstacle = None;
+        view
     }
 
     fn columns(columns: &[(&str, &str)]) -> Vec<StagingColumn> {
