@@ -16,7 +16,7 @@ const LOADERS: &str = "[tables]\norders = \"full\"\n";
 const VIEWS: [&str; 6] = [
     "CREATE SCHEMA bi",
     "CREATE VIEW bi.fees AS SELECT id, fee AS pence FROM \"raw\".orders WHERE note <> 'n1'",
-    "CREATE VIEW bi.top AS SELECT f.id, f.pence, o.note FROM bi.fees f JOIN \"raw\".orders o ON o.id = f.id",
+    "CREATE VIEW bi.net AS SELECT f.id, f.pence, o.note FROM bi.fees f JOIN \"raw\".orders o ON o.id = f.id",
     "CREATE VIEW bi.late AS SELECT id FROM \"raw\".orders WITH NO SCHEMA BINDING",
     "GRANT SELECT ON bi.fees TO GROUP readers",
     "COMMENT ON VIEW bi.fees IS 'what we owe'",
@@ -36,10 +36,10 @@ async fn with_views() -> OnRedshift {
 
 /// What hangs on the views, and whether they read the table of that name.
 const KEPT: &str = "
-    SELECT (SELECT count(*) FROM bi.fees) || ' ' || (SELECT count(*) FROM bi.top) || ' ' || (SELECT count(*) FROM bi.late)
+    SELECT (SELECT count(*) FROM bi.fees) || ' ' || (SELECT count(*) FROM bi.net) || ' ' || (SELECT count(*) FROM bi.late)
         || ' ' || has_table_privilege('readers', 'bi.fees', 'SELECT') || ' ' || obj_description('bi.fees'::regclass)
         || ' ' || (SELECT count(DISTINCT d.refobjid) FROM pg_depend d JOIN pg_rewrite r ON r.oid = d.objid
-                   WHERE r.ev_class IN ('bi.fees'::regclass, 'bi.top'::regclass) AND d.refobjid = 'raw.orders'::regclass)
+                   WHERE r.ev_class IN ('bi.fees'::regclass, 'bi.net'::regclass) AND d.refobjid = 'raw.orders'::regclass)
         || ' ' || (SELECT count(*) FROM pg_class WHERE relnamespace = 'raw'::regnamespace AND relkind = 'r')";
 
 async fn change(on: &OnRedshift, sql: &str) -> Value {
@@ -65,7 +65,7 @@ async fn in_place_while_the_columns_are_the_same_and_made_anew_where_they_change
     let done = change(&on, "ALTER TABLE orders ALTER COLUMN fee TYPE bigint").await;
     assert_eq!(done["publish"], "swap", "{done:#}");
     assert_eq!(on.text(KEPT).await, "100 100 101 true what we owe 1 1");
-    let type_of = "SELECT format_type(atttypid, atttypmod) FROM pg_attribute WHERE attrelid = 'bi.top'::regclass AND attname = 'pence'";
+    let type_of = "SELECT format_type(atttypid, atttypmod) FROM pg_attribute WHERE attrelid = 'bi.net'::regclass AND attname = 'pence'";
     assert_eq!(on.text(type_of).await, "bigint");
     // Whoever asks for a swap gets it.
     on.project.write_loaders("[tables]\norders = { strategy = \"full\", publish = \"swap\" }\n");
@@ -82,7 +82,7 @@ async fn views_whose_column_goes_are_named_and_dropped_only_if_they_may_be() {
     let (status, outcome) = on.project.try_run(&[]).await;
     assert_eq!(status, Some(1), "{outcome:#}");
     let message = task(&outcome, "raw.orders")["error"]["message"].to_string();
-    assert!(message.contains("the new columns of raw.orders break bi.top, bi.fees"), "{message}");
+    assert!(message.contains("the new columns of raw.orders break bi.net, bi.fees"), "{message}");
     assert_eq!(on.text(KEPT).await, "99 99 100 true what we owe 1 1");
     on.project.write_loaders("[tables]\norders = { strategy = \"full\", on_broken_view = \"drop\" }\n");
     let outcome = on.project.run(&[]).await;
@@ -103,7 +103,7 @@ async fn views_that_only_others_can_make_keep_the_table_where_it_is() {
         .database
         .run(
             "DO $$ BEGIN CREATE ROLE analyst; EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$;
-             GRANT ALL ON SCHEMA bi TO analyst; ALTER VIEW bi.top OWNER TO analyst",
+             GRANT ALL ON SCHEMA bi TO analyst; ALTER VIEW bi.net OWNER TO analyst",
         )
         .await;
     let done = change(&on, "INSERT INTO orders VALUES (101, 1, 'new')").await;
@@ -112,5 +112,5 @@ async fn views_that_only_others_can_make_keep_the_table_where_it_is() {
     let (status, outcome) = on.project.try_run(&[]).await;
     assert_eq!(status, Some(1), "{outcome:#}");
     let message = task(&outcome, "raw.orders")["error"]["message"].to_string();
-    assert!(message.contains("a swap would lose the view bi.top, which belongs to analyst"), "{message}");
+    assert!(message.contains("a swap would lose the view bi.net, which belongs to analyst"), "{message}");
 }
