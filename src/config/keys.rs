@@ -66,6 +66,11 @@ impl<'a> Keys<'a> {
         self.table.get(key).is_some_and(Item::is_table_like)
     }
 
+    /// Whether a key is there and is a string.
+    pub(super) fn is_string(&self, key: &str) -> bool {
+        self.table.get(key).is_some_and(Item::is_str)
+    }
+
     /// The place of a key's name.
     pub(super) fn place_of(&self, key: &str) -> Place {
         match self.table.get_key_value(key) {
@@ -75,8 +80,16 @@ impl<'a> Keys<'a> {
     }
 
     pub(super) fn wrong(&self, key: &str, what: impl std::fmt::Display) {
+        self.say(key, what, None);
+    }
+
+    pub(super) fn wrong_with_hint(&self, key: &str, what: impl std::fmt::Display, hint: String) {
+        self.say(key, what, Some(hint));
+    }
+
+    fn say(&self, key: &str, what: impl std::fmt::Display, hint: Option<String>) {
         let place = self.table.get(key).map_or_else(|| self.place(), |item| self.text.place(item.span()));
-        self.mistakes.add(place, format!("`{key}` of {} {what}", self.owner), None);
+        self.mistakes.add(place, format!("`{key}` of {} {what}", self.owner), hint);
     }
 
     /// A mistake for a key that must be there.

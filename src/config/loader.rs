@@ -6,13 +6,13 @@ use globset::{GlobBuilder, GlobMatcher};
 use toml_edit::Item;
 
 use super::{
-    Deletes, Keys, OnBrokenView, OnSchemaChange, PublishChoice, Strategy, Text, deletes,
+    Deletes, Keys, OnBrokenView, OnSchemaChange, PublishChoice, Strategy, Text, deletes, layout,
     mistake::{Collector, Place},
     warehouse::compression,
 };
 use crate::{
     event::Tier,
-    schema::{UnfitPolicies, UnfitPolicy, Varchar},
+    schema::{Layout, UnfitPolicies, UnfitPolicy, Varchar},
     sql::TableName,
     stage::manifest::{Compression, Format},
 };
@@ -79,6 +79,8 @@ pub struct LoadSpec {
     pub unfit: UnfitPolicies,
     /// How large the VARCHAR of a text column is.
     pub varchar: Varchar,
+    /// How Redshift lays the table out.
+    pub layout: Layout,
     /// How rows are written in the stage; `None`: as fits.
     pub format: Option<Format>,
     /// How parts are compressed; `None`: as the stage says.
@@ -243,6 +245,7 @@ fn base(source: &str, schema: &str, into: &str, place: Place) -> LoadSpec {
         on_broken_view: OnBrokenView::Refuse,
         unfit: UnfitPolicies::default(),
         varchar: Varchar::Declared,
+        layout: Layout::default(),
         format: None,
         compression: None,
         fill_jobs: None,
@@ -360,6 +363,7 @@ fn settings(keys: &Keys<'_>, over: Settings, is_row: bool) -> Settings {
         &mut spec.varchar,
         keys.choice("varchar", &[("declared", Varchar::Declared), ("measured", Varchar::Measured)]),
     );
+    layout::read(keys, &mut spec.layout);
     spec.format = keys.choice("format", &[("binary", Format::Binary), ("csv", Format::Csv)]).or(spec.format);
     spec.compression = compression(keys).or(spec.compression);
     spec.fill_jobs = keys.number("fill_jobs", 1..=64).or(spec.fill_jobs);
@@ -372,11 +376,9 @@ fn settings(keys: &Keys<'_>, over: Settings, is_row: bool) -> Settings {
     Settings { name_as, compare_every, shrink_limit, on_schema_change, spec }
 }
 
-/// Keys whose work comes with the checks and with Redshift: known, and held to be tables.
+/// Keys whose work comes with the checks: known, and held to be tables.
 fn later(keys: &Keys<'_>) {
-    for key in ["checks", "redshift"] {
-        keys.named(key);
-    }
+    keys.named("checks");
 }
 
 /// `unfit = "null"`, or `unfit = { note = "truncate", total = "text" }`.

@@ -8,6 +8,7 @@ mod deletes;
 mod expand;
 pub mod init;
 mod keys;
+mod layout;
 pub mod listing;
 mod loader;
 mod mistake;

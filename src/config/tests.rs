@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use super::{Deletes, LoadSpec, OnSchemaChange, Project, Strategy, read};
 use crate::{
     error::Fault,
-    schema::{UnfitPolicy, Varchar},
+    schema::{Dist, Sort, UnfitPolicy, Varchar},
 };
 
 const BASE: &str = "[project]
@@ -291,6 +291,55 @@ items = { unfit = \"clamp\" }";
   loaders/shop.toml:3:22
 hint: did you mean `truncate`?"
     );
+}
+
+#[test]
+fn a_layout_is_said_for_all_and_for_one() {
+    let loader = "source = \"shop\"
+[defaults]
+redshift = { dist = \"even\", encode = { note = \"lzo\" } }
+[tables]
+orders = { redshift = { dist = \"key( id )\", sort = [\"at\", \"id\"], encode = { doc = \"ZSTD\" }, backup = false } }
+items = { redshift = { sort = { interleaved = [\"a\", \"b\"] } } }";
+    let loads = loads(loader, &["orders", "items"]).unwrap();
+    let of = |number: usize| &loads[number].layout;
+    assert_eq!(of(0).dist, Some(Dist::Key("id".into())));
+    assert_eq!(of(0).sort, Some(Sort::Compound(vec!["at".into(), "id".into()])));
+    assert_eq!(
+        of(0).encode.iter().map(|(name, of)| format!("{name} {of}")).collect::<Vec<_>>(),
+        ["doc zstd", "note lzo"]
+    );
+    assert_eq!((of(0).backup, of(1).backup, &of(1).dist), (Some(false), None, &Some(Dist::Even)));
+    assert_eq!(of(1).sort, Some(Sort::Interleaved(vec!["a".into(), "b".into()])));
+}
+
+#[test]
+fn a_layout_that_is_none_is_told_with_what_was_meant() {
+    let wrong = "source = \"shop\"
+[tables]
+a = { redshift = { dist = \"evn\" } }
+b = { redshift = { dist = \"customer_id\" } }
+c = { redshift = { sort = [] } }
+d = { redshift = { encode = { note = \"zst\" } } }
+e = { redshift = { sortt = \"auto\" } }";
+    let mistakes = project(&[("barncat.toml", BASE), ("loaders/shop.toml", wrong)], None).unwrap_err();
+    for words in [
+        "error: `dist` of `redshift` of table `a` is none of `auto`, `even`, `all`, `key(column)`
+  loaders/shop.toml:3:27
+hint: did you mean `even`?",
+        "loaders/shop.toml:4:27
+hint: `key(customer_id)` distributes the rows by that column",
+        "error: `sort` of `redshift` of table `c` names no column
+  loaders/shop.toml:5:27
+hint: `sort = \"auto\"` leaves it to Redshift",
+        "  loaders/shop.toml:6:31
+hint: did you mean `zstd`?",
+        "error: unknown key `sortt` for `redshift` of table `e`
+  loaders/shop.toml:7:20
+hint: did you mean `sort`?",
+    ] {
+        assert!(mistakes.contains(words), "{words}\n--- is not in\n{mistakes}");
+    }
 }
 
 #[test]

@@ -300,6 +300,7 @@ impl<'a> Begun<'a> {
         }
         let mark = self.attempt.spec.deletes.mark();
         !self.attempt.full
+            && !self.decision.relaid
             && last.schema_hash == self.decision.schema_hash
             && last.content_hash.as_deref() == Some(&manifest.content_hash())
             && live.columns_but(mark) == super::decide::staging_columns(&self.decision.shape)

@@ -142,6 +142,7 @@ mod tests {
             format: Format::Csv,
             csv: CsvForm::default(),
             unfit: Vec::new(),
+            layout: crate::schema::Layout::default(),
             notes: Vec::new(),
             dialect: Dialect::Postgres,
         }

@@ -15,6 +15,7 @@ use crate::{
     publish,
     schema::{self, Change, Selection, Shape, TableSchema, Wishes, diff, in_words},
     source::{Position, Snapshot},
+    sql::TableName,
     warehouse::{LedgerRow, LiveTable, PublishKind, StagingColumn, State, Warehouse},
 };
 
@@ -45,6 +46,8 @@ pub struct Decision {
     pub state: State,
     /// How it is published.
     pub publish: PublishKind,
+    /// Whether the table gets another layout by it.
+    pub relaid: bool,
     /// Why it is done in this way.
     pub reason: String,
     /// What is known of the cursor; `None` where all rows are brought each time.
@@ -157,6 +160,7 @@ pub async fn decide(
     let mut notes = selected.notes;
     notes.extend(shape.notes.iter().cloned());
     notes.extend(brought.notes);
+    let relaid = relaid(spec, &shape, live.as_ref(), warehouse).await?;
     let publish = match (&brought.new_rows, spec.strategy) {
         (Some(new_rows), Strategy::Append) if !new_rows.rewritten => PublishKind::Insert,
         (Some(_), _) => PublishKind::Merge,
@@ -164,7 +168,7 @@ pub async fn decide(
             if live.is_none() {
                 refuse_taken_name(spec, warehouse).await?;
             }
-            let how = whole(spec, &shape, last.as_ref(), live.as_ref())?;
+            let how = whole(spec, &shape, last.as_ref(), live.as_ref(), !relaid.is_empty())?;
             notes.extend(how.reason);
             if let (PublishKind::Swap, Some(live)) = (how.kind, &live) {
                 notes.extend(dropped_views(spec, live, &marks::columns(spec, &shape, Some(live)))?);
@@ -172,7 +176,9 @@ pub async fn decide(
             how.kind
         }
     };
+    notes.extend(in_time(&spec.target, &relaid, publish, brought.new_rows.is_none()));
     Ok(Decision {
+        relaid: !relaid.is_empty() && publish == PublishKind::Swap,
         schema_hash: schema::hash(&selected.schema),
         schema: selected.schema,
         loses_kept: keeps_deleted(spec) && brought.new_rows.is_none() && last.is_some() && live.is_some(),
@@ -199,17 +205,50 @@ fn whole(
     shape: &Shape,
     last: Option<&LedgerRow>,
     live: Option<&LiveTable>,
+    is_relaid: bool,
 ) -> Result<publish::Decided, LoadError> {
     let decide =
         |choice, columns: &[StagingColumn]| publish::decide(choice, &spec.target, last, live, columns);
     let columns = marks::columns(spec, shape, live);
     if !marks::stay(spec, last, live) {
-        return Ok(decide(choice(spec), &columns)?);
+        // Only another table can be laid out otherwise.
+        let choice = match choice(spec) {
+            publish::Choice::Auto if is_relaid && live.is_some_and(|live| live.obstacles.is_empty()) => {
+                publish::Choice::Swap
+            }
+            choice => choice,
+        };
+        return Ok(decide(choice, &columns)?);
     }
     let how = decide(publish::Choice::Replace, &columns);
     let how = how.map_err(|refusal| marks::refused(spec, shape, live, refusal))?;
     marks::need_key(spec, shape, live)?;
     Ok(how)
+}
+
+/// In what the live table is laid out otherwise than the loader says.
+async fn relaid(
+    spec: &LoadSpec,
+    shape: &Shape,
+    live: Option<&LiveTable>,
+    warehouse: &dyn Warehouse,
+) -> Result<Vec<String>, LoadError> {
+    if shape.layout.is_empty() || live.is_none() {
+        return Ok(Vec::new());
+    }
+    let there = warehouse.layout(&spec.target).await.map_err(LoadError::Warehouse)?;
+    Ok(shape.layout.differences(&there))
+}
+
+/// What people should know of it, and when it comes.
+fn in_time(table: &TableName, relaid: &[String], publish: PublishKind, is_whole: bool) -> Option<String> {
+    let differences = relaid.join(", ");
+    match (relaid, publish) {
+        ([], _) => None,
+        (_, PublishKind::Swap) => Some(differences),
+        _ if is_whole => Some(format!("{differences}: waits for a load that can swap the table")),
+        _ => Some(format!("{differences}: waits for a whole load, `barncat run --full {table}`")),
+    }
 }
 
 /// Whether a new table can get its name.
@@ -285,7 +324,7 @@ pub(super) fn staging_columns(shape: &Shape) -> Vec<StagingColumn> {
 
 /// How a loader says that its table travels.
 pub fn wishes(spec: &LoadSpec) -> Wishes {
-    Wishes { format: spec.format, unfit: spec.unfit.clone() }
+    Wishes { format: spec.format, unfit: spec.unfit.clone(), layout: spec.layout.clone() }
 }
 
 /// Which columns a loader takes.

@@ -6,6 +6,7 @@ use super::{Attempt, Decision, LoadError, Workshop, decide::staging_columns, mar
 use crate::{
     config::{LoadSpec, OnBrokenView},
     event::Step,
+    schema::Layout,
     source::Position,
     stage::{LoadPrefix, manifest::Manifest},
     warehouse::{
@@ -28,6 +29,11 @@ pub(super) async fn open(
         columns: staging_columns(&decision.shape),
         mark: spec.deletes.mark().map(str::to_owned),
         key: decision.shape.key.clone(),
+        layout: match decision.publish {
+            PublishKind::Swap => decision.shape.layout.clone(),
+            // It is none of the table that stays.
+            _ => Layout::default(),
+        },
         format: decision.shape.format,
         compression: spec.compression.unwrap_or(workshop.publishing.compression),
         fill_jobs: match decision.is_whole() {

@@ -23,7 +23,7 @@ use crate::{
     config::{LoadSpec, OnBrokenView},
     event::Step,
     fail_point, publish,
-    schema::diff,
+    schema::{Layout, diff},
     sql::TableName,
     stage::Stage,
     warehouse::{
@@ -181,6 +181,7 @@ async fn as_load(
         columns: base.columns.clone(),
         mark: restoration.wanted.state.mark.clone(),
         key: base.manifest.key.clone(),
+        layout: Layout::default(),
         format: base.manifest.format,
         compression: base.manifest.compression,
         fill_jobs: spec.fill_jobs.unwrap_or(workshop.publishing.fill_jobs),

@@ -148,9 +148,8 @@ pub fn decide(
     live: Option<&LiveTable>,
     columns: &[StagingColumn],
 ) -> Result<Decided, Refusal> {
-    let swap = Ok(Decided { kind: PublishKind::Swap, reason: None });
     // Where there is no table there are no rows to replace either.
-    let Some(live) = live else { return swap };
+    let Some(live) = live else { return Ok(Decided { kind: PublishKind::Swap, reason: None }) };
     let Some(last) = last else { return Err(Refusal::NotOurs { table: table.clone() }) };
     if let Some(what) = no_table(live.kind) {
         return Err(Refusal::NoTable { table: table.clone(), what });
@@ -163,7 +162,19 @@ pub fn decide(
     match choice {
         Choice::Replace if equal => Ok(Decided { kind: PublishKind::Replace, reason: None }),
         Choice::Replace => Err(Refusal::ReplaceChanged { table: table.clone() }),
-        Choice::Auto | Choice::Swap if obstacles.is_empty() => swap,
+        Choice::Auto if equal && obstacles.is_empty() && !live.rebound.is_empty() => Ok(Decided {
+            kind: PublishKind::Replace,
+            reason: Some(format!(
+                "in place it keeps the views that are bound to it: {}",
+                live.rebound.join(", ")
+            )),
+        }),
+        Choice::Auto | Choice::Swap if obstacles.is_empty() => Ok(Decided {
+            kind: PublishKind::Swap,
+            reason: (!live.rebound.is_empty()).then(|| {
+                format!("the views that are bound to it are made anew: {}", live.rebound.join(", "))
+            }),
+        }),
         Choice::Auto if equal => Ok(Decided {
             kind: PublishKind::Replace,
             reason: Some(format!("a swap would lose {}", obstacles.join(", "))),
@@ -251,6 +262,7 @@ mod tests {
             bytes: 0,
             obstacles: obstacles.iter().map(ToString::to_string).collect(),
             views: Vec::new(),
+            rebound: Vec::new(),
             needs: Vec::new(),
         }
     }
@@ -294,6 +306,21 @@ mod tests {
             kind(Choice::Swap, &bound, &columns),
             Err("a swap of raw.orders would lose materialized view raw.totals".to_owned())
         );
+    }
+
+    #[test]
+    fn auto_leaves_a_table_where_views_are_bound_to_it_unless_its_columns_change() {
+        let columns = [column("id", "bigint"), column("fee", "numeric")];
+        let bound = LiveTable { rebound: vec!["bi.ids".into()], ..live(&columns, &[]) };
+        let decided = |choice, columns: &[StagingColumn]| {
+            let last = last(&["id", "fee"]);
+            decide(choice, &table(), Some(&last), Some(&bound), columns).map(|one| (one.kind, one.reason))
+        };
+        let kept = "in place it keeps the views that are bound to it: bi.ids".to_owned();
+        let anew = "the views that are bound to it are made anew: bi.ids".to_owned();
+        assert_eq!(decided(Choice::Auto, &columns), Ok((PublishKind::Replace, Some(kept))));
+        assert_eq!(decided(Choice::Swap, &columns), Ok((PublishKind::Swap, Some(anew.clone()))));
+        assert_eq!(decided(Choice::Auto, &columns[..1]), Ok((PublishKind::Swap, Some(anew))));
     }
 
     #[test]

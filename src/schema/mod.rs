@@ -10,6 +10,7 @@ mod column;
 mod cursor;
 mod diff;
 mod hash;
+mod layout;
 mod range;
 mod selection;
 mod shape;
@@ -23,6 +24,7 @@ pub use column::{Column, ColumnType, Generated, RelationKind, TableSchema, TypeK
 pub use cursor::{Cursor, CursorError, CursorKind, promises_changes};
 pub use diff::{Change, diff, in_words, made_anew};
 pub use hash::{UnknownVersion, hash, matches};
+pub use layout::{Dist, ENCODINGS, Layout, Sort};
 pub use range::CursorRange;
 pub use selection::{Selected, Selection, SelectionError};
 pub use shape::{Comparable, CsvForm, Format, Shape, ShapeError, ShapedColumn, Wishes, shape};

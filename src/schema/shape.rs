@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Abilities, Cursor, PostgresAbilities, TableSchema, Unfit, UnfitPolicies, UnfitPolicy, arrival,
+    Abilities, Cursor, Layout, PostgresAbilities, TableSchema, Unfit, UnfitPolicies, UnfitPolicy, arrival,
     types::redshift,
 };
 use crate::{
@@ -41,6 +41,8 @@ pub struct Wishes {
     pub format: Option<Format>,
     /// What becomes of values that the warehouse cannot hold.
     pub unfit: UnfitPolicies,
+    /// How the warehouse's table is laid out, by the source's names.
+    pub layout: Layout,
 }
 
 /// A table on its way.
@@ -57,6 +59,8 @@ pub struct Shape {
     /// Values that the warehouse cannot hold, in the order of the numbers by which the source counts
     /// them.
     pub unfit: Vec<Unfit>,
+    /// How the warehouse's table is laid out, where that is said.
+    pub layout: Layout,
     /// Which columns arrive as another type, and why.
     pub notes: Vec<String>,
     /// Whose SQL the warehouse reads.
@@ -187,6 +191,26 @@ pub enum ShapeError {
         /// The loaded column whose name is nearest.
         nearest: Option<String>,
     },
+    /// The layout names a column that is not loaded.
+    #[error("`redshift` names the column `{column}`, which is not loaded from the source's table {table}")]
+    LayoutUnknown {
+        /// The source's table.
+        table: TableName,
+        /// The column as it is written.
+        column: String,
+        /// The loaded column whose name is nearest.
+        nearest: Option<String>,
+    },
+    /// The layout makes a key of a column that cannot be one.
+    #[error(
+        "the column `{column}` of the source's table {table} arrives as SUPER, by which Redshift neither distributes nor sorts"
+    )]
+    LayoutKey {
+        /// The source's table.
+        table: TableName,
+        /// The column.
+        column: String,
+    },
     /// `unfit` asks for what a column cannot have.
     #[error(
         "`unfit` asks for `{policy}` for the column `{column}` of the source's table {table}, which {}",
@@ -232,7 +256,8 @@ impl Fault for ShapeError {
             Self::LongName { .. } | Self::SystemName { .. } => {
                 "exclude it, or load a view that names it otherwise".to_owned()
             }
-            Self::UnfitUnknown { nearest, .. } => {
+            Self::LayoutKey { .. } => "take another column in `redshift`".to_owned(),
+            Self::UnfitUnknown { nearest, .. } | Self::LayoutUnknown { nearest, .. } => {
                 return nearest.as_ref().map(|name| format!("did you mean `{name}`?"));
             }
             Self::UnfitRefused { allowed, .. } if allowed.is_empty() => "leave it out of `unfit`".to_owned(),
@@ -301,7 +326,7 @@ fn to_postgres(
     };
     let (csv, unfit) = (CsvForm::default(), Vec::new());
     let (key, dialect) = (schema.key.clone(), Dialect::Postgres);
-    Ok(Shape { columns, key, format, csv, unfit, notes, dialect })
+    Ok(Shape { columns, key, format, csv, unfit, layout: Layout::default(), notes, dialect })
 }
 
 /// How long a row may be that Redshift reads.
@@ -345,7 +370,8 @@ fn to_redshift(
     };
     let key = schema.key.iter().map(|name| redshift::folded(name)).collect();
     let (format, dialect) = (Format::Csv, Dialect::Redshift);
-    Ok(Shape { columns, key, format, csv, unfit, notes, dialect })
+    let layout = wishes.layout.fit(table, schema, &columns)?;
+    Ok(Shape { columns, key, format, csv, unfit, layout, notes, dialect })
 }
 
 #[cfg(test)]

@@ -35,7 +35,7 @@ pub use crate::schema::Abilities;
 use crate::{
     compare::{Look, Side},
     error::Fault,
-    schema::{Cursor, RelationKind},
+    schema::{Cursor, Layout, RelationKind},
     sql::{Dialect, TableName},
     stage::{
         SharedStage,
@@ -90,6 +90,12 @@ pub trait Warehouse: Send + Sync {
 
     /// The live table, or `None` where there is none.
     async fn live(&self, table: &TableName) -> Result<Option<LiveTable>, WarehouseError>;
+
+    /// How a live table is laid out, as far as that is known; nothing where a warehouse of this kind has no
+    /// such thing.
+    async fn layout(&self, _table: &TableName) -> Result<Layout, WarehouseError> {
+        Ok(Layout::default())
+    }
 
     /// What else than a table has the name that a new table would get: `sequence`; `None`: it is free,
     /// or names of other things do not matter here.
@@ -212,6 +218,8 @@ pub struct StagingSpec {
     pub mark: Option<String>,
     /// The primary key; empty where there is none.
     pub key: Vec<String>,
+    /// How it is laid out, where that is said; else as the live table.
+    pub layout: Layout,
     /// How the parts are written.
     pub format: Format,
     /// How the parts are compressed.
@@ -388,6 +396,9 @@ pub struct LiveTable {
     pub obstacles: Vec<String>,
     /// Views that read it, outermost first, as `schema.view`.
     pub views: Vec<String>,
+    /// Of these, the ones that a swap has to make anew where the warehouse binds them to the table, so that
+    /// leaving the table where it is keeps them for sure; empty: a swap carries them over.
+    pub rebound: Vec<String>,
     /// What reads single columns: views outermost first, then policies and triggers.
     pub needs: Vec<ColumnNeed>,
 }

@@ -54,6 +54,7 @@ pub(super) async fn live(
         columns: columns(connection, table, relation.oid).await?,
         bytes: u64::try_from(bytes).unwrap_or(0),
         keys: Some(key::all(connection, table, relation.oid).await?),
+        rebound: Vec::new(),
         obstacles: obstacles::obstacles(connection, table, relation.oid).await?,
         views: views.iter().map(|view| view.name.to_string()).collect(),
         needs: needs::needs(connection, table, relation.oid).await?,

@@ -2,7 +2,7 @@
 //! Changes nothing but the probe that it puts into the stage and takes out again.
 
 use super::{
-    Cluster, RedshiftError, RedshiftWarehouse,
+    Cluster, RedshiftError, RedshiftWarehouse, attached,
     dialect::{self, ident, literal},
     transport::Batch,
 };
@@ -34,6 +34,7 @@ impl RedshiftWarehouse {
         };
         take("schemas", tests.schemas(&user).await);
         take("tables", tests.tables(&user).await);
+        take("policies", tests.policies().await);
         if let Some((stage, prefix)) = stage {
             take("copy", tests.copy(stage, prefix).await);
         }
@@ -165,6 +166,26 @@ impl Tests<'_> {
             findings.push(Finding::ok("tables", message));
         }
         Ok(findings)
+    }
+
+    /// Whether it is to be seen what hangs on a table and would be lost by a swap.
+    async fn policies(&self) -> Result<Vec<Finding>, RedshiftError> {
+        let none = TableName::new("", "");
+        let queries =
+            attached::VIEWS.into_iter().map(|view| (view, attached::query(view, &[&none]))).collect();
+        let seen = self.cluster.ask_readable("look at policies and datashares", queries).await?;
+        let hidden: Vec<&str> = attached::VIEWS.into_iter().filter(|view| !seen.contains_key(view)).collect();
+        Ok(vec![match hidden.as_slice() {
+            [] => Finding::ok("policies", "policies and datashares of tables can be asked for"),
+            hidden => Finding::warn(
+                "policies",
+                format!("may not read {}: a swap loses what they would tell of", hidden.join(", ")),
+            )
+            .hint(
+                "where tables have policies or are in a datashare, set `publish = \"replace\"`, or let barncat's \
+                 user read these views: a role with ACCESS SYSTEM TABLE does",
+            ),
+        }])
     }
 
     /// Whether COPY reads the stage by its role: one row goes into a temporary table.

@@ -1,6 +1,8 @@
 //! Redshift's SQL: what differs from Postgres', in one place.
 
+use super::layout;
 use crate::{
+    schema::Layout,
     sql::{Dialect, TableName, quote_ident},
     stage::manifest::Compression,
     warehouse::StagingColumn,
@@ -42,15 +44,24 @@ pub(super) fn names<'a>(names: impl IntoIterator<Item = &'a String>) -> String {
 }
 
 /// The statement that makes a table.
-pub(super) fn create(name: &TableName, columns: &[StagingColumn]) -> String {
+pub(super) fn create(name: &TableName, columns: &[StagingColumn], layout: &Layout) -> String {
     let columns: Vec<String> = columns
         .iter()
         .map(|column| {
             let null = if column.nullable { "" } else { " NOT NULL" };
-            format!("{} {}{null}", ident(&column.name), column.sql_type)
+            let encoding = layout::of_column(layout, &column.name);
+            format!("{} {}{encoding}{null}", ident(&column.name), column.sql_type)
         })
         .collect();
-    format!("CREATE TABLE {} ({})", table(name), columns.join(", "))
+    format!("CREATE TABLE {} ({}){}", table(name), columns.join(", "), layout::of_table(layout))
+}
+
+/// The statement that says something of a relation `on`, or of one of its columns.
+pub(super) fn comment(kind: &str, on: &str, column: Option<&str>, text: &str) -> String {
+    match column {
+        None => format!("COMMENT ON {kind} {on} IS {}", literal(text)),
+        Some(column) => format!("COMMENT ON COLUMN {on}.{} IS {}", ident(column), literal(text)),
+    }
 }
 
 /// What COPY needs beside the table.

@@ -58,6 +58,14 @@ pub enum RedshiftError {
         /// The table.
         table: TableName,
     },
+    /// Something hangs on the table by now that a swap cannot carry.
+    #[error("a swap of {table} would by now lose {}", obstacles.join(", "))]
+    Bound {
+        /// The table.
+        table: TableName,
+        /// What would be lost.
+        obstacles: Vec<String>,
+    },
     /// Another load was published meanwhile.
     #[error("{table} was published by another load meanwhile")]
     Superseded {
@@ -105,7 +113,7 @@ pub enum RedshiftError {
         what: String,
     },
     /// COPY refused a row.
-    #[error("COPY into {table} failed at {file}, line {line}, column {column}{length}: {reason}")]
+    #[error("COPY into {table} failed at {file}, line {line}{key}, column {column}{length}: {reason}")]
     Row {
         /// The table.
         table: TableName,
@@ -113,6 +121,8 @@ pub enum RedshiftError {
         file: String,
         /// Its line.
         line: String,
+        /// The row's key in words; empty where it has none.
+        key: String,
         /// The column.
         column: String,
         /// How long the value is, in words; empty where that is not known.
@@ -164,7 +174,7 @@ impl Fault for RedshiftError {
             Self::Unknown { .. } | Self::Locked { .. } | Self::Superseded { .. } | Self::Count { .. } => {
                 Class::Passing
             }
-            Self::Part { .. } => Class::Passing,
+            Self::Part { .. } | Self::Bound { .. } => Class::Passing,
             Self::NoManifest { .. } => Class::Bug,
             Self::TooLong { .. }
             | Self::NotWidened { .. }
@@ -188,6 +198,7 @@ impl Fault for RedshiftError {
             Self::NotWidened { table, .. } => Some(format!(
                 "the last good rows stay; `barncat run --full {table}` makes the table anew, if nothing is bound to it"
             )),
+            Self::Bound { .. } => Some("the next load is decided upon anew".to_owned()),
             Self::Session(error) => error.hint(),
             Self::Login(error) => error.hint(),
             Self::Part { .. } => Some(

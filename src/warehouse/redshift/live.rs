@@ -4,6 +4,7 @@ use super::{
     Cluster, RedshiftError,
     dialect::{self, folded, ident, literal},
     transport::Batch,
+    views::{self, BoundView},
 };
 use crate::{
     schema::{Cursor, RelationKind},
@@ -21,37 +22,25 @@ impl Cluster {
                  WHERE {of} AND c.relkind IN ('r', 'v', 'm')"
             ))
             .then(columns_sql(&of))
-            .then(views_sql(&of));
-        let [kind, columns, views] = self.ask(batch).await?;
+            .then(views::dependents_sql(&of));
+        let [kind, columns, dependents] = self.ask(batch).await?;
         let Some(kind) = kind.text() else { return Ok(None) };
-        let views: Vec<String> =
-            views.rows.into_iter().filter_map(|row| row.into_iter().next().flatten()).collect();
-        let obstacles = match views.as_slice() {
-            [] => Vec::new(),
-            views => vec![format!("views that are bound to it: {}", views.join(", "))],
-        };
+        let bound = self.bound_views(table, dependents).await?;
+        let (mut obstacles, needs) = (views::obstacles(&bound), views::needs(&bound));
+        let all: Vec<&TableName> = [table].into_iter().chain(bound.iter().map(|view| &view.name)).collect();
+        let attached = self.attached(&all).await?;
+        obstacles.extend(attached.obstacles);
+        let names: Vec<String> = bound.iter().rev().map(|view| view.name.to_string()).collect();
         Ok(Some(LiveTable {
             kind: if kind == "r" { RelationKind::Table } else { RelationKind::View },
             columns: columns.rows.into_iter().filter_map(column).collect(),
-            bytes: self.bytes(table).await,
+            bytes: attached.bytes,
             keys: None,
             obstacles,
-            views,
-            // A view that is bound to it is an obstacle already.
-            needs: Vec::new(),
+            rebound: names.clone(),
+            views: names,
+            needs,
         }))
-    }
-
-    /// Its size; nothing where it cannot be seen: it is for people.
-    async fn bytes(&self, table: &TableName) -> u64 {
-        let sql = format!(
-            "SELECT size::varchar FROM svv_table_info WHERE \"schema\" = {} AND \"table\" = {}",
-            literal(&folded(&table.schema)),
-            literal(&folded(&table.name))
-        );
-        let asked = self.ask::<1>(Batch::new(format!("measure {table}"), "catalog").then(sql)).await;
-        // In blocks of 1 MB.
-        asked.ok().and_then(|[answer]| answer.number()).unwrap_or(0) << 20
     }
 
     /// What must be known of a table before it is taken over.
@@ -104,6 +93,22 @@ impl Cluster {
     }
 }
 
+impl Cluster {
+    /// A table's columns in their order, and the views that are bound to it, innermost first.
+    pub(super) async fn columns_and_views(
+        &self,
+        table: &TableName,
+    ) -> Result<(Vec<StagingColumn>, Vec<BoundView>), RedshiftError> {
+        let of = of(table);
+        let batch = Batch::new(format!("look at the columns and views of {table}"), "catalog")
+            .then(columns_sql(&of))
+            .then(views::dependents_sql(&of));
+        let [columns, dependents] = self.ask(batch).await?;
+        let columns = columns.rows.into_iter().filter_map(column).collect();
+        Ok((columns, self.bound_views(table, dependents).await?))
+    }
+}
+
 /// A condition on `pg_class c` and `pg_namespace n`.
 pub(super) fn of(table: &TableName) -> String {
     let (schema, name) = (literal(&folded(&table.schema)), literal(&folded(&table.name)));
@@ -118,27 +123,13 @@ fn columns_sql(of: &str) -> String {
     )
 }
 
-/// Views that are bound to it. Those without schema binding do not depend on it, and find whatever has
-/// its name.
-fn views_sql(of: &str) -> String {
-    format!(
-        "SELECT DISTINCT vn.nspname::varchar || '.' || v.relname::varchar
-         FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-         JOIN pg_depend d ON d.refobjid = c.oid
-         JOIN pg_rewrite r ON r.oid = d.objid
-         JOIN pg_class v ON v.oid = r.ev_class AND v.oid <> c.oid
-         JOIN pg_namespace vn ON vn.oid = v.relnamespace
-         WHERE {of} ORDER BY 1"
-    )
-}
-
 fn column(row: Vec<Option<String>>) -> Option<StagingColumn> {
     let [Some(name), Some(sql_type), Some(nullable)] = row.as_slice() else { return None };
     Some(StagingColumn { name: name.clone(), sql_type: short(sql_type), nullable: nullable == "1" })
 }
 
 /// A type as the type mapping writes it: the catalog has the long names of the standard.
-fn short(sql_type: &str) -> String {
+pub(super) fn short(sql_type: &str) -> String {
     const NAMES: [(&str, &str); 5] = [
         ("character varying", "varchar"),
         ("binary varying", "varbyte"),

@@ -3,20 +3,31 @@
 use super::{
     Cluster, RedshiftError,
     dialect::{folded, literal},
+    parts, refused_row,
     transport::Batch,
 };
-use crate::sql::TableName;
+use crate::{
+    stage::{SharedStage, manifest::Manifest},
+    warehouse::StagingSpec,
+};
 
 impl Cluster {
     /// What the system tables say of a COPY from this manifest, if they can be read; else the COPY's own
     /// error. `sys_load_error_detail` is there on every cluster, `stl_load_errors` on provisioned ones alone.
-    pub(super) async fn why(&self, table: &TableName, files: &str, error: RedshiftError) -> RedshiftError {
+    pub(super) async fn why(
+        &self,
+        spec: &StagingSpec,
+        manifest: &Manifest,
+        stage: &SharedStage,
+        error: RedshiftError,
+    ) -> RedshiftError {
         let about_rows = matches!(&error, RedshiftError::Statement { message, .. }
             if message.contains("Load into table") || message.contains("load_error"));
         if !about_rows {
             return error;
         }
-        let prefix = literal(files);
+        let files = parts::url(stage, &parts::prefix_of(manifest));
+        let prefix = literal(&files);
         let length = files.chars().count();
         let detail = format!(
             "SELECT trim(file_name)::varchar, line_number::varchar, trim(column_name)::varchar,
@@ -35,8 +46,10 @@ impl Cluster {
             let Ok([answer]) = asked else { continue };
             if let Some([file, line, column, length, reason]) = answer.rows.first().map(Vec::as_slice) {
                 let text = |value: &Option<String>| value.clone().unwrap_or_default();
+                let key = refused_row::key((&text(file), &text(line)), spec, manifest, stage).await;
                 return RedshiftError::Row {
-                    table: table.clone(),
+                    table: spec.table.clone(),
+                    key,
                     file: text(file),
                     line: text(line),
                     column: folded(&text(column)),

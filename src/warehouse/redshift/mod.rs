@@ -8,12 +8,14 @@
 //! nothing else, and a batch that waits too long is cancelled. What an error or a lost answer leaves open
 //! is resolved by looking at the ledger, never by doing it again.
 
+mod attached;
 mod belongings;
 mod data_api;
 mod diagnose;
 mod dialect;
 mod error;
 mod in_place;
+mod layout;
 mod ledger;
 mod live;
 mod load_errors;
@@ -22,14 +24,17 @@ mod parts;
 mod policy;
 mod prepare;
 mod publish;
+mod refused_row;
 mod staging;
 mod transport;
+mod views;
+mod views_anew;
 mod wire;
 mod words;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::{Arc, atomic::AtomicBool},
+    sync::{Arc, Mutex, atomic::AtomicBool},
 };
 
 use async_trait::async_trait;
@@ -52,7 +57,7 @@ use crate::{
     aws::{self, Access, RedshiftLogins},
     compare::{Look, Side},
     pg::Endpoint,
-    schema::{Abilities, Cursor},
+    schema::{Abilities, Cursor, Layout},
     sql::{TableName, quote_ident},
 };
 
@@ -78,6 +83,8 @@ struct Cluster {
     options: Options,
     /// Whether the ledger was seen.
     prepared: AtomicBool,
+    /// Views of the system that this user may not read, or that this cluster does not have.
+    unreadable: Mutex<BTreeSet<&'static str>>,
 }
 
 impl RedshiftWarehouse {
@@ -85,14 +92,28 @@ impl RedshiftWarehouse {
     pub async fn by_data_api(target: DataApiTarget, access: &Access, options: Options) -> Self {
         let client = aws::redshift_data_client(access).await;
         let transport = Box::new(data_api::DataApi { client, target });
-        Self { cluster: Arc::new(Cluster { transport, options, prepared: AtomicBool::new(false) }) }
+        Self {
+            cluster: Arc::new(Cluster {
+                transport,
+                options,
+                prepared: AtomicBool::new(false),
+                unreadable: Mutex::default(),
+            }),
+        }
     }
 
     /// A warehouse that is reached by wire: as whom the endpoint says, or with logins that AWS gives.
     pub fn by_wire(endpoint: Endpoint, logins: Option<RedshiftLogins>, options: Options) -> Self {
         let login = wire::Login { endpoint, logins };
         let transport = Box::new(wire::Wire::new(login, &quote_ident(&options.ledger_schema)));
-        Self { cluster: Arc::new(Cluster { transport, options, prepared: AtomicBool::new(false) }) }
+        Self {
+            cluster: Arc::new(Cluster {
+                transport,
+                options,
+                prepared: AtomicBool::new(false),
+                unreadable: Mutex::default(),
+            }),
+        }
     }
 }
 
@@ -150,6 +171,10 @@ impl Warehouse for RedshiftWarehouse {
 
     async fn live(&self, table: &TableName) -> Result<Option<LiveTable>, WarehouseError> {
         Ok(self.cluster.live(table).await?)
+    }
+
+    async fn layout(&self, table: &TableName) -> Result<Layout, WarehouseError> {
+        Ok(self.cluster.layout(table).await?.layout)
     }
 
     async fn survey(&self, table: &TableName, _key: &[String]) -> Result<Option<Survey>, WarehouseError> {

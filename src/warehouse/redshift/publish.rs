@@ -12,11 +12,13 @@ use super::{
     ledger::moment,
     staging::RedshiftStaging,
     transport::{Answer, Batch},
+    views,
+    views_anew::{Anew, anew},
 };
 use crate::{
     error::{Class, Fault},
     fail_point,
-    sql::TableName,
+    sql::{Dialect, TableName},
     warehouse::{LedgerRow, Publication, PublishKind, Published, StagingColumn, State},
 };
 
@@ -109,13 +111,16 @@ async fn once(
     found: Found,
 ) -> Result<Published, RedshiftError> {
     let (cluster, row) = (&staging.cluster, &publication.ledger);
-    let is_there = !cluster.columns(&staging.spec.table).await?.is_empty();
-    let live = is_there.then(|| staging.spec.table.clone());
     let kind = publication.kind;
-    let batch = begin(cluster, publication, live.as_ref());
+    let (columns, anew) = match kind {
+        PublishKind::Swap => along(staging, publication).await?,
+        _ => (cluster.columns(&staging.spec.table).await?, Anew::default()),
+    };
+    let live = (!columns.is_empty()).then(|| staging.spec.table.clone());
+    let batch = begin(cluster, publication, live.as_ref(), &anew.before);
     fail_point!("publish.ledger.before");
     match kind {
-        PublishKind::Swap => swap(staging, publication, live, batch).await,
+        PublishKind::Swap => swap(staging, publication, live, batch, anew).await,
         PublishKind::Replace | PublishKind::Insert | PublishKind::Merge => {
             let (statements, counts) = in_place::statements(staging, publication);
             let first = batch.statements.len();
@@ -137,11 +142,28 @@ async fn once(
     }
 }
 
-/// The head's lock and the table's, in this order everywhere; then the check.
-fn begin(cluster: &Cluster, publication: &Publication, live: Option<&TableName>) -> Batch {
+/// The live table's columns, and how the views that are bound to it go along with a swap.
+async fn along(
+    staging: &RedshiftStaging,
+    publication: &Publication,
+) -> Result<(Vec<StagingColumn>, Anew), RedshiftError> {
+    let table = &staging.spec.table;
+    let (columns, bound) = staging.cluster.columns_and_views(table).await?;
+    let obstacles = views::obstacles(&bound);
+    if !obstacles.is_empty() {
+        return Err(RedshiftError::Bound { table: table.clone(), obstacles });
+    }
+    let new = staging.spec.all_columns(Dialect::Redshift);
+    let along = anew(&bound, &columns, &new, publication.drop_broken_views);
+    Ok((columns, along))
+}
+
+/// The head's lock, the views', and the table's, in this order everywhere; then the check.
+fn begin(cluster: &Cluster, publication: &Publication, live: Option<&TableName>, views: &[String]) -> Batch {
     let row = &publication.ledger;
     let mut batch = Batch::new(format!("publish {}", row.table), format!("{} publish", row.load))
         .then(format!("LOCK {}", dialect::table(&cluster.head(&row.table))));
+    batch.statements.extend_from_slice(views);
     if let Some(live) = live {
         batch = batch.then(format!("LOCK {}", dialect::table(live)));
     }
@@ -175,6 +197,7 @@ async fn swap(
     publication: &Publication,
     live: Option<TableName>,
     batch: Batch,
+    anew: Anew,
 ) -> Result<Published, RedshiftError> {
     let (cluster, spec) = (&staging.cluster, &staging.spec);
     cluster.carry(&staging.table, live.as_ref(), &publication.grants, &spec.load).await?;
@@ -187,11 +210,17 @@ async fn swap(
     if live.is_some() {
         batch = batch.then(rename(&spec.table, &old));
     }
-    batch = batch.then(rename(&staging.table, &spec.table)).then(cluster.write(row, PublishKind::Swap, None));
+    batch = batch.then(rename(&staging.table, &spec.table));
+    batch.statements.extend(anew.after);
+    batch = batch.then(cluster.write(row, PublishKind::Swap, None));
     fail_point!("publish.swap.before");
     let answers = cluster.transport.run(end(cluster, batch, &publication.ledger.load)).await?;
     fail_point!("publish.swap.after");
-    let mut warnings = Vec::new();
+    let mut warnings: Vec<String> = anew
+        .dropped
+        .iter()
+        .map(|view| format!("dropped view {view}: the new columns of {} break it", spec.table))
+        .collect();
     if live.is_some()
         && let Err(error) = cluster.drop_table(&old, &format!("{} drop", spec.load)).await
     {

@@ -79,22 +79,27 @@ impl Staging for RedshiftStaging {
 }
 
 impl Cluster {
-    /// Makes the empty staging table. Where the live one has the same columns it is made like it, so that
-    /// distribution, sort key and encodings stay what somebody chose.
+    /// Makes the empty staging table. Where nothing changes it is made like the live one, so that distribution,
+    /// sort key, encodings and backups stay what somebody chose; else what its columns can keep is written.
     async fn create(
         &self,
         table: &TableName,
         columns: &[StagingColumn],
         spec: &StagingSpec,
     ) -> Result<(), RedshiftError> {
-        let like = match self.columns(&spec.table).await?.as_slice() {
-            live if live == columns => {
+        let live = self.columns(&spec.table).await?;
+        let sql = match live.as_slice() {
+            [] => dialect::create(table, columns, &spec.layout),
+            live if live == columns && spec.layout.is_empty() => {
                 format!("CREATE TABLE {} (LIKE {})", dialect::table(table), dialect::table(&spec.table))
             }
-            _ => dialect::create(table, columns),
+            _ => {
+                let kept = self.layout(&spec.table).await?.kept(columns);
+                dialect::create(table, columns, &spec.layout.over(&kept))
+            }
         };
         let doing = format!("create the staging table of {}", spec.table);
-        self.ask::<1>(Batch::new(doing, format!("{} create", spec.load)).then(like)).await.map(drop)
+        self.ask::<1>(Batch::new(doing, format!("{} create", spec.load)).then(sql)).await.map(drop)
     }
 
     /// Fills a table from a load's parts. What COPY says it took in is what the manifest says, or it is an
@@ -133,7 +138,7 @@ impl Cluster {
             .then("SELECT pg_last_copy_count()::varchar");
         let [_, count] = match self.ask(batch).await {
             Ok(answers) => answers,
-            Err(error) => return Err(self.why(&spec.table, &parts::url(stage, &prefix), error).await),
+            Err(error) => return Err(self.why(spec, manifest, stage, error).await),
         };
         fail_point!("staging.copy.after");
         match count.number() {

@@ -3,6 +3,7 @@
 
 use tokio_postgres::error::SqlState;
 
+use super::RedshiftError;
 use crate::{error::Class, pg};
 
 /// What is worth another try. Sources: "Serializable isolation" in its Database Developer Guide (1023,
@@ -58,6 +59,18 @@ pub(super) fn class_of(message: &str, code: Option<&str>) -> Class {
     match PASSING.iter().any(|words| message.contains(words)) {
         true => Class::Passing,
         false => code.map_or(Class::Lasting, |code| pg::class(&SqlState::from_code(code))),
+    }
+}
+
+/// Whether a view of the system may not be read, or is not there.
+pub(super) fn is_hidden(error: &RedshiftError) -> bool {
+    match error {
+        RedshiftError::Statement { message, code, .. } => {
+            matches!(code.as_deref(), Some("42501" | "42P01"))
+                || message.contains("permission denied")
+                || (message.contains("relation") && message.contains("does not exist"))
+        }
+        _ => false,
     }
 }
 

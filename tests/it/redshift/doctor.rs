@@ -36,6 +36,7 @@ async fn all_is_well(on: &OnRedshift, tables: &str) -> Vec<String> {
         "ok clock its clock agrees with this machine's".to_owned(),
         format!("ok schemas may create tables in barncat, {INTO}"),
         format!("ok tables {tables}"),
+        "ok policies policies and datashares of tables can be asked for".to_owned(),
         "ok copy COPY reads the stage by arn:aws:iam::111122223333:role/copy".to_owned(),
     ]
 }

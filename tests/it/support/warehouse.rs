@@ -191,6 +191,7 @@ impl Load {
 
     pub(crate) fn spec(&self) -> StagingSpec {
         StagingSpec {
+            layout: barncat::schema::Layout::default(),
             load: self.id.clone(),
             run: "01RUN".into(),
             table: self.table.clone(),

@@ -16,6 +16,7 @@ use super::{
     transport::{Answer, Batch},
 };
 use crate::{
+    schema::Layout,
     sql::{Dialect, TableName},
     stage::SharedStage,
     warehouse::{Delta, Increment, Publication, StagingColumn, StagingSpec, Written},
@@ -88,7 +89,7 @@ async fn make_list(staging: &RedshiftStaging, spec: &StagingSpec) -> Result<(), 
     let doing = format!("list the rows that are gone from {}", spec.table);
     let create = Batch::new(doing, format!("{} gone", spec.load))
         .then(format!("DROP TABLE IF EXISTS {}", dialect::table(&table)))
-        .then(dialect::create(&table, &of_key));
+        .then(dialect::create(&table, &of_key, &Layout::default()));
     staging.cluster.ask::<2>(create).await.map(drop)
 }
 
@@ -181,8 +182,8 @@ pub(super) async fn apply(
         ..staging.spec.clone()
     };
     let doing = format!("apply the load {} to {}", delta.manifest.load, staging.spec.table);
-    let make =
-        Batch::new(doing.clone(), format!("{load} apply")).then(dialect::create(&from, &delta.columns));
+    let create = dialect::create(&from, &delta.columns, &Layout::default());
+    let make = Batch::new(doing.clone(), format!("{load} apply")).then(create);
     cluster.ask::<1>(make).await?;
     // Nobody else knows this table: there is no lock to wait for.
     let columns = (delta.columns.as_slice(), delta.columns.as_slice());

@@ -16,13 +16,28 @@ CREATE OR REPLACE FUNCTION redshift_double.format_type(type oid, modifier intege
         ELSE pg_catalog.format_type(type, modifier) END
 $$;
 
+-- A view's query, with what only Redshift reserves (§4) in quotes before and after a dot. In a literal too, which no
+-- test has.
+CREATE OR REPLACE FUNCTION redshift_double.pg_get_viewdef(view oid) RETURNS text LANGUAGE sql STABLE AS $$
+    SELECT regexp_replace(regexp_replace(pg_catalog.pg_get_viewdef(view), E'\\m(' || words || E')\\.', E'"\\1".', 'g'),
+        E'\\.(' || words || E')\\M', E'."\\1"', 'g')
+    FROM (SELECT 'aes128|aes256|allowoverwrite|az64|backup|blanksasnull|bytedict|bzip2|credentials|current_user_id|'
+        || 'deflate|defrag|delta|delta32k|disable|emptyasnull|enable|encode|encrypt|encryption|explicit|'
+        || 'globaldict256|globaldict64k|gzip|identity|ignore|language|lun|luns|lzo|lzop|minus|mostly16|mostly32|'
+        || 'mostly8|new|nulls|off|offline|oid|old|open|parallel|partition|percent|permissions|pivot|raw|'
+        || 'readratio|recover|rejectlog|resort|respect|restore|snapshot|sysdate|system|tag|tdes|text255|text32k|'
+        || 'timestamp|top|truncatecolumns|unpivot|wallet' AS words) AS reserved
+$$;
+
 -- ---- pg_* with Redshift's own columns, and without what only the double has -----------------------------
 CREATE OR REPLACE VIEW redshift_double.pg_attribute AS
 SELECT a.attrelid, a.attname, a.atttypid, a.attstattarget, a.attlen, a.attnum, a.attndims, a.attcacheoff,
     CASE WHEN c.length IS NULL THEN a.atttypmod ELSE c.length + 4 END AS atttypmod,
     a.attbyval, a.attstorage, a.attalign, a.attnotnull, a.atthasdef, a.attisdropped, a.attislocal, a.attinhcount,
     coalesce(t.distkey = a.attnum, false) AS attisdistkey,
-    coalesce(array_position(t.sortkey, a.attnum), 0) AS attsortkeyord
+    -- Of an interleaved key every other column has a negative place ("PG_TABLE_DEF" in the Database Developer Guide).
+    coalesce(array_position(t.sortkey, a.attnum)
+        * CASE WHEN t.interleaved AND array_position(t.sortkey, a.attnum) % 2 = 0 THEN -1 ELSE 1 END, 0) AS attsortkeyord
 FROM pg_catalog.pg_attribute a
 LEFT JOIN redshift_double.columns c ON c.relid = a.attrelid AND c.attnum = a.attnum
 LEFT JOIN redshift_double.tables t ON t.relid = a.attrelid;
@@ -33,6 +48,12 @@ FROM pg_catalog.pg_constraint WHERE conname NOT LIKE 'redshift\_double\_%'
 UNION ALL
 SELECT k.name::name, c.relnamespace, k.kind, false, false, k.relid, 0::oid, 0::oid, k.columns, NULL
 FROM redshift_double.keys k JOIN pg_catalog.pg_class c ON c.oid = k.relid;
+
+-- 0 EVEN, 1 KEY, 8 ALL, 10 to 12 AUTO ("Viewing distribution styles").
+CREATE OR REPLACE VIEW redshift_double.pg_class_info AS
+SELECT c.oid AS reloid, c.relname, c.relnamespace, c.relowner, c.relkind,
+    CASE t.diststyle WHEN 'even' THEN 0 WHEN 'key' THEN 1 WHEN 'all' THEN 8 ELSE 10 END::smallint AS releffectivediststyle
+FROM pg_catalog.pg_class c LEFT JOIN redshift_double.tables t ON t.relid = c.oid;
 
 CREATE OR REPLACE VIEW redshift_double.pg_views AS
 SELECT v.schemaname, v.viewname, v.viewowner,
@@ -147,13 +168,14 @@ CREATE TABLE IF NOT EXISTS redshift_double.svv_rls_attached_policy (
 CREATE TABLE IF NOT EXISTS redshift_double.svv_attached_masking_policy (
     policy_name varchar, schema_name varchar, table_name varchar, table_type varchar, grantor varchar, grantee varchar,
     grantee_type varchar, priority integer, input_columns varchar, output_columns varchar);
+-- Of materialized views upon others alone, says its page.
 CREATE OR REPLACE VIEW redshift_double.svv_mv_dependency AS
 SELECT DISTINCT current_database() AS database_name, m.nspname AS schema_name, m.relname AS name,
     current_database() AS dependent_database_name, r.nspname AS dependent_schema_name, r.relname AS dependent_name
 FROM redshift_double.user_relations m
 JOIN pg_catalog.pg_rewrite w ON w.ev_class = m.relid
 JOIN pg_catalog.pg_depend d ON d.objid = w.oid AND d.classid = 'pg_rewrite'::regclass
-JOIN redshift_double.user_relations r ON r.relid = d.refobjid AND r.relid <> m.relid
+JOIN redshift_double.user_relations r ON r.relid = d.refobjid AND r.relid <> m.relid AND r.relkind = 'm'
 WHERE m.relkind = 'm';
 CREATE OR REPLACE VIEW redshift_double.svv_mv_info AS
 SELECT current_database() AS database_name, nspname AS schema_name, pg_get_userbyid(relowner) AS user_name, relname AS name,

@@ -13,7 +13,7 @@ const SAME: &str = "abs acos ascii asin atan avg bit_and bit_or bool_and bool_or
 /// Functions that run on the leader node alone (§6.1): not together with user tables.
 const LEADER: &str = "age current_database current_schema current_schemas generate_series has_column_privilege \
      has_database_privilege has_schema_privilege has_table_privilege now obj_description col_description \
-     pg_get_constraintdef pg_get_expr pg_get_userbyid pg_get_viewdef pg_table_is_visible txid_current \
+     pg_get_constraintdef pg_get_expr pg_get_userbyid pg_table_is_visible txid_current \
      array_to_string pg_encoding_to_char";
 
 /// Functions that the schema `redshift_double` has.
@@ -31,6 +31,7 @@ const OURS: &[&str] = &[
     "len",
     "nvl",
     "nvl2",
+    "pg_get_viewdef",
     "pg_last_copy_count",
     "pg_last_copy_id",
     "pg_last_query_id",
@@ -42,7 +43,7 @@ const OURS: &[&str] = &[
 ];
 
 /// Views that the schema `redshift_double` has.
-const VIEWS: &str = "pg_attribute pg_constraint pg_table_def pg_views stl_load_commits stl_load_errors \
+const VIEWS: &str = "pg_attribute pg_class_info pg_constraint pg_table_def pg_views stl_load_commits stl_load_errors \
      stv_db_isolation_level stv_slices svv_all_columns svv_attached_masking_policy svv_columns \
      svv_datashare_objects svv_mv_dependency svv_mv_info svv_redshift_columns svv_redshift_schemas \
      svv_redshift_tables svv_relation_privileges svv_rls_attached_policy svv_table_info svv_tables \
