@@ -54,7 +54,9 @@ pub(super) async fn publish(
         // Perhaps it is in use still: then the next run sweeps it.
         Err(RedshiftError::Unknown { .. }) => {}
         _ => {
+            fail_point!("publish.staging.before");
             let _ = staging.cluster.drop_table(&staging.table, &format!("{} drop", staging.spec.load)).await;
+            fail_point!("publish.staging.after");
         }
     }
     if !matches!(published, Err(RedshiftError::Unknown { .. })) {
@@ -75,7 +77,9 @@ async fn tries(staging: &RedshiftStaging, publication: &Publication) -> Result<P
     for some in pieces.chunks(PIECES_A_BATCH) {
         let doing = format!("write the schema of {}", row.table);
         let batch = Batch { statements: some.to_vec(), ..Batch::new(doing, format!("{} schema", row.load)) };
+        fail_point!("publish.schema.before");
         cluster.transport.run(batch).await?;
+        fail_point!("publish.schema.after");
     }
     loop {
         let error = match once(staging, publication, found).await {
@@ -113,7 +117,6 @@ async fn once(
     let live = is_there.then(|| staging.spec.table.clone());
     let kind = publication.kind;
     let batch = begin(cluster, publication, live.as_ref());
-    fail_point!("publish.ledger.before");
     match kind {
         PublishKind::Swap => swap(staging, publication, live, batch).await,
         PublishKind::Replace | PublishKind::Insert | PublishKind::Merge => {
@@ -128,8 +131,9 @@ async fn once(
                 kind,
                 Some((&staging.spec.table, staging.spec.mark.as_deref())),
             ));
+            fail_point!("publish.rows.before");
             let answers = cluster.transport.run(end(cluster, batch, &row.load)).await?;
-            fail_point!("publish.commit.after");
+            fail_point!("publish.rows.after");
             let counted = answers.get(first..).unwrap_or_default();
             let written = counts.then(|| in_place::written(counted, late.unwrap_or(0)));
             Ok(Published { at: published_at(&answers)?, kind, written, warnings: Vec::new() })
@@ -192,12 +196,13 @@ async fn swap(
     let answers = cluster.transport.run(end(cluster, batch, &publication.ledger.load)).await?;
     fail_point!("publish.swap.after");
     let mut warnings = Vec::new();
-    if live.is_some()
-        && let Err(error) = cluster.drop_table(&old, &format!("{} drop", spec.load)).await
-    {
-        warnings.push(format!("the old table is still there as {old}: {error}"));
+    if live.is_some() {
+        fail_point!("publish.drop.before");
+        if let Err(error) = cluster.drop_table(&old, &format!("{} drop", spec.load)).await {
+            warnings.push(format!("the old table is still there as {old}: {error}"));
+        }
+        fail_point!("publish.drop.after");
     }
-    fail_point!("publish.drop.after");
     Ok(Published { at: published_at(&answers)?, kind: PublishKind::Swap, written: None, warnings })
 }
 
@@ -220,7 +225,10 @@ pub(super) async fn adopt(
     batch.statements.extend(cluster.follow(row));
     batch.statements.extend(cluster.missing_schema(row).await?);
     let batch = batch.then(cluster.write(row, row.publish, None));
-    let Err(error) = cluster.transport.run(batch).await else { return Ok(()) };
+    fail_point!("adopt.ledger.before");
+    let adopted = cluster.transport.run(batch).await;
+    fail_point!("adopt.ledger.after");
+    let Err(error) = adopted else { return Ok(()) };
     cluster.transport.settle(&row.load).await?;
     match cluster.load(&row.load).await? {
         Some(_) => Ok(()),
