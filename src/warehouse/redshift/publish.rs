@@ -114,6 +114,9 @@ async fn once(
 ) -> Result<Published, RedshiftError> {
     let (cluster, row) = (&staging.cluster, &publication.ledger);
     let is_there = !cluster.columns(&staging.spec.table).await?.is_empty();
+    if is_there && row.previous.is_none() {
+        return Err(RedshiftError::NotOurs { table: row.table.clone() });
+    }
     let live = is_there.then(|| staging.spec.table.clone());
     let kind = publication.kind;
     let batch = begin(cluster, publication, live.as_ref());
