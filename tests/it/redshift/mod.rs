@@ -11,4 +11,5 @@ mod logins;
 mod marks;
 mod parts;
 mod probes;
+mod values;
 mod wire;
