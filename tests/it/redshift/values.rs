@@ -109,7 +109,13 @@ fn kinds() -> Vec<Kind> {
         kind("jsonb", json.clone(), "{c}::text", "{c}::text::jsonb::text"),
         kind("json", json, "{c}::jsonb::text", "{c}::text::jsonb::text"),
         same("uuid", any::<u128>().prop_map(|n| format!("'{n:032x}'"))),
-        same("inet", of(&["0.0.0.0/0", "::1", "192.168.0.1/24"])),
+        // Its cast to text writes another form than its output.
+        kind(
+            "inet",
+            of(&["0.0.0.0/0", "::1", "192.168.0.1/24"]),
+            "CASE WHEN {c} IS NOT NULL THEN format('%s', {c}) END",
+            "{c}::text",
+        ),
         kind("text[]", array, "to_jsonb({c})::text", "{c}::text::jsonb::text"),
         kind("int[]", of(&["{}", "{{1,2},{3,NULL}}"]), "to_jsonb({c})::text", "{c}::text::jsonb::text"),
         same("int4range", of(&["empty", "[1,5)", "(,)"])),
@@ -260,7 +266,7 @@ async fn texts_at_every_edge_arrive_as_they_are(ground: Ground) {
     scene.run(&[]).await;
     scene.assert_equal(&["edges", "alone"]).await;
     // What stands for NULL is looked for in the rows: they come again with another one.
-    let null = "SELECT state::jsonb->>'null' FROM barncat.tables WHERE table_name = 'edges'";
+    let null = "SELECT state::jsonb->>'null' FROM barncat.loads WHERE table_name = 'edges'";
     let null = scene.database.text(null).await;
     on_primary(
         &scene,

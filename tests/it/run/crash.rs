@@ -218,7 +218,7 @@ impl Points {
         match ground {
             Ground::Postgres => points,
             // What has nothing to do with the warehouse is killed on Postgres.
-            Ground::DataApi => points.only(&["warehouse.", "staging.", "publish.", "stage.", "tidy."]),
+            Ground::DataApi => points.only(&["warehouse.", "staging.", "publish."]),
             Ground::Wire => points.only(&["wire.", "publish.rows", "publish.swap", "staging.copy"]),
         }
     }
@@ -252,17 +252,28 @@ async fn killed_in_a_later_run(project: &Scene, point: &str) {
     view_upon_orders(project).await;
     let mut before = Vec::new();
     for table in TABLES {
-        before.push(project.in_warehouse(table).await);
+        before.push(in_warehouse(project, table).await);
     }
     change(project).await;
     kill_at(project, point).await;
     for (table, before) in TABLES.iter().zip(before) {
-        let (source, warehouse) = (project.in_source(table).await, project.in_warehouse(table).await);
-        assert!(warehouse == before || warehouse == source, "{point}: {table} is {warehouse:?}");
+        let (source, warehouse) = (project.in_source(table).await, in_warehouse(project, table).await);
+        let is_new = project.in_warehouse(table).await == source;
+        assert!(warehouse == before || is_new, "{point}: {table} is {warehouse:?}");
     }
     mended(project, point).await;
     let seen = project.database.text(&format!("SELECT max(version)::text FROM {INTO}.new_orders")).await;
     assert_eq!(seen, "2", "{point}: the view still shows the old table");
+}
+
+/// A table's rows as they are compared with those of before. On Redshift a column that is new is added by a
+/// statement of its own, before the rows that have it.
+async fn in_warehouse(project: &Scene, table: &str) -> Option<String> {
+    if table != "log" {
+        return project.in_warehouse(table).await;
+    }
+    let rows = format!("SELECT string_agg(id || ' ' || version, ',' ORDER BY id) FROM {INTO}.log");
+    Some(project.database.text(&rows).await)
 }
 
 /// The rows of `clients` that are there, and those that are marked as deleted.
