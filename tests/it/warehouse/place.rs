@@ -161,6 +161,23 @@ impl Place {
         }
     }
 
+    /// On Redshift the next publish rests before it writes the ledger, its locks held.
+    pub(super) fn slow_down_the_ledger(&self, pause: Duration) {
+        if let Some((double, _)) = &self.redshift {
+            let ledger = "insert into \"barncat\".\"loads\"";
+            double.knobs().on_statement(ledger, StatementFault::Wait(pause), 1);
+        }
+    }
+
+    /// Waits until it does.
+    pub(super) async fn ledger_is_slow(&self) {
+        if let Some((double, _)) = &self.redshift {
+            while double.knobs().left() > 0 {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        }
+    }
+
     /// Waits until that has happened.
     pub(super) async fn lost(&self) {
         if let Some((double, _)) = &self.redshift {

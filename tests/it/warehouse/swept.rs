@@ -8,7 +8,11 @@ use crate::support::{
     warehouse::Load,
 };
 
-on_each_ground![a_load_that_is_given_up_is_never_seen, dead_loads_are_swept_and_the_living_are_not];
+on_each_ground![
+    a_load_that_is_given_up_is_never_seen,
+    dead_loads_are_swept_and_the_living_are_not,
+    a_sweep_that_meets_a_publish_loses_no_table,
+];
 
 async fn a_load_that_is_given_up_is_never_seen(ground: Ground) {
     let place = Place::on(ground).await;
@@ -70,4 +74,26 @@ async fn dead_loads_are_swept_and_the_living_are_not(ground: Ground) {
     let left: Vec<String> = left.into_iter().map(|table| table.load).collect();
     assert!(left.contains(&living.id) && !left.contains(&busy.id), "{left:?}");
     assert_eq!(place.behind.text(&format!("SELECT count(*)::text FROM {theirs}")).await, "0");
+}
+
+/// Whoever sweeps takes a load for dead whose publish is under way: it goes well, or nothing of it is seen.
+async fn a_sweep_that_meets_a_publish_loses_no_table(ground: Ground) {
+    let place = Place::on(ground).await;
+    let first = place.published(place.load(&["1,1,old\n"])).await;
+    let second = Load { fill_jobs: 2, ..Place::after(&first, &["1,1,new\n"]) };
+    let staging = place.fill(&second).await.unwrap();
+    place.slow_down_the_ledger(Duration::from_millis(800));
+    let publish = tokio::spawn(staging.publish(second.publication()));
+    place.ledger_is_slow().await;
+    let swept = place.another().await.sweep(&|load| load == second.id).await;
+    assert!(swept.is_ok(), "{swept:?}");
+    let published = publish.await.expect("it ends");
+    let is_published = place.warehouse.is_published(&second.id).await.unwrap();
+    assert_eq!(published.is_ok(), is_published, "{published:?}");
+    assert_eq!(place.rows().await, [if is_published { "1:1.00:new" } else { "1:1.00:old" }]);
+    let last = if is_published { second } else { first };
+    place.published(Place::after(&last, &["3,3,next\n"])).await;
+    assert_eq!(place.rows().await, ["3:3.00:next"]);
+    place.warehouse.sweep(&|_| true).await.unwrap();
+    assert_eq!(place.left().await, [""; 0]);
 }
