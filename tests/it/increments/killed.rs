@@ -3,9 +3,11 @@
 use std::time::Duration;
 
 use super::trial::Trial;
-use crate::support::ground::{Ground, on_each_ground};
+use crate::support::ground::{Ground, long_tests_on, tests_on};
 
-on_each_ground![with_runs_that_are_killed_nothing_is_lost_either];
+tests_on!(on_postgres Postgres: with_runs_that_are_killed_nothing_is_lost_either);
+tests_on!(by_data_api DataApi: with_runs_that_are_killed_nothing_is_lost_either);
+long_tests_on!(by_wire Wire: with_runs_that_are_killed_nothing_is_lost_either);
 
 async fn with_runs_that_are_killed_nothing_is_lost_either(ground: Ground) {
     let trial = Trial { ground, seed: 21, lasts: Duration::from_secs(8), kills: true, ..Trial::SHORT };

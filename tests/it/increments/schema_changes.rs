@@ -7,12 +7,13 @@ use serde_json::Value;
 
 use super::readers::{Readers, State};
 use crate::support::{
-    ground::{self, Ground, tests_on},
+    ground::{self, Ground, long_tests_on, tests_on},
     project::INTO,
 };
 
 tests_on!(on_postgres Postgres: a_change_rebuilds_one_table_and_readers_go_on, a_table_that_is_made_anew_is_loaded_anew_alone);
-tests_on!(by_data_api DataApi: a_change_rebuilds_one_table_and_readers_go_on, a_table_that_is_made_anew_is_loaded_anew_alone);
+tests_on!(by_data_api DataApi: a_change_rebuilds_one_table_and_readers_go_on);
+long_tests_on!(made_anew DataApi: a_table_that_is_made_anew_is_loaded_anew_alone);
 
 /// Each has an enum of its own, so that a new label is one table's change.
 const SOURCE: &str = "

@@ -5,12 +5,12 @@ use std::{collections::BTreeSet, os::unix::process::ExitStatusExt, sync::Arc};
 use tokio::{sync::Semaphore, task::JoinSet};
 
 use crate::support::{
-    ground::{Ground, Scene, tests_on},
+    ground::{Ground, Scene, long_tests_on, tests_on},
     project::Project,
 };
 
 tests_on!(on_postgres Postgres: killed_at_any_fail_point_the_same_command_ends_what_was_begun);
-tests_on!(by_data_api DataApi: killed_at_any_fail_point_the_same_command_ends_what_was_begun);
+long_tests_on!(by_data_api DataApi: killed_at_any_fail_point_the_same_command_ends_what_was_begun);
 
 const SOURCE: &str = "CREATE TABLE orders (id int PRIMARY KEY); INSERT INTO orders VALUES (1);
     CREATE TABLE riders (id int PRIMARY KEY); INSERT INTO riders VALUES (1);";

@@ -5,11 +5,13 @@ use std::{collections::BTreeSet, os::unix::process::ExitStatusExt, sync::Arc};
 use tokio::{sync::Semaphore, task::JoinSet};
 
 use crate::support::{
-    ground::{Ground, Scene, on_each_ground},
+    ground::{Ground, Scene, long_tests_on, tests_on},
     project::Project,
 };
 
-on_each_ground![killed_at_any_fail_point_the_table_is_one_of_two_states_and_the_next_try_mends_all];
+tests_on!(on_postgres Postgres: killed_at_any_fail_point_the_table_is_one_of_two_states_and_the_next_try_mends_all);
+long_tests_on!(by_data_api DataApi: killed_at_any_fail_point_the_table_is_one_of_two_states_and_the_next_try_mends_all);
+long_tests_on!(by_wire Wire: killed_at_any_fail_point_the_table_is_one_of_two_states_and_the_next_try_mends_all);
 
 const SOURCE: &str = "
     CREATE TABLE orders (id int PRIMARY KEY, status text, at timestamptz NOT NULL DEFAULT now());

@@ -31,6 +31,22 @@ macro_rules! tests_on {
 }
 pub(crate) use tests_on;
 
+/// The same for tests that take minutes: `scripts/test.sh --run-ignored only -E 'test(by_wire)'`.
+macro_rules! long_tests_on {
+    ($module:ident $ground:ident: $($name:ident),* $(,)?) => {
+        mod $module {
+            $(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                #[ignore = "takes minutes"]
+                async fn $name() {
+                    super::$name($crate::support::ground::Ground::$ground).await;
+                }
+            )*
+        }
+    };
+}
+pub(crate) use long_tests_on;
+
 /// Makes a test of each function on each ground.
 macro_rules! on_each_ground {
     ($($name:ident),* $(,)?) => {
