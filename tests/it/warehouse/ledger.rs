@@ -32,6 +32,7 @@ async fn preparing_twice_and_at_once_does_no_harm(ground: Ground) {
     assert_eq!(place.warehouse.loads(&table).await.unwrap(), []);
     assert!(place.warehouse.live(&table).await.unwrap().is_none());
     assert_eq!(place.warehouse.published_among(&["01A".into()]).await.unwrap().len(), 0);
+    assert!(!place.warehouse.is_published("01A").await.unwrap());
     assert_eq!(place.warehouse.staging_tables().await.unwrap(), []);
     let made = "SELECT count(*)::text FROM pg_namespace WHERE nspname LIKE 'barncat%'";
     assert_eq!(place.behind.text(made).await, "0");
