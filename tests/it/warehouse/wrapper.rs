@@ -20,7 +20,7 @@ use barncat::{
     },
 };
 use jiff::Timestamp;
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 
 /// How a publish goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,11 +54,17 @@ impl Fault for Refusal {
 pub(super) struct Wrapped {
     pub(super) inner: Box<dyn Warehouse>,
     goes: Arc<Mutex<Goes>>,
+    hangs: Arc<Notify>,
 }
 
 impl Wrapped {
     pub(super) fn new(inner: Box<dyn Warehouse>) -> Self {
-        Self { inner, goes: Arc::new(Mutex::new(Goes::Well)) }
+        Self { inner, goes: Arc::new(Mutex::new(Goes::Well)), hangs: Arc::default() }
+    }
+
+    /// Waits until a publish hangs.
+    pub(super) async fn hangs(&self) {
+        self.hangs.notified().await;
     }
 
     /// The next publish goes so.
@@ -70,6 +76,7 @@ impl Wrapped {
 struct WrappedStaging {
     inner: Box<dyn Staging>,
     goes: Arc<Mutex<Goes>>,
+    hangs: Arc<Notify>,
 }
 
 #[async_trait]
@@ -99,9 +106,13 @@ impl Staging for WrappedStaging {
                 self.inner.publish(publication).await?;
                 Err(Box::new(Refusal))
             }
-            Goes::Hung => future::pending().await,
+            Goes::Hung => {
+                self.hangs.notify_one();
+                future::pending().await
+            }
             Goes::DoneAndHung => {
                 self.inner.publish(publication).await?;
+                self.hangs.notify_one();
                 future::pending().await
             }
             Goes::Slowly(pause) => {
@@ -194,7 +205,7 @@ impl Warehouse for Wrapped {
 
     async fn open_staging(&self, spec: StagingSpec) -> Result<Box<dyn Staging>, WarehouseError> {
         let inner = self.inner.open_staging(spec).await?;
-        Ok(Box::new(WrappedStaging { inner, goes: self.goes.clone() }))
+        Ok(Box::new(WrappedStaging { inner, goes: self.goes.clone(), hangs: self.hangs.clone() }))
     }
 
     async fn remove(&self, table: &TableName) -> Result<(), WarehouseError> {
