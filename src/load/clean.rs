@@ -67,7 +67,7 @@ pub struct Leftovers {
     pub uploads: BTreeSet<String>,
     /// Objects in the stage.
     pub staged: Staged,
-    keys: Vec<String>,
+    objects: Vec<Object>,
 }
 
 /// Published loads in the stage that no state within `keep` needs.
@@ -115,8 +115,8 @@ impl<'a> Broom<'a> {
         Ok(Leftovers {
             staging_tables: staging_tables.into_iter().filter(|table| is_dead(&table.load)).collect(),
             uploads: uploads.into_iter().filter(|load| is_dead(load)).collect(),
-            keys: left.iter().map(|object| object.key.clone()).collect(),
-            staged: Staged::of(left),
+            staged: Staged::of(left.iter().copied()),
+            objects: left.into_iter().cloned().collect(),
         })
     }
 
@@ -140,10 +140,31 @@ impl<'a> Broom<'a> {
         if !found.uploads.is_empty() {
             self.stage.sweep(&self.root(), &|load| found.uploads.contains(load)).await?;
         }
+        self.spare_published(&mut found).await?;
+        let keys: Vec<String> = found.objects.iter().map(|object| object.key.clone()).collect();
         fail_point!("tidy.sweep.before");
-        self.stage.delete(&found.keys).await?;
+        self.stage.delete(&keys).await?;
         fail_point!("tidy.sweep.after");
         Ok(found)
+    }
+
+    /// A load whose process is dead may have been published since its objects were found: its publish was
+    /// under way in the warehouse, where it goes on by itself.
+    async fn spare_published(&self, found: &mut Leftovers) -> Result<(), LoadError> {
+        let mut published = BTreeSet::new();
+        for load in &found.staged.loads {
+            if self.warehouse.is_published(load).await.map_err(LoadError::Warehouse)? {
+                published.insert(load.clone());
+            }
+        }
+        if !published.is_empty() {
+            let is_left_over = |object: &Object| {
+                LoadPrefix::load_of(&object.key).is_none_or(|load| !published.contains(&load))
+            };
+            found.objects.retain(is_left_over);
+            found.staged = Staged::of(&found.objects);
+        }
+        Ok(())
     }
 
     /// Takes away, or with `dry_run` only finds, what is past `keep`, table by table under its lock.

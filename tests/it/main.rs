@@ -17,3 +17,4 @@ mod source;
 mod stage;
 mod support;
 mod surroundings;
+mod warehouse;

@@ -1,6 +1,7 @@
 //! What the tests share: the servers that `scripts/test.sh` has started, and schemas on them.
 
 pub(crate) mod cluster;
+pub(crate) mod ground;
 pub(crate) mod logins;
 pub(crate) mod pooler;
 pub(crate) mod project;

@@ -142,7 +142,11 @@ pub(super) async fn is_published(
          VALUES ($1, '', '', $1, '', '', '', 'swap', '', '', '', now(), '', '', '{{}}', 0, 0, 0, '{{}}')",
         quote_ident(ledger)
     );
-    let asked = connection.execute(&sql, &[&load]).await.map_err(|error| read_error(connection, &error));
+    let asked = match connection.execute(&sql, &[&load]).await {
+        // Without a ledger nothing was published.
+        Err(error) if is_not_there(&error) => Ok(0),
+        asked => asked.map_err(|error| read_error(connection, &error)),
+    };
     connection.run("ask the ledger", "ROLLBACK").await?;
     connection.set_busy(false);
     match asked {

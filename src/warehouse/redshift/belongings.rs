@@ -9,7 +9,7 @@ use super::{
     dialect::{self, folded, ident, literal},
     transport::{Answer, Batch},
 };
-use crate::sql::TableName;
+use crate::{fail_point, sql::TableName};
 
 /// A privilege and who has it.
 pub(super) struct Grant {
@@ -52,7 +52,9 @@ impl Cluster {
             let doing = format!("give {staging} its grants and comments");
             let batch =
                 Batch { statements: some.to_vec(), ..Batch::new(doing, format!("{load} belongings")) };
+            fail_point!("publish.belongings.before");
             self.transport.run(batch).await?;
+            fail_point!("publish.belongings.after");
         }
         Ok(())
     }

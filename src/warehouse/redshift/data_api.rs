@@ -86,12 +86,28 @@ impl Transport for DataApi {
     }
 
     async fn settle(&self, name: &str) -> Result<(), RedshiftError> {
+        self.until_over(name, false).await
+    }
+
+    async fn give_up(&self, name: &str) -> Result<(), RedshiftError> {
+        self.until_over(name, true).await
+    }
+}
+
+impl DataApi {
+    /// Waits until all has ended whose name starts so; told to cancel, it sees to that itself.
+    async fn until_over(&self, name: &str, cancel: bool) -> Result<(), RedshiftError> {
         let begun = Instant::now();
         let mut pause = LOOK_FIRST;
         loop {
             let doing = "look for what is under way".to_owned();
             match self.find(name).await {
                 Ok(found) if found.iter().all(|(_, ended)| *ended) => return Ok(()),
+                Ok(found) if cancel => {
+                    for (id, _) in found.iter().filter(|(_, ended)| !ended) {
+                        self.cancel(id).await;
+                    }
+                }
                 Ok(_) => {}
                 Err(error) if begun.elapsed() > LOST_AFTER => return Err(self.service(doing, &error)),
                 Err(_) => {}
@@ -100,9 +116,7 @@ impl Transport for DataApi {
             pause = (pause * 3 / 2).min(LOOK_LAST);
         }
     }
-}
 
-impl DataApi {
     /// Sends a batch and gives its id. Sent twice under one token it is done once.
     async fn send(&self, batch: &Batch) -> Result<String, RedshiftError> {
         let token = ulid::Ulid::generate().to_string();

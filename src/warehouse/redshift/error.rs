@@ -67,8 +67,14 @@ pub enum RedshiftError {
         obstacles: Vec<String>,
     },
     /// Another load was published meanwhile.
-    #[error("{table} was published by another load meanwhile")]
+    #[error("{table} is superseded: another load of it was published since this one was decided upon")]
     Superseded {
+        /// The table.
+        table: TableName,
+    },
+    /// There is a relation of the table's name that the ledger knows nothing of.
+    #[error("{table} is there already, neither created nor adopted by barncat")]
+    NotOurs {
         /// The table.
         table: TableName,
     },
@@ -99,7 +105,7 @@ pub enum RedshiftError {
         what: String,
     },
     /// What a fill was promised did not come.
-    #[error("the load of {table} ended before its manifest was written")]
+    #[error("the load of {table} was given up before its manifest was written")]
     NoManifest {
         /// The table.
         table: TableName,
@@ -174,9 +180,9 @@ impl Fault for RedshiftError {
             Self::Unknown { .. } | Self::Locked { .. } | Self::Superseded { .. } | Self::Count { .. } => {
                 Class::Passing
             }
-            Self::Part { .. } | Self::Bound { .. } => Class::Passing,
-            Self::NoManifest { .. } => Class::Bug,
+            Self::Part { .. } | Self::NoManifest { .. } | Self::Bound { .. } => Class::Passing,
             Self::TooLong { .. }
+            | Self::NotOurs { .. }
             | Self::NotWidened { .. }
             | Self::Answer { .. }
             | Self::Ledger { .. }
@@ -199,6 +205,9 @@ impl Fault for RedshiftError {
                 "the last good rows stay; `barncat run --full {table}` makes the table anew, if nothing is bound to it"
             )),
             Self::Bound { .. } => Some("the next load is decided upon anew".to_owned()),
+            Self::NotOurs { table } => {
+                Some(format!("`barncat adopt {table}` takes it over; or rename it or drop it, or load into another table"))
+            }
             Self::Session(error) => error.hint(),
             Self::Login(error) => error.hint(),
             Self::Part { .. } => Some(

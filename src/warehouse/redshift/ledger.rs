@@ -11,6 +11,7 @@ use super::{
     transport::{Answer, Batch},
 };
 use crate::{
+    fail_point,
     schema::TableSchema,
     sql::{TableName, quote_ident},
     warehouse::{LedgerRow, PublishKind},
@@ -155,11 +156,14 @@ impl Cluster {
             .then(format!("CREATE TABLE {head} (load varchar(32) NOT NULL) DISTSTYLE ALL"))
             .then(last)
             .then(format!("COMMENT ON TABLE {head} IS {}", literal(&format!("The last load of {of}."))));
+        fail_point!("publish.head.before");
         match self.transport.run(batch).await {
-            Ok(_) => Ok(()),
-            Err(_) if self.has_head(of).await? => Ok(()),
-            Err(error) => Err(error),
+            Ok(_) => {}
+            Err(_) if self.has_head(of).await? => {}
+            Err(error) => return Err(error),
         }
+        fail_point!("publish.head.after");
+        Ok(())
     }
 
     async fn has_head(&self, of: &TableName) -> Result<bool, RedshiftError> {

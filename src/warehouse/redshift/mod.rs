@@ -56,6 +56,7 @@ use super::{
 use crate::{
     aws::{self, Access, RedshiftLogins},
     compare::{Look, Side},
+    fail_point,
     pg::Endpoint,
     schema::{Abilities, Cursor, Layout},
     sql::{TableName, quote_ident},
@@ -203,9 +204,9 @@ impl Warehouse for RedshiftWarehouse {
     }
 
     async fn remove(&self, table: &TableName) -> Result<(), WarehouseError> {
-        let sql = format!("DROP TABLE {}", dialect::table(table));
-        let batch = Batch::new(format!("drop {table}"), "remove").then(sql);
-        self.cluster.ask::<1>(batch).await?;
+        fail_point!("warehouse.remove.before");
+        self.cluster.drop_table(table, "remove").await?;
+        fail_point!("warehouse.remove.after");
         Ok(())
     }
 

@@ -56,7 +56,9 @@ pub(super) async fn publish(
         // Perhaps it is in use still: then the next run sweeps it.
         Err(RedshiftError::Unknown { .. }) => {}
         _ => {
+            fail_point!("publish.staging.before");
             let _ = staging.cluster.drop_table(&staging.table, &format!("{} drop", staging.spec.load)).await;
+            fail_point!("publish.staging.after");
         }
     }
     if !matches!(published, Err(RedshiftError::Unknown { .. })) {
@@ -77,7 +79,9 @@ async fn tries(staging: &RedshiftStaging, publication: &Publication) -> Result<P
     for some in pieces.chunks(PIECES_A_BATCH) {
         let doing = format!("write the schema of {}", row.table);
         let batch = Batch { statements: some.to_vec(), ..Batch::new(doing, format!("{} schema", row.load)) };
+        fail_point!("publish.schema.before");
         cluster.transport.run(batch).await?;
+        fail_point!("publish.schema.after");
     }
     loop {
         let error = match once(staging, publication, found).await {
@@ -116,9 +120,11 @@ async fn once(
         PublishKind::Swap => along(staging, publication).await?,
         _ => (cluster.columns(&staging.spec.table).await?, Anew::default()),
     };
+    if !columns.is_empty() && row.previous.is_none() {
+        return Err(RedshiftError::NotOurs { table: row.table.clone() });
+    }
     let live = (!columns.is_empty()).then(|| staging.spec.table.clone());
     let batch = begin(cluster, publication, live.as_ref(), &anew.before);
-    fail_point!("publish.ledger.before");
     match kind {
         PublishKind::Swap => swap(staging, publication, live, batch, anew).await,
         PublishKind::Replace | PublishKind::Insert | PublishKind::Merge => {
@@ -133,8 +139,9 @@ async fn once(
                 kind,
                 Some((&staging.spec.table, staging.spec.mark.as_deref())),
             ));
+            fail_point!("publish.rows.before");
             let answers = cluster.transport.run(end(cluster, batch, &row.load)).await?;
-            fail_point!("publish.commit.after");
+            fail_point!("publish.rows.after");
             let counted = answers.get(first..).unwrap_or_default();
             let written = counts.then(|| in_place::written(counted, late.unwrap_or(0)));
             Ok(Published { at: published_at(&answers)?, kind, written, warnings: Vec::new() })
@@ -221,12 +228,13 @@ async fn swap(
         .iter()
         .map(|view| format!("dropped view {view}: the new columns of {} break it", spec.table))
         .collect();
-    if live.is_some()
-        && let Err(error) = cluster.drop_table(&old, &format!("{} drop", spec.load)).await
-    {
-        warnings.push(format!("the old table is still there as {old}: {error}"));
+    if live.is_some() {
+        fail_point!("publish.drop.before");
+        if let Err(error) = cluster.drop_table(&old, &format!("{} drop", spec.load)).await {
+            warnings.push(format!("the old table is still there as {old}: {error}"));
+        }
+        fail_point!("publish.drop.after");
     }
-    fail_point!("publish.drop.after");
     Ok(Published { at: published_at(&answers)?, kind: PublishKind::Swap, written: None, warnings })
 }
 
@@ -249,7 +257,10 @@ pub(super) async fn adopt(
     batch.statements.extend(cluster.follow(row));
     batch.statements.extend(cluster.missing_schema(row).await?);
     let batch = batch.then(cluster.write(row, row.publish, None));
-    let Err(error) = cluster.transport.run(batch).await else { return Ok(()) };
+    fail_point!("adopt.ledger.before");
+    let adopted = cluster.transport.run(batch).await;
+    fail_point!("adopt.ledger.after");
+    let Err(error) = adopted else { return Ok(()) };
     cluster.transport.settle(&row.load).await?;
     match cluster.load(&row.load).await? {
         Some(_) => Ok(()),

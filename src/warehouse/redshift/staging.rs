@@ -74,7 +74,9 @@ impl Staging for RedshiftStaging {
 
     async fn discard(self: Box<Self>) {
         // What cannot be dropped now is swept by the next run.
+        fail_point!("staging.discard.before");
         let _ = self.cluster.drop_table(&self.table, &format!("{} discard", self.spec.load)).await;
+        fail_point!("staging.discard.after");
     }
 }
 

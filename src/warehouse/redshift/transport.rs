@@ -24,6 +24,10 @@ pub(super) trait Transport: Send + Sync {
 
     /// Waits until no batch whose name starts with this is under way any more.
     async fn settle(&self, name: &str) -> Result<(), RedshiftError>;
+
+    /// Ends what is under way of batches whose names start with this, as far as it can be, and waits until it
+    /// is over. Whoever sent them is dead.
+    async fn give_up(&self, name: &str) -> Result<(), RedshiftError>;
 }
 
 /// Statements that belong together.

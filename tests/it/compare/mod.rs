@@ -32,7 +32,7 @@ async fn snapshot_at(url: &str) -> Arc<dyn Snapshot> {
 }
 
 /// A table's loader, as the project has it.
-fn spec(project: &Project, table: &str) -> LoadSpec {
+pub(crate) fn spec(project: &Project, table: &str) -> LoadSpec {
     let read = config::read(project.dir(), None).expect("the project has no mistake");
     let found = [(("shop".to_owned(), project.source.name().to_owned()), vec![table.to_owned()])];
     let mut specs = read.loads(&BTreeMap::from(found), Missing::Load).expect("the loaders fit");

@@ -3,26 +3,36 @@
 use std::time::Duration;
 
 use super::trial::{Outcome, Trial};
+use crate::support::ground::{Ground, tests_on};
 
-async fn late_rows_arrive(seed: u64) {
-    let outcome = Trial { seed, ..Trial::SHORT }.loses_nothing().await;
+async fn late_rows_arrive(ground: Ground, seed: u64) {
+    // A run into the double takes longer, and while it is written there must be several.
+    let lasts = if ground.is_redshift() { Duration::from_secs(12) } else { Trial::SHORT.lasts };
+    let outcome = Trial { ground, seed, lasts, ..Trial::SHORT }.loses_nothing().await;
     assert!(outcome.late_rows > 0, "seed {seed}: nothing was late: the writers are too tame");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn rows_that_are_committed_late_arrive_seed_1() {
-    late_rows_arrive(1).await;
+    late_rows_arrive(Ground::Postgres, 1).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn rows_that_are_committed_late_arrive_seed_2() {
-    late_rows_arrive(2).await;
+    late_rows_arrive(Ground::Postgres, 2).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn rows_that_are_committed_late_arrive_seed_3() {
-    late_rows_arrive(3).await;
+    late_rows_arrive(Ground::Postgres, 3).await;
 }
+
+async fn rows_that_are_committed_late_arrive(ground: Ground) {
+    late_rows_arrive(ground, 1).await;
+}
+
+tests_on!(by_data_api DataApi: rows_that_are_committed_late_arrive);
+tests_on!(by_wire Wire: rows_that_are_committed_late_arrive);
 
 /// Nothing is read twice, so each late row is one that the comparison found.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -71,9 +81,10 @@ async fn without_overlap_and_comparison_rows_are_lost() {
 /// seeds have a window shorter than the longest delay.
 mod twenty_seeds {
     use super::super::trial::{Trial, tests_of_a_minute};
+    use crate::support::ground::Ground;
 
-    async fn nothing_is_lost(seed: u64) {
-        let outcome = Trial::of_a_minute(seed).loses_nothing().await;
+    async fn nothing_is_lost(ground: Ground, seed: u64) {
+        let outcome = Trial { ground, ..Trial::of_a_minute(seed) }.loses_nothing().await;
         assert!(outcome.late_rows > 0, "seed {seed}: nothing was late");
     }
 
@@ -81,5 +92,13 @@ mod twenty_seeds {
         seed_100 100, seed_101 101, seed_102 102, seed_103 103, seed_104 104, seed_105 105, seed_106 106,
         seed_107 107, seed_108 108, seed_109 109, seed_110 110, seed_111 111, seed_112 112, seed_113 113,
         seed_114 114, seed_115 115, seed_116 116, seed_117 117, seed_118 118, seed_119 119,
+    }
+
+    tests_of_a_minute! { nothing_is_lost on DataApi:
+        seed_120_by_data_api 120, seed_121_by_data_api 121, seed_122_by_data_api 122, seed_123_by_data_api 123,
+    }
+
+    tests_of_a_minute! { nothing_is_lost on Wire:
+        seed_124_by_wire 124, seed_125_by_wire 125, seed_126_by_wire 126, seed_127_by_wire 127,
     }
 }

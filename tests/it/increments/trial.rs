@@ -14,6 +14,7 @@ use tokio_postgres::Client;
 use super::writers::{Dice, SOURCE, TABLES, Writers};
 use crate::support::{
     connect,
+    ground::{Ground, Scene},
     project::{INTO, Project},
     wait_until_replayed,
 };
@@ -21,6 +22,8 @@ use crate::support::{
 /// How a trial goes.
 #[derive(Clone, Copy)]
 pub(super) struct Trial {
+    /// Where the rows go.
+    pub(super) ground: Ground,
     /// Decides what the writers write, and which runs are killed where.
     pub(super) seed: u64,
     /// For how long is written.
@@ -49,6 +52,7 @@ pub(super) struct Outcome {
 impl Trial {
     /// A window that reaches further than any transaction lasts, and comparisons now and then.
     pub(super) const SHORT: Self = Self {
+        ground: Ground::Postgres,
         seed: 1,
         lasts: Duration::from_secs(6),
         delay_max: Duration::from_secs(2),
@@ -60,6 +64,7 @@ impl Trial {
     /// The long form. An odd seed's window is shorter than the longest delay.
     pub(super) const fn of_a_minute(seed: u64) -> Self {
         Self {
+            ground: Ground::Postgres,
             seed,
             lasts: Duration::from_secs(60),
             delay_max: Duration::from_secs(5),
@@ -84,7 +89,7 @@ impl Trial {
 
     /// Does it, and says what came of it.
     pub(super) async fn run(self) -> Outcome {
-        let project = Project::new(SOURCE, &self.loaders()).await;
+        let project = Scene::on(self.ground, SOURCE, &self.loaders()).await;
         project.run(&[]).await;
         let writers = Writers::start(self.seed, project.source.name(), self.lasts, self.delay_max);
         let (until, mut dice) = (Instant::now() + self.lasts, Dice::of(self.seed));
@@ -103,7 +108,7 @@ impl Trial {
         tokio::time::sleep(due).await;
         outcome.late_rows += late_rows(&project.run(&[]).await);
         outcome.differences = differences(&project).await;
-        eprintln!("seed {}: {written:?}, {outcome}", self.seed);
+        eprintln!("{:?}, seed {}: {written:?}, {outcome}", self.ground, self.seed);
         outcome
     }
 
@@ -176,11 +181,14 @@ impl fmt::Display for Difference {
 /// One ignored test a seed: each ends within the time that a test has, and tells its seed by its name.
 macro_rules! tests_of_a_minute {
     ($test:ident: $($name:ident $seed:literal),* $(,)?) => {
+        $crate::increments::trial::tests_of_a_minute! { $test on Postgres: $($name $seed),* }
+    };
+    ($test:ident on $ground:ident: $($name:ident $seed:literal),* $(,)?) => {
         $(
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             #[ignore = "takes more than a minute"]
             async fn $name() {
-                $test($seed).await;
+                $test($crate::support::ground::Ground::$ground, $seed).await;
             }
         )*
     };

@@ -62,31 +62,6 @@ async fn until_waiting(database: &Database, kind: &str) {
 }
 
 #[tokio::test]
-async fn an_answer_that_is_lost_after_the_commit_is_found_in_the_ledger() {
-    let (database, second) = one_load().await;
-    let (database, proxy) = over(database, Trick::LoseAnswer).await;
-    let published = database.publish(&second).await.unwrap();
-    proxy.played().await;
-    assert_eq!(notes(&database).await, "new,new");
-    let row = database.warehouse.last_load(&second.table).await.unwrap().expect("it is published");
-    assert_eq!((row.load, row.published_at), ("01B".to_owned(), Some(published.at)));
-}
-
-#[tokio::test]
-async fn a_commit_that_never_arrived_is_an_error_and_nothing_is_published() {
-    let (database, second) = one_load().await;
-    let (database, proxy) = over(database, Trick::LoseCommit).await;
-    let error = database.publish(&second).await.unwrap_err();
-    proxy.played().await;
-    assert_eq!(error.class(), Class::Passing);
-    assert!(error.to_string().contains("publish raw.orders: the connection to"), "{error}");
-    assert_eq!(notes(&database).await, "old");
-    // The same load may be tried again.
-    database.publish(&second).await.unwrap();
-    assert_eq!(notes(&database).await, "new,new");
-}
-
-#[tokio::test]
 async fn a_commit_that_is_still_under_way_is_waited_for() {
     let (database, second) = one_load().await;
     let holder = slow_commits(&database).await;

@@ -175,29 +175,6 @@ async fn a_load_that_is_given_up_while_the_network_stands_still_leaves_nothing()
 }
 
 #[tokio::test]
-async fn what_dead_loads_left_is_swept_and_the_living_are_not() {
-    let database = Database::new().await;
-    for id in ["01DEAD", "01LIVE", "01BUSY"] {
-        let load = Load { fill_jobs: 2, ..Load::new(id, &["1,1,a\n"]) };
-        drop(database.fill(&load).await.unwrap());
-    }
-    barncat::pg::settle(Duration::from_secs(5)).await;
-    until_quiet(&database).await;
-    database.run("CREATE TABLE barncat_staging.theirs (id int); CREATE TABLE barncat_staging.\"01DEAD_o\" (id int)").await;
-    // Somebody still holds a lock on it: it is dead, says who does not know better.
-    let busy = database.connect().await;
-    busy.batch_execute("BEGIN; LOCK TABLE barncat_staging.\"01BUSY_orders\"").await.unwrap();
-    let swept = database.warehouse.sweep(&|load| load == "01DEAD" || load == "01BUSY").await.unwrap();
-    // The table of a superuser, which barncat may not drop, is none that it made.
-    assert_eq!(swept, ["01DEAD_orders"]);
-    busy.batch_execute("ROLLBACK").await.unwrap();
-    let left = database.texts(&format!("{LEFT} ORDER BY 1")).await;
-    assert_eq!(left, ["01BUSY_orders", "01DEAD_o", "01LIVE_orders", "theirs"]);
-    let swept = database.warehouse.sweep(&|load| load == "01BUSY").await.unwrap();
-    assert_eq!(swept, ["01BUSY_orders"]);
-}
-
-#[tokio::test]
 async fn a_full_disk_of_the_warehouse_says_so() {
     let database = Database::new().await;
     // What the server says when it cannot extend a file.
@@ -214,25 +191,4 @@ async fn a_full_disk_of_the_warehouse_says_so() {
     assert!(message.contains("53100"), "{message}");
     assert!(hint.is_some_and(|hint| hint.contains("disk is full")));
     assert_eq!(database.texts(LEFT).await, Vec::<String>::new());
-}
-
-#[tokio::test]
-async fn every_way_of_a_second_publisher_leaves_the_table_as_it_was() {
-    use barncat::warehouse::PublishKind::{Replace, Swap};
-    for (kind, fill_jobs) in [(Swap, 1), (Swap, 2), (Replace, 1), (Replace, 2)] {
-        let database = Database::new().await;
-        let first = Load::new("01A", &["1,1,first\n"]);
-        database.publish(&first).await.unwrap();
-        let late = Load { kind, fill_jobs, ..Load::after(&first, "01B", &["1,1,late\n"]) };
-        let late_staging = database.fill(&late).await.unwrap();
-        database.publish(&Load::after(&first, "01C", &["1,1,second\n"])).await.unwrap();
-        let oid = database.text("SELECT 'raw.orders'::regclass::oid::text").await;
-        let error = late_staging.publish(late.publication()).await.unwrap_err();
-        assert_eq!(error.class(), Class::Passing);
-        assert!(error.to_string().contains("superseded"), "{error}");
-        until_quiet(&database).await;
-        assert_eq!(database.text("SELECT note FROM raw.orders").await, "second");
-        assert_eq!(database.text("SELECT 'raw.orders'::regclass::oid::text").await, oid);
-        assert_eq!(database.texts(LEFT).await, Vec::<String>::new());
-    }
 }

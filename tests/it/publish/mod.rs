@@ -1,14 +1,12 @@
-//! Publishing to a real Postgres.
+//! Publishing to a real Postgres: what tests/it/warehouse does not ask of every warehouse.
 
 mod belongings;
 mod commit;
 mod faults;
-mod ledger;
 mod locks;
 mod obstacles;
 mod readers;
 mod replace;
 mod snapshots;
-mod swap;
 mod vacuum;
 mod views;

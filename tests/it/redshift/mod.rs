@@ -16,4 +16,5 @@ mod obstacles;
 mod parts;
 mod probes;
 mod refused_row;
+mod values;
 mod wire;

@@ -4,7 +4,13 @@ use std::{collections::BTreeSet, os::unix::process::ExitStatusExt, sync::Arc};
 
 use tokio::{sync::Semaphore, task::JoinSet};
 
-use crate::support::project::Project;
+use crate::support::{
+    ground::{Ground, Scene, long_tests_on, tests_on},
+    project::Project,
+};
+
+tests_on!(on_postgres Postgres: killed_at_any_fail_point_the_same_command_ends_what_was_begun);
+long_tests_on!(by_data_api DataApi: killed_at_any_fail_point_the_same_command_ends_what_was_begun);
 
 const SOURCE: &str = "CREATE TABLE orders (id int PRIMARY KEY); INSERT INTO orders VALUES (1);
     CREATE TABLE riders (id int PRIMARY KEY); INSERT INTO riders VALUES (1);";
@@ -16,14 +22,19 @@ const CLEAN: [&str; 3] = ["clean", "--removed", "--yes"];
 
 /// A project with something of each kind to clean: a staging table and objects of a load that was killed,
 /// loads past `keep`, a table without a loader.
-async fn littered() -> Project {
-    let stage = "url = \"file:./stage\"\nkeep = { loads = 9, days = 9 }";
-    let project = Project::with_stage(SOURCE, "[tables]\n\"*\" = \"full\"\n", stage, &[]).await;
+async fn littered(ground: Ground) -> Scene {
+    let project = Scene::on(ground, SOURCE, "[tables]\n\"*\" = \"full\"\n").await;
+    if ground == Ground::Postgres {
+        let toml = std::fs::read_to_string(project.dir().join("barncat.toml")).expect("it is there");
+        let keep = "url = \"file:./stage\"\nkeep = { loads = 9, days = 9 }";
+        project.write("barncat.toml", &toml.replace("url = \"file:./stage\"", keep));
+    }
     for _ in 0..3 {
         project.run(&["--full"]).await;
     }
     let toml = std::fs::read_to_string(project.dir().join("barncat.toml")).expect("it is there");
-    project.write("barncat.toml", &format!("{}fill_jobs = 2\n", toml.replace("loads = 9", "loads = 1")));
+    let fill_jobs = if ground == Ground::Postgres { "fill_jobs = 2\n" } else { "" };
+    project.write("barncat.toml", &format!("{}{fill_jobs}", toml.replace("loads = 9", "loads = 1")));
     project.write_loaders("[tables]\norders = \"full\"\n");
     kill_at(&project, &["run", "--full"], "stage.manifest.after").await;
     project
@@ -48,9 +59,8 @@ async fn passed(project: &Project, arguments: &[&str]) -> BTreeSet<String> {
 }
 
 /// What is left after a clean that went to its end.
-async fn assert_clean(project: &Project, point: &str) {
-    let staging = "SELECT relname::text FROM pg_class WHERE relnamespace = 'barncat_staging'::regnamespace";
-    assert_eq!(project.database.texts(staging).await, Vec::<String>::new(), "{point}");
+async fn assert_clean(project: &Scene, point: &str) {
+    assert_eq!(project.tables_of_loads().await, Vec::<String>::new(), "{point}");
     let tables = "SELECT tablename::text FROM pg_tables WHERE schemaname = 'raw'";
     assert_eq!(project.database.texts(tables).await, ["orders"], "{point}");
     let mut loads =
@@ -67,8 +77,8 @@ async fn assert_clean(project: &Project, point: &str) {
     project.assert_equal(&["orders"]).await;
 }
 
-async fn killed_in_a_clean(point: &str) {
-    let project = littered().await;
+async fn killed_in_a_clean(ground: Ground, point: &str) {
+    let project = littered(ground).await;
     kill_at(&project, &CLEAN, point).await;
     project.assert_equal(&["orders"]).await;
     done(&project, &CLEAN, point).await;
@@ -93,9 +103,8 @@ async fn killed_in_a_hold(point: &str) {
     assert_eq!(is_held, verb[0] == "hold", "{point}: {outcome:#}");
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn killed_at_any_fail_point_the_same_command_ends_what_was_begun() {
-    let project = littered().await;
+async fn killed_at_any_fail_point_the_same_command_ends_what_was_begun(ground: Ground) {
+    let project = littered(ground).await;
     let clean = passed(&project, &CLEAN).await;
     assert_clean(&project, "none").await;
     // What every command does with the control database is tried by the killed runs.
@@ -105,15 +114,19 @@ async fn killed_at_any_fail_point_the_same_command_ends_what_was_begun() {
     }
     let holds =
         ["control.hold.before", "control.hold.after", "control.release.before", "control.release.after"];
+    // What has nothing to do with the warehouse is killed on Postgres.
+    let holds = holds.into_iter().filter(|_| ground == Ground::Postgres);
+    let is_of = |point: &String| !ground.is_redshift() || point.starts_with("warehouse.");
+    let clean = clean.into_iter().filter(is_of);
     let slots = Arc::new(Semaphore::new(AT_ONCE));
     let mut cases = JoinSet::new();
-    for point in clean.into_iter().chain(holds.map(str::to_owned)) {
+    for point in clean.chain(holds.map(str::to_owned)) {
         let slots = slots.clone();
         cases.spawn(async move {
             let _slot = slots.acquire_owned().await.expect("it is never closed");
             match point.starts_with("control.") {
                 true => killed_in_a_hold(&point).await,
-                false => killed_in_a_clean(&point).await,
+                false => killed_in_a_clean(ground, &point).await,
             }
         });
     }

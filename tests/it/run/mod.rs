@@ -8,7 +8,7 @@ mod increments;
 mod made_anew;
 pub(crate) mod marks;
 mod mended;
-mod random;
+pub(crate) mod random;
 pub(crate) mod restore;
 mod restore_crash;
 mod verify;

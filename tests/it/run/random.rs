@@ -93,7 +93,7 @@ fn kinds() -> Vec<(&'static str, BoxedStrategy<String>)> {
 }
 
 /// What breaks writers of CSV, COPY's text format, terminals and people.
-fn text() -> impl Strategy<Value = String> {
+pub(crate) fn text() -> impl Strategy<Value = String> {
     let nasty = select(
         &[
             "\\N",

@@ -4,7 +4,14 @@ use std::{collections::BTreeSet, os::unix::process::ExitStatusExt, sync::Arc};
 
 use tokio::{sync::Semaphore, task::JoinSet};
 
-use crate::support::project::Project;
+use crate::support::{
+    ground::{Ground, Scene, long_tests_on, tests_on},
+    project::Project,
+};
+
+tests_on!(on_postgres Postgres: killed_at_any_fail_point_the_table_is_one_of_two_states_and_the_next_try_mends_all);
+long_tests_on!(by_data_api DataApi: killed_at_any_fail_point_the_table_is_one_of_two_states_and_the_next_try_mends_all);
+long_tests_on!(by_wire Wire: killed_at_any_fail_point_the_table_is_one_of_two_states_and_the_next_try_mends_all);
 
 const SOURCE: &str = "
     CREATE TABLE orders (id int PRIMARY KEY, status text, at timestamptz NOT NULL DEFAULT now());
@@ -18,14 +25,14 @@ const AT_ONCE: usize = 6;
 
 /// A project after three loads, with the id of the second and its rows.
 struct Loaded {
-    project: Project,
+    project: Scene,
     load: String,
     rows: Option<String>,
 }
 
 impl Loaded {
-    async fn new() -> Self {
-        let project = Project::new(SOURCE, LOADERS).await;
+    async fn on(ground: Ground) -> Self {
+        let project = Scene::on(ground, SOURCE, LOADERS).await;
         project.run(&[]).await;
         change(
             &project,
@@ -71,21 +78,18 @@ async fn done(project: &Project, arguments: &[&str], point: &str) {
     assert_eq!(output.status.code(), Some(0), "{point}: {}", String::from_utf8_lossy(&output.stderr));
 }
 
-async fn nothing_is_left(project: &Project, point: &str) {
+async fn nothing_is_left(project: &Scene, point: &str) {
+    assert_eq!(project.tables_of_loads().await, Vec::<String>::new(), "{point}: staging tables are left");
     for (what, sql) in [
-        (
-            "staging tables",
-            "SELECT relname::text FROM pg_class WHERE relnamespace = 'barncat_staging'::regnamespace",
-        ),
         ("locks", "SELECT name FROM barncat_control.locks WHERE session IS NOT NULL"),
         ("runs", "SELECT run FROM barncat_control.runs WHERE ended_at IS NULL"),
     ] {
-        assert_eq!(project.database.texts(sql).await, Vec::<String>::new(), "{point}: {what} are left");
+        assert_eq!(project.control().texts(sql).await, Vec::<String>::new(), "{point}: {what} are left");
     }
 }
 
-async fn killed_in_a_restore(point: &str) {
-    let loaded = Loaded::new().await;
+async fn killed_in_a_restore(ground: Ground, point: &str) {
+    let loaded = Loaded::on(ground).await;
     let project = &loaded.project;
     let before = project.in_warehouse("orders").await;
     kill_at(project, &loaded.restore(), point).await;
@@ -105,15 +109,21 @@ async fn killed_in_a_restore(point: &str) {
 
 const ADOPT: [&str; 3] = ["adopt", "orders", "--yes"];
 
-async fn foreign() -> Loaded {
-    let loaded = Loaded::new().await;
-    let publisher = loaded.project.database.connect_as_publisher().await;
-    publisher.batch_execute("DELETE FROM barncat.loads").await.expect("it is ours");
+/// The ledger forgets the table.
+async fn foreign(ground: Ground) -> Loaded {
+    let loaded = Loaded::on(ground).await;
+    loaded.project.run_as_owner("DELETE FROM barncat.loads").await;
+    if ground.is_redshift() {
+        let heads = "SELECT 'DELETE FROM barncat.' || relname FROM pg_class
+                     WHERE relname LIKE 'head%' AND relnamespace = 'barncat'::regnamespace";
+        let forget = loaded.project.database.text(heads).await;
+        loaded.project.run_as_owner(&forget).await;
+    }
     loaded
 }
 
-async fn killed_while_taking_over(point: &str) {
-    let Loaded { project, .. } = foreign().await;
+async fn killed_while_taking_over(ground: Ground, point: &str) {
+    let Loaded { project, .. } = foreign(ground).await;
     let before = project.in_warehouse("orders").await;
     kill_at(&project, &ADOPT, point).await;
     assert_eq!(project.in_warehouse("orders").await, before, "{point}");
@@ -127,28 +137,36 @@ async fn killed_while_taking_over(point: &str) {
     nothing_is_left(&project, point).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn killed_at_any_fail_point_the_table_is_one_of_two_states_and_the_next_try_mends_all() {
-    let loaded = Loaded::new().await;
+async fn killed_at_any_fail_point_the_table_is_one_of_two_states_and_the_next_try_mends_all(ground: Ground) {
+    let loaded = Loaded::on(ground).await;
     let restore = passed(&loaded.project, &loaded.restore()).await;
     assert!(restore.iter().any(|point| point == "staging.apply.before"), "{restore:?}");
-    let adopt = passed(&foreign().await.project, &ADOPT).await;
+    let foreign = foreign(ground).await.project;
+    let adopt = passed(&foreign, &ADOPT).await;
     assert!(adopt.iter().any(|point| point == "adopt.ledger.before"), "{adopt:?}");
     // What every command does with the control database is tried by the killed runs.
     let adopt: BTreeSet<String> = adopt.difference(&restore).cloned().collect();
     let is_others = |point: &str| point.starts_with("control.") && !point.starts_with("control.hold.");
     let restore = restore.into_iter().filter(|point| !is_others(point));
+    // What has nothing to do with the warehouse is killed on Postgres; by wire what it alone has.
+    let is_of = move |point: &str| match ground {
+        Ground::Postgres => true,
+        Ground::DataApi => {
+            ["staging.", "publish.", "adopt.", "restore."].iter().any(|of| point.starts_with(of))
+        }
+        Ground::Wire => point.starts_with("wire."),
+    };
+    let restore = restore.filter(|point| is_of(point));
+    let adopt = adopt.into_iter().filter(|point| is_of(point));
     let slots = Arc::new(Semaphore::new(AT_ONCE));
     let mut cases = JoinSet::new();
-    for (is_restore, point) in
-        restore.map(|point| (true, point)).chain(adopt.into_iter().map(|point| (false, point)))
-    {
+    for (is_restore, point) in restore.map(|point| (true, point)).chain(adopt.map(|point| (false, point))) {
         let slots = slots.clone();
         cases.spawn(async move {
             let _slot = slots.acquire_owned().await.expect("it is never closed");
             match is_restore {
-                true => killed_in_a_restore(&point).await,
-                false => killed_while_taking_over(&point).await,
+                true => killed_in_a_restore(ground, &point).await,
+                false => killed_while_taking_over(ground, &point).await,
             }
         });
     }

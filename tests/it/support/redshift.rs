@@ -12,7 +12,7 @@ use super::{
 };
 
 /// The role by which COPY reads the stage.
-const ROLE: &str = "arn:aws:iam::111122223333:role/copy";
+pub(crate) const ROLE: &str = "arn:aws:iam::111122223333:role/copy";
 
 /// By which way the project reaches the double.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,12 +37,23 @@ impl Way {
     }
 }
 
+/// A double before a database, with COPY from a server.
+pub(crate) async fn double_before(behind: &Database, s3: &S3Server) -> Double {
+    let (id, secret) = (variable("AWS_ACCESS_KEY_ID"), variable("AWS_SECRET_ACCESS_KEY"));
+    let settings = Settings::new(behind.admin_url()).bucket(BUCKET, "eu-west-2").role(ROLE);
+    let settings = Settings {
+        record_into: std::env::var_os("BARNCAT_RECORD_INTO").map(Into::into),
+        ..settings.s3(&s3.endpoint(), &id, &secret)
+    };
+    Double::start(settings).await.expect("the double starts")
+}
+
 /// The project, the double and the servers behind them; all of it ends with the test.
 pub(crate) struct OnRedshift {
     pub(crate) project: Project,
     pub(crate) double: Double,
     pub(crate) s3: S3Server,
-    _control: Database,
+    pub(crate) control: Database,
 }
 
 impl OnRedshift {
@@ -57,14 +68,7 @@ impl OnRedshift {
         let s3 = S3Server::start().await;
         let behind = Database::empty().await;
         let (id, secret) = (variable("AWS_ACCESS_KEY_ID"), variable("AWS_SECRET_ACCESS_KEY"));
-        let settings = Settings::new(behind.admin_url()).bucket(BUCKET, "eu-west-2").role(ROLE).s3(
-            &s3.endpoint(),
-            &id,
-            &secret,
-        );
-        let settings =
-            Settings { record_into: std::env::var_os("BARNCAT_RECORD_INTO").map(Into::into), ..settings };
-        let double = Double::start(settings).await.expect("the double starts");
+        let double = double_before(&behind, &s3).await;
         let stage = format!(
             "url = \"s3://{BUCKET}/stage\"\nendpoint = \"{}\"\nregion = \"eu-west-2\"\npath_style = true\nkeep = {{ loads = 9, days = 9 }}",
             s3.endpoint()
@@ -88,8 +92,8 @@ impl OnRedshift {
                 way.keys()
             ),
         );
-        let _control = std::mem::replace(&mut project.database, behind);
-        Self { project, double, s3, _control }
+        let control = std::mem::replace(&mut project.database, behind);
+        Self { project, double, s3, control }
     }
 
     /// The double, as anybody reaches it.

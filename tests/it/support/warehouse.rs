@@ -99,23 +99,37 @@ impl Database {
 
     /// Fills a staging table.
     pub(crate) async fn fill(&self, load: &Load) -> Result<Box<dyn Staging>, WarehouseError> {
-        let mut staging = self.warehouse.open_staging(load.spec()).await?;
-        let (sender, receiver) = mpsc::channel(8);
-        let manifest = load.write(&self.stage).await;
-        for part in manifest.parts.clone() {
-            sender.send(Fill::Part(part)).await.expect("there is room");
-        }
-        sender.send(Fill::Done(Box::new(manifest))).await.expect("there is room");
-        let rows = staging.fill(receiver, self.stage.clone()).await?;
-        assert_eq!(rows, load.rows());
-        assert_eq!(staging.count().await?, load.rows());
-        Ok(staging)
+        fill(&self.warehouse, &self.stage, load).await
     }
 
     /// Loads and publishes.
     pub(crate) async fn publish(&self, load: &Load) -> Result<Published, WarehouseError> {
         self.fill(load).await?.publish(load.publication()).await
     }
+}
+
+/// Fills a staging table of a warehouse.
+pub(crate) async fn fill(
+    warehouse: &dyn Warehouse,
+    stage: &SharedStage,
+    load: &Load,
+) -> Result<Box<dyn Staging>, WarehouseError> {
+    let mut staging = warehouse.open_staging(load.spec()).await?;
+    let manifest = load.write(stage).await;
+    let rows = staging.fill(replay(&manifest), stage.clone()).await?;
+    assert_eq!(rows, load.rows());
+    assert_eq!(staging.count().await?, load.rows());
+    Ok(staging)
+}
+
+/// What a fill is told of a load that is whole in the stage.
+pub(crate) fn replay(manifest: &Manifest) -> mpsc::Receiver<Fill> {
+    let (sender, receiver) = mpsc::channel(manifest.parts.len() + 1);
+    for part in manifest.parts.clone() {
+        sender.try_send(Fill::Part(part)).expect("there is room");
+    }
+    sender.try_send(Fill::Done(Box::new(manifest.clone()))).expect("there is room");
+    receiver
 }
 
 /// A warehouse of barncat's at an address.

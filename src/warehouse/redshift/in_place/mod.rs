@@ -16,6 +16,7 @@ use super::{
     transport::{Answer, Batch},
 };
 use crate::{
+    fail_point,
     schema::Layout,
     sql::{Dialect, TableName},
     stage::SharedStage,
@@ -60,7 +61,9 @@ pub(super) async fn prepare(
     let batch = Batch::new(format!("find what is new for {}", spec.table), format!("{} late", spec.load))
         .then(by_key.delete_known(publication.kind))
         .then(format!("SELECT count(*)::varchar FROM {} WHERE {late}", by_key.from));
+    fail_point!("publish.late.before");
     let [_, answer] = staging.cluster.ask(batch).await?;
+    fail_point!("publish.late.after");
     Ok(Found { late: answer.number(), ..found })
 }
 
@@ -77,7 +80,9 @@ async fn list_not_staged(
         .then(by_key.list_gone(&gone))
         .then(format!("SELECT count(*)::varchar FROM {}", dialect::table(&gone)))
         .then(by_key.count_not_staged());
+    fail_point!("publish.gone.before");
     let [_, listed, not_staged] = staging.cluster.ask(batch).await?;
+    fail_point!("publish.gone.after");
     Ok((listed.number(), not_staged.number().unwrap_or(0)))
 }
 
@@ -90,7 +95,10 @@ async fn make_list(staging: &RedshiftStaging, spec: &StagingSpec) -> Result<(), 
     let create = Batch::new(doing, format!("{} gone", spec.load))
         .then(format!("DROP TABLE IF EXISTS {}", dialect::table(&table)))
         .then(dialect::create(&table, &of_key, &Layout::default()));
-    staging.cluster.ask::<2>(create).await.map(drop)
+    fail_point!("publish.list.before");
+    staging.cluster.ask::<2>(create).await?;
+    fail_point!("publish.list.after");
+    Ok(())
 }
 
 /// Writes the keys of rows that are gone into a table of their own: they may be too many for a statement.
@@ -114,7 +122,9 @@ async fn list_gone(
         values.push_str(&format!("({})", row.join(", ")));
         if values.len() > KEYS_BYTES || place + 1 == gone.len() {
             let sql = format!("INSERT INTO {} VALUES {values}", dialect::table(&table));
+            fail_point!("publish.gone.before");
             cluster.ask::<1>(Batch::new(doing.clone(), name.clone()).then(sql)).await?;
+            fail_point!("publish.gone.after");
             values.clear();
         }
     }
@@ -126,7 +136,9 @@ pub(super) async fn drop_gone(staging: &RedshiftStaging, publication: &Publicati
     let lists = |increment: &Increment| increment.is_whole || !increment.gone.is_empty();
     if publication.increment.as_ref().is_some_and(lists) {
         let table = gone_table(staging);
+        fail_point!("publish.unlist.before");
         let _ = staging.cluster.drop_table(&table, &format!("{} drop", staging.spec.load)).await;
+        fail_point!("publish.unlist.after");
     }
 }
 
@@ -184,7 +196,9 @@ pub(super) async fn apply(
     let doing = format!("apply the load {} to {}", delta.manifest.load, staging.spec.table);
     let create = dialect::create(&from, &delta.columns, &Layout::default());
     let make = Batch::new(doing.clone(), format!("{load} apply")).then(create);
+    fail_point!("staging.delta.before");
     cluster.ask::<1>(make).await?;
+    fail_point!("staging.delta.after");
     // Nobody else knows this table: there is no lock to wait for.
     let columns = (delta.columns.as_slice(), delta.columns.as_slice());
     columns::fit(&cluster, &staging.table, columns, &format!("{load} columns"), None).await?;
@@ -200,6 +214,10 @@ pub(super) async fn apply(
             .then(format!("DROP TABLE {}", dialect::table(&gone)));
     }
     batch.statements.extend(by_key.write(delta.kind));
+    fail_point!("staging.apply.before");
     cluster.transport.run(batch).await?;
-    cluster.drop_table(&from, &format!("{load} apply")).await
+    fail_point!("staging.apply.after");
+    cluster.drop_table(&from, &format!("{load} apply")).await?;
+    fail_point!("staging.apply_drop.after");
+    Ok(())
 }
