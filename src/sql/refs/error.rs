@@ -38,11 +38,17 @@ pub enum Problem {
     #[error("unknown placeholder `{0}`")]
     UnknownPlaceholder(String),
     /// Brackets, CASEs or subqueries in one another, more than the parser may follow.
-    #[error("nested deeper than {0} levels")]
-    TooDeep(usize),
+    #[error("nested too deep for the parser")]
+    TooDeep,
     /// More words and signs than a model may have.
     #[error("longer than {0} words and signs")]
     TooLong(usize),
+    /// More operators than the parser may follow.
+    #[error("more than {0} operators")]
+    TooManyOperators(usize),
+    /// The machine gives no thread to read it on.
+    #[error("no thread is to be had for reading the SQL")]
+    NoThread,
     /// The parser named a place that is not in the text.
     #[error("the parser lost the place of `{0}`")]
     Lost(String),
@@ -63,13 +69,13 @@ impl QueryError {
     }
 
     /// `nowhere` is where errors without a place of their own stand; `deepest` where the SQL is nested most.
-    pub(super) fn of_parser(error: ParserError, nowhere: Location, deepest: (Location, usize)) -> Self {
+    pub(super) fn of_parser(error: ParserError, nowhere: Location, deepest: Location) -> Self {
         match error {
             ParserError::TokenizerError(message) | ParserError::ParserError(message) => {
                 let (message, at) = split_place(&message);
                 Self::new(at.unwrap_or(nowhere), Problem::Unreadable(message.to_owned()))
             }
-            ParserError::RecursionLimitExceeded => Self::new(deepest.0, Problem::TooDeep(deepest.1)),
+            ParserError::RecursionLimitExceeded => Self::new(deepest, Problem::TooDeep),
         }
     }
 }
@@ -90,6 +96,7 @@ impl Fault for QueryError {
     fn class(&self) -> Class {
         match self.problem {
             Problem::Lost(_) => Class::Bug,
+            Problem::NoThread => Class::Passing,
             _ => Class::Usage,
         }
     }
@@ -108,8 +115,11 @@ impl Fault for QueryError {
             }
             Problem::Writes(_) => "leave it out; barncat writes the model's table itself",
             Problem::UnknownPlaceholder(_) => "`:since` is the only placeholder; write other values out",
-            Problem::TooDeep(_) => "make subqueries into steps: WITH name AS (…)",
-            Problem::TooLong(_) => "put the values into a table of their own and join it",
+            Problem::TooDeep => "make subqueries into steps: WITH name AS (…)",
+            Problem::NoThread => "raise the limits of threads and of address space (ulimit -u, -v)",
+            Problem::TooLong(_) | Problem::TooManyOperators(_) => {
+                "put the values into a table of their own and join it"
+            }
         };
         Some(hint.to_owned())
     }

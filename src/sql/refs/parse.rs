@@ -12,8 +12,9 @@ use sqlparser::{
 use super::{
     Query,
     error::{LOCK, Problem, QueryError},
+    grammar::{eased, grammar},
     qualifier::qualifiers,
-    tokens::{Tokens, grammar},
+    tokens::Tokens,
     walk::Walk,
 };
 use crate::sql::Dialect;
@@ -21,10 +22,9 @@ use crate::sql::Dialect;
 /// How deep brackets, CASEs and subqueries may stand in one another, as the parser counts.
 const DEEPEST: usize = 200;
 
-/// Above it a text is read on a stack of its own: `1 + 1 + 1 …` makes a tree as deep as it is long.
-const SHORT_TOKENS: usize = 300;
-
-/// What the longest text that is allowed may need; only what is used takes memory.
+/// Each text is read on a stack of its own, for what the parser needs has no small bound: `1 + 1 + 1 …`
+/// makes a tree as deep as it is long. This is enough for the longest and the deepest text that are
+/// allowed, without optimisation too; only what is used takes memory, and a thread 20 µs.
 const STACK_BYTES: usize = 256 << 20;
 
 /// Reads a model's SQL.
@@ -33,18 +33,11 @@ const STACK_BYTES: usize = 256 << 20;
 /// If it is not exactly one SELECT (or VALUES, or `TABLE t`) that only reads, as far as the parser can tell.
 pub fn read(sql: &str, dialect: Dialect) -> Result<Query, QueryError> {
     let tokens = Tokens::of(sql, dialect)?;
-    if tokens.all.len() <= SHORT_TOKENS {
-        return read_tokens(sql, &tokens, dialect);
-    }
     std::thread::scope(|scope| {
         let deep = std::thread::Builder::new().name("refs".to_owned()).stack_size(STACK_BYTES);
         match deep.spawn_scoped(scope, || read_tokens(sql, &tokens, dialect)) {
             Ok(reader) => reader.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
-            // No room for a stack: a text as long as this cannot be read without.
-            Err(_) => Err(QueryError::new(
-                Location { line: 1, column: 1 },
-                Problem::TooLong(SHORT_TOKENS),
-            )),
+            Err(_) => Err(QueryError::new(Location { line: 1, column: 1 }, Problem::NoThread)),
         }
     })
 }
@@ -66,9 +59,11 @@ fn read_tokens(sql: &str, tokens: &Tokens, dialect: Dialect) -> Result<Query, Qu
     let mut references = qualifiers(&walk, dialect)?;
     references.append(&mut walk.tables);
     references.sort_by_key(|reference| reference.range.start);
+    let mut paths = walk.paths;
+    paths.sort_by_key(|path| path.range.start);
     let lost = || QueryError::new(start, Problem::Lost(first.token.to_string()));
     let range = tokens.byte(start).ok_or_else(lost)?..tokens.byte(last.span.end).ok_or_else(lost)?;
-    Ok(Query { references, since: tokens.since.clone(), sql: sql.to_owned(), range })
+    Ok(Query { references, paths, since: tokens.since.clone(), sql: sql.to_owned(), range })
 }
 
 /// Whether it is the first word of a SELECT. (Others are refused before they are parsed, for which the
@@ -86,7 +81,7 @@ fn begins_select(first: &TokenWithSpan) -> bool {
 fn parse(tokens: &Tokens, last: &TokenWithSpan, dialect: Dialect) -> Result<Box<Tree>, QueryError> {
     let mut parser = Parser::new(grammar(dialect))
         .with_recursion_limit(DEEPEST)
-        .with_tokens_with_locations(tokens.all.clone());
+        .with_tokens_with_locations(eased(&tokens.all, dialect));
     let tree = parser.parse_query().map_err(|error| {
         let error = QueryError::of_parser(error, last.span.end, tokens.deepest());
         // The parser does not know all of them: FOR NO KEY UPDATE.

@@ -3,24 +3,22 @@
 use std::ops::Range;
 
 use sqlparser::{
-    dialect::{Dialect as SqlDialect, PostgreSqlDialect, RedshiftSqlDialect},
     keywords::Keyword,
     tokenizer::{Location, Span, Token, TokenWithSpan, Tokenizer},
 };
 
-use super::error::{Problem, QueryError};
+use super::{
+    error::{Problem, QueryError},
+    grammar::grammar,
+};
 use crate::sql::Dialect;
 
-/// More is no model: the parser's trees grow with it, and so does the stack that walks them.
-pub(super) const MOST_TOKENS: usize = 200_000;
+/// More words and signs are no model.
+const MOST_TOKENS: usize = 200_000;
 
-/// What the parser is to read.
-pub(super) fn grammar(dialect: Dialect) -> &'static dyn SqlDialect {
-    match dialect {
-        Dialect::Postgres => &PostgreSqlDialect {},
-        Dialect::Redshift => &RedshiftSqlDialect {},
-    }
-}
+/// Each operator may make the parser's tree deeper by one (`1 + 1 + 1 …`), and with it the stack that walks
+/// it. Lists are not deep, however long.
+const MOST_OPERATORS: usize = 4_000;
 
 /// The words and signs of a text.
 #[derive(Debug)]
@@ -41,6 +39,9 @@ impl Tokens {
             .map_err(|error| QueryError::new(error.location, Problem::Unreadable(error.message)))?;
         if let Some(token) = all.get(MOST_TOKENS) {
             return Err(QueryError::new(token.span.start, Problem::TooLong(MOST_TOKENS)));
+        }
+        if let Some(token) = all.iter().filter(|token| is_operator(&token.token)).nth(MOST_OPERATORS) {
+            return Err(QueryError::new(token.span.start, Problem::TooManyOperators(MOST_OPERATORS)));
         }
         let bytes = bytes_of(sql, &all);
         let mut tokens = Self { all: Vec::with_capacity(all.len()), since: Vec::new(), bytes };
@@ -65,7 +66,7 @@ impl Tokens {
     }
 
     /// Where brackets, or CASEs, stand deepest in one another.
-    pub(super) fn deepest(&self) -> (Location, usize) {
+    pub(super) fn deepest(&self) -> Location {
         let (mut depth, mut deepest) = (0_usize, (Location { line: 1, column: 1 }, 0));
         for token in self.meaning() {
             match &token.token {
@@ -79,7 +80,7 @@ impl Tokens {
                 deepest = (token.span.start, depth);
             }
         }
-        deepest
+        deepest.0
     }
 
     /// Where `FOR UPDATE` and its like may stand: the FOR, and the word behind it.
@@ -137,6 +138,35 @@ fn keyword(token: &Token) -> Keyword {
     match token {
         Token::Word(word) => word.keyword,
         _ => Keyword::NoKeyword,
+    }
+}
+
+fn is_operator(token: &Token) -> bool {
+    match token {
+        Token::Whitespace(_) | Token::Number(..) | Token::SingleQuotedString(_) => false,
+        Token::Comma | Token::Period | Token::LParen | Token::RParen | Token::SemiColon => false,
+        Token::Word(word) => matches!(
+            word.keyword,
+            Keyword::AND
+                | Keyword::OR
+                | Keyword::NOT
+                | Keyword::IS
+                | Keyword::IN
+                | Keyword::LIKE
+                | Keyword::ILIKE
+                | Keyword::SIMILAR
+                | Keyword::BETWEEN
+                | Keyword::OVERLAPS
+                | Keyword::OPERATOR
+                | Keyword::COLLATE
+                | Keyword::AT
+                | Keyword::NOTNULL
+                | Keyword::UNION
+                | Keyword::INTERSECT
+                | Keyword::EXCEPT
+                | Keyword::MINUS
+        ),
+        _ => true,
     }
 }
 

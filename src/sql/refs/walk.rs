@@ -37,6 +37,8 @@ pub(super) struct Walk<'a> {
     froms: Vec<From>,
     /// The tables found.
     pub(super) tables: Vec<Reference>,
+    /// Names in FROM that lead into SUPER columns.
+    pub(super) paths: Vec<Reference>,
     /// Columns that may be qualified by a table.
     pub(super) qualified: Vec<Qualified>,
     /// The names of all items of FROM.
@@ -55,6 +57,7 @@ impl<'a> Walk<'a> {
             numbers: HashMap::new(),
             froms: Vec::new(),
             tables: Vec::new(),
+            paths: Vec::new(),
             qualified: Vec::new(),
             items: HashSet::new(),
         }
@@ -71,21 +74,25 @@ impl<'a> Walk<'a> {
     /// A table's name, unless it is a CTE's or leads into a SUPER column. Answers whether it does the latter.
     fn add_table(&mut self, name: &[&Ident], bracketed: bool) -> Result<bool, QueryError> {
         let parts: Vec<String> = name.iter().map(|ident| self.fold(ident)).collect();
+        let span = Span::new(name[0].span.start, name[name.len() - 1].span.end);
         if self.dialect == Dialect::Redshift {
             let lead = leads(&self.froms, &parts, bracketed);
             if lead > 1 {
-                self.add_qualified(name, lead)?;
+                self.add_qualified(name, lead);
+            }
+            if lead == 1 && matches!(parts.len(), 2 | 3) {
+                let path = self.reference(parts.clone(), span, Kind::Path)?;
+                self.paths.push(path);
             }
             if lead > 0 {
                 return Ok(true);
             }
         }
         if let [alone] = &parts[..]
-            && self.withs.iter().any(|with| with.knows(alone))
+            && (self.withs.iter().any(|with| with.knows(alone)) || is_function(name[0]))
         {
             return Ok(false);
         }
-        let span = Span::new(name[0].span.start, name[name.len() - 1].span.end);
         if parts.len() > 3 {
             let message = "a table's name has at most three parts".to_owned();
             return self.fails(span.start, Problem::Unreadable(message));
@@ -113,18 +120,17 @@ impl<'a> Walk<'a> {
 
     /// Remembers a column's name: whether a table qualifies it is seen when all tables are known. The
     /// first `lead` parts may be the table.
-    fn add_qualified(&mut self, name: &[&Ident], lead: usize) -> Result<(), QueryError> {
+    fn add_qualified(&mut self, name: &[&Ident], lead: usize) {
         if lead > 1 {
             let parts = name[..lead].iter().map(|ident| (self.fold(ident), ident.span)).collect();
             self.qualified.push(Qualified { parts });
         }
-        Ok(())
     }
 
     /// `schema.table.*`
-    fn add_wildcard(&mut self, name: &ObjectName) -> Result<(), QueryError> {
+    fn add_wildcard(&mut self, name: &ObjectName) {
         let idents = idents(name);
-        self.add_qualified(&idents, idents.len())
+        self.add_qualified(&idents, idents.len());
     }
 
     /// One item of FROM.
@@ -250,43 +256,40 @@ impl<'a> Walk<'a> {
         select.from.iter().try_for_each(|from| self.add_items(from))?;
         for item in &select.projection {
             if let SelectItem::QualifiedWildcard(SelectItemQualifiedWildcardKind::ObjectName(name), _) = item {
-                self.add_wildcard(name)?;
+                self.add_wildcard(name);
             }
         }
         Ok(())
     }
 
-    fn enter_expr(&mut self, expr: &Expr) -> Result<(), QueryError> {
+    fn enter_expr(&mut self, expr: &Expr) {
         match expr {
             Expr::CompoundIdentifier(name) => {
-                self.add_qualified(&name.iter().collect::<Vec<_>>(), name.len() - 1)
+                self.add_qualified(&name.iter().collect::<Vec<_>>(), name.len() - 1);
             }
-            // `raw.orders.items[0]`: its parts are a chain.
+            // `raw.orders.items[0]`: its parts are a chain. (If more than one part comes before the chain,
+            // they are a compound identifier, and met as such.)
             Expr::CompoundFieldAccess { root, access_chain } => {
-                let mut name = match &**root {
-                    Expr::Identifier(first) => vec![first],
-                    Expr::CompoundIdentifier(first) => first.iter().collect(),
-                    _ => return Ok(()),
-                };
-                name.extend(access_chain.iter().map_while(|access| match access {
-                    AccessExpr::Dot(Expr::Identifier(part)) => Some(part),
-                    _ => None,
-                }));
-                let lead = if matches!(**root, Expr::Identifier(_)) { name.len() - 1 } else { 0 };
-                self.add_qualified(&name, lead)
+                if let Expr::Identifier(first) = &**root {
+                    let chain = access_chain.iter().map_while(|access| match access {
+                        AccessExpr::Dot(Expr::Identifier(part)) => Some(part),
+                        _ => None,
+                    });
+                    let name: Vec<&Ident> = std::iter::once(first).chain(chain).collect();
+                    self.add_qualified(&name, name.len() - 1);
+                }
             }
             Expr::QualifiedWildcard(name, _) => self.add_wildcard(name),
             Expr::Function(function) => {
                 if let FunctionArguments::List(list) = &function.args {
                     for arg in &list.args {
                         if let FunctionArg::Unnamed(FunctionArgExpr::QualifiedWildcard(name)) = arg {
-                            self.add_wildcard(name)?;
+                            self.add_wildcard(name);
                         }
                     }
                 }
-                Ok(())
             }
-            _ => Ok(()),
+            _ => {}
         }
     }
 }
@@ -321,7 +324,8 @@ impl Visitor for Walk<'_> {
     }
 
     fn pre_visit_expr(&mut self, expr: &Expr) -> Flow {
-        flow(self.enter_expr(expr))
+        self.enter_expr(expr);
+        Flow::Continue(())
     }
 
     /// The SELECT itself is not walked as a statement: this one stands within it, and writes.
@@ -350,6 +354,26 @@ impl Walk<'_> {
         Flow::Continue(())
     }
 }
+
+/// Functions that are written without brackets, in FROM too.
+fn is_function(ident: &Ident) -> bool {
+    ident.quote_style.is_none() && FUNCTIONS.iter().any(|name| ident.value.eq_ignore_ascii_case(name))
+}
+
+const FUNCTIONS: [&str; 12] = [
+    "current_catalog",
+    "current_date",
+    "current_role",
+    "current_schema",
+    "current_time",
+    "current_timestamp",
+    "current_user",
+    "localtime",
+    "localtimestamp",
+    "session_user",
+    "system_user",
+    "user",
+];
 
 /// A name as the warehouse keeps it: Postgres folds those without quotes, Redshift all of them (unless
 /// `enable_case_sensitive_identifier` is on); both fold ASCII letters alone.
