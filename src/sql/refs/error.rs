@@ -68,14 +68,14 @@ impl QueryError {
         (self.line as u64, self.column as u64) == (at.line, at.column)
     }
 
-    /// `nowhere` is where errors without a place of their own stand; `deepest` where the SQL is nested most.
-    pub(super) fn of_parser(error: ParserError, nowhere: Location, deepest: Location) -> Self {
+    /// `nowhere` is where errors without a place of their own stand.
+    pub(super) fn of_parser(error: ParserError, nowhere: Location) -> Self {
         match error {
             ParserError::TokenizerError(message) | ParserError::ParserError(message) => {
                 let (message, at) = split_place(&message);
                 Self::new(at.unwrap_or(nowhere), Problem::Unreadable(message.to_owned()))
             }
-            ParserError::RecursionLimitExceeded => Self::new(deepest, Problem::TooDeep),
+            ParserError::RecursionLimitExceeded => Self::new(nowhere, Problem::TooDeep),
         }
     }
 }

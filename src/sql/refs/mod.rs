@@ -9,6 +9,8 @@
 //!   name as `U&"…"`, `EXCLUDE TIES` in a window, `SEARCH` and `CYCLE` behind a WITH, `AT LOCAL`,
 //!   `IS DOCUMENT`, `substring(a SIMILAR b ESCAPE c)`, `xmlelement(name …)`, `json_query(… WITH WRAPPER)`,
 //!   `t.*::text` (`(t.*)::text` is read).
+//! - Both: an expression that is a set operation and begins with a bracket, `((SELECT 1) UNION (SELECT 2))`
+//!   (in FROM it is read); more than two hundred levels of brackets.
 //! - Redshift: objects in braces (`{'a': 1}`), the operators `|/` and `@`, `GROUPING SETS (())`.
 //!
 //! It reads some of what the warehouse refuses; that is the warehouse's to say. What stands in strings is

@@ -82,14 +82,9 @@ fn parse(tokens: &Tokens, last: &TokenWithSpan, dialect: Dialect) -> Result<Box<
     let mut parser = Parser::new(grammar(dialect))
         .with_recursion_limit(DEEPEST)
         .with_tokens_with_locations(eased(&tokens.all, dialect));
-    let tree = parser.parse_query().map_err(|error| {
-        let error = QueryError::of_parser(error, last.span.end, tokens.deepest());
-        // The parser does not know all of them: FOR NO KEY UPDATE.
-        match tokens.locks().find(|(_, what)| error.stands_at(*what)) {
-            Some((lock, _)) => QueryError::new(lock, Problem::Writes(LOCK)),
-            None => error,
-        }
-    })?;
+    let tree = parser
+        .parse_query()
+        .map_err(|error| better_told(QueryError::of_parser(error, last.span.end), tokens))?;
     let ended = parser.consume_token(&Token::SemiColon);
     while parser.consume_token(&Token::SemiColon) {}
     let next = parser.peek_token();
@@ -98,7 +93,21 @@ fn parse(tokens: &Tokens, last: &TokenWithSpan, dialect: Dialect) -> Result<Box<
         _ if ended => Err(QueryError::new(next.span.start, Problem::SecondStatement)),
         token => {
             let message = format!("Expected: end of statement, found: {token}");
-            Err(QueryError::new(next.span.start, Problem::Unreadable(message)))
+            Err(better_told(QueryError::new(next.span.start, Problem::Unreadable(message)), tokens))
         }
+    }
+}
+
+/// What the parser means, where its words are about something else.
+fn better_told(error: QueryError, tokens: &Tokens) -> QueryError {
+    let (deepest, depth) = tokens.deepest();
+    // It goes back and tries something else when it is too deep, and tells of that.
+    if error.problem == Problem::TooDeep || depth > DEEPEST {
+        return QueryError::new(deepest, Problem::TooDeep);
+    }
+    // It does not know all locks: FOR NO KEY UPDATE.
+    match tokens.locks().find(|(_, what)| error.stands_at(*what)) {
+        Some((lock, _)) => QueryError::new(lock, Problem::Writes(LOCK)),
+        None => error,
     }
 }

@@ -65,8 +65,8 @@ impl Tokens {
         self.all.iter().filter(|token| !matches!(token.token, Token::Whitespace(_)))
     }
 
-    /// Where brackets, or CASEs, stand deepest in one another.
-    pub(super) fn deepest(&self) -> Location {
+    /// Where brackets, or CASEs, stand deepest in one another, and how deep.
+    pub(super) fn deepest(&self) -> (Location, usize) {
         let (mut depth, mut deepest) = (0_usize, (Location { line: 1, column: 1 }, 0));
         for token in self.meaning() {
             match &token.token {
@@ -80,7 +80,7 @@ impl Tokens {
                 deepest = (token.span.start, depth);
             }
         }
-        deepest.0
+        deepest
     }
 
     /// Where `FOR UPDATE` and its like may stand: the FOR, and the word behind it.

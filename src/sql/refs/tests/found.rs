@@ -61,7 +61,7 @@ fn functions_and_words_before_from_are_no_tables() {
     both(&[
         ("SELECT * FROM generate_series(1, (SELECT max(n) FROM t)) AS g (n)", "t"),
         ("SELECT * FROM t, LATERAL f(t.x) AS y, raw.g(1)", "t"),
-        ("SELECT EXTRACT(epoch FROM x), SUBSTRING(x FROM 1), TRIM(BOTH 'x' FROM x), TRIM(BOTH FROM x)", ""),
+        ("SELECT EXTRACT(epoch FROM x), SUBSTRING(x FROM 1), TRIM(BOTH 'x' FROM x)", ""),
         ("SELECT a IS DISTINCT FROM b, a IS NOT DISTINCT FROM (SELECT c FROM d) FROM t", "d t"),
         ("SELECT a::raw.kind, CAST(b AS raw.kind), raw.f(c), d AT TIME ZONE 'UTC', interval '1 day' FROM t", "t"),
         ("SELECT sum(a) OVER (ORDER BY b ROWS BETWEEN 1 PRECEDING AND CURRENT ROW) FROM t", "t"),
@@ -78,6 +78,7 @@ fn postgres_alone() {
     check(Dialect::Postgres, &[
         ("SELECT * FROM ONLY raw.t, ONLY (u), v *", "raw.t u v"),
         ("SELECT FROM t", "t"),
+        ("SELECT TRIM(BOTH FROM a), OVERLAY(a PLACING b FROM 1 FOR 2), POSITION('x' IN a) FROM t", "t"),
         ("SELECT DISTINCT ON (a) a, count(*) FILTER (WHERE b > (SELECT c FROM d)) FROM t", "d t"),
         ("SELECT sum(a) OVER w FROM t WINDOW w AS (PARTITION BY (SELECT b FROM c))", "t c"),
         ("SELECT ARRAY(SELECT a FROM b), ARRAY[1], c[1:2], c[:2], c[1:since] FROM t", "b t"),

@@ -46,7 +46,7 @@ fn select() -> impl Strategy<Value = Piece> {
         (a, b, c, 0..12_u8).prop_map(|(a, b, t, form)| match form {
             0 => piece("SELECT (@), 'FROM no' FROM @ c", &[&a, &t]),
             1 => piece("SELECT 1 FROM (@) x JOIN @ AS c ON x.a IN (@)", &[&a, &t, &b]),
-            2 => piece("@ UNION ALL (@)", &[&a, &b]),
+            2 => piece("SELECT 1 FROM ((@) UNION ALL (@)) u UNION TABLE @", &[&a, &b, &t]),
             3 => piece("SELECT 1 FROM @ c\r\nWHERE EXISTS (@) -- FROM no\n AND c.y = (@)", &[&t, &a, &b]),
             4 => piece("SELECT 1 FROM generate_series(1, (@)) c, @ d", &[&a, &t]),
             5 => piece("WITH w AS (@) SELECT 1 FROM w, @ c WHERE 1 = (@)", &[&a, &t, &b]),
