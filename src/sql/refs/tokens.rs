@@ -111,10 +111,7 @@ impl Tokens {
                     if let Some(Token::Word(word)) = rest.peek().map(|next| &next.token) {
                         let name = format!(":{word}");
                         if name != ":since" {
-                            return Err(QueryError::new(
-                                token.span.start,
-                                Problem::UnknownPlaceholder(name),
-                            ));
+                            return Err(QueryError::new(token.span.start, Problem::UnknownPlaceholder(name)));
                         }
                         let end = rest.next().map_or(token.span.end, |next| next.span.end);
                         token.span = Span::new(token.span.start, end);

@@ -228,8 +228,7 @@ impl<'a> Walk<'a> {
             match body {
                 SetExpr::SetOperation { left, right, .. } => rest.extend([&**left, &**right]),
                 SetExpr::Table(table) => {
-                    let name: Vec<&Ident> =
-                        table.schema_name.iter().chain(table.table_name.iter()).collect();
+                    let name: Vec<&Ident> = table.schema_name.iter().chain(table.table_name.iter()).collect();
                     self.add_table(&name, false)?;
                 }
                 _ => {}
@@ -255,7 +254,8 @@ impl<'a> Walk<'a> {
         self.froms.push(From::default());
         select.from.iter().try_for_each(|from| self.add_items(from))?;
         for item in &select.projection {
-            if let SelectItem::QualifiedWildcard(SelectItemQualifiedWildcardKind::ObjectName(name), _) = item {
+            if let SelectItem::QualifiedWildcard(SelectItemQualifiedWildcardKind::ObjectName(name), _) = item
+            {
                 self.add_wildcard(name);
             }
         }

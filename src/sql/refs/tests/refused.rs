@@ -21,14 +21,20 @@ fn what_is_no_select_is_refused_with_its_place() {
         ("SELECT 1; DROP TABLE t", "line 1, column 11: a second statement; a model is one SELECT"),
         ("WITH a AS (SELECT 1) DELETE FROM t", &format!("line 1, column 22: {writes}")),
         ("WITH a AS (\nDELETE FROM t RETURNING id) SELECT * FROM a", &format!("line 2, column 1: {writes}")),
-        ("WITH a AS (INSERT INTO t VALUES (1) RETURNING id) TABLE a", &format!("line 1, column 12: {writes}")),
+        (
+            "WITH a AS (INSERT INTO t VALUES (1) RETURNING id) TABLE a",
+            &format!("line 1, column 12: {writes}"),
+        ),
         ("SELECT * INTO x FROM t", "line 1, column 15: SELECT INTO in a model: a model only reads"),
         ("SELECT * FROM t FOR UPDATE", &format!("line 1, column 17: {locks}")),
         ("SELECT * FROM (SELECT 1 FROM t\nFOR SHARE) x", &format!("line 2, column 1: {locks}")),
         ("SELECT * FROM t FOR NO KEY UPDATE", &format!("line 1, column 17: {locks}")),
         ("SELECT a FROM t\nWHERE b = :until", "line 2, column 11: unknown placeholder `:until`"),
         ("SELECT $1 FROM t", "line 1, column 8: unknown placeholder `$1`"),
-        ("SELECT * FROM a.b.c.d", "line 1, column 15: the SQL cannot be read: a table's name has at most three parts"),
+        (
+            "SELECT * FROM a.b.c.d",
+            "line 1, column 15: the SQL cannot be read: a table's name has at most three parts",
+        ),
         ("SELECT 'open FROM t", "line 1, column 8: the SQL cannot be read: Unterminated string literal"),
         ("SELECT 1\nFROM t WHERE (a", "line 2, column 16: the SQL cannot be read: Expected: ), found: EOF"),
     ];
@@ -52,7 +58,10 @@ fn deep_and_long_texts_are_read_or_refused() {
             let place = "SELECT ".len() + open.len() * 4999;
             assert!(error.column > place && error.column <= place + open.len(), "{error}");
         }
-        assert_eq!(read(&deep("- ", ""), dialect).expect_err("deep").problem, Problem::TooManyOperators(4000));
+        assert_eq!(
+            read(&deep("- ", ""), dialect).expect_err("deep").problem,
+            Problem::TooManyOperators(4000)
+        );
         let chain = |more: &str, times: usize| format!("SELECT 1{} FROM t", more.repeat(times));
         for more in [" + 1", " AND a", " || 'x'", " IS NULL", "::int"] {
             assert_eq!(super::names(&read(&chain(more, 4000), dialect).expect(more)), "t");
@@ -77,14 +86,18 @@ const SEEDS: &[&str] = &[
 /// A text that was cut, doubled and mixed.
 fn broken() -> impl Strategy<Value = String> {
     let piece = prop_oneof![
-        (0..SEEDS.len(), any::<prop::sample::Index>(), any::<prop::sample::Index>()).prop_map(|(seed, from, to)| {
-            let chars: Vec<char> = SEEDS[seed].chars().collect();
-            let (from, to) = (from.index(chars.len()), to.index(chars.len()));
-            chars[from.min(to)..from.max(to)].iter().collect::<String>()
-        }),
+        (0..SEEDS.len(), any::<prop::sample::Index>(), any::<prop::sample::Index>()).prop_map(
+            |(seed, from, to)| {
+                let chars: Vec<char> = SEEDS[seed].chars().collect();
+                let (from, to) = (from.index(chars.len()), to.index(chars.len()));
+                chars[from.min(to)..from.max(to)].iter().collect::<String>()
+            }
+        ),
         "[a-z.\"'$:;(),*é\\[\\]#@{}/\\\\ \r\n-]{0,6}",
-        prop::sample::select(vec!["FROM ", "SELECT ", ":since", " AS ", "WITH ", "(", ")", "\u{0}", "\u{feff}"])
-            .prop_map(str::to_owned),
+        prop::sample::select(vec![
+            "FROM ", "SELECT ", ":since", " AS ", "WITH ", "(", ")", "\u{0}", "\u{feff}"
+        ])
+        .prop_map(str::to_owned),
     ];
     prop::collection::vec(piece, 1..6).prop_map(|pieces| pieces.concat())
 }

@@ -32,12 +32,18 @@ fn written_names_stay_apart_from_their_neighbours() {
     let cases = [
         ("SELECT 1 FROM t\"x\"", "SELECT 1 FROM \"raw_test\".\"t\" \"x\""),
         ("SELECT 1 FROM\"t\"WHERE true", "SELECT 1 FROM\"raw_test\".\"t\"WHERE true"),
-        ("SELECT 1 FROM(t JOIN u ON true)", "SELECT 1 FROM(\"raw_test\".\"t\" JOIN \"raw_test\".\"u\" ON true)"),
+        (
+            "SELECT 1 FROM(t JOIN u ON true)",
+            "SELECT 1 FROM(\"raw_test\".\"t\" JOIN \"raw_test\".\"u\" ON true)",
+        ),
         ("TABLE t", "TABLE \"raw_test\".\"t\""),
     ];
     for (sql, expected) in cases {
         assert_eq!(written(sql, Dialect::Postgres), expected);
-        assert_eq!(names(&read(expected, Dialect::Postgres).expect(expected)).matches("raw_test.t").count(), 1);
+        assert_eq!(
+            names(&read(expected, Dialect::Postgres).expect(expected)).matches("raw_test.t").count(),
+            1
+        );
     }
     let plain = read("SELECT 1 FROM\"t\"WHERE true", Dialect::Postgres).expect("a SELECT");
     assert_eq!(plain.written(None, |_| Some("u".to_owned())), "SELECT 1 FROM u WHERE true");
@@ -46,7 +52,8 @@ fn written_names_stay_apart_from_their_neighbours() {
 #[test]
 fn ways_into_super_columns_are_left() {
     let sql = "SELECT i.x FROM orders o, o.items i, raw.t, raw.t.list l";
-    let expected = "SELECT i.x FROM \"raw_test\".\"orders\" o, o.items i, \"raw_test\".\"t\", \"raw_test\".\"t\".list l";
+    let expected =
+        "SELECT i.x FROM \"raw_test\".\"orders\" o, o.items i, \"raw_test\".\"t\", \"raw_test\".\"t\".list l";
     assert_eq!(written(sql, Dialect::Redshift), expected);
 }
 
