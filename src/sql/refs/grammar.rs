@@ -31,32 +31,22 @@ pub(super) fn eased(tokens: &[TokenWithSpan], dialect: Dialect) -> Vec<TokenWith
         };
         let any = |first: isize, words: &[&str]| words.iter().any(|word| reads(first, &[*word]));
         let redshift = dialect == Dialect::Redshift;
-        let count = if reads(-1, &["BETWEEN"]) && any(0, &["SYMMETRIC", "ASYMMETRIC"]) {
-            1
-        } else if any(-1, &["(", ","]) && reads(0, &["VARIADIC"]) && !any(1, &[",", ")"]) {
-            1
-        } else if reads(-2, &["GROUP", "BY", "DISTINCT"]) {
-            1
-        } else if any(-2, &["FROM", "JOIN", "LATERAL"]) && reads(-1, &["ROWS", "FROM", "("]) {
+        let alone = (reads(-1, &["BETWEEN"]) && any(0, &["SYMMETRIC", "ASYMMETRIC"]))
+            || (any(-1, &["(", ","]) && reads(0, &["VARIADIC"]) && !any(1, &[",", ")"]))
+            || reads(-2, &["GROUP", "BY", "DISTINCT"])
             // ROWS (f(), g()) is a function with functions as its arguments.
-            1
-        } else if redshift && reads(-1, &["GROUPING", "SETS", "("]) {
-            // GROUPING ((a), (b)) is a function,
-            1
-        } else if redshift && (reads(0, &[",", "(", ")"]) || reads(-1, &["(", "(", ")", ","])) {
-            // which takes no ().
-            3
-        } else if reads(-1, &["'", "'"]) {
+            || (any(-2, &["FROM", "JOIN", "LATERAL"]) && reads(-1, &["ROWS", "FROM", "("]))
+            // GROUPING ((a), (b)) is a function, which takes no ().
+            || (redshift && reads(-1, &["GROUPING", "SETS", "("]))
             // 'a' and, in the next line, 'b' are one string.
-            1
-        } else if redshift && reads(0, &["APPROXIMATE", "COUNT", "("]) {
-            1
-        } else if redshift && reads(0, &["(", "+", ")"]) {
-            // An outer join: a.id = b.id(+)
-            3
-        } else {
-            0
-        };
+            || reads(-1, &["'", "'"])
+            || (redshift && reads(0, &["APPROXIMATE", "COUNT", "("]));
+        let three = redshift
+            && (reads(0, &[",", "(", ")"])
+                || reads(-1, &["(", "(", ")", ","])
+                // An outer join: a.id = b.id(+)
+                || reads(0, &["(", "+", ")"]));
+        let count = if three { 3 } else { usize::from(alone) };
         meaning[number..number + count].iter().for_each(|at| left_out[*at] = true);
     }
     let kept = tokens.iter().zip(left_out).filter(|(_, out)| !out);
