@@ -1,5 +1,6 @@
-//! SQL as text: quoting and names. Never talks to a database.
+//! SQL as text: quoting, names, and what a SELECT reads. Never talks to a database.
 
 mod ident;
+pub mod refs;
 
 pub use ident::{Dialect, TableName, quote_ident, quote_literal};

@@ -1,0 +1,190 @@
+//! The SQL as words and signs, and where each stands in the text.
+
+use std::ops::Range;
+
+use sqlparser::{
+    keywords::Keyword,
+    tokenizer::{Location, Span, Token, TokenWithSpan, Tokenizer},
+};
+
+use super::{
+    error::{Problem, QueryError},
+    grammar::grammar,
+};
+use crate::sql::Dialect;
+
+/// More words and signs are no model.
+const MOST_TOKENS: usize = 200_000;
+
+/// Each operator may make the parser's tree deeper by one (`1 + 1 + 1 …`), and with it the stack that walks
+/// it. Lists are not deep, however long.
+const MOST_OPERATORS: usize = 4_000;
+
+/// The words and signs of a text.
+#[derive(Debug)]
+pub(super) struct Tokens {
+    /// All of them, space and comments too, each `:since` in one piece.
+    pub(super) all: Vec<TokenWithSpan>,
+    /// Where each `:since` stands.
+    pub(super) since: Vec<Range<usize>>,
+    /// The bytes at which tokens begin and end, in order: the parser counts lines and characters.
+    bytes: Vec<(Location, usize)>,
+}
+
+impl Tokens {
+    /// Cuts a text into words and signs.
+    pub(super) fn of(sql: &str, dialect: Dialect) -> Result<Self, QueryError> {
+        let all = Tokenizer::new(grammar(dialect), sql)
+            .tokenize_with_location()
+            .map_err(|error| QueryError::new(error.location, Problem::Unreadable(error.message)))?;
+        if let Some(token) = all.get(MOST_TOKENS) {
+            return Err(QueryError::new(token.span.start, Problem::TooLong(MOST_TOKENS)));
+        }
+        if let Some(token) = all.iter().filter(|token| is_operator(&token.token)).nth(MOST_OPERATORS) {
+            return Err(QueryError::new(token.span.start, Problem::TooManyOperators(MOST_OPERATORS)));
+        }
+        let bytes = bytes_of(sql, &all);
+        let mut tokens = Self { all: Vec::with_capacity(all.len()), since: Vec::new(), bytes };
+        tokens.join_placeholders(all)?;
+        Ok(tokens)
+    }
+
+    /// The byte at a place where a token begins or ends.
+    pub(super) fn byte(&self, at: Location) -> Option<usize> {
+        let found = self.bytes.binary_search_by_key(&at, |(place, _)| *place).ok()?;
+        Some(self.bytes[found].1)
+    }
+
+    /// The bytes from one place to another.
+    pub(super) fn bytes(&self, span: Span) -> Option<Range<usize>> {
+        Some(self.byte(span.start)?..self.byte(span.end)?)
+    }
+
+    /// Those that mean something: neither space nor comment.
+    pub(super) fn meaning(&self) -> impl DoubleEndedIterator<Item = &TokenWithSpan> {
+        self.all.iter().filter(|token| !matches!(token.token, Token::Whitespace(_)))
+    }
+
+    /// Where brackets, or CASEs, stand deepest in one another, and how deep.
+    pub(super) fn deepest(&self) -> (Location, usize) {
+        let (mut depth, mut deepest) = (0_usize, (Location { line: 1, column: 1 }, 0));
+        for token in self.meaning() {
+            match &token.token {
+                Token::LParen | Token::LBracket => depth += 1,
+                Token::RParen | Token::RBracket => depth = depth.saturating_sub(1),
+                token if keyword(token) == Keyword::CASE => depth += 1,
+                token if keyword(token) == Keyword::END => depth = depth.saturating_sub(1),
+                _ => {}
+            }
+            if depth > deepest.1 {
+                deepest = (token.span.start, depth);
+            }
+        }
+        deepest
+    }
+
+    /// Where `FOR UPDATE` and its like may stand: the FOR, and the word behind it.
+    pub(super) fn locks(&self) -> impl Iterator<Item = (Location, Location)> {
+        let pairs = self.meaning().zip(self.meaning().skip(1));
+        let locks = pairs.filter(|(first, second)| {
+            keyword(&first.token) == Keyword::FOR
+                && matches!(
+                    keyword(&second.token),
+                    Keyword::UPDATE | Keyword::SHARE | Keyword::NO | Keyword::KEY
+                )
+        });
+        locks.map(|(first, second)| (first.span.start, second.span.start))
+    }
+
+    /// Makes one token of `:` and `since`, and refuses other names. A colon between square brackets
+    /// cuts an array (`a[1:n]`), but for those of `ARRAY[…]`.
+    fn join_placeholders(&mut self, all: Vec<TokenWithSpan>) -> Result<(), QueryError> {
+        let mut open = Vec::new();
+        let mut last_is_array = false;
+        let mut rest = all.into_iter().peekable();
+        while let Some(mut token) = rest.next() {
+            match &token.token {
+                Token::LParen => open.push(false),
+                Token::LBracket => open.push(!last_is_array),
+                Token::RParen | Token::RBracket => drop(open.pop()),
+                Token::Colon if open.last() != Some(&true) => {
+                    if let Some(Token::Word(word)) = rest.peek().map(|next| &next.token) {
+                        let name = format!(":{word}");
+                        if name != ":since" {
+                            return Err(QueryError::new(token.span.start, Problem::UnknownPlaceholder(name)));
+                        }
+                        let end = rest.next().map_or(token.span.end, |next| next.span.end);
+                        token.span = Span::new(token.span.start, end);
+                        token.token = Token::Placeholder(name);
+                        let bytes = self.bytes(token.span);
+                        self.since.extend(bytes);
+                    }
+                }
+                _ => {}
+            }
+            if !matches!(token.token, Token::Whitespace(_)) {
+                last_is_array = keyword(&token.token) == Keyword::ARRAY;
+            }
+            self.all.push(token);
+        }
+        Ok(())
+    }
+}
+
+fn keyword(token: &Token) -> Keyword {
+    match token {
+        Token::Word(word) => word.keyword,
+        _ => Keyword::NoKeyword,
+    }
+}
+
+fn is_operator(token: &Token) -> bool {
+    match token {
+        Token::Whitespace(_) | Token::Number(..) | Token::SingleQuotedString(_) => false,
+        Token::Comma | Token::Period | Token::LParen | Token::RParen | Token::SemiColon => false,
+        Token::Word(word) => matches!(
+            word.keyword,
+            Keyword::AND
+                | Keyword::OR
+                | Keyword::NOT
+                | Keyword::IS
+                | Keyword::IN
+                | Keyword::LIKE
+                | Keyword::ILIKE
+                | Keyword::SIMILAR
+                | Keyword::BETWEEN
+                | Keyword::OVERLAPS
+                | Keyword::OPERATOR
+                | Keyword::COLLATE
+                | Keyword::AT
+                | Keyword::NOTNULL
+                | Keyword::UNION
+                | Keyword::INTERSECT
+                | Keyword::EXCEPT
+                | Keyword::MINUS
+        ),
+        _ => true,
+    }
+}
+
+/// One walk over the text for all tokens: counting each from its line's start would take the square of
+/// the length where all the SQL stands in one line.
+fn bytes_of(sql: &str, tokens: &[TokenWithSpan]) -> Vec<(Location, usize)> {
+    let mut bytes: Vec<(Location, usize)> = Vec::with_capacity(tokens.len() + 1);
+    let mut chars = sql.char_indices().peekable();
+    let mut here = Location { line: 1, column: 1 };
+    for place in tokens.iter().flat_map(|token| [token.span.start, token.span.end]) {
+        while here < place {
+            match chars.next() {
+                Some((_, '\n')) => here = Location { line: here.line + 1, column: 1 },
+                Some(_) => here.column += 1,
+                None => break,
+            }
+        }
+        let byte = chars.peek().map_or(sql.len(), |(byte, _)| *byte);
+        if here == place && bytes.last().is_none_or(|(last, _)| *last < place) {
+            bytes.push((place, byte));
+        }
+    }
+    bytes
+}
