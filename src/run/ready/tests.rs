@@ -106,7 +106,7 @@ fn one_failed_load_blocks_what_cannot_go_without_it_and_nothing_else() {
             blocked.extend(next.blocked.iter().map(|blocked| trial.name(blocked.task).to_owned()));
             assert!(next.blocked.iter().all(|blocked| trial.name(blocked.cause.task) == failed));
             running.extend(next.starts.iter().map(|start| start.task));
-            let Some(task) = running.pop() else { continue };
+            let Some(task) = running.pop() else { break };
             let fails = trial.name(task) == failed;
             let end = if fails { End::Failed } else { End::Succeeded(Some(trial.now)) };
             if !fails {
@@ -115,6 +115,7 @@ fn one_failed_load_blocks_what_cannot_go_without_it_and_nothing_else() {
             trial.scheduler.ended(task, end);
         }
         blocked.sort();
+        assert!(trial.scheduler.is_over());
         assert_eq!(blocked, expected, "{failed} failed");
         assert_eq!(well.len() + blocked.len() + 1, graph.len(), "{failed} failed");
     }
@@ -231,6 +232,7 @@ fn critical_tasks_go_first_then_what_they_wait_for() {
     let mut order = vec![trial.next()];
     while !trial.scheduler.is_over() {
         let last = order.last().unwrap().clone();
+        assert!(!last.is_empty(), "it stands still after {order:?}");
         order.push(trial.well(&last));
     }
     assert_eq!(order.join(" ").trim(), "z_needed b_soft top a_long after c_short");
