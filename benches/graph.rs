@@ -103,7 +103,7 @@ fn schedule(graph: &Graph) -> Result<(), Box<dyn Error>> {
         scheduler.ended(task, if fails { End::Failed } else { End::Succeeded(Some(now(done))) });
         done += 1;
     }
-    if !scheduler.is_over() || done + blocked != selected.len() || blocked == 0 {
+    if !scheduler.is_over() || done + blocked != selected.len() {
         return Err("not every task has ended".into());
     }
     Ok(())
@@ -155,7 +155,7 @@ fn nodes(tasks: usize) -> Vec<Node> {
             }
             node.tier = (draw(50) == 0).then_some(Tier::Critical);
         }
-        if draw(500) == 0 {
+        if number % 500 == 57 {
             node.tags.push("never".to_owned());
         }
         tables.push(name);
