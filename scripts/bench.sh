@@ -5,6 +5,7 @@
 #   scripts/bench.sh             5 million rows, 5 rounds; medians
 #   scripts/bench.sh --memory    one run each at 0.5, 5 and 20 million rows: peak memory
 #   scripts/bench.sh --stage     extract and stage of 1 million rows of 50 columns, for Postgres and for Redshift
+#   scripts/bench.sh --graph     planning and scheduling 100 to 100,000 tasks that do nothing; needs no server
 #   scripts/bench.sh --new-rows  append, merge and verify at 0.5, 5 and 20 million rows (SIZES), 3 rounds
 #
 # ROWS, RUNS and WAYS ("pipe run run_fill_jobs_2") choose less or more. Each round takes each way in
@@ -379,12 +380,13 @@ build() {
 [ -r /proc/self/stat ] || fail "the benchmark reads /proc, so it needs Linux"
 case ${1:-speed} in
   speed | --memory | --new-rows | --stage) ;;
+  --graph) exec cargo bench --quiet --bench graph ;;
   down)
     scripts/servers.sh down --dir "$dir/servers"
     rm -rf "$dir"
     exit
     ;;
-  *) fail "unknown argument \`$1\`" "nothing, --memory, --stage, --new-rows, or down" ;;
+  *) fail "unknown argument \`$1\`" "nothing, --memory, --stage, --graph, --new-rows, or down" ;;
 esac
 build
 mkdir -p "$dir"

@@ -11,7 +11,7 @@
 //! | [`pg`] | the only place that opens a Postgres connection |
 //! | [`aws`] | one client for S3 |
 //! | [`config`] | a project's text, every mistake at once |
-//! | [`dag`] | which tasks a selection means |
+//! | [`dag`] | what needs what, what is critical, which tasks a selection means |
 //! | [`schema`] | what a table looks like: canonical form, hash, difference, type mapping |
 //! | [`mod@compare`] | whether two tables hold the same rows, and which ones differ |
 //! | [`stage`] | the object store between source and warehouse, and the manifest |

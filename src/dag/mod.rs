@@ -1,5 +1,30 @@
-//! The tasks as a graph: which are selected. Knows names and no engines.
+//! The tasks as a graph: what needs what, which are critical and why, which are selected, what hangs
+//! on what. Knows names and no engines; reads nothing, connects to nothing.
 
+mod critical_path;
+mod cycle;
+mod edges;
+mod error;
+mod graph;
+mod name;
+mod node;
+pub mod render;
+mod resolve;
 pub mod select;
+mod tier;
+mod words;
 
-pub use select::SelectError;
+#[cfg(test)]
+pub(crate) mod drawn;
+
+pub use self::{
+    critical_path::{CriticalPath, PathStep, hanging_seconds},
+    edges::{Edge, Way},
+    error::GraphError,
+    graph::{Graph, NodeId},
+    name::TaskName,
+    node::{Kind, Need, Node, Origin},
+    resolve::MayExist,
+    select::{Facts, SelectError},
+    tier::Critical,
+};

@@ -14,6 +14,7 @@ mod holds;
 mod names;
 mod open;
 mod plan;
+pub mod ready;
 pub mod reach;
 mod restore;
 mod retry;

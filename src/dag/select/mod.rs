@@ -1,0 +1,163 @@
+//! `SELECT`: which tasks are meant.
+//!
+//! Words are joined, by blanks too; of words with commas between them only what all mean is left. A
+//! `+` before a word adds all that it needs, one behind it all that needs it; a number there says how
+//! many steps far.
+
+mod pool;
+mod word;
+
+use std::collections::{HashMap, HashSet};
+
+pub use self::pool::Candidate;
+use self::{pool::Pool, word::Word};
+use super::{Graph, NodeId};
+use crate::{
+    error::{Class, Fault},
+    event::TaskStatus,
+    sql::TableName,
+};
+
+/// What is known of the tasks beyond their text, where it is.
+#[derive(Debug, Clone, Default)]
+pub struct Facts {
+    /// The tasks that are not as they were when they were last published: `state:changed`.
+    pub changed: Option<HashSet<NodeId>>,
+    /// How each task ended the last time: `result:failed`.
+    pub results: Option<HashMap<NodeId, TaskStatus>>,
+}
+
+/// A selection that means nothing, or too much.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SelectError {
+    /// No such task.
+    #[error("there is no task `{name}`")]
+    Unknown {
+        /// As it was written.
+        name: String,
+        /// The task whose name is nearest.
+        nearest: Option<String>,
+    },
+    /// A name without its schema that several tasks have.
+    #[error("`{name}` could be any of {}", choices.join(", "))]
+    Ambiguous {
+        /// As it was written.
+        name: String,
+        /// The tasks that have it.
+        choices: Vec<String>,
+    },
+    /// A prefix that is none.
+    #[error("`{word}` selects by nothing known")]
+    Method {
+        /// As it was written.
+        word: String,
+    },
+    /// A state or a result that is none.
+    #[error("`{word}` is no state of a task")]
+    Fact {
+        /// As it was written.
+        word: String,
+        /// What there is.
+        choices: &'static str,
+    },
+    /// A state or a result where nobody knows any.
+    #[error("`{word}` cannot be selected by here")]
+    NotKnown {
+        /// As it was written.
+        word: String,
+    },
+    /// A pattern, tag, tier, kind or source that no task has.
+    #[error("no task is selected by `{word}`")]
+    Nothing {
+        /// As it was written.
+        word: String,
+    },
+}
+
+impl Fault for SelectError {
+    fn class(&self) -> Class {
+        Class::Usage
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Unknown { nearest: Some(name), .. } => Some(format!("did you mean `{name}`?")),
+            Self::Unknown { nearest: None, .. } | Self::Nothing { .. } => {
+                Some("`barncat plan` lists the tasks".to_owned())
+            }
+            Self::Ambiguous { .. } => Some("write it with its schema".to_owned()),
+            Self::Method { .. } => {
+                Some("there are tier:, kind:, source:, tag:, state: and result:".to_owned())
+            }
+            Self::Fact { choices, .. } => Some(format!("there is {choices}")),
+            Self::NotKnown { .. } => Some("states and results are known where a run is known".to_owned()),
+        }
+    }
+}
+
+/// The tasks that `wanted` selects (empty: all) and `exclude` does not, in their own order; of tasks
+/// that need no other one.
+pub fn select(
+    tasks: &[Candidate],
+    wanted: &[String],
+    exclude: &[String],
+) -> Result<Vec<TableName>, SelectError> {
+    let places = among(&Pool::of_candidates(tasks), wanted, exclude)?;
+    Ok(places.map(|place| tasks[place].name.clone()).collect())
+}
+
+impl Graph {
+    /// The tasks that `wanted` selects (empty: all) and `exclude` does not, in the order of the names.
+    pub fn select(
+        &self,
+        facts: &Facts,
+        wanted: &[String],
+        exclude: &[String],
+    ) -> Result<Vec<NodeId>, SelectError> {
+        Ok(among(&Pool::of_graph(self, facts), wanted, exclude)?.map(NodeId::new).collect())
+    }
+}
+
+fn among(
+    pool: &Pool<'_>,
+    wanted: &[String],
+    exclude: &[String],
+) -> Result<impl Iterator<Item = usize> + use<>, SelectError> {
+    let kept = if words(wanted).next().is_none() { vec![true; pool.len()] } else { union(pool, wanted)? };
+    let dropped = union(pool, exclude)?;
+    let is_in = move |place: &usize| kept[*place] && !dropped[*place];
+    Ok((0..pool.len()).filter(is_in))
+}
+
+fn words(texts: &[String]) -> impl Iterator<Item = &str> {
+    texts.iter().flat_map(|text| text.split_whitespace())
+}
+
+fn union(pool: &Pool<'_>, texts: &[String]) -> Result<Vec<bool>, SelectError> {
+    let mut selected = vec![false; pool.len()];
+    for text in words(texts) {
+        let meant = intersection(pool, text)?;
+        selected.iter_mut().zip(meant).for_each(|(selected, meant)| *selected |= meant);
+    }
+    Ok(selected)
+}
+
+fn intersection(pool: &Pool<'_>, text: &str) -> Result<Vec<bool>, SelectError> {
+    let mut all = vec![true; pool.len()];
+    let mut may_be_empty = false;
+    for part in word::parts(text) {
+        let word = Word::parse(part);
+        may_be_empty |= word.is_fact();
+        let meant = word.spread(pool, pool.meant(&word)?);
+        all.iter_mut().zip(meant).for_each(|(all, meant)| *all &= meant);
+    }
+    // That nothing changed or failed is no mistake.
+    if may_be_empty || all.contains(&true) {
+        return Ok(all);
+    }
+    Err(SelectError::Nothing { word: text.to_owned() })
+}
+
+#[cfg(test)]
+mod tests;
