@@ -209,6 +209,9 @@ pub struct TaskOutcome {
     /// What differs in it from the load before, in words, one by one.
     #[serde(default)]
     pub schema_changes: Vec<String>,
+    /// What it took as it was last published, and why that was not brought up to date before.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub inputs: Vec<InputTaken>,
     /// By which tasks it is blocked.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub blocked_by: Vec<String>,
@@ -220,6 +223,19 @@ pub struct TaskOutcome {
     pub verification: Option<Verification>,
     /// Why it failed.
     pub error: Option<Failure>,
+}
+
+/// A published table that a task took as it was.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InputTaken {
+    /// The task that makes it.
+    pub task: String,
+    /// The moment that its rows show.
+    pub as_of: Timestamp,
+    /// How long before the task's start that was.
+    pub age_seconds: u64,
+    /// Why it was not brought up to date: `not of this run`, `failed`, `blocked`, `held`, `stopped`.
+    pub because: String,
 }
 
 /// How a backfill went: the one object that `backfill --output json` prints.
@@ -359,6 +375,7 @@ impl TaskOutcome {
             watermark: None,
             schema_hash: None,
             schema_changes: Vec::new(),
+            inputs: Vec::new(),
             blocked_by: Vec::new(),
             warnings: Vec::new(),
             verification: None,

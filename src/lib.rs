@@ -11,7 +11,7 @@
 //! | [`pg`] | the only place that opens a Postgres connection |
 //! | [`aws`] | one client for S3 |
 //! | [`config`] | a project's text, every mistake at once |
-//! | [`dag`] | what needs what, what is critical, which tasks a selection means |
+//! | [`dag`] | which tasks a selection means |
 //! | [`schema`] | what a table looks like: canonical form, hash, difference, type mapping |
 //! | [`mod@compare`] | whether two tables hold the same rows, and which ones differ |
 //! | [`stage`] | the object store between source and warehouse, and the manifest |
@@ -20,10 +20,13 @@
 //! | [`control`] | the control database: runs, attempts, locks, history |
 //! | [`publish`] | swap, replace, or not at all |
 //! | [`load`] | one attempt at one table |
+//! | [`mod@check`] | a query whose rows are failures |
+//! | [`model`] | one attempt at one model: a table or view made in the warehouse |
 //! | [`run`] | which tasks, in which order, how often |
 //! | [`cli`] | the command line: the only place that prints |
 
 pub mod aws;
+pub mod check;
 pub mod cli;
 pub mod clock;
 pub mod compare;
@@ -35,6 +38,7 @@ pub mod error;
 pub mod event;
 pub mod fail;
 pub mod load;
+pub mod model;
 pub mod pg;
 pub mod publish;
 pub mod run;

@@ -75,6 +75,12 @@ pub(super) enum OutputFormat {
     Text,
     /// For programs.
     Json,
+    /// `graph` alone: for Markdown that knows Mermaid.
+    #[value(hide = true)]
+    Mermaid,
+    /// `graph` alone: for Graphviz.
+    #[value(hide = true)]
+    Dot,
 }
 
 /// The commands.
@@ -132,6 +138,50 @@ Examples:
         /// Print only tables that are not listed, and exit 1 if there is one
         #[arg(long)]
         check: bool,
+    },
+
+    /// Show the graph of the tasks: what needs what, which are critical, what decides how long a run takes
+    #[command(after_help = "\
+Tasks stand below what they need; a soft edge is drawn as ⇢. Times are those of the last runs.
+
+Examples:
+  barncat graph
+  barncat graph +rider_payments           # with all that it needs
+  barncat graph --output mermaid > graph.md
+  barncat graph --output dot | dot -Tsvg > graph.svg")]
+    Graph {
+        /// Which tasks
+        #[command(flatten)]
+        selection: Selection,
+    },
+
+    /// Print the SQL that a model or check becomes
+    #[command(after_help = "\
+Examples:
+  barncat compile rider_payments
+  barncat compile rider_payments --mode test")]
+    Compile {
+        /// A model or check
+        name: String,
+        /// Where to write
+        #[arg(
+            long,
+            value_name = "MODE",
+            env = "BARNCAT_MODE",
+            default_value = "production",
+            hide_env_values = true
+        )]
+        mode: Mode,
+    },
+
+    /// Say why a table is as it is: stale, blocked, held, critical; walked back to the first cause
+    #[command(after_help = "\
+Examples:
+  barncat why margins
+  barncat why margins --output json")]
+    Why {
+        /// A task
+        name: String,
     },
 
     /// Show what a run would do and why; connects, changes nothing

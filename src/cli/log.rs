@@ -42,7 +42,7 @@ impl Verbosity {
 pub(super) fn start(format: OutputFormat, verbosity: Verbosity, screen: &Screen) {
     let writer = screen.clone();
     let layer = match format {
-        OutputFormat::Text => {
+        OutputFormat::Text | OutputFormat::Mermaid | OutputFormat::Dot => {
             fmt::layer().with_timer(Utc).with_target(false).with_ansi(false).with_writer(writer).boxed()
         }
         OutputFormat::Json => fmt::layer()

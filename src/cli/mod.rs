@@ -18,9 +18,9 @@ use self::{
     signals::{Signals, Stop},
 };
 use crate::{
-    config::{self, Environment, Project},
+    config::{Environment, Project},
     control::Control,
-    pg,
+    dag, pg,
     run::{Mode, reach},
 };
 
@@ -29,12 +29,14 @@ mod args;
 mod backfill;
 mod clean;
 mod columns;
+mod compile;
 mod complaint;
 mod completions;
 mod confirm;
 mod discover;
 mod doctor;
 mod exit;
+mod graph;
 mod history;
 mod hold;
 mod init;
@@ -56,6 +58,7 @@ mod summary;
 mod usage;
 mod validate;
 mod verify;
+mod why;
 
 /// How many threads work on files, and resolve names.
 const BLOCKING_THREADS: usize = 6;
@@ -92,6 +95,14 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         }
     };
     let CommandLine { global, command } = command_line;
+    let is_drawing = |format| matches!(format, OutputFormat::Mermaid | OutputFormat::Dot);
+    let draws = matches!(command, Command::Graph { .. });
+    if is_drawing(global.log_format) || (is_drawing(global.output) && !draws) {
+        let error = CommandLine::command()
+            .error(clap::error::ErrorKind::InvalidValue, "only `graph` writes mermaid and dot");
+        let _ = error.print();
+        return Exit::Usage.code();
+    }
     let context = Context::new(global);
     let exit = match start(&context, command) {
         Ok(exit) => exit,
@@ -151,6 +162,9 @@ async fn dispatch(context: &Context, command: Command) -> Result<Exit, Complaint
         Command::Backfill(args) => backfill::backfill(context, args).await,
         Command::Restore(args) => restore::restore(context, args).await,
         Command::Verify(args) => verify::verify(context, args).await,
+        Command::Graph { selection } => looking(context, graph::graph(context, selection)).await,
+        Command::Compile { name, mode } => looking(context, compile::compile(context, &name, mode)).await,
+        Command::Why { name } => looking(context, why::why(context, &name)).await,
         Command::Plan { selection, exit_code } => plan::plan(context, selection, exit_code).await,
         Command::Doctor { roles: true } => doctor::roles(context),
         Command::Doctor { roles: false } => looking(context, doctor::doctor(context)).await,
@@ -190,7 +204,7 @@ async fn looking(
 impl Context {
     /// Reads the project.
     fn read(&self) -> Result<(Project, Environment), Complaint> {
-        Ok((config::read(&self.project, self.env.as_deref())?, Environment::of_process()))
+        Ok((dag::read(&self.project, self.env.as_deref())?, Environment::of_process()))
     }
 
     /// The control databases of both modes, as far as they are there; for looking only.

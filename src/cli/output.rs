@@ -39,6 +39,11 @@ impl Output {
         Self { format, quiet, screen, stdout: Mutex::new(stdout) }
     }
 
+    /// How stdout is written.
+    pub(super) fn format(&self) -> OutputFormat {
+        self.format
+    }
+
     /// Whether stdout is read by a program.
     pub(super) fn is_json(&self) -> bool {
         self.format == OutputFormat::Json

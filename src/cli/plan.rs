@@ -14,7 +14,7 @@ use crate::{
     error::{Class, Failure},
     event::Tier,
     load::Forecast,
-    run::{self, Plan, PlannedTask},
+    run::{self, Plan, PlannedOther, PlannedTask},
     schema::{Format, in_words},
 };
 
@@ -26,6 +26,8 @@ struct Json<'a> {
     /// Whether a publish can wait for readers with older snapshots.
     sees_snapshots: bool,
     tasks: Vec<JsonTask<'a>>,
+    /// Models, checks and commands.
+    others: Vec<JsonOther<'a>>,
     /// Published, and no longer in the project.
     orphans: Vec<String>,
     /// Published and in the project, and no longer in its source.
@@ -33,10 +35,24 @@ struct Json<'a> {
 }
 
 #[derive(Debug, Serialize)]
+struct JsonOther<'a> {
+    task: &'a str,
+    kind: String,
+    tier: Tier,
+    critical: Option<&'a str>,
+    needs: &'a [String],
+    soft: &'a [String],
+    seconds_expected: Option<f64>,
+    hold: Option<Hold<'a>>,
+    error: Option<&'a Failure>,
+}
+
+#[derive(Debug, Serialize)]
 struct JsonTask<'a> {
     task: String,
     kind: &'static str,
     tier: Tier,
+    critical: Option<&'a str>,
     strategy: String,
     source: &'a str,
     source_table: String,
@@ -66,12 +82,7 @@ pub(super) async fn plan(
     let request = run::Request {
         select: selection.select,
         exclude: selection.exclude,
-        mode: run::Mode::Production,
-        full: false,
-        accept_shrink: false,
-        failed: false,
-        work: run::Work::Load,
-        jobs: 1,
+        ..run::Request::looking(run::Mode::Production)
     };
     let plan = tokio::select! {
         biased;
@@ -88,7 +99,9 @@ pub(super) async fn plan(
 
 /// A task that would fail is told by the status; so is, where it is asked for, a changed schema.
 fn exit(plan: &Plan, exit_code: bool) -> Exit {
-    let failures: Vec<&Failure> = plan.tasks.iter().filter_map(|task| task.forecast.as_ref().err()).collect();
+    let of_loads = plan.tasks.iter().filter_map(|task| task.forecast.as_ref().err());
+    let failures: Vec<&Failure> =
+        of_loads.chain(plan.others.iter().filter_map(|other| other.error.as_ref())).collect();
     if failures.iter().any(|failure| failure.class != Class::Usage) {
         Exit::Failed
     } else if !failures.is_empty() {
@@ -113,8 +126,23 @@ fn json(plan: &Plan) -> Json<'_> {
         place: &plan.place,
         sees_snapshots: plan.sees_snapshots,
         tasks: plan.tasks.iter().map(json_task).collect(),
+        others: plan.others.iter().map(json_other).collect(),
         orphans: plan.orphans.iter().map(ToString::to_string).collect(),
         gone: plan.gone.iter().map(ToString::to_string).collect(),
+    }
+}
+
+fn json_other(other: &PlannedOther) -> JsonOther<'_> {
+    JsonOther {
+        task: &other.task,
+        kind: other.kind.to_string(),
+        tier: other.tier,
+        critical: other.critical.as_deref(),
+        needs: &other.needs,
+        soft: &other.soft,
+        seconds_expected: other.expected.as_ref().map(|expected| expected.seconds),
+        hold: other.hold.as_ref().map(Hold::from),
+        error: other.error.as_ref(),
     }
 }
 
@@ -126,7 +154,8 @@ fn json_task(task: &PlannedTask) -> JsonTask<'_> {
     JsonTask {
         task: task.spec.target.to_string(),
         kind: "load",
-        tier: task.spec.tier.unwrap_or_default(),
+        tier: task.tier,
+        critical: task.critical.as_deref(),
         strategy: task.spec.strategy.to_string(),
         source: &task.spec.source,
         source_table: task.spec.source_table.to_string(),
@@ -159,6 +188,7 @@ fn text(plan: &Plan) -> String {
             ["table", "tier", "strategy", "publish", "format", ">parts", ">size", ">rows", ">time", "why"];
         text.push_str(&columns::lay(&titles, rows));
     }
+    text.push_str(&others(plan));
     for task in &plan.tasks {
         text.push_str(&below(task, names.short(&task.spec.target.to_string())));
     }
@@ -192,9 +222,41 @@ fn text(plan: &Plan) -> String {
     text
 }
 
+/// Models, checks and commands, one line each.
+fn others(plan: &Plan) -> String {
+    if plan.others.is_empty() {
+        return String::new();
+    }
+    let row = |other: &PlannedOther| {
+        let soft = other.soft.iter().map(|name| format!("⇢ {name}"));
+        let needs: Vec<String> = other.needs.iter().cloned().chain(soft).collect();
+        let tier = match (&other.critical, other.tier) {
+            (Some(by), _) => format!("critical: {by}"),
+            (None, Tier::Critical) => "critical".to_owned(),
+            (None, Tier::Optional) => String::new(),
+        };
+        let time =
+            other.expected.as_ref().map_or(String::new(), |expected| quantity::duration(expected.seconds));
+        vec![other.task.clone(), other.kind.to_string(), tier, time, needs.join(", ")]
+    };
+    let rows: Vec<Vec<String>> = plan.others.iter().map(row).collect();
+    let mut text = columns::lay(&["task", "kind", "tier", ">time", "needs"], rows);
+    for other in &plan.others {
+        if let Some(failure) = &other.error {
+            text.push_str(&format!(
+                "  {} {}   {}\n",
+                style::paint(style::ERROR, "✗"),
+                other.task,
+                failure.message
+            ));
+        }
+    }
+    text
+}
+
 fn row(task: &PlannedTask, names: &ShortNames) -> Vec<String> {
     let full = task.spec.target.to_string();
-    let tier = match task.spec.tier.unwrap_or_default() {
+    let tier = match task.tier {
         Tier::Critical => "critical",
         Tier::Optional => "",
     };

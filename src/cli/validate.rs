@@ -8,7 +8,7 @@ use super::{
     exit::Exit,
     quantity,
 };
-use crate::config::{self, Mistakes};
+use crate::{config::Mistakes, dag};
 
 #[derive(Debug, Serialize)]
 struct Validation<'a> {
@@ -17,7 +17,7 @@ struct Validation<'a> {
 
 /// Reads the project.
 pub(super) fn validate(context: &Context) -> Result<Exit, Complaint> {
-    let read = config::read(&context.project, context.env.as_deref());
+    let read = dag::read(&context.project, context.env.as_deref());
     if context.output.is_json() {
         let mistakes = read.as_ref().err().map_or(&[][..], |Mistakes(mistakes)| mistakes);
         context.output.json(&Validation { mistakes: mistakes.iter().map(Into::into).collect() })?;
@@ -26,7 +26,11 @@ pub(super) fn validate(context: &Context) -> Result<Exit, Complaint> {
     let project = read?;
     let sources = quantity::count(project.sources.len(), "source");
     let files = quantity::count(project.loaders.len(), "file");
-    context.output.say(&format!("no mistakes in {sources} and {files} of loaders/"));
+    let models = match project.models.len() {
+        0 => String::new(),
+        number => format!(", {}", quantity::count(number, "model")),
+    };
+    context.output.say(&format!("no mistakes in {sources} and {files} of loaders/{models}"));
     if project.loaders.is_empty() {
         context.output.say("hint: nothing is loaded yet; `barncat discover SOURCE --write` writes the rows");
     }

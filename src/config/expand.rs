@@ -60,6 +60,18 @@ impl Project {
     }
 }
 
+impl Project {
+    /// The loads that have a row of their own, whether or not their sources have the tables.
+    pub fn named_loads(&self) -> Vec<LoadSpec> {
+        let (mut loads, mistakes) = (Vec::new(), Collector::default());
+        for loader in &self.loaders {
+            let names: Vec<&str> = loader.exact_names().collect();
+            expand(loader, self.warehouse.place.kind(), &names, &mut loads, &mistakes);
+        }
+        loads
+    }
+}
+
 fn refuse_missing(loader: &Loader, tables: &[String], mistakes: &Collector) {
     let there: HashSet<&str> = tables.iter().map(String::as_str).collect();
     for row in loader.rows.iter().filter(|row| row.pattern.is_none() && !there.contains(row.name.as_str())) {

@@ -237,6 +237,20 @@ impl<'a> Keys<'a> {
         Keys::new(self.text, item, owner, self.place_of(key), self.mistakes)
     }
 
+    /// Texts by name.
+    pub(super) fn texts(&self, key: &'static str) -> BTreeMap<String, String> {
+        let mut texts = BTreeMap::new();
+        for (name, _, item) in self.named(key) {
+            match item.as_str() {
+                Some(text) => {
+                    texts.insert(name, text.to_owned());
+                }
+                None => self.wrong(key, format_args!("has no string under `{name}`")),
+            }
+        }
+        texts
+    }
+
     /// Privileges and the roles that get them, and other maps of lists.
     pub(super) fn lists_by_name(&self, key: &'static str) -> BTreeMap<String, Vec<String>> {
         let mut lists = BTreeMap::new();

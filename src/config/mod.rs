@@ -3,15 +3,19 @@
 //! Knows text and no connections. Variables of the environment are looked at only when a
 //! [`Template`] is resolved, so that `validate` needs none of them.
 
+mod check;
 mod choices;
+mod command;
 mod deletes;
 mod expand;
+mod header;
 pub mod init;
 mod keys;
 mod layout;
 pub mod listing;
 mod loader;
 mod mistake;
+mod model;
 mod project;
 mod quantity;
 mod redshift;
@@ -23,11 +27,14 @@ mod warehouse;
 use std::path::Path;
 
 pub use self::{
+    check::{CheckSpec, Severity},
     choices::{OnBrokenView, OnSchemaChange, PublishChoice, Strategy},
+    command::CommandSpec,
     deletes::Deletes,
     expand::Missing,
     loader::{LoadSpec, Loader},
     mistake::{Mistake, Mistakes, Place},
+    model::{ModelKind, ModelSpec, Named, NodeSpec, Statement},
     project::{Project, Schedule},
     redshift::{RedshiftConfig, RedshiftPlace, RedshiftTarget, RedshiftWay},
     source::{SourceConfig, SourceKind},

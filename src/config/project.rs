@@ -10,9 +10,11 @@ use std::{
 use toml_edit::Item;
 
 use super::{
-    Collector, ControlConfig, Keys, Loader, Place, SourceConfig, StageConfig, Template, Text,
-    WarehouseConfig, loader, mistake::did_you_mean, source, warehouse,
+    CheckSpec, Collector, CommandSpec, ControlConfig, Keys, Loader, ModelSpec, Place, SourceConfig,
+    StageConfig, Template, Text, WarehouseConfig, check, command, loader, mistake::did_you_mean, model,
+    source, warehouse,
 };
+use crate::sql::Dialect;
 
 /// A project, read whole.
 #[derive(Debug, Clone)]
@@ -37,6 +39,12 @@ pub struct Project {
     pub schedules: BTreeMap<String, Schedule>,
     /// Its loaders, in the order of their files.
     pub loaders: Vec<Loader>,
+    /// Its models, in the order of their files.
+    pub models: Vec<ModelSpec>,
+    /// Its checks, in the order of their files.
+    pub checks: Vec<CheckSpec>,
+    /// Its commands, in the order of their names.
+    pub commands: Vec<CommandSpec>,
 }
 
 /// When `serve` runs what. Read and checked; nothing runs by it yet.
@@ -87,6 +95,10 @@ pub(super) fn read(dir: &Path, env: Option<&str>, mistakes: &Collector) -> Optio
     alerts(sections.of("alerts"));
     let into = warehouse.as_ref().map_or("public", |warehouse| &warehouse.schema);
     let loaders = loaders(dir, sections.of("sources"), &sources, into, mistakes);
+    let dialect = warehouse.as_ref().map_or(Dialect::Postgres, |warehouse| warehouse.place.kind().dialect());
+    let models = model::read_all(dir, into, dialect, mistakes);
+    let checks = check::read_all(dir, dialect, mistakes);
+    let commands = command::read_all(sections.of("tasks"));
     sections.finish();
     Some(Project {
         dir: dir.to_owned(),
@@ -99,6 +111,9 @@ pub(super) fn read(dir: &Path, env: Option<&str>, mistakes: &Collector) -> Optio
         control,
         schedules,
         loaders,
+        models,
+        checks,
+        commands,
     })
 }
 
@@ -118,8 +133,8 @@ impl<'a> Sections<'a> {
 
     /// Each file is held against all sections, those that the other one takes the place of too.
     fn finish(self) {
-        const SECTIONS: [&str; 7] =
-            ["project", "sources", "stage", "warehouse", "control", "schedules", "alerts"];
+        const SECTIONS: [&str; 8] =
+            ["project", "sources", "stage", "warehouse", "control", "tasks", "schedules", "alerts"];
         for keys in [Some(self.base), self.over].into_iter().flatten() {
             for section in SECTIONS {
                 keys.know(section);
@@ -210,6 +225,19 @@ fn alerts(file: &Keys<'_>) {
     keys.finish();
 }
 
+/// The files of a folder with this ending, relative to the project's own, in the order of their names.
+pub(super) fn files(dir: &Path, folder: &str, ending: &str) -> Vec<String> {
+    let mut names: Vec<String> = fs::read_dir(dir.join(folder))
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+        .filter(|name| name.ends_with(ending) && !name.starts_with('.'))
+        .map(|name| format!("{folder}/{name}"))
+        .collect();
+    names.sort();
+    names
+}
+
 fn loaders(
     dir: &Path,
     file: &Keys<'_>,
@@ -217,14 +245,7 @@ fn loaders(
     into: &str,
     mistakes: &Collector,
 ) -> Vec<Loader> {
-    let mut names: Vec<String> = fs::read_dir(dir.join("loaders"))
-        .into_iter()
-        .flatten()
-        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
-        .filter(|name| name.ends_with(".toml") && !name.starts_with('.'))
-        .map(|name| format!("loaders/{name}"))
-        .collect();
-    names.sort();
+    let names = files(dir, "loaders", ".toml");
     // Every source that is written, right or wrong: a mistake in one is told once, where it is.
     let known: Vec<String> = file.named("sources").into_iter().map(|(name, _, _)| name).collect();
     let mut loaders = Vec::new();

@@ -54,6 +54,16 @@ pub enum WarehouseKind {
     Redshift,
 }
 
+impl WarehouseKind {
+    /// Whose SQL it speaks.
+    pub fn dialect(self) -> crate::sql::Dialect {
+        match self {
+            Self::Postgres => crate::sql::Dialect::Postgres,
+            Self::Redshift => crate::sql::Dialect::Redshift,
+        }
+    }
+}
+
 /// Which warehouse.
 #[derive(Debug, Clone)]
 pub enum WarehousePlace {

@@ -179,7 +179,7 @@ impl Control {
             FROM (SELECT task, seconds, rows, bytes,
                       row_number() OVER (PARTITION BY task ORDER BY started_at DESC) AS nth
                   FROM control.tasks
-                  WHERE status = 'succeeded' AND kind = 'load' AND seconds IS NOT NULL AND ($1::text IS NULL OR task = $1)) t
+                  WHERE status = 'succeeded' AND kind IN ('load', 'model', 'check', 'command') AND seconds IS NOT NULL AND ($1::text IS NULL OR task = $1)) t
             WHERE nth <= 5 GROUP BY task";
         let rows = self.database().query("read the expected times", medians, &[&task]).await?;
         let expected = rows.iter().map(|row| {

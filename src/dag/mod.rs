@@ -8,6 +8,7 @@ mod error;
 mod graph;
 mod name;
 mod node;
+mod project;
 pub mod render;
 mod resolve;
 pub mod select;
@@ -24,6 +25,7 @@ pub use self::{
     graph::{Graph, NodeId},
     name::TaskName,
     node::{Kind, Need, Node, Origin},
+    project::{of_project, read},
     resolve::MayExist,
     select::{Facts, SelectError},
     tier::Critical,

@@ -11,7 +11,7 @@ use super::{
     verify::keeps_deleted,
 };
 use crate::{
-    config::{LoadSpec, OnBrokenView, OnSchemaChange, PublishChoice, Strategy},
+    config::{LoadSpec, OnBrokenView, OnSchemaChange, Strategy},
     publish,
     schema::{self, Change, Selection, Shape, TableSchema, Wishes, diff, in_words},
     source::{Position, Snapshot},
@@ -276,11 +276,7 @@ fn given(null: &str) -> Option<String> {
 }
 
 pub(super) fn choice(spec: &LoadSpec) -> publish::Choice {
-    match spec.publish {
-        PublishChoice::Auto => publish::Choice::Auto,
-        PublishChoice::Swap => publish::Choice::Swap,
-        PublishChoice::Replace => publish::Choice::Replace,
-    }
+    spec.publish.into()
 }
 
 fn refuse_changes(spec: &LoadSpec, changes: &[Change]) -> Result<(), LoadError> {

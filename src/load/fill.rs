@@ -6,11 +6,13 @@ use super::{Attempt, Decision, LoadError, Workshop, decide::staging_columns, mar
 use crate::{
     config::{LoadSpec, OnBrokenView},
     event::Step,
+    publish::{Ready, hand_over},
     schema::Layout,
     source::Position,
     stage::{LoadPrefix, manifest::Manifest},
     warehouse::{
-        Fill, Increment, LedgerRow, Publication, PublishKind, Published, Staging, StagingSpec, State,
+        Descriptions, Fill, Filling, Increment, LedgerRow, Publication, PublishKind, Published, Staging,
+        StagingSpec, State,
     },
 };
 
@@ -34,12 +36,14 @@ pub(super) async fn open(
             // It is none of the table that stays.
             _ => Layout::default(),
         },
-        format: decision.shape.format,
-        compression: spec.compression.unwrap_or(workshop.publishing.compression),
-        fill_jobs: match decision.is_whole() {
-            // They are few, and published by the transaction that fills.
-            false => 1,
-            true => spec.fill_jobs.unwrap_or(workshop.publishing.fill_jobs),
+        filling: Filling::Parts {
+            format: decision.shape.format,
+            compression: spec.compression.unwrap_or(workshop.publishing.compression),
+            jobs: match decision.is_whole() {
+                // They are few, and published by the transaction that fills.
+                false => 1,
+                true => spec.fill_jobs.unwrap_or(workshop.publishing.fill_jobs),
+            },
         },
     };
     workshop.warehouse.open_staging(staging).await.map_err(LoadError::Warehouse)
@@ -103,28 +107,16 @@ pub(super) async fn publish(
         previous: decision.last.as_ref().map(|last| last.load.clone()),
         ledger: ledger_row(workshop, attempt, decision, position, manifest),
         grants: publishing.grants.clone(),
+        descriptions: Descriptions::default(),
         drop_broken_views: attempt.spec.on_broken_view == OnBrokenView::Drop,
         lock_timeout: publishing.lock_timeout,
         lock_wait: publishing.lock_wait,
         snapshot_wait: publishing.snapshot_wait,
         deadline_near: attempt.deadline_near,
     };
-    tokio::select! {
-        biased;
-        published = staging.publish(publication) => published.map_err(LoadError::Warehouse),
-        () = workshop.cancel.cancelled() => {
-            // The COMMIT may have been under way: only the ledger knows.
-            match workshop.warehouse.is_published(&manifest.load).await {
-                Ok(true) => Ok(Published {
-                    at: manifest.as_of,
-                    kind: decision.publish,
-                    written: None,
-                    warnings: vec!["published while the run was being stopped".to_owned()],
-                }),
-                _ => Err(LoadError::Cancelled),
-            }
-        }
-    }
+    let ready = Ready::Table(staging);
+    let published = hand_over(&*workshop.warehouse, ready, publication, &workshop.cancel).await;
+    published.map_err(LoadError::Warehouse)?.ok_or(LoadError::Cancelled)
 }
 
 /// What is written into the live table, where that one stays.

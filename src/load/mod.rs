@@ -30,7 +30,7 @@ mod tidy;
 mod unfit;
 mod verify;
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use tokio::sync::mpsc;
@@ -62,6 +62,7 @@ use crate::{
     event::Event,
     schema::Change,
     source::SharedSnapshots,
+    sql::Dialect,
     stage::{SharedStage, manifest::Compression},
     warehouse::{PublishKind, Warehouse},
 };
@@ -70,6 +71,8 @@ use crate::{
 pub struct Workshop {
     /// The project's name: the first part of every key in the stage.
     pub project: String,
+    /// Its folder.
+    pub folder: PathBuf,
     /// `production` or `test`: the second one.
     pub mode: String,
     /// The run's id.
@@ -90,6 +93,13 @@ pub struct Workshop {
     pub events: mpsc::Sender<Event>,
     /// Cancelled when the run should stop.
     pub cancel: CancellationToken,
+}
+
+impl Workshop {
+    /// Whose SQL the warehouse speaks.
+    pub fn dialect(&self) -> Dialect {
+        self.warehouse.dialect()
+    }
 }
 
 /// The warehouse's settings for publishing.

@@ -22,13 +22,14 @@ use crate::{
     clock,
     config::{LoadSpec, OnBrokenView},
     event::Step,
-    fail_point, publish,
+    fail_point,
+    publish::{self, Ready, hand_over},
     schema::{Layout, diff},
     sql::TableName,
     stage::Stage,
     warehouse::{
-        Delta, LedgerRow, LiveTable, Publication, PublishKind, Published, Staging, StagingColumn,
-        StagingSpec, State, Warehouse,
+        Delta, Descriptions, Filling, LedgerRow, LiveTable, Publication, PublishKind, Published, Staging,
+        StagingColumn, StagingSpec, State, Warehouse,
     },
 };
 
@@ -182,9 +183,11 @@ async fn as_load(
         mark: restoration.wanted.state.mark.clone(),
         key: base.manifest.key.clone(),
         layout: Layout::default(),
-        format: base.manifest.format,
-        compression: base.manifest.compression,
-        fill_jobs: spec.fill_jobs.unwrap_or(workshop.publishing.fill_jobs),
+        filling: Filling::Parts {
+            format: base.manifest.format,
+            compression: base.manifest.compression,
+            jobs: spec.fill_jobs.unwrap_or(workshop.publishing.fill_jobs),
+        },
     };
     let mut staging = workshop.warehouse.open_staging(staging).await.map_err(LoadError::Warehouse)?;
     let filled = tokio::select! {
@@ -266,7 +269,6 @@ async fn publish(
     ledger: LedgerRow,
 ) -> Result<Published, LoadError> {
     let publishing = &workshop.publishing;
-    let (load, at) = (ledger.load.clone(), ledger.as_of);
     let publication = Publication {
         kind: restoration.publish,
         increment: None,
@@ -274,25 +276,16 @@ async fn publish(
         previous: ledger.previous.clone(),
         ledger,
         grants: publishing.grants.clone(),
+        descriptions: Descriptions::default(),
         drop_broken_views: attempt.spec.on_broken_view == OnBrokenView::Drop,
         lock_timeout: publishing.lock_timeout,
         lock_wait: publishing.lock_wait,
         snapshot_wait: publishing.snapshot_wait,
         deadline_near: attempt.deadline_near,
     };
-    tokio::select! {
-        biased;
-        published = staging.publish(publication) => published.map_err(LoadError::Warehouse),
-        () = workshop.cancel.cancelled() => match workshop.warehouse.is_published(&load).await {
-            Ok(true) => Ok(Published {
-                at,
-                kind: restoration.publish,
-                written: None,
-                warnings: vec!["published while the run was being stopped".to_owned()],
-            }),
-            _ => Err(LoadError::Cancelled),
-        }
-    }
+    let ready = Ready::Table(staging);
+    let published = hand_over(&*workshop.warehouse, ready, publication, &workshop.cancel).await;
+    published.map_err(LoadError::Warehouse)?.ok_or(LoadError::Cancelled)
 }
 
 fn loaded(restoration: &Restoration, load: &str, rows: u64, published: Published) -> Loaded {

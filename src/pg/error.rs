@@ -2,7 +2,7 @@
 
 use std::{error::Error as _, io, path::PathBuf};
 
-use tokio_postgres::error::{DbError, SqlState};
+use tokio_postgres::error::{DbError, ErrorPosition, SqlState};
 
 use super::sqlstate;
 use crate::error::{Class, Fault};
@@ -110,10 +110,18 @@ pub struct ServerError {
     pub column: Option<String>,
     /// The constraint that it is about.
     pub constraint: Option<String>,
+    /// Where in the statement, in characters from 1.
+    pub position: Option<usize>,
 }
 
 impl ServerError {
-    fn class(&self) -> Class {
+    /// What can be done about it.
+    pub fn hint(&self) -> Option<String> {
+        sqlstate::hint(&self.code).map(str::to_owned)
+    }
+
+    /// What to do about it.
+    pub fn class(&self) -> Class {
         // unique_violation in a catalog: two sessions made something of the same name at once, such as
         // the array types of two long table names that begin alike. The second finds another name.
         if self.code == SqlState::UNIQUE_VIOLATION && self.schema.as_deref() == Some("pg_catalog") {
@@ -139,6 +147,10 @@ impl ServerError {
             table: error.table().map(str::to_owned),
             column: error.column().map(str::to_owned),
             constraint: error.constraint().map(str::to_owned),
+            position: match error.position() {
+                Some(ErrorPosition::Original(position)) => usize::try_from(*position).ok(),
+                _ => None,
+            },
         }
     }
 }
@@ -219,7 +231,7 @@ impl Fault for PgError {
                 "does a firewall or security group let this machine in?"
             }
             Self::Login { source, .. } | Self::Statement { source, .. } => {
-                return sqlstate::hint(&source.code).map(str::to_owned);
+                return source.hint();
             }
             Self::Broken { .. } => "the server was restarted, or the network between was cut",
             Self::Tls { .. } | Self::Reach { .. } | Self::Driver { .. } => return None,

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    config::PublishChoice,
     error::{Class, Fault},
     schema::{RelationKind, widenings},
     sql::TableName,
@@ -20,6 +21,16 @@ pub enum Choice {
     Swap,
     /// Always replace, or refuse.
     Replace,
+}
+
+impl From<PublishChoice> for Choice {
+    fn from(choice: PublishChoice) -> Self {
+        match choice {
+            PublishChoice::Auto => Self::Auto,
+            PublishChoice::Swap => Self::Swap,
+            PublishChoice::Replace => Self::Replace,
+        }
+    }
 }
 
 /// How a table will be published.

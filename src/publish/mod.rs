@@ -1,8 +1,12 @@
 //! How a table is to be published: decided here, purely, and handed to the warehouse as one value.
 //!
-//! Loads, models, restores and backfills all decide by [`decide()`]. What a warehouse can carry over
-//! it says itself, by [`crate::warehouse::LiveTable::obstacles`].
+//! Loads, models, restores and backfills all decide by [`decide()`] and publish by [`hand_over()`]. What a
+//! warehouse can carry over it says itself, by [`crate::warehouse::LiveTable::obstacles`].
 
 mod decide;
+mod hand_over;
 
-pub use self::decide::{Choice, Decided, Refusal, broken, decide};
+pub use self::{
+    decide::{Choice, Decided, Refusal, broken, decide},
+    hand_over::{Ready, hand_over},
+};

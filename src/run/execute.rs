@@ -1,66 +1,291 @@
-//! Doing the tasks: so many at once, each under its lock, each tried as often as it is worth.
+//! Doing the tasks: what may start is asked of the scheduler, each task is done under its lock and tried as
+//! often as it is worth.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+    time::Duration,
+};
 
-use tokio::{sync::Semaphore, task::JoinSet, time::Instant};
+use jiff::Timestamp;
+use tokio::{
+    task::{Id, JoinError, JoinSet},
+    time::Instant,
+};
 
 use super::{
-    Request, held, retry,
-    tasks::{Tasks, Unit, tier},
+    Request, held,
+    job::{self, Around, Came, Job, JobError, Showing},
+    ready::{Because, Before, Blocked, End, Limits, Scheduler, Start, Why},
+    retry,
+    tasks::Tasks,
     work::{How, Work},
 };
 use crate::{
-    clock,
-    config::LoadSpec,
+    clock::{self, Clock},
     control::{Holder, Lease},
-    error::{Class, Failure},
-    event::{Event, Step, TaskOutcome, TaskStatus, Verification},
+    dag::{Kind, NodeId},
+    error::{Class, Failure, Fault},
+    event::{Event, InputTaken, Step, TaskOutcome, TaskStatus, Verification},
     load::{Attempt, LoadError, Loaded, Verified, Workshop, verified_in_words},
     schema::in_words,
+    sql::TableName,
 };
 
-/// Does all tasks; answers in the order in which they ended.
-pub(super) async fn execute(workshop: &Arc<Workshop>, tasks: Tasks, request: &Request) -> Vec<TaskOutcome> {
-    let slots = Arc::new(Semaphore::new(request.jobs.max(1)));
-    let mut under_way = JoinSet::new();
-    let mut outcomes = Vec::new();
-    let mut units = tasks.into_units().into_iter();
-    let mut next = units.next();
-    while next.is_some() || !under_way.is_empty() {
-        tokio::select! {
-            slot = slots.clone().acquire_owned(), if next.is_some() => {
-                if let (Some(unit), Ok(slot)) = (next.take(), slot) {
-                    let (workshop, how) = (workshop.clone(), How::of(request));
-                    under_way.spawn(async move {
-                        let outcomes = do_unit(&workshop, unit, &how).await;
-                        drop(slot);
-                        outcomes
-                    });
+/// What is known before a run.
+pub(super) struct Known {
+    /// The last published load of each table.
+    pub(super) showing: Showing,
+    /// Of a run that is resumed: what has ended well already.
+    pub(super) ended: Vec<(NodeId, End)>,
+}
+
+/// Does all selected tasks; answers in the order in which they ended.
+pub(super) async fn execute(
+    workshop: &Arc<Workshop>,
+    tasks: Tasks,
+    known: Known,
+    request: &Request,
+) -> Vec<TaskOutcome> {
+    let (tasks, showing) = (Arc::new(tasks), Arc::new(known.showing));
+    let expected_seconds = tasks.expected_seconds();
+    let as_of = |task: NodeId| Some(showing.get(tasks.job(task).target()?)?.1);
+    let published: Vec<Option<Timestamp>> = tasks.graph.tasks().map(as_of).collect();
+    let before = Before { expected_seconds: &expected_seconds, published: &published, ended: &known.ended };
+    let limits = Limits { jobs: request.jobs.max(1), ..Limits::default() };
+    let scheduler = Scheduler::new(&tasks.graph, tasks.selected(), before, &limits);
+    let mut loads_left: HashMap<String, usize> = HashMap::new();
+    for spec in tasks.selected().iter().filter_map(|task| tasks.job(*task).load()) {
+        *loads_left.entry(spec.source.clone()).or_default() += 1;
+    }
+    let walk = Walk {
+        workshop: workshop.clone(),
+        tasks: tasks.clone(),
+        showing,
+        how: How::of(request),
+        under_way: JoinSet::new(),
+        doing: HashMap::new(),
+        outcomes: Vec::new(),
+        loads_left,
+    };
+    walk.end_all(scheduler).await
+}
+
+/// A run under way.
+struct Walk {
+    workshop: Arc<Workshop>,
+    tasks: Arc<Tasks>,
+    showing: Arc<Showing>,
+    how: How,
+    under_way: JoinSet<Vec<(NodeId, TaskOutcome)>>,
+    /// What each of those does.
+    doing: HashMap<Id, Vec<NodeId>>,
+    outcomes: Vec<TaskOutcome>,
+    /// By source.
+    loads_left: HashMap<String, usize>,
+}
+
+impl Walk {
+    async fn end_all(mut self, mut scheduler: Scheduler<'_>) -> Vec<TaskOutcome> {
+        loop {
+            if self.workshop.cancel.is_cancelled() {
+                for task in scheduler.stop() {
+                    let outcome = self.outcome(task);
+                    self.end(task, outcome).await;
                 }
-                next = units.next();
             }
-            Some(done) = under_way.join_next() => match done {
-                Ok(done) => outcomes.extend(done),
-                Err(error) => tracing::error!(%error, "a task ended by itself"),
-            },
+            let now = clock::System.now();
+            let next = scheduler.next(now);
+            let mut starts = next.starts;
+            while !starts.is_empty() {
+                // Tables that must match each other are one unit, however many of them got a slot.
+                let first = starts.remove(0);
+                let along = self.tasks.along(first.task);
+                let (with, others) = starts.into_iter().partition(|start| along.contains(&start.task));
+                starts = others;
+                let mut unit: Vec<Start> = std::iter::once(first).chain(with).collect();
+                unit.extend(along.into_iter().filter_map(|task| scheduler.start_along(task, now)));
+                self.start(unit);
+            }
+            for blocked in next.blocked {
+                self.block(&blocked).await;
+            }
+            if self.under_way.is_empty() {
+                break;
+            }
+            let ended = tokio::select! {
+                ended = self.under_way.join_next_with_id() => ended,
+                () = self.workshop.cancel.cancelled(), if !self.workshop.cancel.is_cancelled() => continue,
+            };
+            for (task, outcome) in ended.map(|ended| self.came_back(ended)).unwrap_or_default() {
+                scheduler.ended(task, end_of(&outcome));
+                self.release_snapshot(task).await;
+                self.outcomes.push(outcome);
+            }
         }
-        if next.is_none() {
-            // The last ones have begun: nobody else needs the shared snapshots.
-            while let Some(done) = under_way.join_next().await {
-                match done {
-                    Ok(done) => outcomes.extend(done),
-                    Err(error) => tracing::error!(%error, "a task ended by itself"),
-                }
+        self.outcomes
+    }
+
+    /// A task as it is before it starts: stopped, until something else is known.
+    fn outcome(&self, task: NodeId) -> TaskOutcome {
+        let job = self.tasks.job(task);
+        TaskOutcome {
+            kind: kind_of(job, &self.how).to_owned(),
+            strategy: job.strategy(),
+            ..TaskOutcome::new(&job.name(), self.tasks.graph.tier(task))
+        }
+    }
+
+    /// Starts tasks that are done in one go.
+    fn start(&mut self, starts: Vec<Start>) {
+        let ids: Vec<NodeId> = starts.iter().map(|start| start.task).collect();
+        let members = starts.iter().map(|start| self.member(start)).collect();
+        let (workshop, tasks, showing) = (self.workshop.clone(), self.tasks.clone(), self.showing.clone());
+        let (how, of) = (self.how.clone(), ids.clone());
+        let handle = self.under_way.spawn(async move {
+            let outcomes = do_unit(&workshop, members, &tasks, &showing, &how).await;
+            of.into_iter().zip(outcomes).collect()
+        });
+        self.doing.insert(handle.id(), ids);
+    }
+
+    fn member(&self, start: &Start) -> Member {
+        let mut outcome = self.outcome(start.task);
+        let mut stale = BTreeMap::new();
+        for input in &start.stale {
+            let job = self.tasks.job(input.task);
+            let age_seconds = input.age.as_secs();
+            outcome.inputs.push(InputTaken {
+                task: job.name(),
+                as_of: input.as_of,
+                age_seconds,
+                because: because(input.because).to_owned(),
+            });
+            if input.because != Because::NotSelected
+                && let Some(target) = job.target()
+            {
+                stale.insert(target.clone(), input.age);
+            }
+        }
+        Member { job: self.tasks.job(start.task).clone(), outcome, stale, done: false }
+    }
+
+    /// What came back of a unit; a unit that ended by itself failed.
+    fn came_back(
+        &mut self,
+        ended: Result<(Id, Vec<(NodeId, TaskOutcome)>), JoinError>,
+    ) -> Vec<(NodeId, TaskOutcome)> {
+        match ended {
+            Ok((id, outcomes)) => {
+                self.doing.remove(&id);
+                outcomes
+            }
+            Err(error) => {
+                tracing::error!(%error, "a task ended by itself");
+                let ids = self.doing.remove(&error.id()).unwrap_or_default();
+                let failure =
+                    Failure { class: Class::Bug, message: "the task ended by itself".to_owned(), hint: None };
+                let failed = |task: NodeId| {
+                    let error = Some(failure.clone());
+                    (task, TaskOutcome { status: TaskStatus::Failed, error, ..self.outcome(task) })
+                };
+                ids.into_iter().map(failed).collect()
             }
         }
     }
-    outcomes
+
+    /// Writes down a task that cannot run.
+    async fn block(&mut self, blocked: &Blocked) {
+        let mut outcome = self.outcome(blocked.task);
+        outcome.status = TaskStatus::Blocked;
+        let cause = self.tasks.job(blocked.cause.task).name();
+        let through = self.tasks.job(blocked.through).name();
+        let what = match blocked.cause.why {
+            Why::Failed => format!("{cause} failed"),
+            Why::Cancelled => format!("{cause} was stopped"),
+            Why::NeverPublished => format!("{cause} was never published, and is not of this run"),
+            Why::TooOld { age, max_age } => format!(
+                "the published data of {cause} is {} old, and {} is the most",
+                in_hours(age),
+                in_hours(max_age)
+            ),
+        };
+        let what = if through == cause { what } else { format!("{what}; between them stands {through}") };
+        outcome.blocked_by = vec![cause];
+        outcome.as_of = blocked.published;
+        outcome.error = Some(Failure { class: Class::Passing, message: what, hint: None });
+        self.end(blocked.task, outcome).await;
+    }
+
+    /// The end of a task that never started.
+    async fn end(&mut self, task: NodeId, outcome: TaskOutcome) {
+        finish(&self.workshop, &outcome).await;
+        self.release_snapshot(task).await;
+        self.outcomes.push(outcome);
+    }
+
+    /// When no load of a source is left nobody needs its snapshot any more: it must not be held while models
+    /// are made.
+    async fn release_snapshot(&mut self, task: NodeId) {
+        let Some(source) = self.tasks.job(task).load().map(|spec| &spec.source) else { return };
+        let Some(left) = self.loads_left.get_mut(source) else { return };
+        *left = left.saturating_sub(1);
+        if *left == 0
+            && let Some(snapshots) = self.workshop.sources.get(source)
+        {
+            snapshots.give_up(None).await;
+        }
+    }
+}
+
+fn end_of(outcome: &TaskOutcome) -> End {
+    match outcome.status {
+        TaskStatus::Succeeded => End::Succeeded(outcome.as_of),
+        TaskStatus::Unchanged => End::Unchanged(outcome.as_of),
+        TaskStatus::Failed | TaskStatus::Blocked => End::Failed,
+        TaskStatus::Held => End::Held,
+        TaskStatus::Skipped => End::Skipped,
+        TaskStatus::Cancelled => End::Cancelled,
+    }
+}
+
+fn because(because: Because) -> &'static str {
+    match because {
+        Because::NotSelected => "not of this run",
+        Because::Failed => "failed",
+        Because::Blocked => "blocked",
+        Because::Cancelled => "stopped",
+        Because::Held => "held",
+        Because::Skipped => "skipped",
+    }
+}
+
+fn in_hours(span: Duration) -> String {
+    let minutes = span.as_secs() / 60;
+    match (minutes / 60, minutes % 60) {
+        (0, minutes) => format!("{minutes} min"),
+        (hours, 0) => format!("{hours} h"),
+        (hours, minutes) => format!("{hours} h {minutes} min"),
+    }
+}
+
+/// What a person asked for by hand is done with loads alone.
+fn kind_of(job: &Job, how: &How) -> &'static str {
+    match job.kind() {
+        Kind::Load => how.work.verb(),
+        kind => kind.as_str(),
+    }
 }
 
 /// One unit, from its locks to its outcomes.
-async fn do_unit(workshop: &Workshop, unit: Unit, how: &How) -> Vec<TaskOutcome> {
+async fn do_unit(
+    workshop: &Workshop,
+    mut members: Vec<Member>,
+    tasks: &Tasks,
+    showing: &Showing,
+    how: &How,
+) -> Vec<TaskOutcome> {
     let begun = Instant::now();
-    let mut members: Vec<Member> = unit.0.into_iter().map(|spec| Member::new(spec, how)).collect();
     for Member { outcome, .. } in &members {
         let started = workshop.control.start_task(&workshop.run, &outcome.task, &outcome.kind, outcome.tier);
         if let Err(error) = started.await {
@@ -72,10 +297,11 @@ async fn do_unit(workshop: &Workshop, unit: Unit, how: &How) -> Vec<TaskOutcome>
         () = workshop.cancel.cancelled() => Err(LoadError::Cancelled),
         leases = may_begin(workshop, &members, how) => leases,
     };
+    let surroundings = Surroundings { tasks, showing, how };
     match leases {
         Ok(May::Begin(leases)) => {
             tokio::select! {
-                () = tries(workshop, &mut members, how) => {}
+                () = tries(workshop, &mut members, &surroundings) => {}
                 () = lost(&leases) => fail_all(&mut members, &lock_lost()),
             }
             for lease in leases {
@@ -95,36 +321,66 @@ async fn do_unit(workshop: &Workshop, unit: Unit, how: &How) -> Vec<TaskOutcome>
     for member in members {
         let mut outcome = member.outcome;
         outcome.seconds = clock::seconds(begun.elapsed());
-        if let Err(error) = workshop.control.finish_task(&workshop.run, &outcome).await {
-            tracing::warn!(task = outcome.task, %error, "the task's end was not written to the control database");
+        if let (Some(target), Some(load), Some(as_of)) = (member.job.target(), &outcome.load, outcome.as_of) {
+            showing.set(target, load.clone(), as_of);
         }
-        let _ = workshop.events.send(Event::TaskFinished(Box::new(outcome.clone()))).await;
+        finish(workshop, &outcome).await;
         outcomes.push(outcome);
     }
     outcomes
 }
 
+/// Writes a task's end down, and tells it.
+async fn finish(workshop: &Workshop, outcome: &TaskOutcome) {
+    if let Err(error) = workshop.control.finish_task(&workshop.run, outcome).await {
+        tracing::warn!(task = outcome.task, %error, "the task's end was not written to the control database");
+    }
+    let _ = workshop.events.send(Event::TaskFinished(Box::new(outcome.clone()))).await;
+}
+
+/// What a unit needs beside the workshop.
+struct Surroundings<'a> {
+    tasks: &'a Tasks,
+    showing: &'a Showing,
+    how: &'a How,
+}
+
 /// A task of a unit and what is known of it so far.
 struct Member {
-    spec: LoadSpec,
+    job: Job,
     outcome: TaskOutcome,
+    /// Tables that it takes as they were last published though they should be newer, with their age.
+    stale: BTreeMap<TableName, Duration>,
     done: bool,
 }
 
 impl Member {
-    fn new(spec: LoadSpec, how: &How) -> Self {
-        let outcome = TaskOutcome {
-            strategy: Some(spec.strategy.to_string()),
-            kind: how.work.verb().to_owned(),
-            ..TaskOutcome::new(&spec.target.to_string(), tier(&spec))
-        };
-        Self { spec, outcome, done: false }
-    }
-
-    fn take(&mut self, result: Result<Verified, LoadError>, how: &How) -> Option<Failure> {
+    fn take(&mut self, result: Result<Came, JobError>, how: &How) -> Option<Failure> {
         let outcome = &mut self.outcome;
         match result {
-            Ok(Verified { loaded, verification }) => {
+            Ok(Came::Made(made)) => {
+                self.done = true;
+                outcome.error = None;
+                job::take_made(outcome, made);
+                None
+            }
+            Ok(Came::Checked(checked)) => {
+                self.done = true;
+                outcome.error = None;
+                outcome.status = TaskStatus::Succeeded;
+                outcome.rows = Some(checked.rows);
+                outcome.warnings.extend(checked.warning);
+                None
+            }
+            Ok(Came::Ran) => {
+                self.done = true;
+                outcome.error = None;
+                outcome.status = TaskStatus::Succeeded;
+                outcome.as_of = Some(clock::System.now());
+                None
+            }
+            Ok(Came::Loaded(verified)) => {
+                let Verified { loaded, verification } = *verified;
                 self.done = true;
                 outcome.error = None;
                 if let Some(loaded) = loaded {
@@ -135,15 +391,16 @@ impl Member {
                 }
                 None
             }
-            Err(LoadError::Cancelled) => {
+            Err(error) if error.is_cancelled() => {
                 self.done = true;
                 outcome.status = TaskStatus::Cancelled;
                 None
             }
             Err(error) => {
-                let failure = Failure::of(&error);
+                let failure =
+                    Failure { class: error.class(), message: error.to_string(), hint: error.hint() };
                 outcome.status = TaskStatus::Failed;
-                if let LoadError::GroupMember { other, .. } = &error {
+                if let JobError::Load(LoadError::GroupMember { other, .. }) = &error {
                     outcome.status = TaskStatus::Blocked;
                     outcome.blocked_by = vec![other.to_string()];
                 }
@@ -271,11 +528,11 @@ fn fail_all(members: &mut [Member], failure: &Failure) {
 }
 
 /// Tries the members that are not done yet, together, until they are or it is not worth it.
-async fn tries(workshop: &Workshop, members: &mut [Member], how: &How) {
-    let most = members.iter().map(|member| member.spec.attempts).max().unwrap_or(1).max(1);
+async fn tries(workshop: &Workshop, members: &mut [Member], around: &Surroundings<'_>) {
+    let most = members.iter().map(|member| member.job.attempts()).max().unwrap_or(1).max(1);
     let mut waits = retry::waits(most);
     for number in 1..=most {
-        let failures = one_try(workshop, members, number, how).await;
+        let failures = one_try(workshop, members, number, around).await;
         let Some(failure) =
             failures.iter().find(|failure| !retry::is_worth_another_try(failure.class)).or(failures.first())
         else {
@@ -293,29 +550,24 @@ async fn tries(workshop: &Workshop, members: &mut [Member], how: &How) {
     }
 }
 
-async fn one_try(workshop: &Workshop, members: &mut [Member], number: u32, how: &How) -> Vec<Failure> {
+async fn one_try(
+    workshop: &Workshop,
+    members: &mut [Member],
+    number: u32,
+    around: &Surroundings<'_>,
+) -> Vec<Failure> {
     let mut places = Vec::new();
-    let mut attempts = Vec::new();
     for (place, member) in members.iter_mut().enumerate().filter(|(_, member)| !member.done) {
         member.outcome.attempts = number;
         start(workshop, member, number).await;
         places.push(place);
-        attempts.push(Attempt {
-            spec: member.spec.clone(),
-            number,
-            full: how.full,
-            accept_shrink: how.accept_shrink,
-            repair: None,
-            chunk: None,
-            deadline_near: false,
-        });
     }
-    let limit = attempts.iter().filter_map(|attempt| attempt.spec.time_limit).max();
-    let results = within(limit, &attempts, how.work.attempt(workshop, &attempts)).await;
+    let trying: Vec<&Member> = places.iter().map(|place| &members[*place]).collect();
+    let results = within(&trying, attempt(workshop, &trying, number, around)).await;
     let mut failures = Vec::new();
     for (place, result) in places.into_iter().zip(results) {
         let member = &mut members[place];
-        let failure = member.take(result, how);
+        let failure = member.take(result, around.how);
         let (task, status) = (&member.outcome.task, member.outcome.status);
         let ended = workshop.control.finish_attempt(&workshop.run, task, number, status, failure.as_ref());
         if let Err(error) = ended.await {
@@ -326,17 +578,53 @@ async fn one_try(workshop: &Workshop, members: &mut [Member], number: u32, how: 
     failures
 }
 
-/// Gives attempts up that take longer than `limit`: dropped, they cancel what they do on the servers.
+/// One attempt at tasks that are done in one go: loads, or one of another kind.
+async fn attempt(
+    workshop: &Workshop,
+    members: &[&Member],
+    number: u32,
+    around: &Surroundings<'_>,
+) -> Vec<Result<Came, JobError>> {
+    let how = around.how;
+    if let [Member { job, stale, .. }] = members
+        && job.load().is_none()
+    {
+        let around = Around { meanings: &around.tasks.meanings, showing: around.showing, stale };
+        return vec![job::attempt(workshop, job, &around, (number, how.full)).await];
+    }
+    let loads = members.iter().filter_map(|member| member.job.load());
+    let attempts: Vec<Attempt> = loads
+        .map(|spec| Attempt {
+            spec: spec.clone(),
+            number,
+            full: how.full,
+            accept_shrink: how.accept_shrink,
+            repair: None,
+            chunk: None,
+            deadline_near: false,
+        })
+        .collect();
+    let results = how.work.attempt(workshop, &attempts).await;
+    results
+        .into_iter()
+        .map(|result| result.map(|verified| Came::Loaded(Box::new(verified))).map_err(JobError::Load))
+        .collect()
+}
+
+/// Gives attempts up that take longer than they may: dropped, they cancel what they do on the servers.
 async fn within(
-    limit: Option<Duration>,
-    attempts: &[Attempt],
-    results: impl Future<Output = Vec<Result<Verified, LoadError>>>,
-) -> Vec<Result<Verified, LoadError>> {
+    members: &[&Member],
+    results: impl Future<Output = Vec<Result<Came, JobError>>>,
+) -> Vec<Result<Came, JobError>> {
+    let limit = members.iter().filter_map(|member| member.job.time_limit()).max();
     let Some(limit) = limit else { return results.await };
-    let late = |attempt: &Attempt| Err(LoadError::TimeLimit { table: attempt.spec.target.clone(), limit });
+    let late = |member: &&Member| match member.job.load() {
+        Some(spec) => Err(LoadError::TimeLimit { table: spec.target.clone(), limit }.into()),
+        None => Err(JobError::TimeLimit { name: member.job.name(), limit }),
+    };
     match tokio::time::timeout(limit, results).await {
         Ok(results) => results,
-        Err(_) => attempts.iter().map(late).collect(),
+        Err(_) => members.iter().map(late).collect(),
     }
 }
 
@@ -347,7 +635,7 @@ async fn start(workshop: &Workshop, member: &Member, attempt: u32) {
     let told = Event::TaskStarted {
         task: outcome.task.clone(),
         tier: outcome.tier,
-        strategy: member.spec.strategy.to_string(),
+        strategy: member.job.strategy().unwrap_or_else(|| member.outcome.kind.clone()),
         attempt,
         rows_expected,
     };

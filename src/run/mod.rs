@@ -7,22 +7,25 @@ mod adopt;
 mod awaiting;
 mod backfill;
 mod clean;
+mod command;
 mod error;
 mod execute;
 mod held;
 mod holds;
+mod job;
+mod look_at;
 mod names;
 mod open;
 mod plan;
-pub mod ready;
 pub mod reach;
+pub mod ready;
 mod restore;
 mod retry;
 mod tasks;
 mod verdict;
 mod work;
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use jiff::Timestamp;
 use tokio::sync::mpsc;
@@ -36,9 +39,10 @@ pub use self::{
     clean::{Cleaned, Dropped, Orphan, clean, drop_orphans, orphans},
     error::RunError,
     holds::{HoldRequest, hold, release},
+    look_at::{Drawn, Needed, Why, compile, graph, why},
     names::expect_task,
     open::Mode,
-    plan::{Plan, PlannedTask, plan},
+    plan::{Plan, PlannedOther, PlannedTask, plan},
     restore::{PlannedRestore, plan_restore, restorable},
     work::Work,
 };
@@ -46,8 +50,11 @@ use crate::{
     clock::{self, Clock},
     config::{Environment, Project},
     control::{self, RunStart},
+    dag::Facts,
     error::Fault,
     event::{Event, RunOutcome, TaskOutcome},
+    sql::TableName,
+    warehouse::LedgerRow,
 };
 
 /// How long runs stay in the control database: a year, to compare with, and some.
@@ -77,6 +84,22 @@ pub struct Request {
     pub jobs: usize,
 }
 
+impl Request {
+    /// A look at all tasks.
+    pub fn looking(mode: Mode) -> Self {
+        Self {
+            select: Vec::new(),
+            exclude: Vec::new(),
+            mode,
+            full: false,
+            accept_shrink: false,
+            failed: false,
+            work: Work::Load,
+            jobs: 1,
+        }
+    }
+}
+
 /// Runs what is asked for. `Err` means that nothing was started; everything later is in the outcome.
 pub async fn run(
     project: &Project,
@@ -102,11 +125,12 @@ pub async fn run(
         run: run.clone(),
         mode: request.mode.to_string(),
         place: opened.workshop.warehouse.place(),
-        schemas: prepared.schemas(),
-        tasks: prepared.names(),
+        schemas: prepared.0.schemas(),
+        tasks: prepared.0.names(),
     };
     let _ = events.send(told).await;
-    let tasks = execute::execute(&opened.workshop, prepared, request).await;
+    let (prepared, known) = prepared;
+    let tasks = execute::execute(&opened.workshop, prepared, known, request).await;
     let outcome = RunOutcome {
         status: verdict::status(&tasks, request.work.all_count(), cancel.is_cancelled()),
         run,
@@ -131,11 +155,16 @@ async fn prepare(
     request: &Request,
     opened: &Opened,
     run: &str,
-) -> Result<tasks::Tasks, RunError> {
+) -> Result<(tasks::Tasks, execute::Known), RunError> {
     let workshop = &opened.workshop;
     workshop.warehouse.prepare().await.map_err(RunError::Below)?;
-    let mut tasks = list(project, opened).await?;
-    tasks.select(&request.select, &request.exclude)?;
+    let published = workshop.warehouse.last_loads().await.map_err(RunError::Below)?;
+    let mut tasks = list(project, opened, &published).await?;
+    if request.work != Work::Load {
+        tasks.only_loads();
+    }
+    let results = Some(tasks.last_results(&workshop.control).await?);
+    tasks.select(&request.select, &request.exclude, &Facts { results, changed: None })?;
     if request.failed {
         tasks.keep_unfinished(&workshop.control).await?;
     }
@@ -147,17 +176,21 @@ async fn prepare(
     if let Err(error) = workshop.control.prune(HISTORY_KEPT).await {
         tracing::warn!(%error, "the history of old runs was not cut");
     }
-    tasks.order(Some(&workshop.control)).await;
-    Ok(tasks)
+    tasks.expect(Some(&workshop.control)).await;
+    let known = execute::Known { showing: job::Showing::of(&published), ended: Vec::new() };
+    Ok((tasks, known))
 }
 
 /// Lists the tasks; a source that restarts just then is waited for.
-async fn list(project: &Project, opened: &Opened) -> Result<tasks::Tasks, RunError> {
+async fn list(
+    project: &Project,
+    opened: &Opened,
+    published: &BTreeMap<TableName, LedgerRow>,
+) -> Result<tasks::Tasks, RunError> {
     let mut waits = retry::waits(LISTINGS_MAX);
     let workshop = &opened.workshop;
-    let published = workshop.warehouse.last_loads().await.map_err(RunError::Below)?;
     loop {
-        let error = match tasks::list(project, &workshop.sources, &opened.schemas, &published).await {
+        let error = match tasks::list(project, &workshop.sources, &opened.schemas, published).await {
             Ok(tasks) => return Ok(tasks),
             Err(error) => error,
         };

@@ -92,6 +92,7 @@ pub(super) async fn open(
     };
     let workshop = Workshop {
         project: project.name.clone(),
+        folder: project.dir.clone(),
         mode: mode.to_string(),
         run: run.to_owned(),
         stage: reach::stage(project, environment).await?,

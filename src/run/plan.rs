@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{
     Request, RunError, clean,
+    look_at::critical_in_words,
     open::{Looked, Sources, look},
     tasks,
 };
@@ -11,7 +12,9 @@ use crate::{
     clock,
     config::{Environment, LoadSpec, Project},
     control::{Expected, Hold},
+    dag::{Edge, Facts, Kind},
     error::Failure,
+    event::Tier,
     load::{Forecast, LoadError, forecast},
     sql::TableName,
     warehouse::Warehouse,
@@ -29,16 +32,44 @@ pub struct Plan {
     pub sees_snapshots: bool,
     /// Task by task, in the order in which they would start.
     pub tasks: Vec<PlannedTask>,
+    /// Models, checks and commands, in their turn.
+    pub others: Vec<PlannedOther>,
     /// Tables that are published but no longer in the project.
     pub orphans: Vec<TableName>,
     /// Tables that are published and in the project, and that their source has no longer.
     pub gone: Vec<TableName>,
 }
 
+/// A task that is no load.
+pub struct PlannedOther {
+    /// Its full name.
+    pub task: String,
+    /// What it is.
+    pub kind: Kind,
+    /// Its tier.
+    pub tier: Tier,
+    /// Why it is critical, in words.
+    pub critical: Option<String>,
+    /// What it cannot run without.
+    pub needs: Vec<String>,
+    /// What it waits for, and goes on without.
+    pub soft: Vec<String>,
+    /// What it took before.
+    pub expected: Option<Expected>,
+    /// The hold that keeps it from being made.
+    pub hold: Option<Hold>,
+    /// Why it could not be made.
+    pub error: Option<Failure>,
+}
+
 /// What would become of one task.
 pub struct PlannedTask {
     /// The load, as the project has it.
     pub spec: LoadSpec,
+    /// Its tier.
+    pub tier: Tier,
+    /// Why it is critical, in words.
+    pub critical: Option<String>,
     /// What would happen, or why it could not.
     pub forecast: Result<Forecast, Failure>,
     /// What it took before.
@@ -63,24 +94,53 @@ async fn look_at(project: &Project, request: &Request, looked: &Looked) -> Resul
     let published = warehouse.last_loads().await.map_err(RunError::Below)?;
     let mut tasks = tasks::list(project, &looked.sources, &looked.schemas, &published).await?;
     let named = tasks::named(project, &looked.schemas, &published)?;
-    let made: BTreeSet<TableName> = tasks.specs().iter().map(|spec| spec.target.clone()).collect();
+    let made: BTreeSet<TableName> = tasks.targets();
     let others = published.into_values().filter(|row| !made.contains(&row.table));
     let others = clean::standing(project, warehouse, others).await?;
     let (gone, orphans) =
         others.into_iter().map(|orphan| orphan.last.table).partition(|table| named.contains(table));
-    tasks.select(&request.select, &request.exclude)?;
-    tasks.order(looked.control.as_ref()).await;
+    let results = match &looked.control {
+        Some(control) => Some(tasks.last_results(control).await?),
+        None => None,
+    };
+    tasks.select(&request.select, &request.exclude, &Facts { results, changed: None })?;
+    tasks.expect(looked.control.as_ref()).await;
     let holds = match &looked.control {
         Some(control) => control.holds().await?,
         None => Vec::new(),
     };
-    let mut planned = Vec::new();
-    for spec in tasks.specs() {
+    let (mut planned, mut others) = (Vec::new(), Vec::new());
+    for task in tasks.in_turn() {
+        let job = tasks.job(task);
+        let name = job.name();
+        let hold = holds.iter().find(|hold| hold.task == name).cloned();
+        let tier = tasks.graph.tier(task);
+        let by = tasks.graph.critical(task).map(|critical| critical_in_words(&tasks.graph, critical));
+        let expected = tasks.expected(task).copied();
+        let Some(spec) = job.load() else {
+            let edges = tasks.graph.needs(task).iter();
+            let (needs, soft): (Vec<&Edge>, Vec<&Edge>) = edges.partition(|edge| edge.way.is_hard());
+            let named = |edges: Vec<&Edge>| edges.iter().map(|edge| tasks.job(edge.task).name()).collect();
+            others.push(PlannedOther {
+                task: name,
+                kind: job.kind(),
+                tier,
+                critical: by,
+                needs: named(needs),
+                soft: named(soft),
+                expected,
+                hold,
+                error: None,
+            });
+            continue;
+        };
         planned.push(PlannedTask {
-            expected: tasks.expected(spec).cloned(),
-            hold: holds.iter().find(|hold| hold.task == spec.target.to_string()).cloned(),
+            expected,
+            hold,
             forecast: one(&project.name, &looked.sources, warehouse, spec, request.full).await,
             spec: spec.clone(),
+            tier,
+            critical: by,
         });
     }
     Ok(Plan {
@@ -89,6 +149,7 @@ async fn look_at(project: &Project, request: &Request, looked: &Looked) -> Resul
         schemas: tasks.schemas(),
         sees_snapshots: warehouse.abilities().await.map_err(RunError::Below)?.sees_snapshots(),
         tasks: planned,
+        others,
         orphans,
         gone,
     })

@@ -1,29 +1,33 @@
 //! The tasks of a run: listed from the project and the sources, selected, ordered.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::{
     RunError,
+    job::{Job, Meanings},
     open::{Schemas, Sources},
 };
 use crate::{
     config::{LoadSpec, Loader, Missing, Project},
     control::{Control, Expected},
-    dag::select,
+    dag::{self, Facts, Graph, Kind, NodeId, TaskName},
     error::Failure,
-    event::Tier,
+    event::{TaskStatus, Tier},
     sql::TableName,
     warehouse::{LedgerRow, Warehouse},
 };
 
-/// The tasks of a run.
+/// The tasks of a project, and which of them are selected.
 pub(super) struct Tasks {
-    specs: Vec<LoadSpec>,
+    /// All of them.
+    pub(super) graph: Graph,
+    /// What each does, by the tasks' numbers.
+    jobs: Vec<Job>,
+    /// What the names in the project's SQL mean.
+    pub(super) meanings: Meanings,
+    selected: Vec<NodeId>,
     expected: BTreeMap<String, Expected>,
 }
-
-/// What is done in one go: a table, or tables that must match each other.
-pub(super) struct Unit(pub(super) Vec<LoadSpec>);
 
 /// Lists what the project loads. Wildcards are matched against what the sources have now; where a
 /// source cannot be asked, against what was loaded from it before: its tables fail one by one, and
@@ -51,11 +55,8 @@ pub(super) async fn list(
         };
         found.insert((loader.source.clone(), loader.schema.clone()), names);
     }
-    let mut specs = project.loads(&found, Missing::Load)?;
-    for spec in &mut specs {
-        spec.target.schema = schemas.name(&spec.target.schema);
-    }
-    Ok(Tasks { specs, expected: BTreeMap::new() })
+    let specs = project.loads(&found, Missing::Load)?;
+    Tasks::new(project, specs, schemas)
 }
 
 /// The one task that a name means.
@@ -84,12 +85,12 @@ pub(super) async fn selected(
 ) -> Result<Vec<LoadSpec>, RunError> {
     let published = warehouse.last_loads().await.map_err(RunError::Below)?;
     let mut tasks = list(project, sources, schemas, &published).await?;
-    tasks.select(select, &[])?;
-    Ok(tasks.specs)
+    tasks.select(select, &[], &Facts::default())?;
+    Ok(tasks.loads().cloned().collect())
 }
 
-/// The published tables that the project's loaders still name, whether or not their sources have them
-/// now: one that points at a wrong or an empty database must not make tables look abandoned.
+/// The published tables that the project's loaders and models still name, whether or not their sources have
+/// them now: one that points at a wrong or an empty database must not make tables look abandoned.
 pub(super) fn named(
     project: &Project,
     schemas: &Schemas,
@@ -101,8 +102,9 @@ pub(super) fn named(
     };
     let found = project.loaders.iter().map(before).collect();
     let specs = project.loads(&found, Missing::Load)?;
-    let target = |spec: LoadSpec| TableName::new(schemas.name(&spec.target.schema), spec.target.name);
-    Ok(specs.into_iter().map(target).collect())
+    let target = |table: &TableName| TableName::new(schemas.name(&table.schema), &table.name);
+    let of_models = project.models.iter().map(|model| target(&model.target));
+    Ok(specs.iter().map(|spec| target(&spec.target)).chain(of_models).collect())
 }
 
 /// The tables of a source's schema that are published.
@@ -112,109 +114,181 @@ fn loaded_before(published: &BTreeMap<TableName, LedgerRow>, source: &str, schem
 }
 
 impl Tasks {
+    fn new(project: &Project, loads: Vec<LoadSpec>, schemas: &Schemas) -> Result<Self, RunError> {
+        let graph = dag::of_project(project, &loads, false)?;
+        let meanings = Meanings::of(&graph, schemas);
+        let mut jobs: HashMap<TaskName, Job> = HashMap::new();
+        let mapped = |table: &TableName| TableName::new(schemas.name(&table.schema), &table.name);
+        for spec in loads {
+            let name = TaskName::from(spec.target.clone());
+            let target = mapped(&spec.target);
+            jobs.insert(name, Job::Load(Box::new(LoadSpec { target, ..spec })));
+        }
+        for spec in &project.models {
+            let job = Job::Model { target: mapped(&spec.target), spec: Box::new(spec.clone()) };
+            jobs.insert(spec.target.clone().into(), job);
+        }
+        for spec in &project.checks {
+            jobs.insert(TaskName::bare(&spec.name), Job::Check(Box::new(spec.clone())));
+        }
+        for spec in &project.commands {
+            jobs.insert(TaskName::bare(&spec.name), Job::Command(Box::new(spec.clone())));
+        }
+        let jobs = graph.tasks().filter_map(|task| jobs.remove(graph.name(task))).collect();
+        let selected = graph.tasks().collect();
+        Ok(Self { graph, jobs, meanings, selected, expected: BTreeMap::new() })
+    }
+
     /// Keeps what `select` names, and of that what `exclude` does not.
-    pub(super) fn select(&mut self, wanted: &[String], exclude: &[String]) -> Result<(), RunError> {
-        let kept: BTreeSet<TableName> =
-            select::select(&self.candidates(), wanted, exclude)?.into_iter().collect();
-        let tasks = match self.specs.len() {
+    pub(super) fn select(
+        &mut self,
+        wanted: &[String],
+        exclude: &[String],
+        facts: &Facts,
+    ) -> Result<(), RunError> {
+        let kept: HashSet<NodeId> = self.graph.select(facts, wanted, exclude)?.into_iter().collect();
+        let tasks = match self.selected.len() {
             1 => "1 task".to_owned(),
             number => format!("{number} tasks"),
         };
-        self.specs.retain(|spec| kept.contains(&spec.target));
-        if self.specs.is_empty() { Err(RunError::Nothing { tasks }) } else { Ok(()) }
+        self.selected.retain(|task| kept.contains(task));
+        if self.selected.is_empty() { Err(RunError::Nothing { tasks }) } else { Ok(()) }
     }
 
-    /// What can be selected.
-    pub(super) fn candidates(&self) -> Vec<select::Candidate> {
-        let candidate = |spec: &LoadSpec| select::Candidate {
-            name: spec.target.clone(),
-            kind: "load".to_owned(),
-            tier: tier(spec),
-            source: Some(spec.source.clone()),
-            tags: spec.tags.clone(),
-        };
-        self.specs.iter().map(candidate).collect()
+    /// Keeps the loads alone.
+    pub(super) fn only_loads(&mut self) {
+        let (graph, selected) = (&self.graph, &mut self.selected);
+        selected.retain(|task| graph.node(*task).kind == Kind::Load);
+    }
+
+    /// How each task ended the last time that it was tried. Other projects' runs in the same control database
+    /// are of no matter.
+    pub(super) async fn last_results(
+        &self,
+        control: &Control,
+    ) -> Result<HashMap<NodeId, TaskStatus>, RunError> {
+        let mut last: HashMap<String, TaskStatus> = HashMap::new();
+        // The latest come first; a comparison says nothing of the load before it.
+        let rows = control.history(None, u32::MAX).await?.into_iter();
+        for row in rows.filter(|row| matches!(row.kind.as_str(), "load" | "model" | "check" | "command")) {
+            if let Some(status) = status_of(&row.status) {
+                last.entry(row.task).or_insert(status);
+            }
+        }
+        let of = |task: NodeId| Some((task, *last.get(&self.job(task).name())?));
+        Ok(self.graph.tasks().filter_map(of).collect())
     }
 
     /// Keeps what did not come to a good end the last time that it was tried, and what never was.
-    /// Other projects' runs in the same control database are of no matter.
     pub(super) async fn keep_unfinished(&mut self, control: &Control) -> Result<(), RunError> {
-        let mut last: BTreeMap<String, String> = BTreeMap::new();
-        // The latest come first.
-        for row in control.history(None, u32::MAX).await? {
-            // A comparison says nothing of the load before it.
-            if row.kind == "load" {
-                last.entry(row.task).or_insert(row.status);
-            }
-        }
-        self.specs.retain(|spec| {
-            let status = last.get(&spec.target.to_string()).map(String::as_str);
-            !matches!(status, Some("succeeded" | "unchanged"))
-        });
+        let last = self.last_results(control).await?;
+        let is_well =
+            |task: &NodeId| matches!(last.get(task), Some(TaskStatus::Succeeded | TaskStatus::Unchanged));
+        self.selected.retain(|task| !is_well(task));
         Ok(())
     }
 
-    /// Critical ones first, then by the longest expected time, so that the longest does not start
-    /// last.
-    pub(super) async fn order(&mut self, control: Option<&Control>) {
-        // Without a history the order is that of the tiers alone.
+    /// Looks up what each task took before. Without a history nothing is known.
+    pub(super) async fn expect(&mut self, control: Option<&Control>) {
         self.expected = match control {
             Some(control) => control.all_expected().await.unwrap_or_default(),
             None => BTreeMap::new(),
         };
-        let expected = |spec: &LoadSpec| {
-            self.expected.get(&spec.target.to_string()).map_or(0.0, |expected| expected.seconds)
-        };
-        let mut specs = std::mem::take(&mut self.specs);
-        specs.sort_by(|a, b| {
-            let tiers = tier(a).cmp(&tier(b));
-            tiers.then(expected(b).total_cmp(&expected(a))).then(a.target.cmp(&b.target))
-        });
-        self.specs = specs;
     }
 
-    /// All tasks, in their order.
-    pub(super) fn specs(&self) -> &[LoadSpec] {
-        &self.specs
+    /// The selected tasks: critical ones first, then by the longest expected time that hangs on them.
+    pub(super) fn in_turn(&self) -> Vec<NodeId> {
+        let marks = self.graph.mark(&self.selected);
+        let hanging = dag::hanging_seconds(&self.graph, &self.expected_seconds(), &marks);
+        let mut tasks = self.selected.clone();
+        tasks.sort_by(|a, b| {
+            let tiers = self.graph.tier(*a).cmp(&self.graph.tier(*b));
+            tiers.then(hanging[b.index()].total_cmp(&hanging[a.index()])).then(a.cmp(b))
+        });
+        tasks
+    }
+
+    /// How long each task will take, by the tasks' numbers; a second where nobody knows.
+    pub(super) fn expected_seconds(&self) -> Vec<f64> {
+        let seconds = |task: NodeId| self.expected(task).map_or(1.0, |expected| expected.seconds);
+        self.graph.tasks().map(seconds).collect()
+    }
+
+    /// The selected tasks.
+    pub(super) fn selected(&self) -> &[NodeId] {
+        &self.selected
+    }
+
+    /// What a task does.
+    pub(super) fn job(&self, task: NodeId) -> &Job {
+        &self.jobs[task.index()]
+    }
+
+    /// The selected loads, in their turn.
+    pub(super) fn loads(&self) -> impl Iterator<Item = &LoadSpec> {
+        self.in_turn().into_iter().filter_map(|task| self.job(task).load())
+    }
+
+    /// What can be selected by name beside tasks of the past.
+    pub(super) fn candidates(&self) -> Vec<dag::select::Candidate> {
+        let candidate = |task: &NodeId| {
+            let job = self.job(*task);
+            let name = job.target().cloned()?;
+            let node = self.graph.node(*task);
+            Some(dag::select::Candidate {
+                name,
+                kind: job.kind().to_string(),
+                tier: self.graph.tier(*task),
+                source: node.source.clone(),
+                tags: node.tags.clone(),
+            })
+        };
+        self.selected.iter().filter_map(candidate).collect()
+    }
+
+    /// All tables that tasks make.
+    pub(super) fn targets(&self) -> BTreeSet<TableName> {
+        self.jobs.iter().filter_map(|job| job.target().cloned()).collect()
     }
 
     /// What a task took before.
-    pub(super) fn expected(&self, spec: &LoadSpec) -> Option<&Expected> {
-        self.expected.get(&spec.target.to_string())
+    pub(super) fn expected(&self, task: NodeId) -> Option<&Expected> {
+        self.expected.get(&self.job(task).name())
     }
 
-    /// The tasks' full names.
+    /// The selected tasks' full names, in their turn.
     pub(super) fn names(&self) -> Vec<String> {
-        self.specs.iter().map(|spec| spec.target.to_string()).collect()
+        self.in_turn().into_iter().map(|task| self.job(task).name()).collect()
     }
 
     /// The schemas that are written to.
     pub(super) fn schemas(&self) -> Vec<String> {
-        let schemas: BTreeSet<&String> = self.specs.iter().map(|spec| &spec.target.schema).collect();
+        let targets = self.selected.iter().filter_map(|task| self.job(*task).target());
+        let schemas: BTreeSet<&String> = targets.map(|target| &target.schema).collect();
         schemas.into_iter().cloned().collect()
     }
 
-    /// The tasks as units, in the order of their first members.
-    pub(super) fn into_units(self) -> Vec<Unit> {
-        let mut units: Vec<Unit> = Vec::new();
-        let mut groups: BTreeMap<usize, usize> = BTreeMap::new();
-        for spec in self.specs {
-            let group = spec.consistent_group;
-            match group.and_then(|group| groups.get(&group).copied()) {
-                Some(place) => units[place].0.push(spec),
-                None => {
-                    if let Some(group) = group {
-                        groups.insert(group, units.len());
-                    }
-                    units.push(Unit(vec![spec]));
-                }
+    /// Selected loads that are done in one go with this one: tables that must match each other.
+    pub(super) fn along(&self, task: NodeId) -> Vec<NodeId> {
+        let group = |task: NodeId| self.job(task).load().and_then(|spec| spec.consistent_group);
+        match group(task) {
+            None => Vec::new(),
+            own => {
+                self.selected.iter().copied().filter(|other| *other != task && group(*other) == own).collect()
             }
         }
-        units
     }
 }
 
-/// A load's tier.
+/// A status as the control database writes it; `crashed` is a failure.
+fn status_of(word: &str) -> Option<TaskStatus> {
+    match word {
+        "crashed" => Some(TaskStatus::Failed),
+        word => serde_json::from_value(serde_json::Value::String(word.to_owned())).ok(),
+    }
+}
+
+/// A load's tier where nothing else is known of it: a backfill's.
 pub(super) fn tier(spec: &LoadSpec) -> Tier {
     spec.tier.unwrap_or_default()
 }

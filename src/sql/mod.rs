@@ -4,3 +4,4 @@ mod ident;
 pub mod refs;
 
 pub use ident::{Dialect, TableName, quote_ident, quote_literal};
+pub use refs::{Problem, Query, QueryError, Reference, read};

@@ -1,5 +1,7 @@
 //! The ledger's rows: what is recorded of a publish, and what the next load takes from it.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -128,6 +130,22 @@ pub struct State {
     pub unfit: Vec<UnfitUse>,
     /// Columns that were added in place: older rows do not have their values yet.
     pub awaiting: Vec<String>,
+    /// Of a model: the published tables that it was made of, by name.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub inputs: BTreeMap<String, InputUsed>,
+}
+
+/// A published table that a model was made of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InputUsed {
+    /// The load that it showed.
+    pub load: String,
+    /// The moment that its rows showed.
+    pub as_of: Timestamp,
+    /// It was used although it was not brought up to date as it should have been: how old it was, in
+    /// seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stale_seconds: Option<u64>,
 }
 
 impl State {

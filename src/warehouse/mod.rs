@@ -21,14 +21,16 @@ use tokio::sync::mpsc;
 mod ledger;
 pub mod postgres;
 pub mod redshift;
+mod select;
 #[cfg(test)]
 pub(crate) mod testing;
 mod wanted;
 
 pub use self::{
-    ledger::{LedgerRow, Lineage, State},
+    ledger::{InputUsed, LedgerRow, Lineage, State},
     postgres::PostgresWarehouse,
     redshift::RedshiftWarehouse,
+    select::{NameOf, Select},
     wanted::Wanted,
 };
 pub use crate::schema::Abilities;
@@ -51,6 +53,9 @@ pub type WarehouseError = Box<dyn Fault + Send + Sync>;
 pub trait Warehouse: Send + Sync {
     /// Host and database, for people. Holds no secret.
     fn place(&self) -> String;
+
+    /// Whose SQL it speaks.
+    fn dialect(&self) -> Dialect;
 
     /// Makes the schemas and the ledger that are missing, under a lock, so that two processes may
     /// do it at once. Does nothing the second time.
@@ -124,6 +129,20 @@ pub trait Warehouse: Send + Sync {
     /// published to the table.
     async fn look(&self, look: Look) -> Result<Box<dyn Side>, WarehouseError>;
 
+    /// The columns of a table made of a SELECT. Reads no row, and leaves nothing behind.
+    async fn describe(&self, select: &Select) -> Result<Vec<StagingColumn>, WarehouseError>;
+
+    /// How many rows a SELECT gives.
+    async fn count_rows(&self, select: &Select) -> Result<u64, WarehouseError>;
+
+    /// Makes a view of a SELECT, or replaces it without a gap, and writes the ledger's row in the same
+    /// transaction. As [`Staging::publish`] else; nothing is staged.
+    async fn publish_view(
+        &self,
+        select: &Select,
+        publication: Publication,
+    ) -> Result<Published, WarehouseError>;
+
     /// Makes the empty staging table of one load and gives the handle that fills and publishes it.
     async fn open_staging(&self, spec: StagingSpec) -> Result<Box<dyn Staging>, WarehouseError>;
 
@@ -163,9 +182,16 @@ pub trait Staging: Send {
     /// rows taken in equal the manifest's; a channel that closes before is an error.
     async fn fill(&mut self, parts: mpsc::Receiver<Fill>, stage: SharedStage) -> Result<u64, WarehouseError>;
 
+    /// Fills the staging table with the rows of a SELECT, whose columns are the table's, in their order.
+    /// Only of a staging table that was opened for it ([`Filling::Select`]).
+    async fn fill_from(&mut self, select: &Select) -> Result<u64, WarehouseError>;
+
     /// Does an earlier load of new rows again upon what is filled: writes its rows, as its own publish
     /// did, and takes away those that were gone. From here on what is filled is committed.
     async fn apply(&mut self, delta: &Delta, stage: SharedStage) -> Result<(), WarehouseError>;
+
+    /// The greatest value of a column of the staging table, as text.
+    async fn greatest(&mut self, column: &str) -> Result<Option<String>, WarehouseError>;
 
     /// `count(*)` of the staging table but for marked rows, counted by the warehouse.
     async fn count(&mut self) -> Result<u64, WarehouseError>;
@@ -220,12 +246,41 @@ pub struct StagingSpec {
     pub key: Vec<String>,
     /// How it is laid out, where that is said; else as the live table.
     pub layout: Layout,
-    /// How the parts are written.
-    pub format: Format,
-    /// How the parts are compressed.
-    pub compression: Compression,
-    /// How many connections fill at once. 1: fill and publish are one transaction, with FREEZE.
-    pub fill_jobs: u32,
+    /// Where its rows come from.
+    pub filling: Filling,
+}
+
+/// Where a staging table's rows come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Filling {
+    /// From parts in the stage.
+    Parts {
+        /// How they are written.
+        format: Format,
+        /// How they are compressed.
+        compression: Compression,
+        /// How many connections fill at once. 1: fill and publish are one transaction, with FREEZE.
+        jobs: u32,
+    },
+    /// From a SELECT in the warehouse.
+    Select,
+}
+
+/// Comments on a table or view and its columns.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Descriptions {
+    /// Of the table.
+    pub table: Option<String>,
+    /// Of its columns, by name.
+    pub columns: BTreeMap<String, String>,
+}
+
+impl Descriptions {
+    /// That of the table alone, and those of its columns alone.
+    pub fn apart(self) -> (Self, Self) {
+        let of_table = Self { table: self.table, columns: BTreeMap::new() };
+        (of_table, Self { table: None, columns: self.columns })
+    }
 }
 
 impl StagingSpec {
@@ -313,6 +368,8 @@ pub struct Publication {
     pub ledger: LedgerRow,
     /// Privilege → roles, given to a table that was not there before.
     pub grants: BTreeMap<String, Vec<String>>,
+    /// What the comments on the table and its columns say from now on; others are carried over.
+    pub descriptions: Descriptions,
     /// Drop views that cannot be kept, instead of refusing.
     pub drop_broken_views: bool,
     /// How long one wait for a lock may take; well below `deadlock_timeout`.

@@ -8,6 +8,7 @@ mod arrival;
 mod cli;
 mod compare;
 mod control;
+mod graph;
 mod increments;
 mod pgbench;
 mod publish;

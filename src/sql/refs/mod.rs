@@ -55,6 +55,11 @@ impl Query {
         self.references.iter().filter(|read| read.kind == Kind::Table)
     }
 
+    /// The line of the text on which the statement begins, from 1.
+    pub fn first_line(&self) -> usize {
+        self.sql[..self.range.start].matches('\n').count() + 1
+    }
+
     /// Whether it asks for the watermark: `:since`, outside of strings and comments.
     pub fn has_since(&self) -> bool {
         !self.since.is_empty()

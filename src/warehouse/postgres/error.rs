@@ -2,7 +2,7 @@
 
 use crate::{
     error::{Class, Fault},
-    pg::PgError,
+    pg::{PgError, ServerError},
     sql::TableName,
     stage::StageError,
     warehouse::WarehouseError,
@@ -15,6 +15,14 @@ pub enum PostgresWarehouseError {
     /// The connection or a statement.
     #[error(transparent)]
     Server(#[from] PgError),
+    /// A SELECT of the project.
+    #[error("{place}: the warehouse cannot run it")]
+    Select {
+        /// File and line.
+        place: String,
+        /// Why.
+        source: Box<ServerError>,
+    },
     /// A part could not be read back.
     #[error(transparent)]
     Stage(#[from] StageError),
@@ -257,6 +265,7 @@ impl Fault for PostgresWarehouseError {
     fn class(&self) -> Class {
         match self {
             Self::Server(error) => error.class(),
+            Self::Select { source, .. } => source.class(),
             Self::Stage(error) => error.class(),
             Self::NoManifest { .. }
             | Self::Superseded { .. }
@@ -288,6 +297,7 @@ impl Fault for PostgresWarehouseError {
     fn hint(&self) -> Option<String> {
         match self {
             Self::Server(error) => error.hint(),
+            Self::Select { source, .. } => source.hint(),
             Self::Stage(error) => error.hint(),
             Self::Value { .. } => Some(
                 "its types differ from the source's: compare the two by `barncat plan`, or leave the column out by `exclude`"

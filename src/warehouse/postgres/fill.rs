@@ -18,7 +18,7 @@ use crate::{
         PartReader, SharedStage,
         manifest::{Compression, Format, Manifest, Part},
     },
-    warehouse::{Fill, StagingSpec},
+    warehouse::{Fill, Filling, StagingSpec},
 };
 
 /// Fills the staging table until the manifest is written. Returns the rows.
@@ -40,7 +40,7 @@ async fn one_by_one(
     mut parts: mpsc::Receiver<Fill>,
     stage: &SharedStage,
 ) -> Result<u64, PostgresWarehouseError> {
-    let into = Into::new(&staging.table, &staging.spec, true);
+    let into = Into::of_staging(staging, true)?;
     let mut filled = Vec::new();
     loop {
         match parts.recv().await {
@@ -62,10 +62,10 @@ async fn side_by_side(
     parts: mpsc::Receiver<Fill>,
     stage: &SharedStage,
 ) -> Result<u64, PostgresWarehouseError> {
-    let into = Into::new(&staging.table, &staging.spec, false);
+    let into = Into::of_staging(staging, false)?;
     let queue = Queue { parts: Mutex::new(parts), filled: Mutex::default(), manifest: Mutex::default() };
     let mut others = Vec::new();
-    for _ in 1..staging.spec.fill_jobs {
+    for _ in 1..into.jobs {
         others.push(staging.server.connect(&staging.spec.table.to_string()).await?);
     }
     for connection in &others {
@@ -139,23 +139,43 @@ pub(super) struct Into {
     table: TableName,
     key: Vec<String>,
     compression: Compression,
+    /// How many connections fill at once.
+    jobs: u32,
 }
 
 impl Into {
-    /// `freeze` only on the connection, and in the transaction, that made the table.
-    pub(super) fn new(staging: &TableName, spec: &StagingSpec, freeze: bool) -> Self {
+    /// The staging table itself. `freeze` only on the connection, and in the transaction, that made it.
+    fn of_staging(staging: &PostgresStaging, freeze: bool) -> Result<Self, PostgresWarehouseError> {
+        let table = &staging.spec.table;
+        match staging.spec.filling {
+            Filling::Parts { format, compression, jobs } => {
+                let into = Self::new(&staging.table, &staging.spec, (format, compression), freeze);
+                Ok(Self { jobs, ..into })
+            }
+            // No part of it will ever come.
+            Filling::Select => Err(PostgresWarehouseError::NoManifest { table: table.clone() }),
+        }
+    }
+
+    /// A table with the columns of `spec`.
+    pub(super) fn new(
+        staging: &TableName,
+        spec: &StagingSpec,
+        (format, compression): (Format, Compression),
+        freeze: bool,
+    ) -> Self {
         let names = match spec.columns.as_slice() {
             // `()` is no list of columns.
             [] => String::new(),
             list => format!(" ({})", columns(list.iter().map(|column| &column.name))),
         };
-        let format = match spec.format {
+        let format = match format {
             Format::Binary => "FORMAT binary",
             Format::Csv => "FORMAT csv",
         };
         let freeze = if freeze { ", FREEZE" } else { "" };
         let copy_sql = format!("COPY {}{names} FROM STDIN WITH ({format}{freeze})", staging.quoted());
-        Self { copy_sql, table: spec.table.clone(), key: spec.key.clone(), compression: spec.compression }
+        Self { copy_sql, table: spec.table.clone(), key: spec.key.clone(), compression, jobs: 1 }
     }
 
     /// Takes one part in. The server's answer must be the part's count of rows.

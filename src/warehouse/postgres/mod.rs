@@ -22,7 +22,9 @@ mod needs;
 mod obstacles;
 mod prepare;
 mod publish;
+mod publish_view;
 mod removal;
+mod select;
 mod staging;
 mod swap;
 mod views;
@@ -40,14 +42,14 @@ use jiff::Timestamp;
 
 pub use self::error::PostgresWarehouseError;
 use super::{
-    LedgerRow, Lineage, LiveTable, Staging, StagingColumn, StagingSpec, StagingTable, Survey, Warehouse,
-    WarehouseError,
+    LedgerRow, Lineage, LiveTable, Publication, Published, Select, Staging, StagingColumn, StagingSpec,
+    StagingTable, Survey, Warehouse, WarehouseError,
 };
 use crate::{
     compare::{Look, Side},
     pg::{self, Connection, Endpoint, PgError, Session},
     schema::{Abilities, Cursor},
-    sql::TableName,
+    sql::{Dialect, TableName},
 };
 
 /// For how long a COMMIT whose answer is not known is waited for, where nobody says otherwise.
@@ -94,6 +96,10 @@ impl Server {
 impl Warehouse for PostgresWarehouse {
     fn place(&self) -> String {
         self.server.endpoint.place()
+    }
+
+    fn dialect(&self) -> Dialect {
+        Dialect::Postgres
     }
 
     async fn prepare(&self) -> Result<(), WarehouseError> {
@@ -180,6 +186,22 @@ impl Warehouse for PostgresWarehouse {
 
     async fn adopt(&self, row: &LedgerRow, columns: &[StagingColumn]) -> Result<(), WarehouseError> {
         Ok(adopt::adopt(&self.server, row, columns, ANSWER_WAIT).await?)
+    }
+
+    async fn describe(&self, select: &Select) -> Result<Vec<StagingColumn>, WarehouseError> {
+        Ok(select::describe(&self.server, select).await?)
+    }
+
+    async fn count_rows(&self, select: &Select) -> Result<u64, WarehouseError> {
+        Ok(select::count(&self.server, select).await?)
+    }
+
+    async fn publish_view(
+        &self,
+        select: &Select,
+        publication: Publication,
+    ) -> Result<Published, WarehouseError> {
+        Ok(publish_view::publish(&self.server, select, &publication).await?)
     }
 
     async fn open_staging(&self, spec: StagingSpec) -> Result<Box<dyn Staging>, WarehouseError> {

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::{
     PostgresWarehouseError, commit, in_place,
     ledger::{self, Entry},
-    live, locks,
+    live, locks, publish_view,
     staging::PostgresStaging,
     swap, wait,
 };
@@ -61,6 +61,8 @@ async fn in_transaction(
             written = Some(in_place::increment(staging, publication, at).await?);
         }
     }
+    publish_view::describe(&staging.connection, &staging.spec.table, "TABLE", &publication.descriptions)
+        .await?;
     commit::commit(staging, publication.lock_wait).await?;
     Ok(Published { at, kind, written, warnings })
 }

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use tokio::sync::mpsc;
 
-use super::{PostgresWarehouseError, Server, belongings, fill, in_place, prepare, publish};
+use super::{PostgresWarehouseError, Server, belongings, fill, in_place, prepare, publish, select};
 use crate::{
     fail_point,
     pg::{Connection, PgError},
     sql::{Dialect, TableName, quote_ident},
     stage::SharedStage,
-    warehouse::{Delta, Fill, Publication, Published, Staging, StagingSpec, WarehouseError},
+    warehouse::{Delta, Fill, Filling, Publication, Published, Select, Staging, StagingSpec, WarehouseError},
 };
 
 /// Indexes of some million rows are sorted in memory with it, for the rest of the session; a server
@@ -42,7 +42,7 @@ impl PostgresStaging {
         // From here on whoever drops this wants the server to stop.
         connection.set_busy(true);
         fail_point!("staging.create.before");
-        let is_committed = spec.fill_jobs > 1;
+        let is_committed = !matches!(spec.filling, Filling::Parts { jobs: 1, .. });
         if !is_committed {
             // FREEZE asks for a table that is made in the transaction that fills it.
             connection.run("begin a load", "BEGIN").await?;
@@ -84,8 +84,27 @@ impl Staging for PostgresStaging {
         Ok(rows)
     }
 
+    async fn fill_from(&mut self, select: &Select) -> Result<u64, WarehouseError> {
+        let rows = select::fill(self, select).await?;
+        self.finish_fill().await?;
+        Ok(rows)
+    }
+
     async fn apply(&mut self, delta: &Delta, stage: SharedStage) -> Result<(), WarehouseError> {
         Ok(in_place::apply(self, delta, &stage).await?)
+    }
+
+    async fn greatest(&mut self, column: &str) -> Result<Option<String>, WarehouseError> {
+        let sql = format!("SELECT max({})::text FROM {}", quote_ident(column), self.table.quoted());
+        let row = self
+            .connection
+            .query_one(&sql, &[])
+            .await
+            .map_err(|error| {
+                self.connection.error(format!("look at {column} of {}", self.spec.table), &error)
+            })
+            .map_err(PostgresWarehouseError::from)?;
+        Ok(row.get(0))
     }
 
     async fn count(&mut self) -> Result<u64, WarehouseError> {

@@ -25,6 +25,11 @@ pub(super) const READERS: &str = "
     readers AS (
         SELECT oid, max(depth) AS depth, min(depth) = 1 AS is_direct FROM reads WHERE depth > 0 GROUP BY oid)";
 
+/// Of `pg_class v`: who owns it, and its options.
+const OWNER: &str = "quote_ident(pg_get_userbyid(v.relowner))";
+const OPTIONS: &str = "coalesce((SELECT string_agg(format('%I = %L', split_part(option, '=', 1),
+    substr(option, strpos(option, '=') + 1)), ', ') FROM unnest(v.reloptions) AS option), '')";
+
 /// A view that reads the table.
 #[derive(Debug, Clone)]
 pub(super) struct View {
@@ -40,6 +45,19 @@ pub(super) struct View {
 }
 
 impl View {
+    /// A view as it stands, but with this SELECT.
+    pub(super) async fn of(
+        connection: &Connection,
+        name: &TableName,
+        definition: &str,
+    ) -> Result<Self, PgError> {
+        let sql = format!("SELECT {OWNER}, {OPTIONS} FROM pg_class v WHERE v.oid = to_regclass($1)");
+        let row = connection.query_one(&sql, &[&name.quoted()]).await;
+        let row = row.map_err(|error| connection.error(format!("look at the view {name}"), &error))?;
+        let definition = Some(definition.to_owned());
+        Ok(Self { name: name.clone(), owner: row.get(0), options: row.get(1), definition })
+    }
+
     /// Takes the exclusive lock on the view alone. `LOCK TABLE` would lock what it reads too, in
     /// an order that deadlocks with readers.
     pub(super) fn lock_sql(&self) -> String {
@@ -96,10 +114,7 @@ async fn read_with(
 ) -> Result<Vec<View>, PgError> {
     let sql = format!(
         "WITH RECURSIVE {READERS}
-         SELECT n.nspname::text, v.relname::text, quote_ident(pg_get_userbyid(v.relowner)),
-                coalesce((SELECT string_agg(format('%I = %L', split_part(option, '=', 1),
-                                                   substr(option, strpos(option, '=') + 1)), ', ')
-                          FROM unnest(v.reloptions) AS option), ''),
+         SELECT n.nspname::text, v.relname::text, {OWNER}, {OPTIONS},
                 CASE WHEN r.is_direct AND $2 THEN pg_get_viewdef(v.oid) END
          FROM readers r JOIN pg_class v ON v.oid = r.oid JOIN pg_namespace n ON n.oid = v.relnamespace
          ORDER BY r.depth DESC, v.oid DESC"

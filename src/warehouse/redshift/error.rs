@@ -24,6 +24,16 @@ pub enum RedshiftError {
         /// The SQLSTATE; the Data API tells none.
         code: Option<String>,
     },
+    /// A SELECT of the project failed.
+    #[error("{file}: the warehouse cannot run it: {message}")]
+    Select {
+        /// The file, relative to the project's folder.
+        file: String,
+        /// The server's words, without values.
+        message: String,
+        /// The SQLSTATE; the Data API tells none.
+        code: Option<String>,
+    },
     /// The service refused what was asked of it.
     #[error("cannot {doing}: {message}")]
     Service {
@@ -172,7 +182,9 @@ pub enum RedshiftError {
 impl Fault for RedshiftError {
     fn class(&self) -> Class {
         match self {
-            Self::Statement { message, code, .. } => words::class_of(message, code.as_deref()),
+            Self::Statement { message, code, .. } | Self::Select { message, code, .. } => {
+                words::class_of(message, code.as_deref())
+            }
             Self::Session(error) => error.class(),
             Self::Login(error) => error.class(),
             Self::Lost { .. } => Class::Passing,
@@ -193,7 +205,9 @@ impl Fault for RedshiftError {
 
     fn hint(&self) -> Option<String> {
         match self {
-            Self::Statement { message, .. } | Self::Service { message, .. } => words::hint_of(message),
+            Self::Statement { message, .. } | Self::Select { message, .. } | Self::Service { message, .. } => {
+                words::hint_of(message)
+            }
             Self::Row { .. } => Some(
                 "`unfit` in the loader's row says what is done with values that Redshift cannot hold"
                     .to_owned(),

@@ -115,7 +115,7 @@ pub(super) fn of(table: &TableName) -> String {
     format!("n.nspname = {schema} AND c.relname = {name}")
 }
 
-fn columns_sql(of: &str) -> String {
+pub(super) fn columns_sql(of: &str) -> String {
     format!(
         "SELECT a.attname::varchar, format_type(a.atttypid, a.atttypmod)::varchar, (NOT a.attnotnull)::int::varchar
          FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -123,7 +123,7 @@ fn columns_sql(of: &str) -> String {
     )
 }
 
-fn column(row: Vec<Option<String>>) -> Option<StagingColumn> {
+pub(super) fn column(row: Vec<Option<String>>) -> Option<StagingColumn> {
     let [Some(name), Some(sql_type), Some(nullable)] = row.as_slice() else { return None };
     Some(StagingColumn { name: name.clone(), sql_type: short(sql_type), nullable: nullable == "1" })
 }

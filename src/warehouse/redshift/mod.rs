@@ -24,7 +24,9 @@ mod parts;
 mod policy;
 mod prepare;
 mod publish;
+mod publish_view;
 mod refused_row;
+mod select;
 mod staging;
 mod transport;
 mod views;
@@ -50,8 +52,8 @@ use self::{
     transport::{Batch, Transport},
 };
 use super::{
-    LedgerRow, Lineage, LiveTable, Staging, StagingColumn, StagingSpec, StagingTable, Survey, Warehouse,
-    WarehouseError,
+    LedgerRow, Lineage, LiveTable, Publication, Published, Select, Staging, StagingColumn, StagingSpec,
+    StagingTable, Survey, Warehouse, WarehouseError,
 };
 use crate::{
     aws::{self, Access, RedshiftLogins},
@@ -59,7 +61,7 @@ use crate::{
     fail_point,
     pg::Endpoint,
     schema::{Abilities, Cursor, Layout},
-    sql::{TableName, quote_ident},
+    sql::{Dialect, TableName, quote_ident},
 };
 
 /// Names that a mode or a project gives.
@@ -122,6 +124,10 @@ impl RedshiftWarehouse {
 impl Warehouse for RedshiftWarehouse {
     fn place(&self) -> String {
         self.cluster.transport.place()
+    }
+
+    fn dialect(&self) -> Dialect {
+        Dialect::Redshift
     }
 
     async fn prepare(&self) -> Result<(), WarehouseError> {
@@ -197,6 +203,22 @@ impl Warehouse for RedshiftWarehouse {
 
     async fn look(&self, look: Look) -> Result<Box<dyn Side>, WarehouseError> {
         Ok(Box::new(look::RedshiftSide::begin(self.cluster.clone(), look).await?))
+    }
+
+    async fn describe(&self, select: &Select) -> Result<Vec<StagingColumn>, WarehouseError> {
+        Ok(self.cluster.columns_of(select).await?)
+    }
+
+    async fn count_rows(&self, select: &Select) -> Result<u64, WarehouseError> {
+        Ok(self.cluster.count_rows(select).await?)
+    }
+
+    async fn publish_view(
+        &self,
+        select: &Select,
+        publication: Publication,
+    ) -> Result<Published, WarehouseError> {
+        Ok(publish_view::publish(&self.cluster, select, &publication).await?)
     }
 
     async fn open_staging(&self, spec: StagingSpec) -> Result<Box<dyn Staging>, WarehouseError> {

@@ -7,9 +7,12 @@ use jiff::Timestamp;
 use tokio::time::{Instant, sleep};
 
 use super::{
-    Cluster, RedshiftError, dialect,
+    Cluster, RedshiftError,
+    data_api::STATEMENTS_MAX,
+    dialect,
     in_place::{self, Found},
     ledger::moment,
+    publish_view,
     staging::RedshiftStaging,
     transport::{Answer, Batch},
     views,
@@ -19,7 +22,7 @@ use crate::{
     error::{Class, Fault},
     fail_point,
     sql::{Dialect, TableName},
-    warehouse::{LedgerRow, Publication, PublishKind, Published, StagingColumn, State},
+    warehouse::{Descriptions, LedgerRow, Publication, PublishKind, Published, Select, StagingColumn, State},
 };
 
 /// The pause between two tries for the locks.
@@ -68,13 +71,31 @@ pub(super) async fn publish(
 }
 
 async fn tries(staging: &RedshiftStaging, publication: &Publication) -> Result<Published, RedshiftError> {
-    let (cluster, begun) = (&staging.cluster, Instant::now());
-    let row = &publication.ledger;
-    cluster.ensure_head(&row.table).await?;
+    let cluster = &staging.cluster;
     let found = match publication.kind {
         PublishKind::Swap => Found::default(),
         _ => in_place::prepare(staging, publication).await?,
     };
+    until_known(cluster, publication, What::Rows(staging, found)).await
+}
+
+/// What is published.
+#[derive(Clone, Copy)]
+pub(super) enum What<'a> {
+    /// Rows of a staging table, with what was found before.
+    Rows(&'a RedshiftStaging, Found),
+    /// A view.
+    View(&'a Select),
+}
+
+/// Does a publish again until it is known how it ended, or the time for it is used up.
+pub(super) async fn until_known(
+    cluster: &Cluster,
+    publication: &Publication,
+    what: What<'_>,
+) -> Result<Published, RedshiftError> {
+    let (row, begun) = (&publication.ledger, Instant::now());
+    cluster.ensure_head(&row.table).await?;
     let pieces = cluster.missing_schema(row).await?;
     for some in pieces.chunks(PIECES_A_BATCH) {
         let doing = format!("write the schema of {}", row.table);
@@ -84,7 +105,11 @@ async fn tries(staging: &RedshiftStaging, publication: &Publication) -> Result<P
         fail_point!("publish.schema.after");
     }
     loop {
-        let error = match once(staging, publication, found).await {
+        let tried = match what {
+            What::Rows(staging, found) => once(staging, publication, found).await,
+            What::View(select) => publish_view::once(cluster, select, publication).await,
+        };
+        let error = match tried {
             Ok(published) => return Ok(published),
             Err(error) => error,
         };
@@ -128,9 +153,12 @@ async fn once(
     match kind {
         PublishKind::Swap => swap(staging, publication, live, batch, anew).await,
         PublishKind::Replace | PublishKind::Insert | PublishKind::Merge => {
+            let (of_table, of_columns) = publication.descriptions.clone().apart();
+            cluster.comment(&staging.spec.table, &of_columns, &row.load).await?;
             let (statements, counts) = in_place::statements(staging, publication);
             let first = batch.statements.len();
             let mut batch = Batch { statements: [batch.statements, statements].concat(), ..batch };
+            batch.statements.extend(publish_view::comments(&staging.spec.table, "TABLE", &of_table));
             let Found { late, gone, kept } = found;
             let state = State { kept, ..row.state.clone() };
             let row = LedgerRow { late_rows: late, deleted_rows: gone, state, ..row.clone() };
@@ -166,7 +194,12 @@ async fn along(
 }
 
 /// The head's lock, the views', and the table's, in this order everywhere; then the check.
-fn begin(cluster: &Cluster, publication: &Publication, live: Option<&TableName>, views: &[String]) -> Batch {
+pub(super) fn begin(
+    cluster: &Cluster,
+    publication: &Publication,
+    live: Option<&TableName>,
+    views: &[String],
+) -> Batch {
     let row = &publication.ledger;
     let mut batch = Batch::new(format!("publish {}", row.table), format!("{} publish", row.load))
         .then(format!("LOCK {}", dialect::table(&cluster.head(&row.table))));
@@ -180,7 +213,7 @@ fn begin(cluster: &Cluster, publication: &Publication, live: Option<&TableName>,
 }
 
 /// When it was published, as the last statement.
-fn end(cluster: &Cluster, batch: Batch, load: &str) -> Batch {
+pub(super) fn end(cluster: &Cluster, batch: Batch, load: &str) -> Batch {
     batch.then(format!(
         "SELECT {} FROM {}.loads WHERE load = {}",
         moment("published_at"),
@@ -189,7 +222,7 @@ fn end(cluster: &Cluster, batch: Batch, load: &str) -> Batch {
     ))
 }
 
-fn published_at(answers: &[Answer]) -> Result<Timestamp, RedshiftError> {
+pub(super) fn published_at(answers: &[Answer]) -> Result<Timestamp, RedshiftError> {
     let at = answers.last().and_then(Answer::text).and_then(|text| text.parse().ok());
     at.ok_or_else(|| RedshiftError::Answer {
         doing: "publish".to_owned(),
@@ -208,6 +241,7 @@ async fn swap(
 ) -> Result<Published, RedshiftError> {
     let (cluster, spec) = (&staging.cluster, &staging.spec);
     cluster.carry(&staging.table, live.as_ref(), &publication.grants, &spec.load).await?;
+    cluster.comment(&staging.table, &publication.descriptions, &spec.load).await?;
     let old = TableName::new(&spec.table.schema, {
         // Before the name: at its end it could be cut off.
         dialect::beside(&format!("old_{}", spec.table.name), &cluster.options.ledger_schema, &spec.load)
@@ -236,6 +270,22 @@ async fn swap(
         fail_point!("publish.drop.after");
     }
     Ok(Published { at: published_at(&answers)?, kind: PublishKind::Swap, written: None, warnings })
+}
+
+impl Cluster {
+    /// Describes a table and its columns, in batches of their own: a batch has 40 statements at most.
+    async fn comment(
+        &self,
+        table: &TableName,
+        descriptions: &Descriptions,
+        load: &str,
+    ) -> Result<(), RedshiftError> {
+        for some in publish_view::comments(table, "TABLE", descriptions).chunks(STATEMENTS_MAX) {
+            let batch = Batch::new(format!("describe {table}"), format!("{load} describe"));
+            self.transport.run(Batch { statements: some.to_vec(), ..batch }).await?;
+        }
+        Ok(())
+    }
 }
 
 fn rename(from: &TableName, to: &TableName) -> String {

@@ -46,15 +46,18 @@ pub(super) async fn key(
     }
 }
 
+/// Which values of a column are told.
+type IsTold = fn(&str) -> bool;
+
 /// Of each column of the key which values of it are told, by its type; `None` where one has a type of which
 /// none are.
-fn told(spec: &StagingSpec, manifest: &Manifest) -> Option<Vec<fn(&str) -> bool>> {
+fn told(spec: &StagingSpec, manifest: &Manifest) -> Option<Vec<IsTold>> {
     let told = |name: &String| {
         let column = spec.columns.iter().find(|column| folded(&column.name) == folded(name))?;
         match column.sql_type.as_str() {
-            "smallint" | "integer" | "bigint" => Some(is_number as fn(&str) -> bool),
+            "smallint" | "integer" | "bigint" => Some(is_number as IsTold),
             // A uuid arrives so, and other texts may.
-            "varchar(36)" => Some(is_uuid as fn(&str) -> bool),
+            "varchar(36)" => Some(is_uuid as IsTold),
             _ => None,
         }
     };

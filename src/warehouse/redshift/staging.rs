@@ -8,14 +8,16 @@ use tokio::sync::mpsc;
 use super::{
     Cluster, RedshiftError,
     dialect::{self, Copy},
-    in_place, parts, publish,
+    in_place, parts, publish, select,
     transport::Batch,
 };
 use crate::{
     fail_point,
     sql::{Dialect, TableName},
     stage::{SharedStage, manifest::Manifest},
-    warehouse::{Delta, Fill, Publication, Published, Staging, StagingColumn, StagingSpec, WarehouseError},
+    warehouse::{
+        Delta, Fill, Publication, Published, Select, Staging, StagingColumn, StagingSpec, WarehouseError,
+    },
 };
 
 /// A committed table beside the one it is for. What is left of it after a crash is swept by the next run.
@@ -54,8 +56,21 @@ impl Staging for RedshiftStaging {
         Err(RedshiftError::NoManifest { table: self.spec.table.clone() }.into())
     }
 
+    async fn fill_from(&mut self, select: &Select) -> Result<u64, WarehouseError> {
+        Ok(select::fill(self, select).await?)
+    }
+
     async fn apply(&mut self, delta: &Delta, stage: SharedStage) -> Result<(), WarehouseError> {
         Ok(in_place::apply(self, delta, &stage).await?)
+    }
+
+    async fn greatest(&mut self, column: &str) -> Result<Option<String>, WarehouseError> {
+        let (column, from) = (dialect::ident(column), dialect::table(&self.table));
+        let doing = format!("look at {column} of {}", self.spec.table);
+        let batch = Batch::new(doing, format!("{} greatest", self.spec.load))
+            .then(format!("SELECT max({column})::varchar FROM {from}"));
+        let [answer] = self.cluster.ask(batch).await?;
+        Ok(answer.text().map(str::to_owned))
     }
 
     async fn count(&mut self) -> Result<u64, WarehouseError> {

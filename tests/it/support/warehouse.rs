@@ -12,8 +12,8 @@ use barncat::{
         manifest::{Compression, Manifest, Part},
     },
     warehouse::{
-        Fill, LedgerRow, PostgresWarehouse, Publication, PublishKind, Published, Staging, StagingColumn,
-        StagingSpec, State, Warehouse, WarehouseError, postgres::Options,
+        Descriptions, Fill, Filling, LedgerRow, PostgresWarehouse, Publication, PublishKind, Published,
+        Staging, StagingColumn, StagingSpec, State, Warehouse, WarehouseError, postgres::Options,
     },
 };
 use jiff::Timestamp;
@@ -212,9 +212,11 @@ impl Load {
             columns: self.columns.clone(),
             mark: None,
             key: self.key.clone(),
-            format: Format::Csv,
-            compression: Compression::Zstd,
-            fill_jobs: self.fill_jobs,
+            filling: Filling::Parts {
+                format: Format::Csv,
+                compression: Compression::Zstd,
+                jobs: self.fill_jobs,
+            },
         }
     }
 
@@ -277,6 +279,7 @@ impl Load {
             previous: self.previous.clone(),
             ledger: self.ledger_row(),
             grants: std::collections::BTreeMap::new(),
+            descriptions: Descriptions::default(),
             drop_broken_views: false,
             lock_timeout: Duration::from_millis(300),
             lock_wait: Duration::from_secs(20),

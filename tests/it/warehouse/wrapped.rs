@@ -102,6 +102,7 @@ impl Scene {
         let read = config::read(self.project.dir(), None).expect("the project has no mistake");
         let workshop = Workshop {
             project: "tests".into(),
+            folder: self.project.dir().to_owned(),
             mode: "production".into(),
             run,
             stage: self.place.stage.clone(),

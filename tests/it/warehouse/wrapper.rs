@@ -12,10 +12,10 @@ use barncat::{
     compare::{Look, Side},
     error::{Class, Fault},
     schema::{Abilities, Cursor},
-    sql::TableName,
+    sql::{Dialect, TableName},
     stage::SharedStage,
     warehouse::{
-        Delta, Fill, LedgerRow, Lineage, LiveTable, Publication, Published, Staging, StagingColumn,
+        Delta, Fill, LedgerRow, Lineage, LiveTable, Publication, Published, Select, Staging, StagingColumn,
         StagingSpec, StagingTable, Survey, Warehouse, WarehouseError,
     },
 };
@@ -85,6 +85,14 @@ impl Staging for WrappedStaging {
         self.inner.fill(parts, stage).await
     }
 
+    async fn fill_from(&mut self, select: &Select) -> Result<u64, WarehouseError> {
+        self.inner.fill_from(select).await
+    }
+
+    async fn greatest(&mut self, column: &str) -> Result<Option<String>, WarehouseError> {
+        self.inner.greatest(column).await
+    }
+
     async fn apply(&mut self, delta: &Delta, stage: SharedStage) -> Result<(), WarehouseError> {
         self.inner.apply(delta, stage).await
     }
@@ -131,6 +139,10 @@ impl Staging for WrappedStaging {
 impl Warehouse for Wrapped {
     fn place(&self) -> String {
         self.inner.place()
+    }
+
+    fn dialect(&self) -> Dialect {
+        self.inner.dialect()
     }
 
     async fn prepare(&self) -> Result<(), WarehouseError> {
@@ -201,6 +213,22 @@ impl Warehouse for Wrapped {
 
     async fn look(&self, look: Look) -> Result<Box<dyn Side>, WarehouseError> {
         self.inner.look(look).await
+    }
+
+    async fn describe(&self, select: &Select) -> Result<Vec<StagingColumn>, WarehouseError> {
+        self.inner.describe(select).await
+    }
+
+    async fn count_rows(&self, select: &Select) -> Result<u64, WarehouseError> {
+        self.inner.count_rows(select).await
+    }
+
+    async fn publish_view(
+        &self,
+        select: &Select,
+        publication: Publication,
+    ) -> Result<Published, WarehouseError> {
+        self.inner.publish_view(select, publication).await
     }
 
     async fn open_staging(&self, spec: StagingSpec) -> Result<Box<dyn Staging>, WarehouseError> {

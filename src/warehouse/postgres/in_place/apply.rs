@@ -48,15 +48,10 @@ async fn fill(
     delta: &Delta,
     stage: &SharedStage,
 ) -> Result<(), PostgresWarehouseError> {
-    let spec = StagingSpec {
-        columns: delta.columns.clone(),
-        mark: None,
-        format: delta.manifest.format,
-        compression: delta.manifest.compression,
-        ..staging.spec.clone()
-    };
+    let spec = StagingSpec { columns: delta.columns.clone(), mark: None, ..staging.spec.clone() };
     create(&staging.connection, beside, &spec).await?;
-    let into = Into::new(beside, &spec, false);
+    let form = (delta.manifest.format, delta.manifest.compression);
+    let into = Into::new(beside, &spec, form, false);
     for part in &delta.manifest.parts {
         into.part(&staging.connection, part, stage).await?;
     }

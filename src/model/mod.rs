@@ -1,0 +1,60 @@
+//! One model: a table or view that the warehouse makes by a SELECT, published as a load is.
+//!
+//! [`make`] makes one attempt. The tables that it reads are read as they are just then; which loads they
+//! showed stands in the ledger with the model, so that the next attempt knows whether there is anything to do.
+
+mod error;
+mod ledger;
+mod make;
+mod unchanged;
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+pub use self::{error::ModelError, ledger::strategy, make::make};
+use crate::{
+    config::ModelSpec,
+    sql::TableName,
+    warehouse::{InputUsed, NameOf, PublishKind},
+};
+
+/// One try at one model.
+pub struct Attempt<'a> {
+    /// The model.
+    pub spec: &'a ModelSpec,
+    /// The table or view that it makes in this mode.
+    pub target: TableName,
+    /// What the names in its SQL mean.
+    pub name_of: NameOf<'a>,
+    /// The published tables that it reads, as far as tasks publish them. Looked up before it runs, so that
+    /// what is published meanwhile is met by the next run.
+    pub inputs: BTreeMap<String, InputUsed>,
+    /// Whether it reads anything that no task publishes: then nobody knows whether that changed.
+    pub reads_others: bool,
+    /// Which attempt, from 1.
+    pub number: u32,
+    /// Make it anew even if nothing changed, and an incremental one whole.
+    pub full: bool,
+    /// Its deadline is less than ten minutes away.
+    pub deadline_near: bool,
+}
+
+/// How an attempt went well.
+#[derive(Debug, Clone)]
+pub struct Made {
+    /// The load that the table shows now.
+    pub load: String,
+    /// Why it was done in this way.
+    pub reason: String,
+    /// How it was published; `None`: nothing changed since it last was.
+    pub published: Option<PublishKind>,
+    /// Its rows; of new rows alone those that were written; `None` of a view.
+    pub rows: Option<u64>,
+    /// The moment that its rows show: that of its oldest input.
+    pub as_of: Timestamp,
+    /// How far its cursor has got.
+    pub watermark: Option<String>,
+    /// What people should know.
+    pub warnings: Vec<String>,
+}

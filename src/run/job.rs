@@ -1,0 +1,318 @@
+//! What a task does, whatever it is, and what becomes of its outcome.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Mutex,
+    time::Duration,
+};
+
+use jiff::Timestamp;
+
+use super::{
+    command::{self, CommandError},
+    open::Schemas,
+};
+use crate::{
+    check::{self, CheckError, Checked},
+    config::{CheckSpec, CommandSpec, LoadSpec, ModelSpec, NodeSpec, Statement},
+    dag::{Graph, Kind},
+    error::Fault,
+    event::TaskOutcome,
+    load::{LoadError, Verified, Workshop},
+    model::{self, Made, ModelError},
+    sql::{Reference, TableName},
+    warehouse::{InputUsed, LedgerRow},
+};
+
+/// A task.
+#[derive(Debug, Clone)]
+pub(super) enum Job {
+    /// Brings a table.
+    Load(Box<LoadSpec>),
+    /// Makes one.
+    Model {
+        /// Its table in this mode.
+        target: TableName,
+        /// The model.
+        spec: Box<ModelSpec>,
+    },
+    /// Looks at the outcome.
+    Check(Box<CheckSpec>),
+    /// Starts a program.
+    Command(Box<CommandSpec>),
+}
+
+impl Job {
+    /// The task's full name in this mode.
+    pub(super) fn name(&self) -> String {
+        match self {
+            Self::Load(spec) => spec.target.to_string(),
+            Self::Model { target, .. } => target.to_string(),
+            Self::Check(spec) => spec.name.clone(),
+            Self::Command(spec) => spec.name.clone(),
+        }
+    }
+
+    /// The table that it makes.
+    pub(super) fn target(&self) -> Option<&TableName> {
+        match self {
+            Self::Load(spec) => Some(&spec.target),
+            Self::Model { target, .. } => Some(target),
+            Self::Check(_) | Self::Command(_) => None,
+        }
+    }
+
+    pub(super) fn load(&self) -> Option<&LoadSpec> {
+        match self {
+            Self::Load(spec) => Some(spec),
+            _ => None,
+        }
+    }
+
+    pub(super) fn kind(&self) -> Kind {
+        match self {
+            Self::Load(_) => Kind::Load,
+            Self::Model { .. } => Kind::Model,
+            Self::Check(_) => Kind::Check,
+            Self::Command(_) => Kind::Command,
+        }
+    }
+
+    fn node(&self) -> Option<&NodeSpec> {
+        match self {
+            Self::Load(_) => None,
+            Self::Model { spec, .. } => Some(&spec.node),
+            Self::Check(spec) => Some(&spec.node),
+            Self::Command(spec) => Some(&spec.node),
+        }
+    }
+
+    pub(super) fn attempts(&self) -> u32 {
+        self.load().map(|spec| spec.attempts).or(self.node().map(|node| node.attempts)).unwrap_or(1)
+    }
+
+    pub(super) fn time_limit(&self) -> Option<Duration> {
+        match self {
+            Self::Load(spec) => spec.time_limit,
+            _ => self.node()?.time_limit,
+        }
+    }
+
+    /// Its strategy, where it has one.
+    pub(super) fn strategy(&self) -> Option<String> {
+        match self {
+            Self::Load(spec) => Some(spec.strategy.to_string()),
+            Self::Model { spec, .. } => Some(model::strategy(&spec.kind).to_owned()),
+            Self::Check(_) | Self::Command(_) => None,
+        }
+    }
+
+    /// What `:since` is in its SQL when the whole table is made.
+    pub(super) fn first_since(&self) -> Option<&str> {
+        match self {
+            Self::Model { spec, .. } => spec.kind.first_since(),
+            _ => None,
+        }
+    }
+
+    pub(super) fn statement(&self) -> Option<&Statement> {
+        match self {
+            Self::Model { spec, .. } => Some(&spec.statement),
+            Self::Check(spec) => Some(&spec.statement),
+            Self::Load(_) | Self::Command(_) => None,
+        }
+    }
+}
+
+/// What a task came to that went well.
+pub(super) enum Came {
+    Loaded(Box<Verified>),
+    Made(Made),
+    Checked(Checked),
+    Ran,
+}
+
+/// Why a task failed.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum JobError {
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    #[error(transparent)]
+    Check(#[from] CheckError),
+    #[error(transparent)]
+    Command(#[from] CommandError),
+    #[error("{name}: the attempt took longer than {} s", crate::clock::seconds(*limit))]
+    TimeLimit { name: String, limit: Duration },
+}
+
+impl JobError {
+    pub(super) fn is_cancelled(&self) -> bool {
+        matches!(
+            self,
+            Self::Load(LoadError::Cancelled)
+                | Self::Model(ModelError::Cancelled)
+                | Self::Check(CheckError::Cancelled)
+                | Self::Command(CommandError::Cancelled)
+        )
+    }
+
+    fn fault(&self) -> Option<&dyn Fault> {
+        Some(match self {
+            Self::Load(error) => error,
+            Self::Model(error) => error,
+            Self::Check(error) => error,
+            Self::Command(error) => error,
+            Self::TimeLimit { .. } => return None,
+        })
+    }
+}
+
+impl Fault for JobError {
+    fn class(&self) -> crate::error::Class {
+        self.fault().map_or(crate::error::Class::Passing, Fault::class)
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self.fault() {
+            Some(fault) => fault.hint(),
+            None => Some("`time_limit` of the task sets the limit".to_owned()),
+        }
+    }
+}
+
+/// One attempt at a task that is no load.
+pub(super) async fn attempt(
+    workshop: &Workshop,
+    job: &Job,
+    around: &Around<'_>,
+    (number, full): (u32, bool),
+) -> Result<Came, JobError> {
+    let name_of = |reference: &Reference| around.meanings.of_reference(reference);
+    match job {
+        Job::Load(spec) => Err(LoadError::Gone { table: spec.target.clone() }.into()),
+        Job::Model { target, spec } => {
+            let attempt = model::Attempt {
+                spec,
+                target: target.clone(),
+                name_of: &name_of,
+                inputs: around.inputs(&spec.statement),
+                reads_others: around.meanings.reads_others(&spec.statement) || !spec.node.needs.is_empty(),
+                number,
+                full,
+                deadline_near: false,
+            };
+            Ok(Came::Made(model::make(workshop, &attempt).await?))
+        }
+        Job::Check(spec) => Ok(Came::Checked(check::check(workshop, spec, &name_of).await?)),
+        Job::Command(spec) => {
+            let variables = [
+                ("BARNCAT_RUN", workshop.run.clone()),
+                ("BARNCAT_MODE", workshop.mode.clone()),
+                ("BARNCAT_TASK", spec.name.clone()),
+            ];
+            command::run(spec, &workshop.folder, &variables, &workshop.cancel).await?;
+            Ok(Came::Ran)
+        }
+    }
+}
+
+/// Writes what a task that is no load came to into its outcome.
+pub(super) fn take_made(outcome: &mut TaskOutcome, made: Made) {
+    use crate::event::TaskStatus;
+    outcome.status = if made.published.is_some() { TaskStatus::Succeeded } else { TaskStatus::Unchanged };
+    outcome.reason = Some(made.reason);
+    outcome.publish = made.published.map(|kind| kind.to_string());
+    outcome.rows = made.rows;
+    outcome.load = Some(made.load);
+    outcome.as_of = Some(made.as_of);
+    outcome.watermark = made.watermark;
+    outcome.warnings.extend(made.warnings);
+}
+
+/// What the names in the project's SQL mean in this mode.
+#[derive(Debug, Default)]
+pub(super) struct Meanings {
+    by_full_name: HashMap<TableName, TableName>,
+    /// `None`: several tables have the name.
+    by_name: HashMap<String, Option<TableName>>,
+}
+
+impl Meanings {
+    pub(super) fn of(graph: &Graph, schemas: &Schemas) -> Self {
+        let mut meanings = Self::default();
+        for task in graph.tasks().filter(|task| graph.node(*task).kind.publishes()) {
+            let name = graph.name(task);
+            let Some(schema) = &name.schema else { continue };
+            let mapped = TableName::new(schemas.name(schema), &name.name);
+            meanings.by_full_name.insert(TableName::new(schema, &name.name), mapped.clone());
+            let several = meanings.by_name.entry(name.name.clone());
+            several.and_modify(|table| *table = None).or_insert(Some(mapped));
+        }
+        meanings
+    }
+
+    /// The task's table that is meant; `None`: none is.
+    pub(super) fn of_reference(&self, reference: &Reference) -> Option<TableName> {
+        match (&reference.database, &reference.schema) {
+            (Some(_), _) => None,
+            (None, Some(schema)) => self.by_full_name.get(&TableName::new(schema, &reference.name)).cloned(),
+            (None, None) => self.by_name.get(&reference.name).cloned().flatten(),
+        }
+    }
+
+    /// The tasks' tables that a statement reads.
+    fn read(&self, statement: &Statement) -> Vec<TableName> {
+        let tables = statement.query.iter().flat_map(|query| query.tables());
+        tables.filter_map(|table| self.of_reference(table)).collect()
+    }
+
+    /// Whether a statement reads tables that no task makes, or nobody knows which.
+    fn reads_others(&self, statement: &Statement) -> bool {
+        match &statement.query {
+            None => true,
+            Some(query) => query.tables().any(|table| self.of_reference(table).is_none()),
+        }
+    }
+}
+
+/// The last published load of each table, as far as this run knows: what others publish meanwhile is met by
+/// the next one.
+#[derive(Debug, Default)]
+pub(super) struct Showing(Mutex<BTreeMap<TableName, (String, Timestamp)>>);
+
+impl Showing {
+    pub(super) fn of(last_loads: &BTreeMap<TableName, LedgerRow>) -> Self {
+        let showing = last_loads.iter().map(|(table, row)| (table.clone(), (row.load.clone(), row.as_of)));
+        Self(Mutex::new(showing.collect()))
+    }
+
+    pub(super) fn get(&self, table: &TableName) -> Option<(String, Timestamp)> {
+        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner).get(table).cloned()
+    }
+
+    pub(super) fn set(&self, table: &TableName, load: String, as_of: Timestamp) {
+        let mut showing = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        showing.insert(table.clone(), (load, as_of));
+    }
+}
+
+/// What surrounds a task in its run.
+pub(super) struct Around<'a> {
+    pub(super) meanings: &'a Meanings,
+    pub(super) showing: &'a Showing,
+    /// Tables that it takes as they were last published though they should be newer, with their age.
+    pub(super) stale: &'a BTreeMap<TableName, Duration>,
+}
+
+impl Around<'_> {
+    fn inputs(&self, statement: &Statement) -> BTreeMap<String, InputUsed> {
+        let used = |table: TableName| {
+            let (load, as_of) = self.showing.get(&table)?;
+            let stale_seconds = self.stale.get(&table).map(Duration::as_secs);
+            Some((table.to_string(), InputUsed { load, as_of, stale_seconds }))
+        };
+        self.meanings.read(statement).into_iter().filter_map(used).collect()
+    }
+}

@@ -1,0 +1,161 @@
+//! What models make, in a Postgres warehouse and on the double of Redshift.
+
+use serde_json::json;
+
+use super::{LOADERS, SOURCE, model, status};
+use crate::support::{
+    project::{INTO, Project, on_primary, task},
+    redshift::{OnRedshift, Way},
+};
+
+/// A table, a table of it, a view, and one that grows.
+fn write(project: &Project) {
+    model(
+        project,
+        "fees",
+        "/* barncat\nkey = [\"rider_id\"]\ndescription = \"What riders got\"\ncolumns = { owed = \"in pounds\" }\n*/\n\
+         select o.rider_id, count(*) as deliveries, sum(o.fee) as owed from orders o group by o.rider_id;\n",
+    );
+    model(
+        project,
+        "named",
+        "select r.name, f.owed from fees f join riders r on r.id = f.rider_id -- by name\n",
+    );
+    model(project, "best", "/* barncat\nkind = \"view\"\n*/ select name from named where owed > 100");
+    model(
+        project,
+        "grown",
+        "/* barncat\nkind = \"incremental\"\nkey = [\"id\"]\ncursor = \"at\"\nsince = \"1970-01-01\"\n*/\n\
+         select id, fee, at from orders where at > :since",
+    );
+}
+
+async fn number(project: &Project, sql: &str) -> String {
+    project.database.text(&format!("SELECT ({sql})::text")).await
+}
+
+/// Made, found unchanged, made again where their inputs changed.
+async fn lives(project: &Project) {
+    write(project);
+    let outcome = project.run(&[]).await;
+    assert_eq!(outcome["status"], "succeeded", "{outcome:#}");
+    for name in ["fees", "named", "best", "grown"] {
+        assert_eq!(status(&outcome, name), "succeeded", "{outcome:#}");
+    }
+    assert_eq!(number(project, &format!("SELECT count(*) FROM {INTO}.fees")).await, "7");
+    assert_eq!(number(project, &format!("SELECT count(*) FROM {INTO}.grown")).await, "500");
+    let owed = number(project, &format!("SELECT sum(owed)::numeric(12,2) FROM {INTO}.named")).await;
+    assert_eq!(owed, "31312.50");
+    let ledger = "SELECT string_agg(table_name || ' ' || strategy, ', ' ORDER BY table_name) FROM barncat.loads WHERE source = ''";
+    assert_eq!(project.database.text(ledger).await, "best view, fees model, grown incremental, named model");
+
+    let outcome = project.run(&[]).await;
+    for name in ["orders", "fees", "named", "best", "grown"] {
+        assert_eq!(status(&outcome, name), "unchanged", "{outcome:#}");
+    }
+
+    on_primary(project, "UPDATE orders SET fee = fee + 1, at = at + INTERVAL '1 day' WHERE id = 1; INSERT INTO orders VALUES (1000, 1, 2, '2026-02-01Z')").await;
+    let outcome = project.run(&[]).await;
+    for name in ["orders", "fees", "named", "grown"] {
+        assert_eq!(status(&outcome, name), "succeeded", "{outcome:#}");
+    }
+    assert_eq!((status(&outcome, "riders"), status(&outcome, "best")), ("unchanged", "unchanged"));
+    let grown = task(&outcome, &format!("{INTO}.grown"));
+    assert_eq!((&grown["publish"], &grown["rows"]), (&json!("merge"), &json!(2)), "{outcome:#}");
+    assert_eq!(number(project, &format!("SELECT count(*) FROM {INTO}.grown")).await, "501");
+    assert_eq!(
+        number(project, &format!("SELECT sum(owed)::numeric(12,2) FROM {INTO}.named")).await,
+        "31315.50"
+    );
+
+    // Another definition, with another column: the view upon it goes on to be right.
+    model(
+        project,
+        "named",
+        "select f.owed, r.name, f.deliveries from fees f join riders r on r.id = f.rider_id",
+    );
+    let outcome = project.run(&["named"]).await;
+    assert_eq!(outcome["tasks"].as_array().map(Vec::len), Some(1), "only what was named: {outcome:#}");
+    assert_eq!(outcome["tasks"][0]["reason"], "its definition changed", "{outcome:#}");
+    assert_eq!(
+        outcome["tasks"][0]["inputs"].as_array().map(Vec::len),
+        Some(2),
+        "it says what it took: {outcome:#}"
+    );
+    assert_eq!(number(project, &format!("SELECT count(*) FROM {INTO}.best")).await, "7");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn models_live_in_postgres() {
+    let project = Project::new(SOURCE, LOADERS).await;
+    lives(&project).await;
+    let comment = format!(
+        "SELECT obj_description('{INTO}.fees'::regclass) || ', ' || col_description('{INTO}.fees'::regclass, 3)"
+    );
+    assert_eq!(project.database.text(&comment).await, "What riders got, in pounds");
+    let key = format!(
+        "SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conrelid = '{INTO}.fees'::regclass"
+    );
+    assert_eq!(project.database.text(&key).await, "PRIMARY KEY (rider_id)");
+    let left = "SELECT count(*)::text FROM pg_class WHERE relnamespace = 'barncat_staging'::regnamespace";
+    assert_eq!(project.database.text(left).await, "0", "staging tables are gone");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn models_live_on_redshift_by_the_data_api() {
+    lives(&OnRedshift::by(Way::DataApi, SOURCE, LOADERS).await.project).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn models_live_on_redshift_by_wire() {
+    lives(&OnRedshift::by(Way::Wire, SOURCE, LOADERS).await.project).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_the_warehouse_cannot_run_is_told_by_file_and_line_and_nothing_is_published() {
+    let project = Project::new(SOURCE, LOADERS).await;
+    model(&project, "fees", "/* barncat\nattempts = 1\n*/\nselect rider_id,\n  nothing\nfrom orders\n");
+    let (status_code, outcome) = project.try_run(&[]).await;
+    assert_eq!(status_code, Some(1), "{outcome:#}");
+    let error =
+        task(&outcome, &format!("{INTO}.fees"))["error"]["message"].as_str().unwrap_or_default().to_owned();
+    assert!(error.starts_with("sql/models/fees.sql:5: ") && error.contains("\"nothing\""), "{error}");
+    assert_eq!(project.in_warehouse("fees").await, None);
+
+    model(&project, "fees", "select rider_id, fee from orders o join ridders r on true\n");
+    let output = project.barncat(&["validate"], &[]).await;
+    assert_eq!(output.status.code(), Some(2));
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(told.contains("model `raw.fees` reads `ridders`, which no loader or model makes"), "{told}");
+    assert!(told.contains("sql/models/fees.sql:1:41") && told.contains("there is a task `riders`"), "{told}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn in_test_mode_all_is_read_from_and_written_to_the_test_schemas() {
+    let project = Project::new(SOURCE, LOADERS).await;
+    write(&project);
+    project.run(&[]).await;
+    let before = counts(&project).await;
+    on_primary(&project, "INSERT INTO orders VALUES (2000, 1, 1000, '2026-03-01Z')").await;
+    let outcome = project.run(&["--mode", "test"]).await;
+    assert_eq!(status(&outcome, "named"), "succeeded", "{outcome:#}");
+    assert_eq!(counts(&project).await, before, "nothing of production changed");
+    let test = "SELECT sum(owed)::text FROM raw_test_ci.named";
+    assert_eq!(project.database.text(test).await, "32312.50", "made of the test schema's own tables");
+    let reads =
+        "SELECT string_agg(DISTINCT dn.nspname, ' ') FROM pg_depend d JOIN pg_rewrite r ON r.oid = d.objid
+        JOIN pg_class v ON v.oid = r.ev_class JOIN pg_namespace vn ON vn.oid = v.relnamespace
+        JOIN pg_class t ON t.oid = d.refobjid JOIN pg_namespace dn ON dn.oid = t.relnamespace
+        WHERE vn.nspname = 'raw_test_ci' AND v.relname = 'best'";
+    assert_eq!(project.database.text(reads).await, "raw_test_ci");
+}
+
+/// Every table outside of test schemas with its file and its rows.
+async fn counts(project: &Project) -> Vec<String> {
+    let sql = "SELECT format('%s %s %s', c.oid::regclass, c.relfilenode,
+            (xpath('/row/c/text()', query_to_xml(format('SELECT count(*) AS c FROM %s', c.oid::regclass), false, true, '')))[1])
+        FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+        WHERE c.relkind IN ('r', 'v') AND n.nspname NOT LIKE '%test%' AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast')
+        ORDER BY 1";
+    project.database.texts(sql).await
+}
