@@ -68,7 +68,7 @@ async fn a_publish_writes_the_row_that_the_next_load_reads(ground: Ground) {
         [(second.table.clone(), second.id.clone())]
     );
     let among = place.warehouse.published_among(&[load.id.clone(), "01Z".into()]).await.unwrap();
-    assert_eq!(among.into_iter().collect::<Vec<_>>(), [load.id.clone()]);
+    assert_eq!(among.into_iter().collect::<Vec<_>>(), std::slice::from_ref(&load.id));
     assert!(place.warehouse.is_published(&load.id).await.unwrap());
     assert!(!place.warehouse.is_published("01Z").await.unwrap());
     let seen = "SELECT load || ' ' || lsn::text FROM barncat.tables";
