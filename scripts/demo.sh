@@ -5,6 +5,9 @@
 #   scripts/demo.sh up [WAREHOUSE…]   postgres (the default), redshift (a double of it, by the Data API),
 #                                     redshift-wire; what is there already is kept: a second time only
 #                                     loads again
+#   scripts/demo.sh break [WAREHOUSE] after `up`: nobody may read the optional `fx_rates` any more; a run is
+#                                     degraded, and `barncat why` says what that holds up
+#   scripts/demo.sh mend [WAREHOUSE]  makes it readable again, and runs
 #   scripts/demo.sh down              stops the servers and removes .demo
 #
 # SCALE (default 1: 1.4 million rows) sizes the data, when it is first made.
@@ -88,17 +91,56 @@ start_warehouse() {
   esac
 }
 
+barncat_at() { # warehouse arguments…
+  # shellcheck disable=SC1090  # made by write_shell
+  (. "$(shell_of "$1")" && "$barncat" "${@:2}" --project .)
+}
+
 load() { # warehouse
-  say "4. $1: barncat run, standby → stage → warehouse"
+  say "4. $1: barncat run, standby → stage → warehouse, and the models and checks of sql/"
   start_warehouse "$1"
-  # shellcheck disable=SC1090  # made above
-  (. "$(shell_of "$1")" && "$barncat" run --project .)
+  barncat_at "$1" run
   say "5. $1: source and warehouse, counted and hashed by both servers"
   scripts/compare.sh --dir "$dir" "$1"
   [ "$1" != postgres ] || return 0
   say "6. $1: the same by barncat itself, row by row"
-  # shellcheck disable=SC1090
-  (. "$(shell_of "$1")" && "$barncat" verify --project .)
+  barncat_at "$1" verify
+}
+
+# What `up` started; the programs are those that it built.
+require_up() { # warehouse
+  barncat=${BUILT:-${CARGO_TARGET_DIR:-target}/release}/barncat
+  [ -f "$(shell_of "$1")" ] || fail "the demo is not up" "make $([ "$1" = postgres ] && echo demo || echo demo-redshift)"
+  # shellcheck disable=SC1091  # made by servers.sh
+  . "$dir/env"
+}
+
+# The step more: an optional table cannot be read, and the riders are paid all the same.
+break_rates() { # warehouse
+  local barncat
+  require_up "$1"
+  say "1. Nobody may read fx_rates any more, and meanwhile orders change"
+  psql_at "$BARNCAT_PRIMARY_ADMIN_URL" -c "REVOKE SELECT ON fx_rates FROM barncat_source" \
+    -c "UPDATE orders SET tip = coalesce(tip, 0) + 1, updated_at = now() WHERE id % 1000 = 0"
+  scripts/servers.sh catch-up --dir "$dir"
+  say "2. barncat run: degraded, and with exit status 0, for all that is critical is published"
+  barncat_at "$1" run
+  say "3. barncat why margins: walked back to what went wrong first"
+  barncat_at "$1" why margins
+  say "4. barncat why rider_payments: critical, and made of last night's rates"
+  barncat_at "$1" why rider_payments
+  printf '\n  scripts/demo.sh mend%s   # makes fx_rates readable again, and runs\n' \
+    "$([ "$1" = postgres ] || echo " $1")" >&2
+}
+
+mend_rates() { # warehouse
+  local barncat
+  require_up "$1"
+  say "1. fx_rates can be read again"
+  psql_at "$BARNCAT_PRIMARY_ADMIN_URL" -c "GRANT SELECT ON fx_rates TO barncat_source"
+  scripts/servers.sh catch-up --dir "$dir"
+  say "2. barncat run: what was blocked is made, and what was made of older rates is made anew"
+  barncat_at "$1" run
 }
 
 build() { # warehouses…
@@ -131,12 +173,16 @@ look_around() {
   cat >&2 <<TEXT
   . .demo/shell                                    # the two addresses, for this shell
   $psql "\$WAREHOUSE_URL" -c 'select * from barncat.tables'
-  $psql "\$WAREHOUSE_URL" -c 'select * from raw_shop.monthly_revenue order by revenue desc limit 10'
+  $psql "\$WAREHOUSE_URL" -c 'select * from analytics.rider_payments order by owed desc limit 10'
+  target/release/barncat graph                     # loads, models, checks: tiers, and what needs what
+  target/release/barncat why rider_payments        # why it is critical, and what it was made of
   target/release/barncat plan                      # what a run would do, and why
   target/release/barncat history                   # what ran, what it cost
   target/release/barncat status
   $psql "\$SHOP_PRIMARY_URL" -c 'update orders set tip = 2, updated_at = now() where id % 1000 = 0'
   target/release/barncat run                       # brings what is new or changed, and nothing else
+  scripts/demo.sh break                            # an optional table fails: a degraded run, explained
+  scripts/demo.sh mend                             # mends it
   make demo                                        # loads again
   make demo-down                                   # removes servers and data
 TEXT
@@ -151,10 +197,13 @@ look_around_on_redshift() {
   $psql "\$REDSHIFT_URL?sslmode=verify-full&sslrootcert=\$REDSHIFT_CA" -c 'select * from raw_shop.monthly_revenue order by revenue desc limit 10'
   $psql "\$REDSHIFT_BEHIND_URL" -c '\\d raw_shop.*'   # the Postgres behind the double
   $barncat doctor
+  $barncat graph
   $barncat plan
   $barncat verify                    # compares row by row, by barncat itself
   $psql "\$SHOP_PRIMARY_URL" -c 'update orders set tip = 2, updated_at = now() where id % 1000 = 0'
   $barncat run                       # brings what is new or changed, and nothing else
+  scripts/demo.sh break redshift                   # an optional table fails: a degraded run, explained
+  scripts/demo.sh mend redshift                    # mends it
   make demo-redshift                               # loads again
   make demo-down                                   # removes servers and data
 TEXT
@@ -180,6 +229,8 @@ done
 
 case $command in
   up) up "$@" ;;
+  break) break_rates "$1" ;;
+  mend) mend_rates "$1" ;;
   down) down ;;
-  *) fail "unknown command \`$command\`" "scripts/demo.sh up or down" ;;
+  *) fail "unknown command \`$command\`" "scripts/demo.sh up, break, mend or down" ;;
 esac

@@ -1,0 +1,11 @@
+/* barncat
+kind = "incremental"
+key = ["event_id"]
+cursor = "happened_at"
+since = "2026-01-01 00:00:00+00"
+description = "What happened to each order, without the details; it grows by what is new"
+*/
+-- An event may come late. An hour is read again each time, and the key keeps each event one row.
+select e.id as event_id, e.order_id, e.status, e.actor, e.happened_at
+from order_events e
+where e.happened_at > cast(:since as timestamptz) - interval '1 hour'
