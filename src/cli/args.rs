@@ -189,6 +189,7 @@ Examples:
 Examples:
   barncat plan
   barncat plan orders 'raw_shop.order_*'
+  barncat plan --mode test --sample 100
   barncat plan --exit-code            # 10 when a schema change or a rebuild is ahead")]
     Plan {
         /// Which tasks.
@@ -197,6 +198,13 @@ Examples:
         /// Exit 10 when a schema change or a rebuild is ahead
         #[arg(long)]
         exit_code: bool,
+        /// Where a run would write: production, or test (the test schemas only)
+        #[arg(long, value_name = "MODE", env = "BARNCAT_MODE", default_value = "production")]
+        #[arg(hide_possible_values = true, hide_env_values = true)]
+        mode: Mode,
+        /// Plan a run of a sample: see `run --sample`
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+        sample: Option<u32>,
     },
 
     /// Load tables and publish them, now
@@ -204,10 +212,12 @@ Examples:
         after_help = "\
 Examples:
   barncat run                         # everything
-  barncat run orders customers        # only these
+  barncat run orders customers        # only these, with what they need as it was last published
+  barncat run +margins                # with all that it needs
   barncat run 'raw_shop.*' --exclude order_events
   barncat run --failed                # what failed last time
   barncat run --mode test             # into the test schemas only
+  barncat run --mode test --sample 100
   barncat run --output json | jq .status",
         after_long_help = RUN_HELP
     )]
@@ -304,6 +314,10 @@ pub(super) struct RunArgs {
     #[arg(long)]
     pub(super) failed: bool,
 
+    /// In test mode: so many rows a table, and all that they refer to, so that models still join
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(super) sample: Option<u32>,
+
     /// How many tables at once
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(super) jobs: Option<u32>,
@@ -366,10 +380,12 @@ pub(super) enum Mode {
 const RUN_HELP: &str = "\
 Examples:
   barncat run                         # everything
-  barncat run orders customers        # only these
+  barncat run orders customers        # only these, with what they need as it was last published
+  barncat run +margins                # with all that it needs
   barncat run 'raw_shop.*' --exclude order_events
   barncat run --failed                # what failed last time
   barncat run --mode test             # into the test schemas only
+  barncat run --mode test --sample 100
   barncat run --output json | jq .status
 
 Exit status:

@@ -165,7 +165,9 @@ async fn dispatch(context: &Context, command: Command) -> Result<Exit, Complaint
         Command::Graph { selection } => looking(context, graph::graph(context, selection)).await,
         Command::Compile { name, mode } => looking(context, compile::compile(context, &name, mode)).await,
         Command::Why { name } => looking(context, why::why(context, &name)).await,
-        Command::Plan { selection, exit_code } => plan::plan(context, selection, exit_code).await,
+        Command::Plan { selection, exit_code, mode, sample } => {
+            plan::plan(context, selection, exit_code, (mode, sample)).await
+        }
         Command::Doctor { roles: true } => doctor::roles(context),
         Command::Doctor { roles: false } => looking(context, doctor::doctor(context)).await,
         Command::Init { dir } => init::init(&context.output, &dir),

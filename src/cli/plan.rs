@@ -6,7 +6,13 @@ use serde::Serialize;
 
 use self::advice::{JsonCursor, JsonLateRows};
 use super::{
-    Context, args::Selection, columns, complaint::Complaint, exit::Exit, hold::Hold, names::ShortNames,
+    Context,
+    args::{Mode, Selection},
+    columns,
+    complaint::Complaint,
+    exit::Exit,
+    hold::Hold,
+    names::ShortNames,
     quantity, style, summary,
 };
 use crate::{
@@ -77,12 +83,14 @@ pub(super) async fn plan(
     context: &Context,
     selection: Selection,
     exit_code: bool,
+    (mode, rows): (Mode, Option<u32>),
 ) -> Result<Exit, Complaint> {
     let (project, environment) = context.read()?;
     let request = run::Request {
         select: selection.select,
         exclude: selection.exclude,
-        ..run::Request::looking(run::Mode::Production)
+        sample: super::run::sample(rows, mode)?,
+        ..run::Request::looking(mode.into())
     };
     let plan = tokio::select! {
         biased;

@@ -27,6 +27,7 @@ pub(super) async fn run(context: &Context, args: RunArgs) -> Result<Exit, Compla
         full: args.full,
         accept_shrink: args.accept_shrink,
         failed: args.failed,
+        sample: sample(args.sample, args.mode)?,
         work: run::Work::Load,
         jobs: args.jobs.unwrap_or(JOBS) as usize,
     };
@@ -37,6 +38,17 @@ pub(super) async fn run(context: &Context, args: RunArgs) -> Result<Exit, Compla
         context.output.data(&summary::summary(&outcome))?;
     }
     Ok(Exit::of_run(&outcome, args.strict))
+}
+
+/// How many rows a table, where that is asked for: of production's tables nobody wants a sample.
+pub(super) fn sample(rows: Option<u32>, mode: args::Mode) -> Result<Option<u32>, Complaint> {
+    if rows.is_some() && mode == args::Mode::Production {
+        return Err(Complaint::usage(
+            "`--sample` is for test mode, and this is production".to_owned(),
+            Some("--mode test".to_owned()),
+        ));
+    }
+    Ok(rows)
 }
 
 /// Runs what is asked for, and shows it while it goes.

@@ -2,7 +2,7 @@
 
 use crate::{
     error::{Class, Failure},
-    event::{RunOutcome, RunStatus, TaskOutcome, TaskStatus, Tier},
+    event::{InputTaken, RunOutcome, RunStatus, TaskOutcome, TaskStatus, Tier},
 };
 
 /// A critical task that was published.
@@ -93,6 +93,16 @@ pub(super) fn every_status() -> Vec<TaskOutcome> {
 pub(super) fn degraded() -> RunOutcome {
     let mut tasks = every_status();
     tasks.truncate(4);
+    let mut payments = task("analytics.rider_payments", TaskStatus::Succeeded);
+    payments.kind = "model".to_owned();
+    payments.snapshot = None;
+    payments.inputs.push(InputTaken {
+        task: "raw_shop.fx_rates".to_owned(),
+        as_of: "2026-11-21T05:00:00Z".parse().expect("a time"),
+        age_seconds: 86_400,
+        because: "failed".to_owned(),
+    });
+    tasks.push(payments);
     outcome(RunStatus::Degraded, tasks)
 }
 

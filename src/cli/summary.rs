@@ -3,10 +3,13 @@
 //! The last lines matter most: a terminal shows them. So tables come first, then the snapshots that
 //! they show, then how the run ended and what went wrong.
 
+use std::time::Duration;
+
 use crate::{
     cli::{columns, names::ShortNames, quantity, style},
+    clock,
     error::{Class, Failure},
-    event::{RunOutcome, RunStatus, TaskOutcome, TaskStatus, Tier},
+    event::{InputTaken, RunOutcome, RunStatus, TaskOutcome, TaskStatus, Tier},
 };
 
 /// Where a run writes: `production: analytics, raw_shop on warehouse.internal`.
@@ -110,6 +113,7 @@ pub(super) fn ending(outcome: &RunOutcome, names: &ShortNames) -> String {
     }
     for task in &outcome.tasks {
         text.push_str(&trouble(task, names));
+        text.push_str(&stale(task, names));
     }
     if outcome.status == RunStatus::Degraded && outcome.tasks.iter().any(|t| t.tier == Tier::Critical) {
         text.push_str("  all critical tasks are published\n");
@@ -168,6 +172,10 @@ fn trouble(task: &TaskOutcome, names: &ShortNames) -> String {
             let word = task_status_word(task.status);
             format!("  {} {name}   {word}{why}\n", style::paint(style::WARNING, "○"))
         }
+        (TaskStatus::Skipped, _) if task.reason.is_some() => {
+            let why = task.reason.as_deref().unwrap_or_default();
+            format!("  {} {name}   skipped: {why}\n", style::paint(style::DIM, "-"))
+        }
         _ => String::new(),
     };
     if let Some(Failure { hint: Some(hint), .. }) = &task.error {
@@ -175,6 +183,22 @@ fn trouble(task: &TaskOutcome, names: &ShortNames) -> String {
     }
     text
 }
+
+/// What a task was made of that should have been newer.
+fn stale(task: &TaskOutcome, names: &ShortNames) -> String {
+    let line = |input: &InputTaken| {
+        let (name, read) = (names.short(&task.task), names.short(&input.task));
+        let as_of = input.as_of.strftime("%F %T UTC");
+        let age = quantity::duration(clock::seconds(Duration::from_secs(input.age_seconds)));
+        let mark = style::paint(style::WARNING, "!");
+        format!("  {mark} {name}   made of {read} as of {as_of}, {age} old: it {}\n", input.because)
+    };
+    let old = task.inputs.iter().filter(|input| is_done(task) && input.because != NOT_SELECTED);
+    old.map(line).collect()
+}
+
+/// Why an input was taken as it was, where a person named other tasks alone: that is no news.
+const NOT_SELECTED: &str = "not of this run";
 
 fn class_word(class: Class) -> &'static str {
     match class {

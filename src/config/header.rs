@@ -52,9 +52,13 @@ impl SqlFile {
     }
 }
 
-/// Where the settings begin and end, and where the SQL begins.
+/// Where the settings begin and end, and where the SQL begins. Lines of `--` may stand above them.
 fn head(raw: &str) -> Option<(usize, usize, usize)> {
-    let trimmed = raw.strip_prefix('\u{feff}').unwrap_or(raw).trim_start();
+    let mut trimmed = raw.strip_prefix('\u{feff}').unwrap_or(raw).trim_start();
+    // A file may say its name, or whose it is, above its settings.
+    while let Some(line) = trimmed.strip_prefix("--") {
+        trimmed = line.split_once('\n').map_or("", |(_, below)| below).trim_start();
+    }
     let comment = trimmed.strip_prefix("/*")?.trim_start_matches([' ', '\t']);
     let after = comment.strip_prefix("barncat")?;
     if !after.starts_with(char::is_whitespace) && !after.starts_with("*/") {
@@ -87,6 +91,8 @@ mod tests {
             assert!(mistakes.into_result(Some(())).is_ok());
         }
         assert_eq!(read("/* barncat */select 1").0.sql, "select 1");
+        assert_eq!(read("-- m.sql\n\n-- ours\n/* barncat */select 1").0.sql, "select 1");
+        assert_eq!(read("-- m.sql").0.sql, "-- m.sql");
     }
 
     #[test]

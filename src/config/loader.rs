@@ -93,8 +93,19 @@ pub struct LoadSpec {
     pub time_limit: Option<Duration>,
     /// Tables of one group, over the project, are always of one snapshot.
     pub consistent_group: Option<usize>,
+    /// In test mode: the load brings a sample, and `condition` says which rows.
+    pub sample: Option<Sample>,
     /// Where its row is.
     pub place: Place,
+}
+
+/// That a load brings a sample.
+#[derive(Debug, Clone)]
+pub struct Sample {
+    /// How many rows a table gives, beside those that others of the sample refer to.
+    pub rows: u32,
+    /// What people should know.
+    pub notes: Vec<String>,
 }
 
 /// One file of loaders.
@@ -252,6 +263,7 @@ fn base(source: &str, schema: &str, into: &str, place: Place) -> LoadSpec {
         attempts: 3,
         time_limit: None,
         consistent_group: None,
+        sample: None,
         place,
     }
 }

@@ -32,7 +32,7 @@ pub use self::{
     command::CommandSpec,
     deletes::Deletes,
     expand::Missing,
-    loader::{LoadSpec, Loader},
+    loader::{LoadSpec, Loader, Sample},
     mistake::{Mistake, Mistakes, Place},
     model::{ModelKind, ModelSpec, Named, NodeSpec, Statement},
     project::{Project, Schedule},

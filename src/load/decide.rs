@@ -160,6 +160,7 @@ pub async fn decide(
     let mut notes = selected.notes;
     notes.extend(shape.notes.iter().cloned());
     notes.extend(brought.notes);
+    notes.extend(spec.sample.iter().flat_map(|sample| sample.notes.iter().cloned()));
     let relaid = relaid(spec, &shape, live.as_ref(), warehouse).await?;
     let publish = match (&brought.new_rows, spec.strategy) {
         (Some(new_rows), Strategy::Append) if !new_rows.rewritten => PublishKind::Insert,
@@ -187,8 +188,15 @@ pub async fn decide(
         by_keys: false,
         piece: None,
         watermark: brought.watermark,
-        state: State { null: given(&shape.csv.null), ..brought.state },
-        reason: brought.reason,
+        state: State {
+            null: given(&shape.csv.null),
+            sample: spec.sample.as_ref().map(|sample| sample.rows),
+            ..brought.state
+        },
+        reason: match &spec.sample {
+            Some(sample) => format!("a sample of {} rows a table; {}", sample.rows, brought.reason),
+            None => brought.reason,
+        },
         last,
         live,
         changes,

@@ -50,7 +50,8 @@ pub(super) fn extraction(spec: &LoadSpec, decision: &Decision, attempt: u32) -> 
         format: decision.shape.format,
         csv: decision.shape.csv.clone(),
         counted: decision.shape.unfit.len(),
-        by_index: new_rows.is_some_and(|new_rows| new_rows.indexed),
+        // Of a sample the condition would be asked again for each part.
+        by_index: new_rows.is_some_and(|new_rows| new_rows.indexed) || spec.sample.is_some(),
         part_bytes: (PART_BYTES >> attempt.saturating_sub(1).min(5)).max(1 << 20),
     }
 }

@@ -24,6 +24,7 @@ mod missed;
 mod new_rows;
 mod progress;
 mod restore;
+mod sample;
 mod schema_change;
 mod slots;
 mod tidy;
@@ -50,6 +51,7 @@ pub use self::{
     group::load_group,
     new_rows::NewRows,
     restore::{Restoration, Shelf, plan_restore, restorable, restore},
+    sample::sample,
     slots::LeasedSlots,
     tidy::tidy,
     unfit::Misfit,

@@ -5,8 +5,10 @@ use std::{sync::Arc, time::Duration};
 
 use super::{
     Mode, RunError,
-    open::{Looked, look},
-    reach, tasks,
+    open::{self, Looked, look},
+    reach,
+    schemas::Schemas,
+    tasks,
 };
 use crate::{
     clock,
@@ -147,18 +149,19 @@ impl<'a> Place<'a> {
         dry_run: bool,
     ) -> Result<Self, RunError> {
         let run = clock::new_id();
+        let schemas = Schemas::of(project, environment, mode)?;
+        let warehouse = reach::warehouse_endpoint(project, environment)?;
         let endpoint = reach::control_endpoint(project, environment)?;
         let schema = reach::control_schema(mode);
         let control = match dry_run {
             true => Control::open_existing(&endpoint, &schema).await?,
             false => Some(Control::open(&endpoint, &schema).await?),
         };
-        let warehouse = reach::warehouse(reach::warehouse_endpoint(project, environment)?, mode, &run).await;
         Ok(Self {
             project,
             mode: mode.to_string(),
             stage: reach::stage(project, environment).await?,
-            warehouse,
+            warehouse: open::warehouse(warehouse, &schemas, mode, &run).await,
             control,
             holder: Holder { run, what: "clean".to_owned() },
         })

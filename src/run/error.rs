@@ -56,6 +56,9 @@ pub enum RunError {
     /// The source or the warehouse.
     #[error("{}", Failure::of(.0.as_ref()))]
     Below(Box<dyn Fault + Send + Sync>),
+    /// Test mode would write where it must not.
+    #[error(transparent)]
+    TestSchema(#[from] super::schemas::TestSchemaError),
     /// Redshift cannot hold the control database.
     #[error("the control database has no url, and Redshift cannot hold it")]
     NoControl,
@@ -71,7 +74,9 @@ impl RunError {
             Self::Stage(error) => error,
             Self::Control(error) => error,
             Self::Below(error) => error.as_ref(),
-            Self::NoControl | Self::Nothing { .. } | Self::Several { .. } => return None,
+            Self::TestSchema(_) | Self::NoControl | Self::Nothing { .. } | Self::Several { .. } => {
+                return None;
+            }
         })
     }
 }
@@ -84,6 +89,9 @@ impl Fault for RunError {
     fn hint(&self) -> Option<String> {
         match self {
             Self::NoControl => Some("a small Postgres does: [control] url = \"${CONTROL_URL}\"".to_owned()),
+            Self::TestSchema(_) => Some(
+                "[warehouse] test_schema = \"{schema}_test\" gives each schema one of its own".to_owned(),
+            ),
             Self::Nothing { .. } => {
                 Some("`barncat plan` lists the tasks; `barncat discover SOURCE` the tables".to_owned())
             }

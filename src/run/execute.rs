@@ -379,6 +379,13 @@ impl Member {
                 outcome.as_of = Some(clock::System.now());
                 None
             }
+            Ok(Came::Skipped(why)) => {
+                self.done = true;
+                outcome.error = None;
+                outcome.status = TaskStatus::Skipped;
+                outcome.reason = Some(why.to_owned());
+                None
+            }
             Ok(Came::Loaded(verified)) => {
                 let Verified { loaded, verification } = *verified;
                 self.done = true;

@@ -9,14 +9,15 @@ use std::{
 use jiff::Timestamp;
 
 use super::{
+    Mode,
     command::{self, CommandError},
-    open::Schemas,
+    schemas::Schemas,
 };
 use crate::{
     check::{self, CheckError, Checked},
     config::{CheckSpec, CommandSpec, LoadSpec, ModelSpec, NodeSpec, Statement},
     dag::{Graph, Kind},
-    error::Fault,
+    error::{Class, Fault},
     event::TaskOutcome,
     load::{LoadError, Verified, Workshop},
     model::{self, Made, ModelError},
@@ -63,6 +64,13 @@ impl Job {
     }
 
     pub(super) fn load(&self) -> Option<&LoadSpec> {
+        match self {
+            Self::Load(spec) => Some(spec),
+            _ => None,
+        }
+    }
+
+    pub(super) fn load_mut(&mut self) -> Option<&mut LoadSpec> {
         match self {
             Self::Load(spec) => Some(spec),
             _ => None,
@@ -130,6 +138,8 @@ pub(super) enum Came {
     Made(Made),
     Checked(Checked),
     Ran,
+    /// It is none of this mode.
+    Skipped(&'static str),
 }
 
 /// Why a task failed.
@@ -143,6 +153,8 @@ pub(super) enum JobError {
     Check(#[from] CheckError),
     #[error(transparent)]
     Command(#[from] CommandError),
+    #[error("{file} cannot be read by barncat, so in test mode nobody knows where it would read")]
+    Unread { file: String },
     #[error("{name}: the attempt took longer than {} s", crate::clock::seconds(*limit))]
     TimeLimit { name: String, limit: Duration },
 }
@@ -164,20 +176,26 @@ impl JobError {
             Self::Model(error) => error,
             Self::Check(error) => error,
             Self::Command(error) => error,
-            Self::TimeLimit { .. } => return None,
+            Self::TimeLimit { .. } | Self::Unread { .. } => return None,
         })
     }
 }
 
 impl Fault for JobError {
-    fn class(&self) -> crate::error::Class {
-        self.fault().map_or(crate::error::Class::Passing, Fault::class)
+    fn class(&self) -> Class {
+        match self {
+            Self::Unread { .. } => Class::Usage,
+            error => error.fault().map_or(Class::Passing, Fault::class),
+        }
     }
 
     fn hint(&self) -> Option<String> {
-        match self.fault() {
-            Some(fault) => fault.hint(),
-            None => Some("`time_limit` of the task sets the limit".to_owned()),
+        match self {
+            Self::TimeLimit { .. } => Some("`time_limit` of the task sets the limit".to_owned()),
+            Self::Unread { .. } => Some(
+                "what it cannot read stands in docs/MODELS.md; `--exclude` leaves the task out".to_owned(),
+            ),
+            error => error.fault().and_then(Fault::hint),
         }
     }
 }
@@ -189,6 +207,12 @@ pub(super) async fn attempt(
     around: &Around<'_>,
     (number, full): (u32, bool),
 ) -> Result<Came, JobError> {
+    // Names in SQL that is not read stay as they are written: production's.
+    if workshop.mode == Mode::Test.to_string()
+        && let Some(statement) = job.statement().filter(|statement| statement.query.is_none())
+    {
+        return Err(JobError::Unread { file: statement.file.clone() });
+    }
     let name_of = |reference: &Reference| around.meanings.of_reference(reference);
     match job {
         Job::Load(spec) => Err(LoadError::Gone { table: spec.target.clone() }.into()),
@@ -206,6 +230,9 @@ pub(super) async fn attempt(
             Ok(Came::Made(model::make(workshop, &attempt).await?))
         }
         Job::Check(spec) => Ok(Came::Checked(check::check(workshop, spec, &name_of).await?)),
+        Job::Command(spec) if workshop.mode == Mode::Test.to_string() && !spec.test => {
+            Ok(Came::Skipped("commands are off in test mode; `test = true` lets it run there"))
+        }
         Job::Command(spec) => {
             let variables = [
                 ("BARNCAT_RUN", workshop.run.clone()),

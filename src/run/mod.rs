@@ -21,6 +21,7 @@ pub mod reach;
 pub mod ready;
 mod restore;
 mod retry;
+mod schemas;
 mod tasks;
 mod verdict;
 mod work;
@@ -44,6 +45,7 @@ pub use self::{
     open::Mode,
     plan::{Plan, PlannedOther, PlannedTask, plan},
     restore::{PlannedRestore, plan_restore, restorable},
+    schemas::TestSchemaError,
     work::Work,
 };
 use crate::{
@@ -78,6 +80,8 @@ pub struct Request {
     pub accept_shrink: bool,
     /// Only what did not end well the last time it was tried, and what never was.
     pub failed: bool,
+    /// In test mode: only so many rows a table, and those that they refer to.
+    pub sample: Option<u32>,
     /// What is done with each of them.
     pub work: Work,
     /// How many tasks at once.
@@ -94,6 +98,7 @@ impl Request {
             full: false,
             accept_shrink: false,
             failed: false,
+            sample: None,
             work: Work::Load,
             jobs: 1,
         }
@@ -160,6 +165,9 @@ async fn prepare(
     workshop.warehouse.prepare().await.map_err(RunError::Below)?;
     let published = workshop.warehouse.last_loads().await.map_err(RunError::Below)?;
     let mut tasks = list(project, opened, &published).await?;
+    if let Some(rows) = request.sample {
+        tasks.sample(rows, &workshop.sources).await?;
+    }
     if request.work != Work::Load {
         tasks.only_loads();
     }

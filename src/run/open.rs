@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt, sync::Arc};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::{RunError, reach};
+use super::{RunError, reach, schemas::Schemas};
 use crate::{
     config::{Environment, Project, SourceKind},
     control::Control,
@@ -13,7 +13,7 @@ use crate::{
     load::{LeasedSlots, Publishing, Workshop},
     pg::Endpoint,
     source::{LocalSlots, SharedSnapshots, Slots, Source},
-    warehouse::Warehouse,
+    warehouse::{Fenced, Warehouse},
 };
 
 /// Where tasks write.
@@ -41,28 +41,6 @@ impl fmt::Display for Mode {
             Self::Production => "production",
             Self::Test => "test",
         })
-    }
-}
-
-/// Which schemas of the warehouse a mode writes to.
-#[derive(Debug, Clone)]
-pub(super) struct Schemas {
-    mode: Mode,
-    test_schema: String,
-}
-
-impl Schemas {
-    fn of(project: &Project, environment: &Environment, mode: Mode) -> Result<Self, RunError> {
-        let test_schema = project.warehouse.test_schema.resolve(environment)?.expose().to_owned();
-        Ok(Self { mode, test_schema })
-    }
-
-    /// The warehouse's schema for one of the project's.
-    pub(super) fn name(&self, schema: &str) -> String {
-        match self.mode {
-            Mode::Production => schema.to_owned(),
-            Mode::Test => self.test_schema.replace("{schema}", schema),
-        }
     }
 }
 
@@ -96,7 +74,7 @@ pub(super) async fn open(
         mode: mode.to_string(),
         run: run.to_owned(),
         stage: reach::stage(project, environment).await?,
-        warehouse: reach::warehouse(endpoints.warehouse, mode, run).await,
+        warehouse: warehouse(endpoints.warehouse, &schemas, mode, run).await,
         sources: open_sources(project, endpoints.sources, slots, run),
         control,
         keep: project.stage.keep,
@@ -139,10 +117,27 @@ pub(super) async fn look(
     let sources = open_sources(project, endpoints.sources, slots, run);
     Ok(Looked {
         sources,
-        warehouse: reach::warehouse(endpoints.warehouse, mode, run).await,
+        warehouse: warehouse(endpoints.warehouse, &schemas, mode, run).await,
         control,
         schemas,
     })
+}
+
+/// The warehouse as a mode may write to it: in test mode within the test schemas.
+pub(super) async fn warehouse(
+    endpoint: reach::WarehouseEndpoint,
+    schemas: &Schemas,
+    mode: Mode,
+    run: &str,
+) -> Arc<dyn Warehouse> {
+    let warehouse = reach::warehouse(endpoint, mode, run).await;
+    match mode {
+        Mode::Production => warehouse,
+        Mode::Test => {
+            let schemas = schemas.clone();
+            Arc::new(Fenced::new(warehouse, Box::new(move |schema| schemas.may_write(schema))))
+        }
+    }
 }
 
 /// Each source's shared snapshots, by the source's name.

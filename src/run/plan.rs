@@ -93,6 +93,9 @@ async fn look_at(project: &Project, request: &Request, looked: &Looked) -> Resul
     let warehouse = &*looked.warehouse;
     let published = warehouse.last_loads().await.map_err(RunError::Below)?;
     let mut tasks = tasks::list(project, &looked.sources, &looked.schemas, &published).await?;
+    if let Some(rows) = request.sample {
+        tasks.sample(rows, &looked.sources).await?;
+    }
     let named = tasks::named(project, &looked.schemas, &published)?;
     let made: BTreeSet<TableName> = tasks.targets();
     let others = published.into_values().filter(|row| !made.contains(&row.table));

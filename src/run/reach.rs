@@ -92,7 +92,7 @@ pub async fn warehouse(endpoint: WarehouseEndpoint, mode: Mode, run: &str) -> Ar
 pub fn postgres_warehouse(endpoint: Endpoint, mode: Mode, run: &str) -> PostgresWarehouse {
     let options = postgres::Options {
         ledger_schema: ledger_schema(mode),
-        staging_schema: format!("barncat_staging{}", mode.suffix()),
+        staging_schema: staging_schema(mode),
         run: run.to_owned(),
     };
     PostgresWarehouse::new(endpoint, options)
@@ -101,6 +101,11 @@ pub fn postgres_warehouse(endpoint: Endpoint, mode: Mode, run: &str) -> Postgres
 /// The ledger's schema.
 pub fn ledger_schema(mode: Mode) -> String {
     format!("barncat{}", mode.suffix())
+}
+
+/// The schema of staging tables.
+pub fn staging_schema(mode: Mode) -> String {
+    format!("barncat_staging{}", mode.suffix())
 }
 
 /// Where the control database is: the warehouse, where the project names none or its url resolves

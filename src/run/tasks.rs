@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use super::{
     RunError,
     job::{Job, Meanings},
-    open::{Schemas, Sources},
+    open::Sources,
+    schemas::Schemas,
 };
 use crate::{
     config::{LoadSpec, Loader, Missing, Project},
@@ -13,6 +14,7 @@ use crate::{
     dag::{self, Facts, Graph, Kind, NodeId, TaskName},
     error::Failure,
     event::{TaskStatus, Tier},
+    load,
     sql::TableName,
     warehouse::{LedgerRow, Warehouse},
 };
@@ -137,6 +139,23 @@ impl Tasks {
         let jobs = graph.tasks().filter_map(|task| jobs.remove(graph.name(task))).collect();
         let selected = graph.tasks().collect();
         Ok(Self { graph, jobs, meanings, selected, expected: BTreeMap::new() })
+    }
+
+    /// Makes every load one of a sample, the selected ones or not: which rows a table gives must not depend on
+    /// what else is loaded just then.
+    pub(super) async fn sample(&mut self, rows: u32, sources: &Sources) -> Result<(), RunError> {
+        for (name, snapshots) in sources {
+            let is_its = |spec: &&LoadSpec| spec.source == *name;
+            let loads = self.jobs.iter().filter_map(Job::load).filter(is_its);
+            let tables: Vec<TableName> = loads.map(|spec| spec.source_table.clone()).collect();
+            if tables.is_empty() {
+                continue;
+            }
+            let related = snapshots.source().related(&tables).await.map_err(RunError::Below)?;
+            let loads = self.jobs.iter_mut().filter_map(Job::load_mut);
+            load::sample(loads.filter(|spec| spec.source == *name), &related, rows);
+        }
+        Ok(())
     }
 
     /// Keeps what `select` names, and of that what `exclude` does not.

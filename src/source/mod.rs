@@ -14,7 +14,7 @@ use serde::Serialize;
 use crate::{
     compare::{Look, Side},
     error::Fault,
-    schema::{CsvForm, Cursor, CursorRange, TableSchema},
+    schema::{CsvForm, Cursor, CursorRange, RelationKind, TableSchema},
     sql::TableName,
     stage::manifest::Format,
 };
@@ -38,6 +38,9 @@ pub trait Source: Send + Sync {
     /// The relations of a schema that can be loaded, sorted by name.
     async fn tables(&self, schema: &str) -> Result<Vec<SourceTable>, SourceError>;
 
+    /// How these tables hang together, as far as they are there.
+    async fn related(&self, tables: &[TableName]) -> Result<Vec<Related>, SourceError>;
+
     /// Opens a snapshot of its own and holds it until the last clone of the `Arc` is dropped.
     async fn open_snapshot(&self) -> Result<Arc<dyn Snapshot>, SourceError>;
 }
@@ -51,6 +54,32 @@ pub struct SourceTable {
     pub bytes: u64,
     /// The planner's estimate of its rows; `None` where it was never analyzed.
     pub rows_estimate: Option<u64>,
+}
+
+/// How a table hangs together with others.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Related {
+    /// The table.
+    pub table: TableName,
+    /// What it is.
+    pub kind: RelationKind,
+    /// Its primary key; empty where it has none.
+    pub key: Vec<String>,
+    /// Its foreign keys that lead to tables that were asked about, in the order of their columns.
+    pub references: Vec<ForeignKey>,
+}
+
+/// A foreign key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ForeignKey {
+    /// The columns.
+    pub columns: Vec<String>,
+    /// The table whose rows they name.
+    pub parent: TableName,
+    /// Its columns.
+    pub parent_columns: Vec<String>,
+    /// No row is without it: none of its columns may be NULL.
+    pub always: bool,
 }
 
 /// Which moment a snapshot shows.

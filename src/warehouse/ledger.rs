@@ -128,6 +128,9 @@ pub struct State {
     /// Values that the warehouse cannot hold, and what became of them in this load.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub unfit: Vec<UnfitUse>,
+    /// Of a sample: how many rows each table gave; `None`: it is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sample: Option<u32>,
     /// Columns that were added in place: older rows do not have their values yet.
     pub awaiting: Vec<String>,
     /// Of a model: the published tables that it was made of, by name.

@@ -18,6 +18,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
+mod fenced;
 mod ledger;
 pub mod postgres;
 pub mod redshift;
@@ -27,6 +28,7 @@ pub(crate) mod testing;
 mod wanted;
 
 pub use self::{
+    fenced::{Fenced, MayWrite, Outside},
     ledger::{InputUsed, LedgerRow, Lineage, State},
     postgres::PostgresWarehouse,
     redshift::RedshiftWarehouse,

@@ -13,6 +13,7 @@ mod look;
 mod parts;
 mod reach;
 mod readers;
+mod related;
 mod set_by;
 mod slices;
 mod snapshot;
@@ -27,7 +28,7 @@ pub use self::{
     advice::{CursorAdvice, TableAdvice, Tells},
     error::PostgresSourceError,
 };
-use super::{Slots, Snapshot, Source, SourceError, SourceTable};
+use super::{Related, Slots, Snapshot, Source, SourceError, SourceTable};
 use crate::{
     diagnosis::Finding,
     pg::{self, Connection, Endpoint, PgError, Session},
@@ -92,6 +93,12 @@ impl Source for PostgresSource {
         let _slot = self.slots.take(1).await?;
         let connection = self.options.connect(None, "catalog").await.map_err(PostgresSourceError::from)?;
         Ok(catalog::tables(&connection, schema).await?)
+    }
+
+    async fn related(&self, tables: &[TableName]) -> Result<Vec<Related>, SourceError> {
+        let _slot = self.slots.take(1).await?;
+        let connection = self.options.connect(None, "catalog").await.map_err(PostgresSourceError::from)?;
+        Ok(related::related(&connection, tables).await?)
     }
 
     async fn open_snapshot(&self) -> Result<Arc<dyn Snapshot>, SourceError> {

@@ -2,7 +2,9 @@
 
 mod commands;
 mod models;
+mod sample;
 mod soft;
+mod test_mode;
 
 use serde_json::Value;
 

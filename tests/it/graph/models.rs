@@ -129,33 +129,3 @@ async fn what_the_warehouse_cannot_run_is_told_by_file_and_line_and_nothing_is_p
     assert!(told.contains("model `raw.fees` reads `ridders`, which no loader or model makes"), "{told}");
     assert!(told.contains("sql/models/fees.sql:1:41") && told.contains("there is a task `riders`"), "{told}");
 }
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn in_test_mode_all_is_read_from_and_written_to_the_test_schemas() {
-    let project = Project::new(SOURCE, LOADERS).await;
-    write(&project);
-    project.run(&[]).await;
-    let before = counts(&project).await;
-    on_primary(&project, "INSERT INTO orders VALUES (2000, 1, 1000, '2026-03-01Z')").await;
-    let outcome = project.run(&["--mode", "test"]).await;
-    assert_eq!(status(&outcome, "named"), "succeeded", "{outcome:#}");
-    assert_eq!(counts(&project).await, before, "nothing of production changed");
-    let test = "SELECT sum(owed)::text FROM raw_test_ci.named";
-    assert_eq!(project.database.text(test).await, "32312.50", "made of the test schema's own tables");
-    let reads =
-        "SELECT string_agg(DISTINCT dn.nspname, ' ') FROM pg_depend d JOIN pg_rewrite r ON r.oid = d.objid
-        JOIN pg_class v ON v.oid = r.ev_class JOIN pg_namespace vn ON vn.oid = v.relnamespace
-        JOIN pg_class t ON t.oid = d.refobjid JOIN pg_namespace dn ON dn.oid = t.relnamespace
-        WHERE vn.nspname = 'raw_test_ci' AND v.relname = 'best'";
-    assert_eq!(project.database.text(reads).await, "raw_test_ci");
-}
-
-/// Every table outside of test schemas with its file and its rows.
-async fn counts(project: &Project) -> Vec<String> {
-    let sql = "SELECT format('%s %s %s', c.oid::regclass, c.relfilenode,
-            (xpath('/row/c/text()', query_to_xml(format('SELECT count(*) AS c FROM %s', c.oid::regclass), false, true, '')))[1])
-        FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-        WHERE c.relkind IN ('r', 'v') AND n.nspname NOT LIKE '%test%' AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast')
-        ORDER BY 1";
-    project.database.texts(sql).await
-}
