@@ -8,6 +8,8 @@
 # asked, and the source converts its values as docs/REDSHIFT.md says that they arrive.
 #
 # The list starts from the *source*: a table or column that was not loaded shows up as a difference.
+# Models have no source, and are not compared.
+#
 # What loaders/shop.toml changes on the way, and how types arrive, is written down here a second time, so
 # that a mistake in reading that file, or in converting, is a difference too.
 set -euo pipefail
