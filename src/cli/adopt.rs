@@ -67,6 +67,7 @@ pub(super) async fn adopt(context: &Context, args: AdoptArgs) -> Result<Exit, Co
         full: false,
         accept_shrink: false,
         failed: false,
+        resume: None,
         work: run::Work::Adopt { with_rows },
         jobs: 1,
     };

@@ -304,6 +304,10 @@ pub(super) struct RunArgs {
     #[arg(long)]
     pub(super) failed: bool,
 
+    /// Go on with a run that did not come to its end: the last one, or RUN; what ended well is not done again
+    #[arg(long, value_name = "RUN", num_args = 0..=1, conflicts_with_all = ["failed", "full"])]
+    pub(super) resume: Option<Option<String>>,
+
     /// How many tables at once
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(super) jobs: Option<u32>,

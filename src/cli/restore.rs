@@ -56,6 +56,7 @@ pub(super) async fn restore(context: &Context, args: RestoreArgs) -> Result<Exit
         full: false,
         accept_shrink: false,
         failed: false,
+        resume: None,
         work: run::Work::Restore { load: planned.restoration.wanted.load.clone() },
         jobs: 1,
     };

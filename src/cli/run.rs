@@ -27,6 +27,7 @@ pub(super) async fn run(context: &Context, args: RunArgs) -> Result<Exit, Compla
         full: args.full,
         accept_shrink: args.accept_shrink,
         failed: args.failed,
+        resume: args.resume,
         work: run::Work::Load,
         jobs: args.jobs.unwrap_or(JOBS) as usize,
     };

@@ -32,6 +32,7 @@ pub(super) async fn verify(context: &Context, args: VerifyArgs) -> Result<Exit, 
         full: false,
         accept_shrink: false,
         failed: false,
+        resume: None,
         work: run::Work::Verify(Verify { as_is: args.as_is, repair: args.repair, keys }),
         jobs: args.jobs.unwrap_or(JOBS) as usize,
     };

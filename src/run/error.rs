@@ -47,6 +47,18 @@ pub enum RunError {
         /// The tasks.
         tasks: Vec<String>,
     },
+    /// No run to go on with.
+    #[error("there is no run{} to go on with", id.as_ref().map(|id| format!(" `{id}`")).unwrap_or_default())]
+    NoRun {
+        /// As it was written.
+        id: Option<String>,
+    },
+    /// A run that came to a good end.
+    #[error("run {run} came to its end: there is nothing to go on with")]
+    NothingToResume {
+        /// The run.
+        run: String,
+    },
     /// The stage.
     #[error(transparent)]
     Stage(#[from] StageError),
@@ -71,7 +83,11 @@ impl RunError {
             Self::Stage(error) => error,
             Self::Control(error) => error,
             Self::Below(error) => error.as_ref(),
-            Self::NoControl | Self::Nothing { .. } | Self::Several { .. } => return None,
+            Self::NoControl
+            | Self::Nothing { .. }
+            | Self::Several { .. }
+            | Self::NoRun { .. }
+            | Self::NothingToResume { .. } => return None,
         })
     }
 }
@@ -84,6 +100,8 @@ impl Fault for RunError {
     fn hint(&self) -> Option<String> {
         match self {
             Self::NoControl => Some("a small Postgres does: [control] url = \"${CONTROL_URL}\"".to_owned()),
+            Self::NoRun { .. } => Some("`barncat history` lists what ran".to_owned()),
+            Self::NothingToResume { .. } => Some("`barncat run` begins another one".to_owned()),
             Self::Nothing { .. } => {
                 Some("`barncat plan` lists the tasks; `barncat discover SOURCE` the tables".to_owned())
             }

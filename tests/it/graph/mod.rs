@@ -2,6 +2,7 @@
 
 mod commands;
 mod models;
+mod resumed;
 mod soft;
 
 use serde_json::Value;
