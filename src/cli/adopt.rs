@@ -68,6 +68,7 @@ pub(super) async fn adopt(context: &Context, args: AdoptArgs) -> Result<Exit, Co
         accept_shrink: false,
         failed: false,
         sample: None,
+        resume: None,
         work: run::Work::Adopt { with_rows },
         jobs: 1,
     };

@@ -317,6 +317,9 @@ pub(super) struct RunArgs {
     /// In test mode: so many rows a table, and all that they refer to, so that models still join
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(super) sample: Option<u32>,
+    /// Go on with a run that did not come to its end: the last one, or RUN; what ended well is not done again
+    #[arg(long, value_name = "RUN", num_args = 0..=1, conflicts_with_all = ["failed", "full"])]
+    pub(super) resume: Option<Option<String>>,
 
     /// How many tables at once
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]

@@ -57,6 +57,7 @@ pub(super) async fn restore(context: &Context, args: RestoreArgs) -> Result<Exit
         accept_shrink: false,
         failed: false,
         sample: None,
+        resume: None,
         work: run::Work::Restore { load: planned.restoration.wanted.load.clone() },
         jobs: 1,
     };

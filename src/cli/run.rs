@@ -28,6 +28,7 @@ pub(super) async fn run(context: &Context, args: RunArgs) -> Result<Exit, Compla
         accept_shrink: args.accept_shrink,
         failed: args.failed,
         sample: sample(args.sample, args.mode)?,
+        resume: args.resume,
         work: run::Work::Load,
         jobs: args.jobs.unwrap_or(JOBS) as usize,
     };

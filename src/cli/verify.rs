@@ -33,6 +33,7 @@ pub(super) async fn verify(context: &Context, args: VerifyArgs) -> Result<Exit, 
         accept_shrink: false,
         failed: false,
         sample: None,
+        resume: None,
         work: run::Work::Verify(Verify { as_is: args.as_is, repair: args.repair, keys }),
         jobs: args.jobs.unwrap_or(JOBS) as usize,
     };

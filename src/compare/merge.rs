@@ -22,6 +22,9 @@ pub struct Differences {
     pub missing_keys: Vec<Key>,
     /// Keys of extra rows, each once, up to the limit.
     pub extra_keys: Vec<Key>,
+    /// Of the extra rows' keys those that no row of the source has, up to the limit: a row that is only there
+    /// twice is not gone.
+    pub gone_keys: Vec<Key>,
     /// Keys of different rows, each once, up to the limit.
     pub different_keys: Vec<Key>,
     /// By the place of a hash: in how many of the different rows it differs. Of rows that share a key
@@ -154,7 +157,9 @@ impl Tally {
                 *differing += u64::from(one != other);
             }
         }
+        let is_gone = !on_both && newer == 0 && in_source.rows == 0;
         let kinds = [
+            (if is_gone { extra } else { 0 }, &mut found.gone_keys),
             (different, &mut found.different_keys),
             (missing, &mut found.missing_keys),
             (extra, &mut found.extra_keys),

@@ -154,6 +154,18 @@ impl Control {
         Ok(rows.iter().map(history_row).collect())
     }
 
+    /// How many attempts of a run, and of those that it resumed, ended with their process, by task.
+    pub async fn crashed_attempts(&self, run: &str) -> Result<BTreeMap<String, u32>, ControlError> {
+        let select = "WITH RECURSIVE chain(run) AS (
+                SELECT $1::text UNION SELECT r.resumes FROM control.runs r JOIN chain c ON c.run = r.run
+                WHERE r.resumes IS NOT NULL)
+            SELECT task, count(*) FROM control.attempts a JOIN chain c ON c.run = a.run
+            WHERE a.status = 'crashed' GROUP BY task";
+        let rows = self.database().query("count the attempts that crashed", select, &[&run]).await?;
+        let counted = |row: &Row| (row.get(0), u32::try_from(row.get::<_, i64>(1)).unwrap_or(u32::MAX));
+        Ok(rows.iter().map(counted).collect())
+    }
+
     /// The full names of all tasks that ever ran, as far as is remembered.
     pub async fn task_names(&self) -> Result<Vec<String>, ControlError> {
         let select = "SELECT DISTINCT task FROM control.tasks ORDER BY task";

@@ -40,6 +40,12 @@ const MIGRATIONS: &[Migration] = &[
         sql: include_str!("../../sql/control/0003_backfills.sql"),
         compatible_from: 1,
     },
+    Migration {
+        number: 4,
+        name: "resumed_runs",
+        sql: include_str!("../../sql/control/0004_resumed_runs.sql"),
+        compatible_from: 1,
+    },
 ];
 
 /// A migration as the database has it.

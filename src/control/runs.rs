@@ -27,6 +27,8 @@ pub struct RunStart {
     pub host: String,
     /// The process there.
     pub pid: u32,
+    /// The run that it goes on with.
+    pub resumes: Option<String>,
 }
 
 impl Control {
@@ -36,8 +38,8 @@ impl Control {
         let session = self.session().await?;
         self.close_crashed().await?;
         fail_point!("control.start_run.before");
-        let insert = "INSERT INTO control.runs (run, session, mode, selection, version, host, pid)
-                      VALUES ($1, $2, $3, $4, $5, $6, $7)";
+        let insert = "INSERT INTO control.runs (run, session, mode, selection, version, host, pid, resumes)
+                      VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
         self.database()
             .execute(
                 "start a run",
@@ -50,6 +52,7 @@ impl Control {
                     &start.version,
                     &start.host,
                     &i64::from(start.pid),
+                    &start.resumes,
                 ],
             )
             .await?;

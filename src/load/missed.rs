@@ -78,8 +78,10 @@ impl Missed {
             let now = found.warehouse_rows.saturating_sub(differences.extra);
             attempt.refuse_shrinking(found.warehouse_rows, now)?;
             missed.counted = Some(found.warehouse_rows);
-            missed.left += differences.extra.saturating_sub(differences.extra_keys.len() as u64);
-            missed.gone = differences.extra_keys;
+            let extra = differences.extra.saturating_sub(differences.doubled);
+            missed.left += extra.saturating_sub(differences.gone_keys.len() as u64);
+            // A key that the source has in fewer rows stays: deleted by it, all its rows would go.
+            missed.gone = differences.gone_keys;
         }
         let to_mend = differences.missing + differences.different;
         missed.mend = differences.missing_keys;

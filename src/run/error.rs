@@ -47,6 +47,18 @@ pub enum RunError {
         /// The tasks.
         tasks: Vec<String>,
     },
+    /// No run to go on with.
+    #[error("there is no run{} to go on with", id.as_ref().map(|id| format!(" `{id}`")).unwrap_or_default())]
+    NoRun {
+        /// As it was written.
+        id: Option<String>,
+    },
+    /// A run that came to a good end.
+    #[error("run {run} came to its end: there is nothing to go on with")]
+    NothingToResume {
+        /// The run.
+        run: String,
+    },
     /// The stage.
     #[error(transparent)]
     Stage(#[from] StageError),
@@ -74,9 +86,12 @@ impl RunError {
             Self::Stage(error) => error,
             Self::Control(error) => error,
             Self::Below(error) => error.as_ref(),
-            Self::TestSchema(_) | Self::NoControl | Self::Nothing { .. } | Self::Several { .. } => {
-                return None;
-            }
+            Self::TestSchema(_)
+            | Self::NoControl
+            | Self::Nothing { .. }
+            | Self::Several { .. }
+            | Self::NoRun { .. }
+            | Self::NothingToResume { .. } => return None,
         })
     }
 }
@@ -92,6 +107,8 @@ impl Fault for RunError {
             Self::TestSchema(_) => Some(
                 "[warehouse] test_schema = \"{schema}_test\" gives each schema one of its own".to_owned(),
             ),
+            Self::NoRun { .. } => Some("`barncat history` lists what ran".to_owned()),
+            Self::NothingToResume { .. } => Some("`barncat run` begins another one".to_owned()),
             Self::Nothing { .. } => {
                 Some("`barncat plan` lists the tasks; `barncat discover SOURCE` the tables".to_owned())
             }

@@ -38,6 +38,8 @@ pub(super) struct Known {
     pub(super) showing: Showing,
     /// Of a run that is resumed: what has ended well already.
     pub(super) ended: Vec<(NodeId, End)>,
+    /// How many attempts at each task ended with their process.
+    pub(super) crashed: HashMap<NodeId, u32>,
 }
 
 /// Does all selected tasks; answers in the order in which they ended.
@@ -55,7 +57,8 @@ pub(super) async fn execute(
     let limits = Limits { jobs: request.jobs.max(1), ..Limits::default() };
     let scheduler = Scheduler::new(&tasks.graph, tasks.selected(), before, &limits);
     let mut loads_left: HashMap<String, usize> = HashMap::new();
-    for spec in tasks.selected().iter().filter_map(|task| tasks.job(*task).load()) {
+    let is_open = |task: &&NodeId| known.ended.iter().all(|(ended, _)| ended != *task);
+    for spec in tasks.selected().iter().filter(is_open).filter_map(|task| tasks.job(*task).load()) {
         *loads_left.entry(spec.source.clone()).or_default() += 1;
     }
     let walk = Walk {
@@ -67,6 +70,7 @@ pub(super) async fn execute(
         doing: HashMap::new(),
         outcomes: Vec::new(),
         loads_left,
+        crashed: known.crashed,
     };
     walk.end_all(scheduler).await
 }
@@ -83,6 +87,7 @@ struct Walk {
     outcomes: Vec<TaskOutcome>,
     /// By source.
     loads_left: HashMap<String, usize>,
+    crashed: HashMap<NodeId, u32>,
 }
 
 impl Walk {
@@ -167,7 +172,8 @@ impl Walk {
                 stale.insert(target.clone(), input.age);
             }
         }
-        Member { job: self.tasks.job(start.task).clone(), outcome, stale, done: false }
+        let crashed = self.crashed.get(&start.task).copied().unwrap_or(0);
+        Member { job: self.tasks.job(start.task).clone(), outcome, stale, crashed, done: false }
     }
 
     /// What came back of a unit; a unit that ended by itself failed.
@@ -351,6 +357,8 @@ struct Member {
     outcome: TaskOutcome,
     /// Tables that it takes as they were last published though they should be newer, with their age.
     stale: BTreeMap<TableName, Duration>,
+    /// How many earlier attempts ended with their process: they count.
+    crashed: u32,
     done: bool,
 }
 
@@ -527,6 +535,15 @@ fn lock_lost() -> Failure {
     }
 }
 
+/// A task that may be what kills its process must not do so for ever.
+fn killed_each_time(times: u32) -> Failure {
+    Failure {
+        class: Class::Lasting,
+        message: format!("its process was killed in each of {times} attempts"),
+        hint: Some("was there too little memory? `barncat run NAME` tries it again by itself".to_owned()),
+    }
+}
+
 fn fail_all(members: &mut [Member], failure: &Failure) {
     for member in members.iter_mut().filter(|member| !member.done) {
         member.outcome.status = TaskStatus::Failed;
@@ -537,8 +554,12 @@ fn fail_all(members: &mut [Member], failure: &Failure) {
 /// Tries the members that are not done yet, together, until they are or it is not worth it.
 async fn tries(workshop: &Workshop, members: &mut [Member], around: &Surroundings<'_>) {
     let most = members.iter().map(|member| member.job.attempts()).max().unwrap_or(1).max(1);
-    let mut waits = retry::waits(most);
-    for number in 1..=most {
+    let before = members.iter().map(|member| member.crashed).max().unwrap_or(0);
+    if before >= most {
+        return fail_all(members, &killed_each_time(before));
+    }
+    let mut waits = retry::waits(most - before);
+    for number in before + 1..=most {
         let failures = one_try(workshop, members, number, around).await;
         let Some(failure) =
             failures.iter().find(|failure| !retry::is_worth_another_try(failure.class)).or(failures.first())

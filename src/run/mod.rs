@@ -20,6 +20,7 @@ mod plan;
 pub mod reach;
 pub mod ready;
 mod restore;
+mod resume;
 mod retry;
 mod schemas;
 mod tasks;
@@ -82,6 +83,8 @@ pub struct Request {
     pub failed: bool,
     /// In test mode: only so many rows a table, and those that they refer to.
     pub sample: Option<u32>,
+    /// Go on with a run that did not come to its end: the last one, or the one whose id begins so.
+    pub resume: Option<Option<String>>,
     /// What is done with each of them.
     pub work: Work,
     /// How many tasks at once.
@@ -99,6 +102,7 @@ impl Request {
             accept_shrink: false,
             failed: false,
             sample: None,
+            resume: None,
             work: Work::Load,
             jobs: 1,
         }
@@ -172,11 +176,21 @@ async fn prepare(
         tasks.only_loads();
     }
     let results = Some(tasks.last_results(&workshop.control).await?);
-    tasks.select(&request.select, &request.exclude, &Facts { results, changed: None })?;
+    let resumed = match &request.resume {
+        Some(id) => Some(resume::find(&workshop.control, request.mode, id.as_deref()).await?),
+        None => None,
+    };
+    let (select, exclude) = match &resumed {
+        Some(resumed) => (&resumed.select, &resumed.exclude),
+        None => (&request.select, &request.exclude),
+    };
+    tasks.select(select, exclude, &Facts { results, changed: None })?;
     if request.failed {
         tasks.keep_unfinished(&workshop.control).await?;
     }
-    workshop.control.start_run(&start(request.mode, selection(request), run)).await?;
+    let resumes = resumed.as_ref().map(|resumed| resumed.run.clone());
+    let start = RunStart { resumes, ..start(request.mode, selection(select, exclude), run) };
+    workshop.control.start_run(&start).await?;
     // A leftover that cannot be taken away now is no reason to leave tables stale.
     if let Err(error) = crate::load::tidy(workshop).await {
         tracing::warn!(%error, "what earlier crashes left was not all taken away");
@@ -185,8 +199,11 @@ async fn prepare(
         tracing::warn!(%error, "the history of old runs was not cut");
     }
     tasks.expect(Some(&workshop.control)).await;
-    let known = execute::Known { showing: job::Showing::of(&published), ended: Vec::new() };
-    Ok((tasks, known))
+    let (ended, crashed) = match &resumed {
+        Some(resumed) => resume::ended(&workshop.control, &tasks, resumed).await?,
+        None => Default::default(),
+    };
+    Ok((tasks, execute::Known { showing: job::Showing::of(&published), ended, crashed }))
 }
 
 /// Lists the tasks; a source that restarts just then is waited for.
@@ -211,9 +228,9 @@ async fn list(
     }
 }
 
-fn selection(request: &Request) -> String {
-    let selection = if request.select.is_empty() { "*".to_owned() } else { request.select.join(" ") };
-    match request.exclude.as_slice() {
+fn selection(select: &[String], exclude: &[String]) -> String {
+    let selection = if select.is_empty() { "*".to_owned() } else { select.join(" ") };
+    match exclude {
         [] => selection,
         exclude => format!("{selection} --exclude {}", exclude.join(" ")),
     }
@@ -227,6 +244,7 @@ fn start(mode: Mode, selection: String, run: &str) -> RunStart {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         host: control::host_name(),
         pid: std::process::id(),
+        resumes: None,
     }
 }
 

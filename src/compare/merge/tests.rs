@@ -52,9 +52,13 @@ fn by_hand(source: &[Row], warehouse: &[Row]) -> (Differences, BTreeMap<&'static
         if both + different > 0 {
             found.doubled += here + there - 2 * different;
         }
-        for (kind, rows) in
-            [("missing", here - different), ("extra", there - different), ("different", different)]
-        {
+        let gone = if both == 0 && here == 0 { there } else { 0 };
+        for (kind, rows) in [
+            ("missing", here - different),
+            ("extra", there - different),
+            ("different", different),
+            ("gone", gone),
+        ] {
             if rows > 0 {
                 keys.entry(kind).or_default().insert(key);
             }
@@ -80,7 +84,7 @@ proptest! {
         let (expected, keys) = by_hand(&source, &warehouse);
         let counts = |found: &Differences| (found.missing, found.extra, found.different, found.doubled);
         prop_assert_eq!(counts(&found), counts(&expected));
-        let kinds = [("missing", &found.missing_keys), ("extra", &found.extra_keys), ("different", &found.different_keys)];
+        let kinds = [("missing", &found.missing_keys), ("extra", &found.extra_keys), ("different", &found.different_keys), ("gone", &found.gone_keys)];
         for (kind, found) in kinds {
             prop_assert_eq!(key_set(found), keys.get(kind).cloned().unwrap_or_default());
         }

@@ -120,19 +120,19 @@ impl Missed {
         looks.source.condition = both(spec.condition.as_deref(), Some(&piece.range));
         looks.warehouse.condition = both(keys.warehouse.condition.as_deref(), Some(&piece.range_there));
         let found = compare(snapshot, warehouse, &looks, Detail::Row, KEYS_MAX).await?.differences;
-        let mut missed =
-            Self { left: found.extra.saturating_sub(found.extra_keys.len() as u64), ..Self::default() };
+        let extra = found.extra.saturating_sub(found.doubled);
+        let mut missed = Self { left: extra.saturating_sub(found.gone_keys.len() as u64), ..Self::default() };
         let mut gone = BTreeSet::new();
-        for some in in_parts(&found.extra_keys) {
+        for some in in_parts(&found.gone_keys) {
             let mut looks = keys.clone();
             looks.source.condition = both(spec.condition.as_deref(), Some(&listed(&looks.source.key, some)));
             let listed = listed_there(decision.shape.dialect, &looks.warehouse.key, some);
             looks.warehouse.condition = both(keys.warehouse.condition.as_deref(), Some(&listed));
             let found = compare(snapshot, warehouse, &looks, Detail::Row, KEYS_MAX).await?.differences;
-            gone.extend(found.extra_keys);
+            gone.extend(found.gone_keys);
         }
         let is_gone = |key: &Key| gone.contains(key);
-        let (gone, moved): (Vec<Key>, Vec<Key>) = found.extra_keys.into_iter().partition(is_gone);
+        let (gone, moved): (Vec<Key>, Vec<Key>) = found.gone_keys.into_iter().partition(is_gone);
         missed.mend = moved;
         if chunk.delete {
             let rows = decision.last.as_ref().map_or(0, |last| last.table_rows);

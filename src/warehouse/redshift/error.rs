@@ -34,6 +34,14 @@ pub enum RedshiftError {
         /// The SQLSTATE; the Data API tells none.
         code: Option<String>,
     },
+    /// Several rows have the same key.
+    #[error("{table}: the source has several rows of the same key ({})", key.join(", "))]
+    NotUnique {
+        /// The table.
+        table: TableName,
+        /// The key's columns.
+        key: Vec<String>,
+    },
     /// The service refused what was asked of it.
     #[error("cannot {doing}: {message}")]
     Service {
@@ -198,6 +206,7 @@ impl Fault for RedshiftError {
             | Self::NotWidened { .. }
             | Self::Answer { .. }
             | Self::Ledger { .. }
+            | Self::NotUnique { .. }
             | Self::Row { .. } => Class::Lasting,
             Self::Stage(error) => error.class(),
         }
@@ -208,6 +217,15 @@ impl Fault for RedshiftError {
             Self::Statement { message, .. } | Self::Select { message, .. } | Self::Service { message, .. } => {
                 words::hint_of(message)
             }
+            Self::NotUnique { key, .. } => Some(format!(
+                "rows are told apart by ({}): name columns by `key = […]` that no two rows have in common",
+                key.join(", ")
+            )),
+            // A column that is never NULL in the source has no other rows: it is one of the key.
+            Self::Row { reason, .. } if reason.starts_with("1213") => Some(
+                "a key needs a value in each of its columns: name others by `key = […]`, or leave such rows out by `where`"
+                    .to_owned(),
+            ),
             Self::Row { .. } => Some(
                 "`unfit` in the loader's row says what is done with values that Redshift cannot hold"
                     .to_owned(),

@@ -50,14 +50,18 @@ impl Staging for RedshiftStaging {
         // One COPY of all parts is faster than one of each, which would wait for each other.
         while let Some(fill) = parts.recv().await {
             if let Fill::Done(manifest) = fill {
-                return Ok(self.cluster.copy(&self.table, &self.spec, &manifest, &stage).await?);
+                let rows = self.cluster.copy(&self.table, &self.spec, &manifest, &stage).await?;
+                in_place::refuse_doubled(self).await?;
+                return Ok(rows);
             }
         }
         Err(RedshiftError::NoManifest { table: self.spec.table.clone() }.into())
     }
 
     async fn fill_from(&mut self, select: &Select) -> Result<u64, WarehouseError> {
-        Ok(select::fill(self, select).await?)
+        let rows = select::fill(self, select).await?;
+        in_place::refuse_doubled(self).await?;
+        Ok(rows)
     }
 
     async fn apply(&mut self, delta: &Delta, stage: SharedStage) -> Result<(), WarehouseError> {

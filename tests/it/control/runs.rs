@@ -20,6 +20,7 @@ fn start(run: &str) -> RunStart {
         version: "0.1.0".to_owned(),
         host: "here".to_owned(),
         pid: 7,
+        resumes: None,
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod commands;
 mod models;
+mod resumed;
 mod sample;
 mod soft;
 mod test_mode;

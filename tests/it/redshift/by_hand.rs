@@ -10,7 +10,10 @@ use serde_json::{Value, json};
 
 use crate::{
     run::{adopt, backfill, restore},
-    support::{project::INTO, redshift::OnRedshift},
+    support::{
+        project::{INTO, on_primary, task},
+        redshift::OnRedshift,
+    },
 };
 
 /// Redshift has no numbers without bounds.
@@ -74,4 +77,29 @@ async fn what_a_killed_run_left_goes() {
     let dead = json_of(&on, &["clean"]).await;
     assert_eq!(dead["staging_tables"].as_array().map(Vec::len), Some(1), "{dead:#}");
     assert_eq!(on.text(&there).await, "0");
+}
+
+/// Redshift holds nobody to a key: what would be lost by it is refused, as a Postgres warehouse does.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_key_that_is_none_is_refused_and_a_row_that_is_there_twice_is_not_taken_for_gone() {
+    let source = "CREATE TABLE lines (order_no int, line text, u timestamptz NOT NULL DEFAULT now() - interval '3 hours');
+        INSERT INTO lines VALUES (1, 'a'), (1, 'b'), (2, 'c');
+        CREATE TABLE events (id int PRIMARY KEY, u timestamptz NOT NULL DEFAULT now() - interval '3 hours');
+        INSERT INTO events SELECT n FROM generate_series(1, 200) n;";
+    let loaders = "[tables]\nlines = { strategy = \"merge\", cursor = \"u\", key = [\"order_no\"] }\n\
+                   events = { strategy = \"merge\", cursor = \"u\", deletes = \"detect\" }\n";
+    let on = OnRedshift::new(source, loaders).await;
+    let (code, outcome) = on.project.try_run(&[]).await;
+    assert_eq!(code, Some(1), "{outcome:#}");
+    let error = &task(&outcome, "raw.lines")["error"];
+    assert_eq!(error["message"], "raw.lines: the source has several rows of the same key (order_no)");
+    assert!(error["hint"].as_str().is_some_and(|hint| hint.contains("`key = […]`")), "{error}");
+
+    on.project.database.run("INSERT INTO raw.events SELECT * FROM raw.events WHERE id = 20").await;
+    on_primary(&on.project, "DELETE FROM events WHERE id = 7").await;
+    on.project.run(&["events"]).await;
+    assert_eq!(on.text("SELECT count(*) || ' ' || count(DISTINCT id) FROM raw.events").await, "200 199");
+    let verified = on.project.barncat(&["verify", "events", "--repair"], &[]).await;
+    assert_eq!(verified.status.code(), Some(0), "{}", String::from_utf8_lossy(&verified.stderr));
+    assert_eq!(on.text("SELECT count(*) || ' ' || count(DISTINCT id) FROM raw.events").await, "199 199");
 }

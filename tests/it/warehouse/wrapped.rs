@@ -84,6 +84,7 @@ impl Scene {
             version: "0".into(),
             host: "here".into(),
             pid: 1,
+            resumes: None,
         };
         control.start_run(&start).await.expect("a run begins");
         control

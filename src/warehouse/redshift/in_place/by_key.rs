@@ -97,6 +97,25 @@ impl ByKey {
         self.key.iter().map(|column| column.equal(one, other)).collect::<Vec<_>>().join(" AND ")
     }
 
+    /// How many keys several of the rows have that are to be written.
+    pub(super) fn count_doubled(&self) -> String {
+        let told_by = |column: &Compared| {
+            let name = &column.name;
+            match column.how {
+                How::Equal => name.clone(),
+                How::Text => format!("{name}, octet_length({name})"),
+                How::Float => format!("{name}, {name}::varchar"),
+                How::Super => format!("json_serialize({name})"),
+            }
+        };
+        let key: Vec<String> = self.key.iter().map(told_by).collect();
+        format!(
+            "SELECT count(*)::varchar FROM (SELECT count(*) AS rows FROM {} GROUP BY {} HAVING count(*) > 1) AS doubled",
+            self.from,
+            key.join(", ")
+        )
+    }
+
     /// Staged rows that are there already: by an insert whatever else they hold, by a merge just as they
     /// are.
     pub(super) fn delete_known(&self, kind: PublishKind) -> String {

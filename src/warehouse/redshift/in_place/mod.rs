@@ -67,6 +67,23 @@ pub(super) async fn prepare(
     Ok(Found { late: answer.number(), ..found })
 }
 
+/// Refuses rows that share a key. Redshift holds nobody to it, and the next load that writes by the key would
+/// lose all but one.
+pub(super) async fn refuse_doubled(staging: &RedshiftStaging) -> Result<(), RedshiftError> {
+    let spec = &staging.spec;
+    if spec.key.is_empty() {
+        return Ok(());
+    }
+    let by_key = ByKey::new(&spec.table, &staging.table, spec);
+    let doing = format!("look whether the key of {} is one", spec.table);
+    let batch = Batch::new(doing, format!("{} key", spec.load)).then(by_key.count_doubled());
+    let [doubled] = staging.cluster.ask(batch).await?;
+    match doubled.number() {
+        Some(0) => Ok(()),
+        _ => Err(RedshiftError::NotUnique { table: spec.table.clone(), key: spec.key.clone() }),
+    }
+}
+
 /// Lists all keys that a whole load does not have. Answers how many rows are gone, and how many are marked
 /// once these are.
 async fn list_not_staged(

@@ -1,0 +1,80 @@
+//! Going on with a run that did not come to its end: what ended well in it is not done again.
+
+use std::collections::{HashMap, HashSet};
+
+use super::{Mode, RunError, ready::End, tasks::Tasks};
+use crate::{
+    control::{Control, HistoryRow, PastRun},
+    dag::NodeId,
+};
+
+/// How far back a run is looked for whose id is not named.
+const RUNS_LOOKED_AT: u32 = 1000;
+
+/// What a resumed run takes over.
+pub(super) struct Resumed {
+    /// The run's id.
+    pub(super) run: String,
+    /// What was selected.
+    pub(super) select: Vec<String>,
+    /// And what was left out.
+    pub(super) exclude: Vec<String>,
+}
+
+/// The run that is meant: the last one of this mode, or the one whose id begins so.
+pub(super) async fn find(control: &Control, mode: Mode, id: Option<&str>) -> Result<Resumed, RunError> {
+    // Who died a moment ago is found dead first.
+    control.close_crashed().await?;
+    let runs = control.past_runs(RUNS_LOOKED_AT).await?;
+    let by_hand = done_by_hand(control).await?;
+    let of_mode = |run: &&PastRun| run.mode == mode.to_string() && !by_hand.contains(&run.run);
+    let found = match id {
+        None => runs.iter().find(of_mode),
+        Some(id) => runs.iter().filter(of_mode).find(|run| run.run.starts_with(&id.to_uppercase())),
+    };
+    let run = found.ok_or_else(|| RunError::NoRun { id: id.map(str::to_owned) })?;
+    if matches!(run.status.as_str(), "succeeded") {
+        return Err(RunError::NothingToResume { run: run.run.clone() });
+    }
+    let (select, exclude) = run.selection.split_once(" --exclude ").unwrap_or((&run.selection, ""));
+    let words = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+    let select = if select == "*" { Vec::new() } else { words(select) };
+    Ok(Resumed { run: run.run.clone(), select, exclude: words(exclude) })
+}
+
+/// Runs of what a person asked for by hand: they verified, restored, adopted or filled back.
+async fn done_by_hand(control: &Control) -> Result<HashSet<String>, RunError> {
+    let rows = control.history(None, u32::MAX).await?.into_iter();
+    let by_hand = rows.filter(|row| !matches!(row.kind.as_str(), "load" | "model" | "check" | "command"));
+    Ok(by_hand.map(|row| row.run).collect())
+}
+
+/// What ended well in that run, in the order in which it did; and how many attempts at each other task ended
+/// with their process.
+pub(super) async fn ended(
+    control: &Control,
+    tasks: &Tasks,
+    resumed: &Resumed,
+) -> Result<(Vec<(NodeId, End)>, HashMap<NodeId, u32>), RunError> {
+    let rows = control.history(None, u32::MAX).await?;
+    let mut of_run: Vec<&HistoryRow> = rows.iter().filter(|row| row.run == resumed.run).collect();
+    of_run.reverse();
+    let by_name: HashMap<String, NodeId> =
+        tasks.graph.tasks().map(|task| (tasks.job(task).name(), task)).collect();
+    let crashed = control.crashed_attempts(&resumed.run).await?;
+    let (mut ended, mut attempts) = (Vec::new(), HashMap::new());
+    for row in of_run {
+        let Some(task) = by_name.get(&row.task) else { continue };
+        let as_of = row.outcome.as_ref().and_then(|outcome| outcome.as_of);
+        match row.status.as_str() {
+            "succeeded" => ended.push((*task, End::Succeeded(as_of))),
+            "unchanged" => ended.push((*task, End::Unchanged(as_of))),
+            _ => {
+                if let Some(times) = crashed.get(&row.task) {
+                    attempts.insert(*task, *times);
+                }
+            }
+        }
+    }
+    Ok((ended, attempts))
+}
