@@ -75,7 +75,7 @@ async fn a_sample_is_small_and_each_of_its_rows_finds_those_that_it_refers_to() 
         ("riders", 8, 24),
         ("orders", 8, 24),
         ("items", 8, 16),
-        ("complaints", 8, 8),
+        ("complaints", 1, 8),
         ("events", 8, 8),
         ("heads", 8, 16),
         ("tails", 8, 8),
