@@ -3,7 +3,7 @@
 //!
 //! The parser is the crate sqlparser. A SELECT that it refuses is refused here, with the place; the way out
 //! is `needs` in the first comment of the model. Where it is known to fall short and the word says nothing
-//! about tables, [`grammar`] leaves the word out for it. Tried, and refused still:
+//! about tables, `grammar` leaves the word out for it. Tried, and refused still:
 //!
 //! - Postgres: `ROWS FROM (f() AS (a int))` (without column types it is read, though not behind a comma), a
 //!   name as `U&"…"`, `EXCLUDE TIES` in a window, `SEARCH` and `CYCLE` behind a WITH, `AT LOCAL`,
