@@ -44,6 +44,7 @@ COMMON_ERRORS = {
     "ExpiredTokenException",
     "IncompleteSignature",
     "InternalFailure",
+    "InvalidSignatureException",
     "MissingAuthenticationToken",
     "ThrottlingException",
     "UnknownOperationException",
