@@ -60,18 +60,7 @@ pub(super) async fn adopt(context: &Context, args: AdoptArgs) -> Result<Exit, Co
         output.say("nothing was changed");
         return Ok(Exit::Failed);
     }
-    let request = run::Request {
-        select,
-        exclude: Vec::new(),
-        mode,
-        full: false,
-        accept_shrink: false,
-        failed: false,
-        sample: None,
-        resume: None,
-        work: run::Work::Adopt { with_rows },
-        jobs: 1,
-    };
+    let request = run::Request { select, work: run::Work::Adopt { with_rows }, ..run::Request::of(mode) };
     let outcome = watched(context, &request).await?;
     match output.is_json() {
         true => output.json(&outcome)?,

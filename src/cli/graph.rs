@@ -17,7 +17,7 @@ pub(super) async fn graph(context: &Context, selection: Selection) -> Result<Exi
     let request = run::Request {
         select: selection.select,
         exclude: selection.exclude,
-        ..run::Request::looking(run::Mode::Production)
+        ..run::Request::of(run::Mode::Production)
     };
     let drawn = run::graph(&project, &environment, &request).await?;
     let view = View::new(&drawn.graph, &drawn.selected, &drawn.expected, &drawn.results);

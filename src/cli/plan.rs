@@ -90,7 +90,7 @@ pub(super) async fn plan(
         select: selection.select,
         exclude: selection.exclude,
         sample: super::run::sample(rows, mode)?,
-        ..run::Request::looking(mode.into())
+        ..run::Request::of(mode.into())
     };
     let plan = tokio::select! {
         biased;

@@ -51,15 +51,8 @@ pub(super) async fn restore(context: &Context, args: RestoreArgs) -> Result<Exit
     }
     let request = run::Request {
         select: vec![task.clone()],
-        exclude: Vec::new(),
-        mode,
-        full: false,
-        accept_shrink: false,
-        failed: false,
-        sample: None,
-        resume: None,
         work: run::Work::Restore { load: planned.restoration.wanted.load.clone() },
-        jobs: 1,
+        ..run::Request::of(mode)
     };
     let outcome = watched(context, &request).await?;
     match output.is_json() {

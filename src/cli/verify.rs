@@ -28,14 +28,9 @@ pub(super) async fn verify(context: &Context, args: VerifyArgs) -> Result<Exit, 
     let request = run::Request {
         select: args.selection.select,
         exclude: args.selection.exclude,
-        mode: args.mode.into(),
-        full: false,
-        accept_shrink: false,
-        failed: false,
-        sample: None,
-        resume: None,
         work: run::Work::Verify(Verify { as_is: args.as_is, repair: args.repair, keys }),
         jobs: args.jobs.unwrap_or(JOBS) as usize,
+        ..run::Request::of(args.mode.into())
     };
     let outcome = watched(context, &request).await?;
     if context.output.is_json() {

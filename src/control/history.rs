@@ -1,6 +1,9 @@
 //! Reads what runs, what ran, and how long it usually takes.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, HashSet},
+    time::Duration,
+};
 
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
@@ -12,6 +15,14 @@ use crate::{
     fail_point,
     sql::TableName,
 };
+
+/// The kinds of the graph's tasks, for SQL. Rows of any other kind are what a person did by hand: a comparison
+/// or a restored version says nothing of how the task itself fares.
+const KINDS_OF_TASKS: &str = "('load', 'model', 'check', 'command')";
+
+/// What the history is read by.
+const HISTORY: &str = "SELECT run, task, status, started_at, seconds, rows, bytes, load, outcome, kind
+    FROM control.tasks WHERE ended_at IS NOT NULL";
 
 /// A run under way.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -146,12 +157,47 @@ impl Control {
         table: Option<&TableName>,
         limit: u32,
     ) -> Result<Vec<HistoryRow>, ControlError> {
-        let select = "SELECT run, task, status, started_at, seconds, rows, bytes, load, outcome, kind
-            FROM control.tasks WHERE ended_at IS NOT NULL AND ($1::text IS NULL OR task = $1)
-            ORDER BY started_at DESC LIMIT $2";
+        let select =
+            format!("{HISTORY} AND ($1::text IS NULL OR task = $1) ORDER BY started_at DESC LIMIT $2");
         let task = table.map(ToString::to_string);
-        let rows = self.database().query("read the history", select, &[&task, &i64::from(limit)]).await?;
+        let rows = self.database().query("read the history", &select, &[&task, &i64::from(limit)]).await?;
         Ok(rows.iter().map(history_row).collect())
+    }
+
+    /// The tasks of one run that ended, the earliest first.
+    pub async fn ended_in(&self, run: &str) -> Result<Vec<HistoryRow>, ControlError> {
+        let select = format!("{HISTORY} AND run = $1 ORDER BY started_at");
+        let rows = self.database().query("read what a run did", &select, &[&run]).await?;
+        Ok(rows.iter().map(history_row).collect())
+    }
+
+    /// How a task ended the last time that a run tried it; `None` where none did.
+    pub async fn last_end(&self, task: &str) -> Result<Option<HistoryRow>, ControlError> {
+        let select =
+            format!("{HISTORY} AND task = $1 AND kind IN {KINDS_OF_TASKS} ORDER BY started_at DESC LIMIT 1");
+        let rows = self.database().query("read how a task ended last", &select, &[&task]).await?;
+        Ok(rows.first().map(history_row))
+    }
+
+    /// Each way in which each task ended, by its full name and the status, the latest first.
+    pub async fn last_statuses(&self) -> Result<Vec<(String, String)>, ControlError> {
+        let select = format!(
+            "SELECT task, status FROM control.tasks
+            WHERE ended_at IS NOT NULL AND kind IN {KINDS_OF_TASKS}
+            GROUP BY task, status ORDER BY max(started_at) DESC"
+        );
+        let rows = self.database().query("read how tasks ended last", &select, &[]).await?;
+        Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
+    }
+
+    /// The runs of what a person asked for by hand: they verified, restored, adopted or filled back.
+    pub async fn runs_by_hand(&self) -> Result<HashSet<String>, ControlError> {
+        let select = format!(
+            "SELECT DISTINCT run FROM control.tasks
+            WHERE ended_at IS NOT NULL AND kind NOT IN {KINDS_OF_TASKS}"
+        );
+        let rows = self.database().query("list the runs by hand", &select, &[]).await?;
+        Ok(rows.iter().map(|row| row.get(0)).collect())
     }
 
     /// How many attempts of a run, and of those that it resumed, ended with their process, by task.
@@ -184,16 +230,19 @@ impl Control {
     }
 
     async fn medians(&self, task: Option<&str>) -> Result<BTreeMap<String, Expected>, ControlError> {
-        let medians = "SELECT task,
+        let medians = format!(
+            "SELECT task,
                 percentile_cont(0.5) WITHIN GROUP (ORDER BY seconds),
                 percentile_disc(0.5) WITHIN GROUP (ORDER BY rows),
                 percentile_disc(0.5) WITHIN GROUP (ORDER BY bytes)
             FROM (SELECT task, seconds, rows, bytes,
                       row_number() OVER (PARTITION BY task ORDER BY started_at DESC) AS nth
                   FROM control.tasks
-                  WHERE status = 'succeeded' AND kind IN ('load', 'model', 'check', 'command') AND seconds IS NOT NULL AND ($1::text IS NULL OR task = $1)) t
-            WHERE nth <= 5 GROUP BY task";
-        let rows = self.database().query("read the expected times", medians, &[&task]).await?;
+                  WHERE status = 'succeeded' AND kind IN {KINDS_OF_TASKS} AND seconds IS NOT NULL
+                      AND ($1::text IS NULL OR task = $1)) t
+            WHERE nth <= 5 GROUP BY task"
+        );
+        let rows = self.database().query("read the expected times", &medians, &[&task]).await?;
         let expected = rows.iter().map(|row| {
             let expected =
                 Expected { seconds: row.get(1), rows: count(row.get(2)), bytes: count(row.get(3)) };

@@ -2,7 +2,7 @@
 //! often as it is worth.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, HashSet},
     sync::Arc,
     time::Duration,
 };
@@ -57,7 +57,8 @@ pub(super) async fn execute(
     let limits = Limits { jobs: request.jobs.max(1), ..Limits::default() };
     let scheduler = Scheduler::new(&tasks.graph, tasks.selected(), before, &limits);
     let mut loads_left: HashMap<String, usize> = HashMap::new();
-    let is_open = |task: &&NodeId| known.ended.iter().all(|(ended, _)| ended != *task);
+    let ended: HashSet<NodeId> = known.ended.iter().map(|(task, _)| *task).collect();
+    let is_open = |task: &&NodeId| !ended.contains(task);
     for spec in tasks.selected().iter().filter(is_open).filter_map(|task| tasks.job(*task).load()) {
         *loads_left.entry(spec.source.clone()).or_default() += 1;
     }

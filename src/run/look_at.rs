@@ -126,21 +126,18 @@ pub async fn why(
         let results = results(&tasks, &looked).await?;
         let job = tasks.job(task);
         let full = job.name();
-        let (history, holds) = match &looked.control {
-            Some(control) => (control.history(None, u32::MAX).await?, control.holds().await?),
-            None => (Vec::new(), Vec::new()),
+        let (ended, cause, holds) = match &looked.control {
+            Some(control) => {
+                let ended = control.last_end(&full).await?;
+                let blocked_by = ended.as_ref().and_then(|row| row.outcome.as_ref()?.blocked_by.first());
+                let cause = match blocked_by {
+                    Some(task) => control.last_end(task).await?,
+                    None => None,
+                };
+                (ended, cause, control.holds().await?)
+            }
+            None => (None, None, Vec::new()),
         };
-        let ended_last = |task: &str| {
-            let is_its = |row: &&HistoryRow| {
-                row.task == task && matches!(row.kind.as_str(), "load" | "model" | "check" | "command")
-            };
-            history.iter().find(is_its).cloned()
-        };
-        let ended = ended_last(&full);
-        let cause = ended.as_ref().and_then(|row| {
-            let blocked_by = row.outcome.as_ref()?.blocked_by.first()?;
-            ended_last(blocked_by)
-        });
         let graph = &tasks.graph;
         let show = |task: NodeId| {
             let target = tasks.job(task).target()?;

@@ -92,8 +92,8 @@ pub struct Request {
 }
 
 impl Request {
-    /// A look at all tasks.
-    pub fn looking(mode: Mode) -> Self {
+    /// All tasks of a mode, loaded one after the other, with nothing out of the ordinary.
+    pub fn of(mode: Mode) -> Self {
         Self {
             select: Vec::new(),
             exclude: Vec::new(),
@@ -175,7 +175,7 @@ async fn prepare(
     if request.work != Work::Load {
         tasks.only_loads();
     }
-    let results = Some(tasks.last_results(&workshop.control).await?);
+    let results = tasks.last_results(&workshop.control).await?;
     let resumed = match &request.resume {
         Some(id) => Some(resume::find(&workshop.control, request.mode, id.as_deref()).await?),
         None => None,
@@ -184,9 +184,10 @@ async fn prepare(
         Some(resumed) => (&resumed.select, &resumed.exclude),
         None => (&request.select, &request.exclude),
     };
-    tasks.select(select, exclude, &Facts { results, changed: None })?;
+    let facts = Facts { results: Some(results), changed: None };
+    tasks.select(select, exclude, &facts)?;
     if request.failed {
-        tasks.keep_unfinished(&workshop.control).await?;
+        tasks.keep_unfinished(&facts);
     }
     let resumes = resumed.as_ref().map(|resumed| resumed.run.clone());
     let start = RunStart { resumes, ..start(request.mode, selection(select, exclude), run) };

@@ -1,10 +1,10 @@
 //! Going on with a run that did not come to its end: what ended well in it is not done again.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use super::{Mode, RunError, ready::End, tasks::Tasks};
 use crate::{
-    control::{Control, HistoryRow, PastRun},
+    control::{Control, PastRun},
     dag::NodeId,
 };
 
@@ -26,7 +26,7 @@ pub(super) async fn find(control: &Control, mode: Mode, id: Option<&str>) -> Res
     // Who died a moment ago is found dead first.
     control.close_crashed().await?;
     let runs = control.past_runs(RUNS_LOOKED_AT).await?;
-    let by_hand = done_by_hand(control).await?;
+    let by_hand = control.runs_by_hand().await?;
     let of_mode = |run: &&PastRun| run.mode == mode.to_string() && !by_hand.contains(&run.run);
     let found = match id {
         None => runs.iter().find(of_mode),
@@ -42,13 +42,6 @@ pub(super) async fn find(control: &Control, mode: Mode, id: Option<&str>) -> Res
     Ok(Resumed { run: run.run.clone(), select, exclude: words(exclude) })
 }
 
-/// Runs of what a person asked for by hand: they verified, restored, adopted or filled back.
-async fn done_by_hand(control: &Control) -> Result<HashSet<String>, RunError> {
-    let rows = control.history(None, u32::MAX).await?.into_iter();
-    let by_hand = rows.filter(|row| !matches!(row.kind.as_str(), "load" | "model" | "check" | "command"));
-    Ok(by_hand.map(|row| row.run).collect())
-}
-
 /// What ended well in that run, in the order in which it did; and how many attempts at each other task ended
 /// with their process.
 pub(super) async fn ended(
@@ -56,14 +49,11 @@ pub(super) async fn ended(
     tasks: &Tasks,
     resumed: &Resumed,
 ) -> Result<(Vec<(NodeId, End)>, HashMap<NodeId, u32>), RunError> {
-    let rows = control.history(None, u32::MAX).await?;
-    let mut of_run: Vec<&HistoryRow> = rows.iter().filter(|row| row.run == resumed.run).collect();
-    of_run.reverse();
     let by_name: HashMap<String, NodeId> =
         tasks.graph.tasks().map(|task| (tasks.job(task).name(), task)).collect();
     let crashed = control.crashed_attempts(&resumed.run).await?;
     let (mut ended, mut attempts) = (Vec::new(), HashMap::new());
-    for row in of_run {
+    for row in control.ended_in(&resumed.run).await? {
         let Some(task) = by_name.get(&row.task) else { continue };
         let as_of = row.outcome.as_ref().and_then(|outcome| outcome.as_of);
         match row.status.as_str() {

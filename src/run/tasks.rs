@@ -187,11 +187,9 @@ impl Tasks {
         control: &Control,
     ) -> Result<HashMap<NodeId, TaskStatus>, RunError> {
         let mut last: HashMap<String, TaskStatus> = HashMap::new();
-        // The latest come first; a comparison says nothing of the load before it.
-        let rows = control.history(None, u32::MAX).await?.into_iter();
-        for row in rows.filter(|row| matches!(row.kind.as_str(), "load" | "model" | "check" | "command")) {
-            if let Some(status) = status_of(&row.status) {
-                last.entry(row.task).or_insert(status);
+        for (task, status) in control.last_statuses().await? {
+            if let Some(status) = status_of(&status) {
+                last.entry(task).or_insert(status);
             }
         }
         let of = |task: NodeId| Some((task, *last.get(&self.job(task).name())?));
@@ -199,12 +197,12 @@ impl Tasks {
     }
 
     /// Keeps what did not come to a good end the last time that it was tried, and what never was.
-    pub(super) async fn keep_unfinished(&mut self, control: &Control) -> Result<(), RunError> {
-        let last = self.last_results(control).await?;
+    pub(super) fn keep_unfinished(&mut self, facts: &Facts) {
+        let last = facts.results.as_ref();
+        let status = |task: &NodeId| last.and_then(|last| last.get(task));
         let is_well =
-            |task: &NodeId| matches!(last.get(task), Some(TaskStatus::Succeeded | TaskStatus::Unchanged));
+            |task: &NodeId| matches!(status(task), Some(TaskStatus::Succeeded | TaskStatus::Unchanged));
         self.selected.retain(|task| !is_well(task));
-        Ok(())
     }
 
     /// Looks up what each task took before. Without a history nothing is known.

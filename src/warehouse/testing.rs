@@ -1,8 +1,8 @@
-//! Ledger rows for unit tests.
+//! Ledger rows and columns for unit tests.
 
 use jiff::Timestamp;
 
-use super::{LedgerRow, PublishKind, State};
+use super::{LedgerRow, PublishKind, StagingColumn, State};
 use crate::{
     schema::{Column, ColumnType, Generated, RelationKind, TableSchema, TypeKind},
     sql::TableName,
@@ -48,4 +48,14 @@ pub(crate) fn ledger_row(table: &TableName, columns: &[&str]) -> LedgerRow {
         state: State::default(),
         published_at: None,
     }
+}
+
+/// Columns of a staging table by name and type, each of them nullable.
+pub(crate) fn staging_columns(columns: &[(&str, &str)]) -> Vec<StagingColumn> {
+    let column = |(name, of): &(&str, &str)| StagingColumn {
+        name: (*name).to_owned(),
+        sql_type: (*of).to_owned(),
+        nullable: true,
+    };
+    columns.iter().map(column).collect()
 }

@@ -188,6 +188,7 @@ pub(super) fn of_table(layout: &Layout) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::warehouse::testing::staging_columns;
 
     fn answer(rows: &[&[&str]]) -> Answer {
         let rows =
@@ -204,27 +205,23 @@ mod tests {
         ])
     }
 
-    fn staging(columns: &[(&str, &str)]) -> Vec<StagingColumn> {
-        let column = |(name, of): &(&str, &str)| StagingColumn {
-            name: (*name).to_owned(),
-            sql_type: (*of).to_owned(),
-            nullable: true,
-        };
-        columns.iter().map(column).collect()
-    }
-
     #[test]
     fn a_table_keeps_what_its_new_columns_can_have() {
         let there = found(columns(), &answer(&[&["1"]]), Answer::default());
         assert_eq!(there.layout.dist, Some(Dist::Key("id".into())));
         assert_eq!(there.layout.sort, Some(Sort::Interleaved(vec!["at".into(), "id".into()])));
-        let all =
-            staging(&[("id", "bigint"), ("at", "timestamptz"), ("note", "varchar(128)"), ("new", "integer")]);
+        let all = staging_columns(&[
+            ("id", "bigint"),
+            ("at", "timestamptz"),
+            ("note", "varchar(128)"),
+            ("new", "integer"),
+        ]);
         let kept = there.kept(&all);
         assert_eq!(of_table(&kept), " DISTSTYLE KEY DISTKEY (\"id\") INTERLEAVED SORTKEY (\"at\", \"id\")");
         let encodings: Vec<String> = all.iter().map(|column| of_column(&kept, &column.name)).collect();
         assert_eq!(encodings, ["", "", " ENCODE ZSTD", ""], "Redshift's own choice is not written");
-        let other = there.kept(&staging(&[("id", "super"), ("at", "timestamptz"), ("note", "bigint")]));
+        let other =
+            there.kept(&staging_columns(&[("id", "super"), ("at", "timestamptz"), ("note", "bigint")]));
         assert_eq!((of_table(&other).as_str(), other.encode.len()), (" INTERLEAVED SORTKEY (\"at\")", 0));
     }
 
@@ -233,13 +230,13 @@ mod tests {
         let chosen = answer(&[&["AUTO(KEY(id))", "AUTO(SORTKEY(at))", "Y, AUTO(ENCODE)"]]);
         let there = found(columns(), &answer(&[&["12"]]), chosen);
         assert_eq!((&there.layout.dist, &there.layout.sort), (&Some(Dist::Auto), &Some(Sort::Auto)));
-        let kept = there.kept(&staging(&[("id", "bigint"), ("note", "varchar(64)")]));
+        let kept = there.kept(&staging_columns(&[("id", "bigint"), ("note", "varchar(64)")]));
         assert_eq!((of_table(&kept), kept.encode.len()), (String::new(), 0));
     }
 
     #[test]
     fn of_what_cannot_be_read_nothing_is_said() {
         let there = found(Answer::default(), &Answer::default(), Answer::default());
-        assert!(there.layout.is_empty() && there.kept(&staging(&[("id", "bigint")])).is_empty());
+        assert!(there.layout.is_empty() && there.kept(&staging_columns(&[("id", "bigint")])).is_empty());
     }
 }

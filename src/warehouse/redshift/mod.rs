@@ -94,29 +94,19 @@ impl RedshiftWarehouse {
     /// A warehouse that is reached by the Data API.
     pub async fn by_data_api(target: DataApiTarget, access: &Access, options: Options) -> Self {
         let client = aws::redshift_data_client(access).await;
-        let transport = Box::new(data_api::DataApi { client, target });
-        Self {
-            cluster: Arc::new(Cluster {
-                transport,
-                options,
-                prepared: AtomicBool::new(false),
-                unreadable: Mutex::default(),
-            }),
-        }
+        Self::over(Box::new(data_api::DataApi { client, target }), options)
     }
 
     /// A warehouse that is reached by wire: as whom the endpoint says, or with logins that AWS gives.
     pub fn by_wire(endpoint: Endpoint, logins: Option<RedshiftLogins>, options: Options) -> Self {
         let login = wire::Login { endpoint, logins };
-        let transport = Box::new(wire::Wire::new(login, &quote_ident(&options.ledger_schema)));
-        Self {
-            cluster: Arc::new(Cluster {
-                transport,
-                options,
-                prepared: AtomicBool::new(false),
-                unreadable: Mutex::default(),
-            }),
-        }
+        let wire = wire::Wire::new(login, &quote_ident(&options.ledger_schema));
+        Self::over(Box::new(wire), options)
+    }
+
+    fn over(transport: Box<dyn Transport>, options: Options) -> Self {
+        let (prepared, unreadable) = (AtomicBool::new(false), Mutex::default());
+        Self { cluster: Arc::new(Cluster { transport, options, prepared, unreadable }) }
     }
 }
 

@@ -62,7 +62,7 @@ pub(super) fn anew(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sql::TableName;
+    use crate::{sql::TableName, warehouse::testing::staging_columns};
 
     fn view(name: &str, needs: &[&str]) -> BoundView {
         let mut view = BoundView::new(TableName::new("bi", name));
@@ -72,33 +72,24 @@ mod tests {
         view
     }
 
-    fn columns(columns: &[(&str, &str)]) -> Vec<StagingColumn> {
-        let column = |(name, of): &(&str, &str)| StagingColumn {
-            name: (*name).to_owned(),
-            sql_type: (*of).to_owned(),
-            nullable: true,
-        };
-        columns.iter().map(column).collect()
-    }
-
     #[test]
     fn views_are_replaced_unless_a_column_that_they_need_becomes_another() {
         let views = [view("inner", &["id"]), view("outer", &["id", "note"])];
-        let live = columns(&[("id", "bigint"), ("note", "varchar(9)"), ("fee", "integer")]);
+        let live = staging_columns(&[("id", "bigint"), ("note", "varchar(9)"), ("fee", "integer")]);
         let create = |name: &str| format!("CREATE OR REPLACE VIEW \"bi\".\"{name}\" AS SELECT {name}");
         let same = anew(
             &views,
             &live,
-            &columns(&[("id", "bigint"), ("note", "varchar(9)"), ("fee", "bigint")]),
+            &staging_columns(&[("id", "bigint"), ("note", "varchar(9)"), ("fee", "bigint")]),
             false,
         );
         assert_eq!(same.before, [create("outer"), create("inner")], "locks, outermost first");
         assert_eq!(same.after, [create("inner"), create("outer")]);
-        let other = columns(&[("id", "bigint"), ("note", "varchar(99)")]);
+        let other = staging_columns(&[("id", "bigint"), ("note", "varchar(99)")]);
         let other = anew(&views, &live, &other, false);
         assert_eq!(other.before, ["DROP VIEW \"bi\".\"outer\", \"bi\".\"inner\""]);
         assert_eq!(other.after, [create("inner"), create("outer")]);
-        let gone = anew(&views, &live, &columns(&[("id", "bigint")]), true);
+        let gone = anew(&views, &live, &staging_columns(&[("id", "bigint")]), true);
         assert_eq!((gone.after, gone.dropped), (vec![create("inner")], vec!["bi.outer".to_owned()]));
     }
 }
