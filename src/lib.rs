@@ -9,6 +9,7 @@
 //! | [`event`], [`diagnosis`] | what happened in a run, and what a test of the surroundings found, as plain data |
 //! | [`sql`] | quoting, names |
 //! | [`pg`] | the only place that opens a Postgres connection |
+//! | [`http`] | the one HTTP client beside AWS' |
 //! | [`aws`] | one client for S3 |
 //! | [`config`] | a project's text, every mistake at once |
 //! | [`dag`] | which tasks a selection means |
@@ -37,6 +38,7 @@ pub mod diagnosis;
 pub mod error;
 pub mod event;
 pub mod fail;
+pub mod http;
 pub mod load;
 pub mod model;
 pub mod pg;

@@ -3,6 +3,8 @@
 
 use std::path::Path;
 
+use serde::{Deserialize, Serialize};
+
 use super::{
     Keys, NodeSpec, Statement,
     header::SqlFile,
@@ -31,7 +33,8 @@ pub struct CheckSpec {
 }
 
 /// What a check that finds something means.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Severity {
     /// The task fails.
     #[default]

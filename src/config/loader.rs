@@ -56,6 +56,8 @@ pub struct LoadSpec {
     pub tier: Option<Tier>,
     /// Its tags.
     pub tags: Vec<String>,
+    /// Who is asked about it.
+    pub owner: Option<String>,
     /// The time of day by which it must be published: `06:00`.
     pub deadline: Option<String>,
     /// How far below the watermark rows are read again: longer than any transaction that writes the
@@ -245,6 +247,7 @@ fn base(source: &str, schema: &str, into: &str, place: Place) -> LoadSpec {
         condition: None,
         tier: None,
         tags: Vec::new(),
+        owner: None,
         deadline: None,
         overlap: OVERLAP,
         compare_every: None,
@@ -354,6 +357,7 @@ fn settings(keys: &Keys<'_>, over: Settings, is_row: bool) -> Settings {
     spec.tier =
         keys.choice("tier", &[("critical", Tier::Critical), ("optional", Tier::Optional)]).or(spec.tier);
     spec.tags.extend(keys.strings("tags"));
+    spec.owner = keys.string("owner").or(spec.owner);
     take(&mut spec.overlap, keys.duration("overlap"));
     compare_every = keys.duration_or_off("compare_every").or(compare_every);
     shrink_limit = keys.share("shrink_limit").or(shrink_limit);

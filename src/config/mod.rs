@@ -3,6 +3,7 @@
 //! Knows text and no connections. Variables of the environment are looked at only when a
 //! [`Template`] is resolved, so that `validate` needs none of them.
 
+mod alerts;
 mod check;
 mod choices;
 mod command;
@@ -27,6 +28,7 @@ mod warehouse;
 use std::path::Path;
 
 pub use self::{
+    alerts::{AlertsConfig, ChannelName, Mention, PagerDutyConfig, Route, SlackConfig, SlackWay, on},
     check::{CheckSpec, Severity},
     choices::{OnBrokenView, OnSchemaChange, PublishChoice, Strategy},
     command::CommandSpec,

@@ -10,9 +10,9 @@ use std::{
 use toml_edit::Item;
 
 use super::{
-    CheckSpec, Collector, CommandSpec, ControlConfig, Keys, Loader, ModelSpec, Place, SourceConfig,
-    StageConfig, Template, Text, WarehouseConfig, check, command, loader, mistake::did_you_mean, model,
-    source, warehouse,
+    AlertsConfig, CheckSpec, Collector, CommandSpec, ControlConfig, Keys, Loader, ModelSpec, Place,
+    SourceConfig, StageConfig, Text, WarehouseConfig, alerts, check, command, loader, mistake::did_you_mean,
+    model, source, warehouse,
 };
 use crate::sql::Dialect;
 
@@ -37,6 +37,8 @@ pub struct Project {
     pub control: ControlConfig,
     /// Its schedules, by name.
     pub schedules: BTreeMap<String, Schedule>,
+    /// Who is told what.
+    pub alerts: AlertsConfig,
     /// Its loaders, in the order of their files.
     pub loaders: Vec<Loader>,
     /// Its models, in the order of their files.
@@ -92,7 +94,7 @@ pub(super) fn read(dir: &Path, env: Option<&str>, mistakes: &Collector) -> Optio
         warehouse::check_redshift(sections.of("warehouse"), stage, config, &control);
     }
     let schedules = schedules(sections.of("schedules"));
-    alerts(sections.of("alerts"));
+    let alerts = alerts::read(sections.of("alerts"));
     let into = warehouse.as_ref().map_or("public", |warehouse| &warehouse.schema);
     let loaders = loaders(dir, sections.of("sources"), &sources, into, mistakes);
     let dialect = warehouse.as_ref().map_or(Dialect::Postgres, |warehouse| warehouse.place.kind().dialect());
@@ -110,6 +112,7 @@ pub(super) fn read(dir: &Path, env: Option<&str>, mistakes: &Collector) -> Optio
         warehouse: warehouse?,
         control,
         schedules,
+        alerts,
         loaders,
         models,
         checks,
@@ -212,17 +215,6 @@ fn schedules(file: &Keys<'_>) -> BTreeMap<String, Schedule> {
         Some((name, schedule))
     };
     file.named("schedules").into_iter().filter_map(read).collect()
-}
-
-/// `[alerts]`: the keys are known; what they are for comes with the alerts.
-fn alerts(file: &Keys<'_>) {
-    let Some(keys) = file.table("alerts") else { return };
-    let _: Option<Template> = keys.template("heartbeat");
-    if let Some(slack) = keys.table("slack") {
-        slack.template("webhook");
-        slack.finish();
-    }
-    keys.finish();
 }
 
 /// The files of a folder with this ending, relative to the project's own, in the order of their names.
