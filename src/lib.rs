@@ -6,6 +6,7 @@
 //! | module | is for |
 //! | --- | --- |
 //! | [`error`], [`secret`], [`clock`], [`mod@fail`] | classes of error; redacted strings; injected time; fail points |
+//! | [`incident`] | what is wrong, told once: alarms, and what becomes of them |
 //! | [`event`], [`diagnosis`] | what happened in a run, and what a test of the surroundings found, as plain data |
 //! | [`sql`] | quoting, names |
 //! | [`pg`] | the only place that opens a Postgres connection |
@@ -39,6 +40,7 @@ pub mod error;
 pub mod event;
 pub mod fail;
 pub mod http;
+pub mod incident;
 pub mod load;
 pub mod model;
 pub mod pg;

@@ -186,10 +186,10 @@ async fn answered<T>(
 
 /// Writes what has happened already: tried again for about half a minute while the error is a
 /// passing one. `write` must be one that may be done twice.
-pub(super) async fn persist<F, Fut>(write: F) -> Result<(), ControlError>
+pub(super) async fn persist<F, Fut, T>(write: F) -> Result<T, ControlError>
 where
     F: FnMut() -> Fut,
-    Fut: Future<Output = Result<(), ControlError>>,
+    Fut: Future<Output = Result<T, ControlError>>,
 {
     let backoff = ExponentialBuilder::default()
         .with_jitter()

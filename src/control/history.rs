@@ -267,6 +267,11 @@ impl Control {
         self.database().execute(doing, sessions, &[]).await?;
         let holds = "DELETE FROM control.holds WHERE until < clock_timestamp() - interval '1 day'";
         self.database().execute(doing, holds, &[]).await?;
+        let incidents = "DELETE FROM control.incidents
+            WHERE state = 'recovered' AND recovered_at < clock_timestamp() - make_interval(secs => $1)";
+        self.database().execute(doing, incidents, &[&keep.as_secs_f64()]).await?;
+        let mutes = "DELETE FROM control.mutes WHERE until < clock_timestamp() - interval '1 day'";
+        self.database().execute(doing, mutes, &[]).await?;
         fail_point!("control.prune.after");
         Ok(forgotten)
     }

@@ -46,6 +46,12 @@ const MIGRATIONS: &[Migration] = &[
         sql: include_str!("../../sql/control/0004_resumed_runs.sql"),
         compatible_from: 1,
     },
+    Migration {
+        number: 5,
+        name: "incidents",
+        sql: include_str!("../../sql/control/0005_incidents.sql"),
+        compatible_from: 1,
+    },
 ];
 
 /// A migration as the database has it.

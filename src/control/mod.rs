@@ -12,8 +12,11 @@ mod diagnose;
 mod error;
 mod history;
 mod holds;
+mod incidents;
 mod locks;
 mod migrations;
+mod mutes;
+mod outbox;
 mod runs;
 mod session;
 
@@ -25,7 +28,10 @@ pub use backfills::{Backfill, BackfillChunk, BackfillWanted};
 pub use error::ControlError;
 pub use history::{Expected, HistoryRow, PastRun, RunningRun, RunningTask};
 pub use holds::{Hold, PlacedHold};
+pub use incidents::{Delivery, Due, KeptIncident, Observation};
 pub use locks::{HeldBy, Holder, Lease};
+pub use mutes::Mute;
+pub use outbox::{Claimed, Next, Waiting};
 pub use runs::RunStart;
 pub use session::{host_name, user_name};
 

@@ -254,7 +254,7 @@ fn word(value: &impl Serialize) -> String {
     json(value).as_str().unwrap_or_default().to_owned()
 }
 
-fn json(value: &impl Serialize) -> serde_json::Value {
+pub(super) fn json(value: &impl Serialize) -> serde_json::Value {
     serde_json::to_value(value).expect("plain data with text as keys is JSON")
 }
 
