@@ -20,6 +20,7 @@
 //! | [`source`] | where rows come from: snapshots, parts, streams |
 //! | [`warehouse`] | where tables are published, and the ledger |
 //! | [`control`] | the control database: runs, attempts, locks, history |
+//! | [`alert`] | which channel is told what, and the channels |
 //! | [`publish`] | swap, replace, or not at all |
 //! | [`load`] | one attempt at one table |
 //! | [`mod@check`] | a query whose rows are failures |
@@ -27,6 +28,7 @@
 //! | [`run`] | which tasks, in which order, how often |
 //! | [`cli`] | the command line: the only place that prints |
 
+pub mod alert;
 pub mod aws;
 pub mod check;
 pub mod cli;
