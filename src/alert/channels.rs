@@ -12,7 +12,7 @@ use super::{
     webhook::Webhook,
 };
 use crate::{
-    config::{ChannelName, Environment, Project, SlackConfig, SlackWay, on},
+    config::{ChannelName, Environment, Project, SlackConfig, SlackWay, Template, on},
     http::{Http, Patience},
     secret::Secret,
 };
@@ -44,7 +44,7 @@ impl Channels {
     pub fn of(project: &Project, environment: &Environment) -> Self {
         let (config, http) = (&project.alerts, Http::new(Patience::default()));
         let mut off = Vec::new();
-        let mut resolved = |name: &'static str, template: &Option<crate::config::Template>| {
+        let mut resolved = |name: &'static str, template: &Option<Template>| {
             let template = template.as_ref()?;
             let found = on(template, environment);
             if found.is_none() {
@@ -63,7 +63,8 @@ impl Channels {
         if let Some(pagerduty) = &config.pagerduty
             && let Some(key) = resolved("pagerduty", &Some(pagerduty.key.clone()))
         {
-            let url = Secret::new(format!("{}/v2/enqueue", pagerduty.url));
+            let url = server(&pagerduty.url, environment, PAGERDUTY);
+            let url = Secret::new(format!("{url}/v2/enqueue"));
             let channel = PagerDuty { http: http.clone(), url, key, dashboard: dashboard.clone() };
             channels.insert(ChannelName::PagerDuty.as_str(), Box::new(channel));
         }
@@ -75,7 +76,7 @@ impl Channels {
             }
             if let Some(way) = way {
                 has_low = way.has_low();
-                let (mention, api) = (slack.mention.clone(), slack.api.clone());
+                let (mention, api) = (slack.mention.clone(), server(&slack.api, environment, SLACK_API));
                 channels.insert(
                     ChannelName::Slack.as_str(),
                     Box::new(Slack { http, way, mention, api, dashboard }),
@@ -101,6 +102,15 @@ impl Channels {
     pub fn get(&self, name: &str) -> Option<&dyn Channel> {
         self.on.get(name).map(AsRef::as_ref)
     }
+}
+
+const SLACK_API: &str = "https://slack.com/api";
+const PAGERDUTY: &str = "https://events.pagerduty.com";
+
+/// Another server, where one is said.
+fn server(other: &Option<Template>, environment: &Environment, usual: &str) -> String {
+    let other = other.as_ref().and_then(|other| on(other, environment));
+    other.as_ref().map_or(usual, |other| other.expose()).trim_end_matches('/').to_owned()
 }
 
 fn way(slack: &SlackConfig, environment: &Environment) -> Option<Way> {

@@ -10,11 +10,13 @@ use super::exit;
 mod by_hand;
 mod clean;
 mod holds;
+mod incidents;
 
 pub(super) use self::{
     by_hand::{AdoptArgs, BackfillArgs, RestoreArgs},
     clean::CleanArgs,
     holds::{HoldArgs, ReleaseArgs},
+    incidents::{AlertCommand, IncidentsArgs, IncidentsCommand},
 };
 
 /// The whole command line.
@@ -254,6 +256,14 @@ Examples:
     /// Let tasks that are on hold be loaded again
     #[command(after_help = holds::RELEASE_HELP)]
     Release(ReleaseArgs),
+
+    /// List what is wrong; say that somebody is at it; quiet it
+    #[command(after_help = incidents::INCIDENTS_HELP)]
+    Incidents(IncidentsArgs),
+
+    /// Try the alert channels; send what waits
+    #[command(subcommand, after_help = incidents::ALERT_HELP)]
+    Alert(AlertCommand),
 
     /// Take away what lies about; with --removed, tables without a loader
     #[command(after_help = clean::CLEAN_HELP)]

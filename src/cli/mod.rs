@@ -25,6 +25,7 @@ use crate::{
 };
 
 mod adopt;
+mod alert;
 mod args;
 mod backfill;
 mod clean;
@@ -39,6 +40,7 @@ mod exit;
 mod graph;
 mod history;
 mod hold;
+mod incidents;
 mod init;
 mod log;
 mod names;
@@ -182,6 +184,8 @@ async fn dispatch(context: &Context, command: Command) -> Result<Exit, Complaint
         }
         Command::Hold(args) => looking(context, hold::hold(context, args)).await,
         Command::Release(args) => looking(context, hold::release(context, args)).await,
+        Command::Incidents(args) => looking(context, incidents::incidents(context, args)).await,
+        Command::Alert(command) => looking(context, alert::alert(context, command)).await,
         Command::Clean(args) => clean::clean(context, args).await,
         Command::Status => looking(context, status::status(context)).await,
         Command::History { table, limit } => {

@@ -30,7 +30,7 @@ pub struct SlackConfig {
     /// Who is called by name when it is loud.
     pub mention: Option<Mention>,
     /// Another server than Slack's own: `https://slack-gov.com/api`.
-    pub api: String,
+    pub api: Option<Template>,
 }
 
 impl SlackConfig {
@@ -70,7 +70,7 @@ pub struct PagerDutyConfig {
     /// The integration's routing key.
     pub key: Template,
     /// Another server: `https://events.eu.pagerduty.com`.
-    pub url: String,
+    pub url: Option<Template>,
 }
 
 /// Who is called by name.
@@ -141,9 +141,6 @@ pub fn on(template: &Template, environment: &Environment) -> Option<Secret> {
     template.resolve(environment).ok().filter(|text| !text.expose().trim().is_empty())
 }
 
-const SLACK_API: &str = "https://slack.com/api";
-const PAGERDUTY: &str = "https://events.pagerduty.com";
-
 /// Reads the section.
 pub(super) fn read(file: &Keys<'_>) -> AlertsConfig {
     let Some(keys) = file.table("alerts") else { return AlertsConfig::default() };
@@ -178,7 +175,7 @@ pub(super) fn read(file: &Keys<'_>) -> AlertsConfig {
 
 fn slack(table: Keys<'_>) -> Option<SlackConfig> {
     let mention = mention(&table);
-    let api = server(&table, "api", SLACK_API);
+    let api = url(&table, "api");
     let way = match (table.has("webhook"), table.has("token")) {
         (true, true) => {
             table.wrong("webhook", "and `token` are two ways to do the same; a bot's token can do more");
@@ -225,7 +222,7 @@ fn bot_way(table: &Keys<'_>) -> Option<SlackWay> {
 }
 
 fn pagerduty(table: Keys<'_>) -> Option<PagerDutyConfig> {
-    let url = server(&table, "url", PAGERDUTY);
+    let url = url(&table, "url");
     let key = table.template("key");
     if !table.has("key") {
         table.missing("key", "pagerduty.key = \"${PAGERDUTY_KEY:-}\"");
@@ -242,19 +239,6 @@ fn url(keys: &Keys<'_>, key: &'static str) -> Option<Template> {
         return None;
     }
     Some(template)
-}
-
-fn server(keys: &Keys<'_>, key: &'static str, usual: &str) -> String {
-    match keys.string(key) {
-        Some(url) if url.starts_with("https://") || url.starts_with("http://") => {
-            url.trim_end_matches('/').to_owned()
-        }
-        Some(_) => {
-            keys.wrong(key, "is no url that begins with `https://`");
-            usual.to_owned()
-        }
-        None => usual.to_owned(),
-    }
 }
 
 /// `@here`, `@channel`, or the id of a person or a group: Slack knows no names here.

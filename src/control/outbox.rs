@@ -12,6 +12,7 @@ use super::{
     Control, ControlError, Delivery, Due,
     database::{PATIENCE, Work, persist},
     locks::alive,
+    session::SEEN,
 };
 use crate::{
     config::ChannelName,
@@ -21,6 +22,12 @@ use crate::{
 
 /// How long a message may be in somebody's hands: longer than any request takes.
 const CLAIM_MAX: Duration = Duration::from_secs(120);
+
+/// How soon somebody looks again whether what is in another's hands is free.
+const LOOK: Duration = Duration::from_millis(500);
+
+/// Nobody waits longer at once.
+const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// A place takes one message in so long.
 const PACE: Duration = Duration::from_millis(1100);
@@ -149,17 +156,25 @@ impl Control {
         let session = self.session().await?;
         let grace = self.shared.timing.grace.as_secs_f64();
         // Only what is due is worth a transaction.
-        let wait = format!(
-            "SELECT greatest(0, extract(epoch FROM min(greatest(o.due_at, p.not_before)) - clock_timestamp()))::float8
+        let waits = format!(
+            "SELECT extract(epoch FROM min(greatest(o.due_at, p.not_before)) FILTER (WHERE {}) - clock_timestamp())::float8,
+                 coalesce(bool_or(o.claimed_by <> $4), false)
              FROM control.outbox o JOIN control.alert_places p USING (project, channel, address)
-             WHERE o.project = $2 AND o.channel = ANY($3) AND {}",
+             WHERE o.project = $2 AND o.channel = ANY($3) AND o.sent_at IS NULL AND o.given_up_at IS NULL",
             claimable()
         );
-        let rows = self.database().query(doing, &wait, &[&grace, &project, &channels]).await?;
-        match rows[0].get::<_, Option<f64>>(0) {
-            None => return self.others_claims(project, channels).await,
-            Some(wait) if wait > 0.0 => return Ok(Next::Wait(Duration::from_secs_f64(wait.min(1e6)))),
-            Some(_) => {}
+        let rows = self.database().query(doing, &waits, &[&grace, &project, &channels, &session.id]).await?;
+        let (due_in, in_other_hands): (Option<f64>, bool) = (rows[0].get(0), rows[0].get(1));
+        if in_other_hands {
+            self.mark_dead_claimants(project).await?;
+        }
+        match (due_in, in_other_hands) {
+            (Some(..=0.0), _) => {}
+            (None, false) => return Ok(Next::Done),
+            (due_in, in_other_hands) => {
+                let most = if in_other_hands { LOOK.as_secs_f64() } else { LONGEST.as_secs_f64() };
+                return Ok(Next::Wait(Duration::from_secs_f64(due_in.unwrap_or(most).min(most))));
+            }
         }
         let work = self.database().begin(doing, PATIENCE).await?;
         let first = format!(
@@ -201,12 +216,15 @@ impl Control {
             .map_or(Next::Wait(Duration::from_millis(200)), |claimed| Next::Send(Box::new(claimed))))
     }
 
-    /// Nothing can be claimed: is something in another's hands?
-    async fn others_claims(&self, project: &str, channels: &[&str]) -> Result<Next, ControlError> {
-        let others = "SELECT FROM control.outbox o WHERE o.project = $1 AND o.channel = ANY($2)
-            AND o.sent_at IS NULL AND o.given_up_at IS NULL LIMIT 1";
-        let rows = self.database().query("claim a message", others, &[&project, &channels]).await?;
-        Ok(if rows.is_empty() { Next::Done } else { Next::Wait(Duration::from_millis(500)) })
+    /// Notes which of those who have messages in hand have died, and which of them are back.
+    async fn mark_dead_claimants(&self, project: &str) -> Result<(), ControlError> {
+        let mark = format!(
+            "UPDATE control.sessions s SET gone_at = CASE WHEN {SEEN} THEN NULL ELSE clock_timestamp() END
+             WHERE s.session IN (SELECT o.claimed_by FROM control.outbox o WHERE o.project = $1
+                     AND o.sent_at IS NULL AND o.given_up_at IS NULL)
+               AND {SEEN} = (s.gone_at IS NOT NULL)"
+        );
+        self.database().execute("look for dead senders", &mark, &[&project]).await.map(drop)
     }
 
     /// Messages were sent. Tried again for half a minute: who does not know it sends them twice.

@@ -59,6 +59,12 @@ pub enum RunError {
         /// The run.
         run: String,
     },
+    /// Neither an incident nor a task.
+    #[error("there is no incident and no task `{name}`")]
+    NoIncident {
+        /// As it was written.
+        name: String,
+    },
     /// The stage.
     #[error(transparent)]
     Stage(#[from] StageError),
@@ -91,6 +97,7 @@ impl RunError {
             | Self::Nothing { .. }
             | Self::Several { .. }
             | Self::NoRun { .. }
+            | Self::NoIncident { .. }
             | Self::NothingToResume { .. } => return None,
         })
     }
@@ -107,6 +114,7 @@ impl Fault for RunError {
             Self::TestSchema(_) => Some(
                 "[warehouse] test_schema = \"{schema}_test\" gives each schema one of its own".to_owned(),
             ),
+            Self::NoIncident { .. } => Some("`barncat incidents` lists what is open".to_owned()),
             Self::NoRun { .. } => Some("`barncat history` lists what ran".to_owned()),
             Self::NothingToResume { .. } => Some("`barncat run` begins another one".to_owned()),
             Self::Nothing { .. } => {

@@ -14,11 +14,12 @@ use tokio::{
 };
 
 use super::{
-    Request, held,
+    Request, alarms, held,
     job::{self, Around, Came, Job, JobError, Showing},
     ready::{Because, Before, Blocked, End, Limits, Scheduler, Start, Why},
     retry,
     tasks::Tasks,
+    tell::Teller,
     work::{How, Work},
 };
 use crate::{
@@ -48,6 +49,7 @@ pub(super) async fn execute(
     tasks: Tasks,
     known: Known,
     request: &Request,
+    teller: Option<&Teller>,
 ) -> Vec<TaskOutcome> {
     let (tasks, showing) = (Arc::new(tasks), Arc::new(known.showing));
     let expected_seconds = tasks.expected_seconds();
@@ -72,12 +74,16 @@ pub(super) async fn execute(
         outcomes: Vec::new(),
         loads_left,
         crashed: known.crashed,
+        teller,
     };
+    if let Some(teller) = teller {
+        teller.observe(alarms::run_began());
+    }
     walk.end_all(scheduler).await
 }
 
 /// A run under way.
-struct Walk {
+struct Walk<'a> {
     workshop: Arc<Workshop>,
     tasks: Arc<Tasks>,
     showing: Arc<Showing>,
@@ -89,9 +95,10 @@ struct Walk {
     /// By source.
     loads_left: HashMap<String, usize>,
     crashed: HashMap<NodeId, u32>,
+    teller: Option<&'a Teller>,
 }
 
-impl Walk {
+impl Walk<'_> {
     async fn end_all(mut self, mut scheduler: Scheduler<'_>) -> Vec<TaskOutcome> {
         loop {
             if self.workshop.cancel.is_cancelled() {
@@ -123,10 +130,13 @@ impl Walk {
                 ended = self.under_way.join_next_with_id() => ended,
                 () = self.workshop.cancel.cancelled(), if !self.workshop.cancel.is_cancelled() => continue,
             };
-            for (task, outcome) in ended.map(|ended| self.came_back(ended)).unwrap_or_default() {
+            let mut ended = ended.map(|ended| self.came_back(ended)).unwrap_or_default();
+            // What failed is known before what it blocks.
+            ended.sort_by_key(|(_, outcome)| outcome.status != TaskStatus::Failed);
+            for (task, outcome) in ended {
                 scheduler.ended(task, end_of(&outcome));
                 self.release_snapshot(task).await;
-                self.outcomes.push(outcome);
+                self.keep(task, outcome);
             }
         }
         self.outcomes
@@ -228,6 +238,15 @@ impl Walk {
     async fn end(&mut self, task: NodeId, outcome: TaskOutcome) {
         finish(&self.workshop, &outcome).await;
         self.release_snapshot(task).await;
+        self.keep(task, outcome);
+    }
+
+    fn keep(&mut self, task: NodeId, outcome: TaskOutcome) {
+        if let Some(teller) = self.teller
+            && let Some(observation) = alarms::of_task(&self.tasks, task, &outcome)
+        {
+            teller.observe(observation);
+        }
         self.outcomes.push(outcome);
     }
 

@@ -95,6 +95,22 @@ impl Job {
         }
     }
 
+    /// Who is asked about it.
+    pub(super) fn owner(&self) -> Option<&str> {
+        match self {
+            Self::Load(spec) => spec.owner.as_deref(),
+            _ => self.node()?.owner.as_deref(),
+        }
+    }
+
+    /// The time of day by which it must be published.
+    pub(super) fn deadline(&self) -> Option<&str> {
+        match self {
+            Self::Load(spec) => spec.deadline.as_deref(),
+            _ => self.node()?.deadline.as_deref(),
+        }
+    }
+
     pub(super) fn attempts(&self) -> u32 {
         self.load().map(|spec| spec.attempts).or(self.node().map(|node| node.attempts)).unwrap_or(1)
     }

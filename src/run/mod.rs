@@ -4,6 +4,7 @@
 //! to the control database by awaited calls; events only tell.
 
 mod adopt;
+mod alarms;
 mod awaiting;
 mod backfill;
 mod clean;
@@ -12,6 +13,7 @@ mod error;
 mod execute;
 mod held;
 mod holds;
+mod incidents;
 mod job;
 mod look_at;
 mod names;
@@ -24,6 +26,7 @@ mod resume;
 mod retry;
 mod schemas;
 mod tasks;
+mod tell;
 mod verdict;
 mod work;
 
@@ -33,7 +36,6 @@ use jiff::Timestamp;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use self::open::{Opened, open};
 pub use self::{
     adopt::{PlannedAdoption, plan_adopt},
     awaiting::{Awaiting, awaiting},
@@ -41,6 +43,9 @@ pub use self::{
     clean::{Cleaned, Dropped, Orphan, clean, drop_orphans, orphans},
     error::RunError,
     holds::{HoldRequest, hold, release},
+    incidents::{
+        Acknowledged, Incidents, Tried, acknowledge, incidents, mute, send_alerts, test_channels, unmute,
+    },
     look_at::{Drawn, Needed, Why, compile, graph, why},
     names::expect_task,
     open::Mode,
@@ -49,13 +54,18 @@ pub use self::{
     schemas::TestSchemaError,
     work::Work,
 };
+use self::{
+    open::{Opened, open},
+    tell::Teller,
+};
 use crate::{
+    alert::Channels,
     clock::{self, Clock},
     config::{Environment, Project},
     control::{self, RunStart},
     dag::Facts,
     error::Fault,
-    event::{Event, RunOutcome, TaskOutcome},
+    event::{Event, RunOutcome, RunStatus, TaskOutcome},
     sql::TableName,
     warehouse::LedgerRow,
 };
@@ -125,10 +135,18 @@ pub async fn run(
         () = cancel.cancelled() => return Ok(stopped_early(run, request.mode, started_at)),
         opened = open(project, environment, request.mode, &run, events.clone(), cancel.clone()) => opened?,
     };
+    let teller = teller(project, environment, request.mode, &opened);
     let prepared = tokio::select! {
         biased;
         () = cancel.cancelled() => return Ok(stopped_early(run, request.mode, started_at)),
-        prepared = prepare(project, request, &opened, &run) => prepared?,
+        prepared = prepare(project, request, &opened, &run) => prepared,
+    };
+    let prepared = match prepared {
+        Ok(prepared) => prepared,
+        Err(error) => {
+            tell_failed_start(teller, &error).await;
+            return Err(error);
+        }
     };
     let told = Event::RunStarted {
         run: run.clone(),
@@ -139,7 +157,7 @@ pub async fn run(
     };
     let _ = events.send(told).await;
     let (prepared, known) = prepared;
-    let tasks = execute::execute(&opened.workshop, prepared, known, request).await;
+    let tasks = execute::execute(&opened.workshop, prepared, known, request, teller.as_ref()).await;
     let outcome = RunOutcome {
         status: verdict::status(&tasks, request.work.all_count(), cancel.is_cancelled()),
         run,
@@ -148,14 +166,38 @@ pub async fn run(
         seconds: clock::seconds(begun.elapsed()),
         tasks,
     };
-    if let Err(error) = opened.workshop.control.finish_run(&outcome).await {
+    let finished = opened.workshop.control.finish_run(&outcome).await;
+    if let Err(error) = &finished {
         tracing::warn!(%error, "the run's end was not written to the control database");
+    }
+    if let Some(teller) = teller {
+        let channels = teller.channels();
+        teller.finish(cancel.is_cancelled()).await;
+        let is_good = matches!(outcome.status, RunStatus::Succeeded | RunStatus::Degraded);
+        if is_good && finished.is_ok() && request.work == Work::Load {
+            Teller::beat(&channels).await;
+        }
     }
     if let Err(error) = opened.workshop.control.clone().close().await {
         tracing::warn!(%error, "the session with the control database was not closed; it ends by itself");
     }
     let _ = events.send(Event::RunFinished(Box::new(outcome.clone()))).await;
     Ok(outcome)
+}
+
+/// Whoever tells people; in test mode nobody does.
+fn teller(project: &Project, environment: &Environment, mode: Mode, opened: &Opened) -> Option<Teller> {
+    let start = || Teller::start(&opened.workshop.control, Channels::of(project, environment));
+    (mode == Mode::Production).then(start)
+}
+
+/// A run that cannot begin is an incident too.
+async fn tell_failed_start(teller: Option<Teller>, error: &RunError) {
+    let Some(teller) = teller else { return };
+    if let Some(observation) = alarms::of_run(error) {
+        teller.observe(observation);
+    }
+    teller.finish(false).await;
 }
 
 /// Everything before the first task: ledger, what crashes left, the list of tasks.

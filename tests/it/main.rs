@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that meets an error it does not expect has failed")]
 #![expect(clippy::print_stderr, reason = "what the binary said is shown where a test fails")]
 
+mod alert;
 mod arrival;
 mod cli;
 mod compare;

@@ -44,7 +44,7 @@ pub(in crate::cli) struct ReleaseArgs {
 /// A hold for longer is one until it is released.
 const LONGEST: Duration = Duration::from_secs(10 * 366 * 24 * 60 * 60);
 
-fn span(text: &str) -> Result<Duration, String> {
+pub(super) fn span(text: &str) -> Result<Duration, String> {
     match config::duration(text) {
         Some(span) if !span.is_zero() && span <= LONGEST => Ok(span),
         Some(_) => Err("it is longer than nothing, and at most ten years".to_owned()),

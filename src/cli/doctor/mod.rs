@@ -31,6 +31,9 @@ pub(super) async fn doctor(context: &Context) -> Result<Exit, Complaint> {
     report.add(stage);
     report.add(parts::warehouse(&project, &environment, &specs).await);
     report.add(control);
+    if let Some(alerts) = parts::alerts(&project, &environment).await {
+        report.add(alerts);
+    }
     if context.output.is_json() {
         context.output.json(&report)?;
     } else {

@@ -4,13 +4,14 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use super::report::Part;
 use crate::{
+    alert::Channels,
     config::{Environment, LoadSpec, Project, SourceConfig, Template},
-    control::Control,
+    control::{Control, Waiting},
     diagnosis::{Finding, Verdict},
     error::Fault,
     load,
     run::{
-        Mode,
+        self, Mode,
         reach::{self, WarehouseEndpoint},
     },
     source::{LocalSlots, Source, postgres::PostgresSource},
@@ -148,6 +149,40 @@ pub(super) async fn control(project: &Project, environment: &Environment) -> Par
     };
     let findings = Control::diagnose(&endpoint, &reach::control_schema(Mode::Production)).await;
     Part { name: name.to_owned(), place: endpoint.place(), findings }
+}
+
+/// The alert channels: which are on. Nobody is told anything: that is what `alert test` is for.
+pub(super) async fn alerts(project: &Project, environment: &Environment) -> Option<Part> {
+    let channels = Channels::of(project, environment);
+    let heartbeat = channels.heartbeat.as_ref().map(|_| "heartbeat");
+    let on = channels.names().into_iter().chain(heartbeat);
+    let on = on.map(|name| Finding::ok(name, "is on; `barncat alert test` tries it"));
+    let off = channels.off.iter().map(|off| {
+        let finding = Finding::warn(off.name, format!("is off: the variable at {} is empty", off.place));
+        Finding { hint: Some("set it, or take the key away".to_owned()), ..finding }
+    });
+    let mut findings: Vec<Finding> = on.chain(off).collect();
+    if findings.is_empty() {
+        return None;
+    }
+    findings.extend(waiting(project, environment).await);
+    Some(Part { name: "alerts".to_owned(), place: "barncat.toml".to_owned(), findings })
+}
+
+/// Messages that nobody got yet. A control database that does not answer has said so by itself.
+async fn waiting(project: &Project, environment: &Environment) -> Vec<Finding> {
+    let Ok(found) = run::incidents(project, environment, false, 1).await else { return Vec::new() };
+    let finding = |waiting: &Waiting| {
+        let why = waiting.error.as_ref().map(|error| format!(": {error}")).unwrap_or_default();
+        Finding {
+            hint: Some("`barncat alert send` sends what is due".to_owned()),
+            ..Finding::warn(
+                "outbox",
+                format!("{} of {} not sent yet{why}", waiting.messages, waiting.channel),
+            )
+        }
+    };
+    found.waiting.iter().map(finding).collect()
 }
 
 /// A part that cannot even be looked for: a variable is missing, or the url says nothing.

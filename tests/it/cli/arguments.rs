@@ -32,6 +32,12 @@ fn help_of_adopt_shows_what_it_compares_and_refuses() {
 }
 
 #[test]
+fn help_of_incidents_and_alert_shows_examples() {
+    assert_told!(told(Path::new(HERE), &["incidents", "--help"]));
+    assert_told!(told(Path::new(HERE), &["alert", "--help"]));
+}
+
+#[test]
 fn help_of_restore_shows_what_it_takes_and_examples() {
     assert_told!(told(Path::new(HERE), &["restore", "--help"]));
 }
