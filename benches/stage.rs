@@ -34,7 +34,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 /// As a load reads them.
 const PARTS_AT_ONCE: usize = 4;
 const BUCKET: &str = "stage";
-const NULL: &str = "~P5TFXQY";
+const NULL: &str = "~P5";
 const PART_BYTES: u64 = 64 << 20;
 
 type Failed = Box<dyn Error + Send + Sync>;

@@ -322,7 +322,7 @@ SQL
 
 # An S3 server in a process of its own, so that only the client's memory is measured.
 serve_s3() {
-  stage=$(cargo bench --bench stage --no-run --message-format json | sed -n 's/.*"executable":"\([^"]*/stage-[^"]*\)".*/\1/p')
+  stage=$(cargo bench --bench stage --no-run --message-format json | sed -n 's|.*"executable":"\([^"]*/stage-[^"]*\)".*|\1|p')
   : >"$dir/s3"
   export AWS_ACCESS_KEY_ID=barncat-bench AWS_SECRET_ACCESS_KEY=only-for-a-server-on-this-machine AWS_EC2_METADATA_DISABLED=true
   "$stage" serve "$dir/stage" >"$dir/s3" &
