@@ -163,6 +163,9 @@ pub struct RunOutcome {
     pub seconds: f64,
     /// Its tasks, in the order in which they ended.
     pub tasks: Vec<TaskOutcome>,
+    /// What people should know and that is about no task's data: hooks that failed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
 }
 
 /// How a task went.

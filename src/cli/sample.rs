@@ -115,5 +115,6 @@ pub(super) fn outcome(status: RunStatus, tasks: Vec<TaskOutcome>) -> RunOutcome 
         started_at: "2026-11-22T05:00:00Z".parse().expect("a time"),
         seconds: 41.3,
         tasks,
+        warnings: Vec::new(),
     }
 }

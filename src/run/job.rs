@@ -10,7 +10,7 @@ use jiff::Timestamp;
 
 use super::{
     Mode,
-    command::{self, CommandError},
+    command::{self, CommandError, Program},
     schemas::Schemas,
 };
 use crate::{
@@ -239,7 +239,13 @@ pub(super) async fn attempt(
                 ("BARNCAT_MODE", workshop.mode.clone()),
                 ("BARNCAT_TASK", spec.name.clone()),
             ];
-            command::run(spec, &workshop.folder, &variables, &workshop.cancel).await?;
+            let program = Program {
+                command: &spec.command,
+                folder: &workshop.folder,
+                variables: &variables,
+                input: &[],
+            };
+            command::run(&program, &workshop.cancel).await?;
             Ok(Came::Ran)
         }
     }

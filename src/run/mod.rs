@@ -12,6 +12,7 @@ mod error;
 mod execute;
 mod held;
 mod holds;
+mod hooks;
 mod job;
 mod look_at;
 mod names;
@@ -33,7 +34,6 @@ use jiff::Timestamp;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use self::open::{Opened, open};
 pub use self::{
     adopt::{PlannedAdoption, plan_adopt},
     awaiting::{Awaiting, awaiting},
@@ -48,6 +48,10 @@ pub use self::{
     restore::{PlannedRestore, plan_restore, restorable},
     schemas::TestSchemaError,
     work::Work,
+};
+use self::{
+    hooks::Hooks,
+    open::{Opened, open},
 };
 use crate::{
     clock::{self, Clock},
@@ -120,16 +124,18 @@ pub async fn run(
     let started_at = clock::System.now();
     let begun = tokio::time::Instant::now();
     let run = clock::new_id();
+    let hooks = Hooks::of(project, request.mode, &run, events.clone(), cancel.clone());
     let opened = tokio::select! {
         biased;
         () = cancel.cancelled() => return Ok(stopped_early(run, request.mode, started_at)),
-        opened = open(project, environment, request.mode, &run, events.clone(), cancel.clone()) => opened?,
+        opened = open(project, environment, request.mode, &run, hooks.events(), cancel.clone()) => opened?,
     };
     let prepared = tokio::select! {
         biased;
         () = cancel.cancelled() => return Ok(stopped_early(run, request.mode, started_at)),
         prepared = prepare(project, request, &opened, &run) => prepared?,
     };
+    hooks.choose(project, &prepared.0);
     let told = Event::RunStarted {
         run: run.clone(),
         mode: request.mode.to_string(),
@@ -137,19 +143,27 @@ pub async fn run(
         schemas: prepared.0.schemas(),
         tasks: prepared.0.names(),
     };
-    let _ = events.send(told).await;
+    let _ = hooks.events().send(told).await;
     let (prepared, known) = prepared;
     let tasks = execute::execute(&opened.workshop, prepared, known, request).await;
-    let outcome = RunOutcome {
+    let mut outcome = RunOutcome {
         status: verdict::status(&tasks, request.work.all_count(), cancel.is_cancelled()),
         run,
         mode: request.mode.to_string(),
         started_at,
         seconds: clock::seconds(begun.elapsed()),
         tasks,
+        warnings: Vec::new(),
     };
-    if let Err(error) = opened.workshop.control.finish_run(&outcome).await {
+    let control = &opened.workshop.control;
+    if let Err(error) = control.finish_run(&outcome).await {
         tracing::warn!(%error, "the run's end was not written to the control database");
+    }
+    outcome.warnings = hooks.end(&outcome).await;
+    if !outcome.warnings.is_empty()
+        && let Err(error) = control.amend_run(&outcome).await
+    {
+        tracing::warn!(%error, "what became of the hooks was not written to the control database");
     }
     if let Err(error) = opened.workshop.control.clone().close().await {
         tracing::warn!(%error, "the session with the control database was not closed; it ends by itself");
@@ -252,5 +266,6 @@ fn start(mode: Mode, selection: String, run: &str) -> RunStart {
 fn stopped_early(run: String, mode: Mode, started_at: Timestamp) -> RunOutcome {
     let tasks: Vec<TaskOutcome> = Vec::new();
     let status = verdict::status(&tasks, false, true);
-    RunOutcome { run, mode: mode.to_string(), status, started_at, seconds: 0.0, tasks }
+    let warnings = Vec::new();
+    RunOutcome { run, mode: mode.to_string(), status, started_at, seconds: 0.0, tasks, warnings }
 }

@@ -61,6 +61,7 @@ fn run_outcome(run: &str) -> RunOutcome {
         started_at: "2026-11-22T05:00:00Z".parse().expect("RFC 3339"),
         seconds: 3.5,
         tasks: vec![outcome("raw.orders", TaskStatus::Succeeded, 3.0)],
+        warnings: Vec::new(),
     }
 }
 

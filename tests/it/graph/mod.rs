@@ -1,6 +1,7 @@
 //! Models, checks and commands in one graph with loads, by the built binary.
 
 mod commands;
+mod hooks;
 mod models;
 mod resumed;
 mod sample;
