@@ -73,11 +73,14 @@ pub(super) fn row(
     }
 }
 
+/// The ledger's word for a view.
+pub const VIEW: &str = "view";
+
 /// `model`, `view`, `incremental`: the ledger's word for how the rows came.
 pub fn strategy(kind: &ModelKind) -> &'static str {
     match kind {
         ModelKind::Table => "model",
-        ModelKind::View => "view",
+        ModelKind::View => VIEW,
         ModelKind::Incremental { .. } => "incremental",
     }
 }

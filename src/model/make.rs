@@ -167,7 +167,7 @@ fn as_it_is(last: &LedgerRow, why: &str) -> Made {
         load: last.load.clone(),
         reason: why.to_owned(),
         published: None,
-        rows: (last.strategy != "view").then_some(last.table_rows),
+        rows: (last.strategy != ledger::VIEW).then_some(last.table_rows),
         as_of: last.as_of,
         watermark: last.watermark.clone(),
         warnings: Vec::new(),

@@ -12,7 +12,11 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-pub use self::{error::ModelError, ledger::strategy, make::make};
+pub use self::{
+    error::ModelError,
+    ledger::{VIEW, strategy},
+    make::make,
+};
 use crate::{
     config::ModelSpec,
     sql::TableName,

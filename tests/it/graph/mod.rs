@@ -3,6 +3,7 @@
 mod commands;
 mod hooks;
 mod models;
+mod removed;
 mod resumed;
 mod sample;
 mod soft;
