@@ -209,6 +209,9 @@ pub struct TaskOutcome {
     /// The hash of the source's schema, with its version.
     #[serde(default)]
     pub schema_hash: Option<String>,
+    /// Of a sample, or made of one: how many rows each table gave.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sample: Option<u32>,
     /// What differs in it from the load before, in words, one by one.
     #[serde(default)]
     pub schema_changes: Vec<String>,
@@ -377,6 +380,7 @@ impl TaskOutcome {
             lag_seconds: None,
             watermark: None,
             schema_hash: None,
+            sample: None,
             schema_changes: Vec::new(),
             inputs: Vec::new(),
             blocked_by: Vec::new(),

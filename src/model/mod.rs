@@ -18,7 +18,7 @@ pub use self::{
     make::make,
 };
 use crate::{
-    config::ModelSpec,
+    config::{ModelKind, ModelSpec},
     sql::TableName,
     warehouse::{InputUsed, NameOf, PublishKind},
 };
@@ -59,6 +59,20 @@ pub struct Made {
     pub as_of: Timestamp,
     /// How far its cursor has got.
     pub watermark: Option<String>,
+    /// Of what it reads a sample was loaded: how many rows each table gave.
+    pub sample: Option<u32>,
     /// What people should know.
     pub warnings: Vec<String>,
+}
+
+impl Attempt<'_> {
+    /// Whether it reads a sample: how many rows each table gave.
+    fn sample(&self) -> Option<u32> {
+        self.inputs.values().filter_map(|input| input.sample).min()
+    }
+
+    /// The same of its own rows: a view has none, and shows what is there when it is read.
+    fn sample_of_rows(&self) -> Option<u32> {
+        self.sample().filter(|_| self.spec.kind != ModelKind::View)
+    }
 }

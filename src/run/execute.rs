@@ -15,7 +15,7 @@ use tokio::{
 
 use super::{
     Request, held,
-    job::{self, Around, Came, Job, JobError, Showing},
+    job::{self, Around, Came, Job, JobError, Showing, Shown},
     ready::{Because, Before, Blocked, End, Limits, Scheduler, Start, Why},
     retry,
     tasks::Tasks,
@@ -51,7 +51,7 @@ pub(super) async fn execute(
 ) -> Vec<TaskOutcome> {
     let (tasks, showing) = (Arc::new(tasks), Arc::new(known.showing));
     let expected_seconds = tasks.expected_seconds();
-    let as_of = |task: NodeId| Some(showing.get(tasks.job(task).target()?)?.1);
+    let as_of = |task: NodeId| Some(showing.get(tasks.job(task).target()?)?.as_of);
     let published: Vec<Option<Timestamp>> = tasks.graph.tasks().map(as_of).collect();
     let before = Before { expected_seconds: &expected_seconds, published: &published, ended: &known.ended };
     let limits = Limits { jobs: request.jobs.max(1), ..Limits::default() };
@@ -329,7 +329,7 @@ async fn do_unit(
         let mut outcome = member.outcome;
         outcome.seconds = clock::seconds(begun.elapsed());
         if let (Some(target), Some(load), Some(as_of)) = (member.job.target(), &outcome.load, outcome.as_of) {
-            showing.set(target, load.clone(), as_of);
+            showing.set(target, Shown { load: load.clone(), as_of, sample: outcome.sample });
         }
         finish(workshop, &outcome).await;
         outcomes.push(outcome);
@@ -401,6 +401,8 @@ impl Member {
                 outcome.error = None;
                 if let Some(loaded) = loaded {
                     take_loaded(outcome, loaded);
+                    let sample = self.job.load().and_then(|spec| spec.sample.as_ref());
+                    outcome.sample = sample.map(|sample| sample.rows);
                 }
                 if matches!(how.work, Work::Verify(_)) {
                     take_verification(outcome, verification);

@@ -44,6 +44,7 @@ fn outcome(task: &str, status: TaskStatus, seconds: f64) -> TaskOutcome {
         lag_seconds: None,
         watermark: None,
         schema_hash: Some("v1:0".to_owned()),
+        sample: None,
         schema_changes: vec!["column `tip` was added".to_owned()],
         inputs: Vec::new(),
         blocked_by: Vec::new(),
