@@ -212,6 +212,9 @@ pub struct TaskOutcome {
     /// Of a sample, or made of one: how many rows each table gave.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sample: Option<u32>,
+    /// Of a check or command: the fingerprint of how it was written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub definition: Option<String>,
     /// What differs in it from the load before, in words, one by one.
     #[serde(default)]
     pub schema_changes: Vec<String>,
@@ -381,6 +384,7 @@ impl TaskOutcome {
             watermark: None,
             schema_hash: None,
             sample: None,
+            definition: None,
             schema_changes: Vec::new(),
             inputs: Vec::new(),
             blocked_by: Vec::new(),

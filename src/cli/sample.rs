@@ -27,6 +27,7 @@ pub(super) fn task(name: &str, status: TaskStatus) -> TaskOutcome {
         watermark: None,
         schema_hash: Some("v1:3fa9c1d27b06".to_owned()),
         sample: None,
+        definition: None,
         schema_changes: Vec::new(),
         inputs: Vec::new(),
         blocked_by: Vec::new(),

@@ -40,7 +40,7 @@ fn mistaken(project: &Project, graph: &Graph, hook: &HookSpec) -> Option<Mistake
 /// Whether a wildcard of a loader may stand for such a table.
 fn may_exist(project: &Project, schema: Option<&str>, name: &str) -> bool {
     let is_its = |loader: &Loader| schema.is_none_or(|schema| schema == loader.into);
-    project.loaders.iter().any(|loader| is_its(loader) && loader.listed_by(name).is_some())
+    project.loaders.iter().any(|loader| is_its(loader) && loader.may_load(name))
 }
 
 /// The graph of a project with these loads: those that its sources have, or (`may_be_more`) those that its

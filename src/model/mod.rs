@@ -19,9 +19,15 @@ pub use self::{
 };
 use crate::{
     config::{ModelKind, ModelSpec},
-    sql::TableName,
-    warehouse::{InputUsed, NameOf, PublishKind},
+    sql::{Dialect, TableName},
+    warehouse::{InputUsed, NameOf, PublishKind, Select},
 };
+
+/// What the ledger would have as a model's definition, as it is written now.
+pub fn definition(spec: &ModelSpec, dialect: Dialect, name_of: NameOf<'_>) -> String {
+    let whole = Select::of(&spec.statement, dialect, spec.kind.first_since(), name_of);
+    unchanged::definition(spec, &whole)
+}
 
 /// One try at one model.
 pub struct Attempt<'a> {

@@ -14,9 +14,9 @@ use tokio::{
 };
 
 use super::{
-    Request, held,
+    Request, blocked, held,
     job::{self, Around, Came, Job, JobError, Showing, Shown},
-    ready::{Because, Before, Blocked, End, Limits, Scheduler, Start, Why},
+    ready::{Because, Before, Blocked, End, Limits, Scheduler, Start},
     retry,
     tasks::Tasks,
     work::{How, Work},
@@ -138,6 +138,7 @@ impl Walk {
         TaskOutcome {
             kind: kind_of(job, &self.how).to_owned(),
             strategy: job.strategy(),
+            definition: self.tasks.definition(task, self.workshop.dialect()),
             ..TaskOutcome::new(&job.name(), self.tasks.graph.tier(task))
         }
     }
@@ -205,22 +206,9 @@ impl Walk {
     async fn block(&mut self, blocked: &Blocked) {
         let mut outcome = self.outcome(blocked.task);
         outcome.status = TaskStatus::Blocked;
-        let cause = self.tasks.job(blocked.cause.task).name();
-        let through = self.tasks.job(blocked.through).name();
-        let what = match blocked.cause.why {
-            Why::Failed => format!("{cause} failed"),
-            Why::Cancelled => format!("{cause} was stopped"),
-            Why::NeverPublished => format!("{cause} was never published, and is not of this run"),
-            Why::TooOld { age, max_age } => format!(
-                "the published data of {cause} is {} old, and {} is the most",
-                in_hours(age),
-                in_hours(max_age)
-            ),
-        };
-        let what = if through == cause { what } else { format!("{what}; between them stands {through}") };
-        outcome.blocked_by = vec![cause];
+        outcome.blocked_by = vec![self.tasks.job(blocked.cause.task).name()];
         outcome.as_of = blocked.published;
-        outcome.error = Some(Failure { class: Class::Passing, message: what, hint: None });
+        outcome.error = Some(blocked::failure(blocked, &self.tasks));
         self.end(blocked.task, outcome).await;
     }
 
@@ -264,15 +252,6 @@ fn because(because: Because) -> &'static str {
         Because::Cancelled => "stopped",
         Because::Held => "held",
         Because::Skipped => "skipped",
-    }
-}
-
-fn in_hours(span: Duration) -> String {
-    let minutes = span.as_secs() / 60;
-    match (minutes / 60, minutes % 60) {
-        (0, minutes) => format!("{minutes} min"),
-        (hours, 0) => format!("{hours} h"),
-        (hours, minutes) => format!("{hours} h {minutes} min"),
     }
 }
 

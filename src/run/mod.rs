@@ -6,10 +6,12 @@
 mod adopt;
 mod awaiting;
 mod backfill;
+mod blocked;
 mod clean;
 mod command;
 mod error;
 mod execute;
+mod facts;
 mod held;
 mod holds;
 mod hooks;
@@ -57,7 +59,6 @@ use crate::{
     clock::{self, Clock},
     config::{Environment, Project},
     control::{self, RunStart},
-    dag::Facts,
     error::Fault,
     event::{Event, RunOutcome, TaskOutcome},
     sql::TableName,
@@ -189,7 +190,6 @@ async fn prepare(
     if request.work != Work::Load {
         tasks.only_loads();
     }
-    let results = tasks.last_results(&workshop.control).await?;
     let resumed = match &request.resume {
         Some(id) => Some(resume::find(&workshop.control, request.mode, id.as_deref()).await?),
         None => None,
@@ -198,7 +198,14 @@ async fn prepare(
         Some(resumed) => (&resumed.select, &resumed.exclude),
         None => (&request.select, &request.exclude),
     };
-    let facts = Facts { results: Some(results), changed: None };
+    let known = facts::Known {
+        project: &project.name,
+        dialect: workshop.dialect(),
+        published: &published,
+        sources: &workshop.sources,
+        control: Some(&workshop.control),
+    };
+    let facts = facts::of(&tasks, (select, exclude), &known).await?;
     tasks.select(select, exclude, &facts)?;
     if request.failed {
         tasks.keep_unfinished(&facts);

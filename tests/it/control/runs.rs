@@ -45,6 +45,7 @@ fn outcome(task: &str, status: TaskStatus, seconds: f64) -> TaskOutcome {
         watermark: None,
         schema_hash: Some("v1:0".to_owned()),
         sample: None,
+        definition: None,
         schema_changes: vec!["column `tip` was added".to_owned()],
         inputs: Vec::new(),
         blocked_by: Vec::new(),

@@ -1,5 +1,6 @@
 //! Models, checks and commands in one graph with loads, by the built binary.
 
+mod changed;
 mod commands;
 mod hooks;
 mod models;
@@ -8,6 +9,7 @@ mod resumed;
 mod sample;
 mod soft;
 mod test_mode;
+mod unreachable;
 
 use serde_json::Value;
 
