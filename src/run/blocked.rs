@@ -69,7 +69,12 @@ pub(super) fn foreseen(
     loop {
         let next = scheduler.next(now);
         for blocked in &next.blocked {
-            foreseen.insert(blocked.task, in_words(blocked, tasks, "cannot be done"));
+            let mut failure = in_words(blocked, tasks, "cannot be done");
+            if blocked.cause.why == Why::Failed {
+                // It did not fail yet; why it would is told of itself.
+                failure.hint = None;
+            }
+            foreseen.insert(blocked.task, failure);
         }
         if next.starts.is_empty() {
             return foreseen;

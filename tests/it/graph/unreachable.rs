@@ -37,6 +37,7 @@ async fn what_hangs_on_a_table_that_is_not_there_is_named_by_plan_and_graph() {
     assert_eq!(code, Some(1), "{plan:#}");
     let error = |name: &str| said(&plan["others"], name, "error")["message"].as_str();
     assert_eq!(error("raw.fees"), Some("raw.orders cannot be done"), "{plan:#}");
+    assert_eq!(said(&plan["others"], "raw.fees", "error")["hint"], Value::Null, "it did not fail yet");
     assert_eq!(error("raw.named"), Some("raw.orders cannot be done; between them stands raw.fees"));
     assert_eq!(error("raw.soft"), None, "it goes on with what is published");
     let (graph, _) = shown(&project, &["graph"]).await;
