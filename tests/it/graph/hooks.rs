@@ -24,6 +24,12 @@ fn read(project: &Project, name: &str) -> String {
     std::fs::read_to_string(project.dir().join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
 }
 
+/// Whether a process has ended.
+fn is_gone(pid: &str) -> bool {
+    let state = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    state.is_empty() || state.contains(") Z")
+}
+
 /// The objects in a file, one a line.
 fn told(project: &Project, name: &str) -> Vec<Value> {
     let text = read(project, name);
@@ -165,10 +171,6 @@ async fn what_becomes_of_a_hook_is_told_and_changes_nothing() {
     let pids = read(&project, "pids");
     assert_eq!(pids.lines().count(), 3);
     // What a killed hook has started is gone too.
-    let is_gone = |pid: &str| {
-        let state = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-        state.is_empty() || state.contains(") Z")
-    };
     until("all are killed", || pids.lines().all(is_gone)).await;
     let kept: Vec<String> = project
         .database
@@ -206,41 +208,45 @@ async fn in_test_mode_hooks_are_off_unless_they_say_so() {
     assert!(!project.dir().join("off").exists());
 }
 
+/// A table whose reading takes half a minute.
+const SLOW: &str = "CREATE TABLE slow (id int); INSERT INTO slow SELECT generate_series(1, 300);
+    CREATE FUNCTION slowly(i int) RETURNS int LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(0.1); RETURN i; END';
+    CREATE VIEW slowest AS SELECT slowly(id) AS id FROM slow;";
+
+/// A run that reads it, and the file that has what it says.
+async fn reading(project: &Project) -> (std::process::Child, std::path::PathBuf) {
+    let said = project.dir().join("said");
+    let stderr = std::fs::File::create(&said).expect("a file is made");
+    let mut command = project.command(&["run", "--output", "json"]);
+    let child = command.stdout(Stdio::piped()).stderr(stderr).spawn().expect("it starts");
+    until("the load has started", || {
+        std::fs::read_to_string(&said).is_ok_and(|text| text.contains("started"))
+    })
+    .await;
+    (child, said)
+}
+
+fn terminate(child: &std::process::Child) {
+    let sent =
+        std::process::Command::new("sh").args(["-c", &format!("kill -s TERM {}", child.id())]).status();
+    assert!(sent.expect("a shell").success());
+}
+
+async fn end_of(child: std::process::Child) -> std::process::Output {
+    let ended = tokio::task::spawn_blocking(move || child.wait_with_output()).await;
+    ended.expect("it does not panic").expect("it ends")
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_run_that_is_stopped_tells_it_and_waits_for_no_hook_that_hangs() {
     let hooks = hook("tells", "\"run.cancelled\"", "cat > told", "")
         + &hook("hangs", "\"run.finished\"", "touch begun; sleep 600", "time_limit = \"10m\"");
-    let source = "CREATE TABLE slow (id int); INSERT INTO slow SELECT generate_series(1, 300);
-        CREATE FUNCTION slowly(i int) RETURNS int LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(0.1); RETURN i; END';
-        CREATE VIEW slowest AS SELECT slowly(id) AS id FROM slow;";
-    let project = project(source, "[tables]\nslowest = \"full\"\n", &hooks).await;
-    let mut command = project.command(&["run", "--output", "json"]);
-    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
-    let mut stderr = child.stderr.take().expect("it is piped");
-    let begun = tokio::task::spawn_blocking(move || {
-        let (mut text, mut piece) = (String::new(), [0; 4096]);
-        while let Ok(read @ 1..) = std::io::Read::read(&mut stderr, &mut piece) {
-            text.push_str(&String::from_utf8_lossy(&piece[..read]));
-            if text.contains("started") {
-                break;
-            }
-        }
-        (text, stderr)
-    });
-    let (mut text, mut stderr) = begun.await.expect("it does not panic");
-    assert!(text.contains("started"), "{text}");
-    let sent =
-        std::process::Command::new("sh").args(["-c", &format!("kill -s TERM {}", child.id())]).status();
-    assert!(sent.expect("a shell").success());
+    let project = project(SLOW, "[tables]\nslowest = \"full\"\n", &hooks).await;
+    let (child, said) = reading(&project).await;
+    terminate(&child);
     let began = Instant::now();
-    let ended = tokio::task::spawn_blocking(move || {
-        let mut rest = String::new();
-        let _ = std::io::Read::read_to_string(&mut stderr, &mut rest);
-        (child.wait_with_output(), rest)
-    });
-    let (output, rest) = ended.await.expect("it does not panic");
-    text.push_str(&rest);
-    let output = output.expect("it ends");
+    let output = end_of(child).await;
+    let text = std::fs::read_to_string(said).expect("it is there");
     assert_eq!((output.status.code(), output.status.signal()), (Some(143), None), "{text}");
     assert!(began.elapsed() < Duration::from_secs(60), "it took {:?}", began.elapsed());
     let outcome: Value = serde_json::from_slice(&output.stdout).expect("one object");
@@ -248,6 +254,21 @@ async fn a_run_that_is_stopped_tells_it_and_waits_for_no_hook_that_hangs() {
     assert_eq!(outcome["warnings"][0], "hook `hangs` was given up once: the run was stopped", "{outcome:#}");
     assert_eq!(told(&project, "told")[0]["outcome"]["status"], "cancelled");
     assert!(project.dir().join("begun").exists());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_second_signal_ends_a_hook_with_the_run() {
+    let line = "sleep 600 & echo $! > pid; wait";
+    let hooks = hook("hangs", "\"run.finished\"", line, "time_limit = \"10m\"");
+    let project = project(SLOW, "[tables]\nslowest = \"full\"\n", &hooks).await;
+    let (child, said) = reading(&project).await;
+    terminate(&child);
+    let pid = || std::fs::read_to_string(project.dir().join("pid")).unwrap_or_default();
+    until("the hook runs", || pid().ends_with('\n')).await;
+    terminate(&child);
+    let output = end_of(child).await;
+    assert_eq!(output.status.code(), Some(143), "{:?}", std::fs::read_to_string(said));
+    until("what it started is killed", || is_gone(pid().trim())).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
