@@ -163,6 +163,9 @@ pub struct RunOutcome {
     pub seconds: f64,
     /// Its tasks, in the order in which they ended.
     pub tasks: Vec<TaskOutcome>,
+    /// What people should know and that is about no task's data: hooks that failed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
 }
 
 /// How a task went.
@@ -206,6 +209,12 @@ pub struct TaskOutcome {
     /// The hash of the source's schema, with its version.
     #[serde(default)]
     pub schema_hash: Option<String>,
+    /// Of a sample, or made of one: how many rows each table gave.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sample: Option<u32>,
+    /// Of a check or command: the fingerprint of how it was written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub definition: Option<String>,
     /// What differs in it from the load before, in words, one by one.
     #[serde(default)]
     pub schema_changes: Vec<String>,
@@ -374,6 +383,8 @@ impl TaskOutcome {
             lag_seconds: None,
             watermark: None,
             schema_hash: None,
+            sample: None,
+            definition: None,
             schema_changes: Vec::new(),
             inputs: Vec::new(),
             blocked_by: Vec::new(),

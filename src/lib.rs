@@ -5,7 +5,7 @@
 //!
 //! | module | is for |
 //! | --- | --- |
-//! | [`error`], [`secret`], [`clock`], [`mod@fail`] | classes of error; redacted strings; injected time; fail points |
+//! | [`error`], [`secret`], [`clock`], [`fingerprint`], [`mod@fail`] | classes of error; redacted strings; injected time; fingerprints of settings; fail points |
 //! | [`event`], [`diagnosis`] | what happened in a run, and what a test of the surroundings found, as plain data |
 //! | [`sql`] | quoting, names |
 //! | [`pg`] | the only place that opens a Postgres connection |
@@ -37,6 +37,7 @@ pub mod diagnosis;
 pub mod error;
 pub mod event;
 pub mod fail;
+pub mod fingerprint;
 pub mod load;
 pub mod model;
 pub mod pg;

@@ -255,7 +255,7 @@ Examples:
     #[command(after_help = holds::RELEASE_HELP)]
     Release(ReleaseArgs),
 
-    /// Take away what lies about; with --removed, tables without a loader
+    /// Take away what lies about; with --removed, what is no longer in the project
     #[command(after_help = clean::CLEAN_HELP)]
     Clean(CleanArgs),
 

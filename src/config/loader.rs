@@ -198,6 +198,11 @@ impl Loader {
     pub fn listed_by(&self, table: &str) -> Option<&str> {
         super::expand::Rows::of(self).row_of(table).map(|row| row.name.as_str())
     }
+
+    /// Whether a table of this name would be loaded: a row that says `skip` loads none.
+    pub fn may_load(&self, table: &str) -> bool {
+        super::expand::Rows::of(self).row_of(table).is_some_and(|row| row.settings.is_some())
+    }
 }
 
 /// Reads one file.

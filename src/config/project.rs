@@ -10,8 +10,8 @@ use std::{
 use toml_edit::Item;
 
 use super::{
-    CheckSpec, Collector, CommandSpec, ControlConfig, Keys, Loader, ModelSpec, Place, SourceConfig,
-    StageConfig, Template, Text, WarehouseConfig, check, command, loader, mistake::did_you_mean, model,
+    CheckSpec, Collector, CommandSpec, ControlConfig, HookSpec, Keys, Loader, ModelSpec, Place, SourceConfig,
+    StageConfig, Template, Text, WarehouseConfig, check, command, hook, loader, mistake::did_you_mean, model,
     source, warehouse,
 };
 use crate::sql::Dialect;
@@ -45,6 +45,8 @@ pub struct Project {
     pub checks: Vec<CheckSpec>,
     /// Its commands, in the order of their names.
     pub commands: Vec<CommandSpec>,
+    /// Its hooks, in the order of their names.
+    pub hooks: Vec<HookSpec>,
 }
 
 /// When `serve` runs what. Read and checked; nothing runs by it yet.
@@ -99,6 +101,7 @@ pub(super) fn read(dir: &Path, env: Option<&str>, mistakes: &Collector) -> Optio
     let models = model::read_all(dir, into, dialect, mistakes);
     let checks = check::read_all(dir, dialect, mistakes);
     let commands = command::read_all(sections.of("tasks"));
+    let hooks = hook::read_all(sections.of("hooks"));
     sections.finish();
     Some(Project {
         dir: dir.to_owned(),
@@ -114,6 +117,7 @@ pub(super) fn read(dir: &Path, env: Option<&str>, mistakes: &Collector) -> Optio
         models,
         checks,
         commands,
+        hooks,
     })
 }
 
@@ -133,8 +137,8 @@ impl<'a> Sections<'a> {
 
     /// Each file is held against all sections, those that the other one takes the place of too.
     fn finish(self) {
-        const SECTIONS: [&str; 8] =
-            ["project", "sources", "stage", "warehouse", "control", "tasks", "schedules", "alerts"];
+        const SECTIONS: [&str; 9] =
+            ["project", "sources", "stage", "warehouse", "control", "tasks", "hooks", "schedules", "alerts"];
         for keys in [Some(self.base), self.over].into_iter().flatten() {
             for section in SECTIONS {
                 keys.know(section);

@@ -369,6 +369,39 @@ hint: `as` gives one of them another name, `into` another schema"
 }
 
 #[test]
+fn what_is_wrong_with_hooks_is_told_with_what_was_meant() {
+    let hooks = "
+[hooks.a]
+on = [\"task.fialed\"]
+command = [\"true\"]
+[hooks.b]
+command = []
+[hooks.c]
+on = [\"run.finished\"]
+command = [\"true\"]
+select = \"orders\"
+[hooks.d]
+on = [\"morning\"]
+comand = [\"true\"]
+time_limit = \"soon\"";
+    let mistakes = project(&[("barncat.toml", &format!("{BASE}{hooks}"))], None).unwrap_err();
+    for words in [
+        "error: `on` of hook `a` knows no `task.fialed`",
+        "hint: did you mean `task.failed`?",
+        "error: hook `b` needs `on`",
+        "error: `command` of hook `b` names no program",
+        "error: `select` of hook `c` selects tasks, and it is told of none",
+        "error: `on` of hook `d` knows no `morning`",
+        "hint: there is task.finished, task.succeeded,",
+        "error: hook `d` needs `command`",
+        "error: unknown key `comand` for hook `d`",
+        "error: `time_limit` of hook `d` is not a time span",
+    ] {
+        assert!(mistakes.contains(words), "{words}\n--- is not in\n{mistakes}");
+    }
+}
+
+#[test]
 fn mistakes_are_of_class_usage() {
     let mistakes = read(Path::new("/nonexistent"), None).unwrap_err();
     assert_eq!(mistakes.class(), crate::error::Class::Usage);

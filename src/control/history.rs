@@ -1,7 +1,7 @@
 //! Reads what runs, what ran, and how long it usually takes.
 
 use std::{
-    collections::{BTreeMap, HashSet},
+    collections::{BTreeMap, HashMap, HashSet},
     time::Duration,
 };
 
@@ -187,6 +187,14 @@ impl Control {
             GROUP BY task, status ORDER BY max(started_at) DESC"
         );
         let rows = self.database().query("read how tasks ended last", &select, &[]).await?;
+        Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
+    }
+
+    /// How each task was written when it last ended well, by its full name, where that is written down.
+    pub async fn last_definitions(&self) -> Result<HashMap<String, String>, ControlError> {
+        let select = "SELECT DISTINCT ON (task) task, outcome->>'definition' FROM control.tasks
+            WHERE status = 'succeeded' AND outcome->>'definition' IS NOT NULL ORDER BY task, started_at DESC";
+        let rows = self.database().query("read how tasks were written", select, &[]).await?;
         Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
     }
 

@@ -74,6 +74,12 @@ impl Control {
         Ok(())
     }
 
+    /// Records what became known of a run after its end.
+    pub async fn amend_run(&self, outcome: &RunOutcome) -> Result<(), ControlError> {
+        let update = "UPDATE control.runs SET outcome = $2 WHERE run = $1";
+        self.database().execute("amend a run", update, &[&outcome.run, &json(outcome)]).await.map(drop)
+    }
+
     /// Records a task that begins.
     pub async fn start_task(
         &self,

@@ -315,6 +315,9 @@ impl Fault for LoadError {
                 "it is tried again; another replica, or one after a failover, has to catch up first"
                     .to_owned(),
             ),
+            Self::GroupMember { other, .. } => {
+                Some(format!("tables of `consistent` go together; `barncat why {other}` tells what failed"))
+            }
             Self::SchemaChanged { .. } => Some(
                 "the last good rows stay; `on_schema_change = \"rebuild\"` takes the new columns".to_owned(),
             ),

@@ -10,6 +10,7 @@ mod advice;
 mod attempt;
 mod backfill;
 mod chain;
+mod changed;
 mod clean;
 mod compare;
 mod compared;
@@ -44,6 +45,7 @@ pub use self::{
     backfill::{
         BackfillError, BackfillPlan, Chunk, Pace, Wish, load_chunk, plan_backfill, refuse_if_changed,
     },
+    changed::{has_another_schema, is_rewritten},
     clean::{Broom, Leftovers, PastKeep, Staged},
     compare::{Comparison, Looks, compare},
     decide::{Decision, Forecast, decide, forecast, selection, wishes},

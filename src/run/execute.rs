@@ -14,9 +14,9 @@ use tokio::{
 };
 
 use super::{
-    Request, held,
-    job::{self, Around, Came, Job, JobError, Showing},
-    ready::{Because, Before, Blocked, End, Limits, Scheduler, Start, Why},
+    Request, blocked, held,
+    job::{self, Around, Came, Job, JobError, Showing, Shown},
+    ready::{Because, Before, Blocked, End, Limits, Scheduler, Start},
     retry,
     tasks::Tasks,
     work::{How, Work},
@@ -51,7 +51,7 @@ pub(super) async fn execute(
 ) -> Vec<TaskOutcome> {
     let (tasks, showing) = (Arc::new(tasks), Arc::new(known.showing));
     let expected_seconds = tasks.expected_seconds();
-    let as_of = |task: NodeId| Some(showing.get(tasks.job(task).target()?)?.1);
+    let as_of = |task: NodeId| Some(showing.get(tasks.job(task).target()?)?.as_of);
     let published: Vec<Option<Timestamp>> = tasks.graph.tasks().map(as_of).collect();
     let before = Before { expected_seconds: &expected_seconds, published: &published, ended: &known.ended };
     let limits = Limits { jobs: request.jobs.max(1), ..Limits::default() };
@@ -138,6 +138,7 @@ impl Walk {
         TaskOutcome {
             kind: kind_of(job, &self.how).to_owned(),
             strategy: job.strategy(),
+            definition: self.tasks.definition(task, self.workshop.dialect()),
             ..TaskOutcome::new(&job.name(), self.tasks.graph.tier(task))
         }
     }
@@ -205,22 +206,9 @@ impl Walk {
     async fn block(&mut self, blocked: &Blocked) {
         let mut outcome = self.outcome(blocked.task);
         outcome.status = TaskStatus::Blocked;
-        let cause = self.tasks.job(blocked.cause.task).name();
-        let through = self.tasks.job(blocked.through).name();
-        let what = match blocked.cause.why {
-            Why::Failed => format!("{cause} failed"),
-            Why::Cancelled => format!("{cause} was stopped"),
-            Why::NeverPublished => format!("{cause} was never published, and is not of this run"),
-            Why::TooOld { age, max_age } => format!(
-                "the published data of {cause} is {} old, and {} is the most",
-                in_hours(age),
-                in_hours(max_age)
-            ),
-        };
-        let what = if through == cause { what } else { format!("{what}; between them stands {through}") };
-        outcome.blocked_by = vec![cause];
+        outcome.blocked_by = vec![self.tasks.job(blocked.cause.task).name()];
         outcome.as_of = blocked.published;
-        outcome.error = Some(Failure { class: Class::Passing, message: what, hint: None });
+        outcome.error = Some(blocked::failure(blocked, &self.tasks));
         self.end(blocked.task, outcome).await;
     }
 
@@ -264,15 +252,6 @@ fn because(because: Because) -> &'static str {
         Because::Cancelled => "stopped",
         Because::Held => "held",
         Because::Skipped => "skipped",
-    }
-}
-
-fn in_hours(span: Duration) -> String {
-    let minutes = span.as_secs() / 60;
-    match (minutes / 60, minutes % 60) {
-        (0, minutes) => format!("{minutes} min"),
-        (hours, 0) => format!("{hours} h"),
-        (hours, minutes) => format!("{hours} h {minutes} min"),
     }
 }
 
@@ -329,7 +308,7 @@ async fn do_unit(
         let mut outcome = member.outcome;
         outcome.seconds = clock::seconds(begun.elapsed());
         if let (Some(target), Some(load), Some(as_of)) = (member.job.target(), &outcome.load, outcome.as_of) {
-            showing.set(target, load.clone(), as_of);
+            showing.set(target, Shown { load: load.clone(), as_of, sample: outcome.sample });
         }
         finish(workshop, &outcome).await;
         outcomes.push(outcome);
@@ -401,6 +380,8 @@ impl Member {
                 outcome.error = None;
                 if let Some(loaded) = loaded {
                     take_loaded(outcome, loaded);
+                    let sample = self.job.load().and_then(|spec| spec.sample.as_ref());
+                    outcome.sample = sample.map(|sample| sample.rows);
                 }
                 if matches!(how.work, Work::Verify(_)) {
                     take_verification(outcome, verification);

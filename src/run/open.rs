@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt, sync::Arc};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::{RunError, reach, schemas::Schemas};
+use super::{RunError, facts, reach, schemas::Schemas};
 use crate::{
     config::{Environment, Project, SourceKind},
     control::Control,
@@ -13,7 +13,8 @@ use crate::{
     load::{LeasedSlots, Publishing, Workshop},
     pg::Endpoint,
     source::{LocalSlots, SharedSnapshots, Slots, Source},
-    warehouse::{Fenced, Warehouse},
+    sql::TableName,
+    warehouse::{Fenced, LedgerRow, Warehouse},
 };
 
 /// Where tasks write.
@@ -95,6 +96,23 @@ pub(super) struct Looked {
     pub(super) control: Option<Control>,
     /// Where tasks write.
     pub(super) schemas: Schemas,
+}
+
+impl Looked {
+    /// What a selection can ask of tasks.
+    pub(super) fn known<'a>(
+        &'a self,
+        project: &'a str,
+        published: &'a BTreeMap<TableName, LedgerRow>,
+    ) -> facts::Known<'a> {
+        facts::Known {
+            project,
+            dialect: self.warehouse.dialect(),
+            published,
+            sources: &self.sources,
+            control: self.control.as_ref(),
+        }
+    }
 }
 
 /// Reaches what `plan` looks at. Its connections to the sources count among their limit where the

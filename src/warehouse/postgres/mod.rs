@@ -48,7 +48,7 @@ use super::{
 use crate::{
     compare::{Look, Side},
     pg::{self, Connection, Endpoint, PgError, Session},
-    schema::{Abilities, Cursor},
+    schema::{Abilities, Cursor, RelationKind},
     sql::{Dialect, TableName},
 };
 
@@ -208,8 +208,8 @@ impl Warehouse for PostgresWarehouse {
         Ok(Box::new(staging::PostgresStaging::open(self.server.clone(), spec).await?))
     }
 
-    async fn remove(&self, table: &TableName) -> Result<(), WarehouseError> {
-        Ok(removal::remove(&self.server, table).await?)
+    async fn remove(&self, table: &TableName, kind: RelationKind) -> Result<(), WarehouseError> {
+        Ok(removal::remove(&self.server, table, kind).await?)
     }
 
     async fn staging_tables(&self) -> Result<Vec<StagingTable>, WarehouseError> {

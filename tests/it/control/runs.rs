@@ -44,6 +44,8 @@ fn outcome(task: &str, status: TaskStatus, seconds: f64) -> TaskOutcome {
         lag_seconds: None,
         watermark: None,
         schema_hash: Some("v1:0".to_owned()),
+        sample: None,
+        definition: None,
         schema_changes: vec!["column `tip` was added".to_owned()],
         inputs: Vec::new(),
         blocked_by: Vec::new(),
@@ -61,6 +63,7 @@ fn run_outcome(run: &str) -> RunOutcome {
         started_at: "2026-11-22T05:00:00Z".parse().expect("RFC 3339"),
         seconds: 3.5,
         tasks: vec![outcome("raw.orders", TaskStatus::Succeeded, 3.0)],
+        warnings: Vec::new(),
     }
 }
 
