@@ -13,6 +13,7 @@ mod chain;
 mod clean;
 mod compare;
 mod compared;
+mod connections;
 mod decide;
 mod error;
 mod extract;
@@ -46,6 +47,7 @@ pub use self::{
     },
     clean::{Broom, Leftovers, PastKeep, Staged},
     compare::{Comparison, Looks, compare},
+    connections::{Beginning, Connections},
     decide::{Decision, Forecast, decide, forecast, selection, wishes},
     error::LoadError,
     group::load_group,
@@ -61,7 +63,7 @@ use crate::{
     compare::Key,
     config::{Keep, LoadSpec},
     control::Control,
-    event::Event,
+    event::{Event, Tier},
     schema::Change,
     source::SharedSnapshots,
     sql::Dialect,
@@ -85,6 +87,8 @@ pub struct Workshop {
     pub warehouse: Arc<dyn Warehouse>,
     /// The control database.
     pub control: Control,
+    /// The warehouse's connections, over all processes.
+    pub warehouse_slots: LeasedSlots,
     /// Each source's shared snapshots, by the source's name.
     pub sources: BTreeMap<String, SharedSnapshots>,
     /// How much of each table's past stays in the stage.
@@ -128,6 +132,10 @@ pub struct Attempt {
     pub spec: LoadSpec,
     /// Which attempt, from 1. Later ones read smaller parts, from a new snapshot.
     pub number: u32,
+    /// Its tier: which connections it may take.
+    pub tier: Tier,
+    /// Told when it has them.
+    pub beginning: Beginning,
     /// Bring all rows, and publish even what has not changed.
     pub full: bool,
     /// Publish although more rows vanished than `shrink_limit` allows.
