@@ -104,6 +104,8 @@ pub enum Step {
     Waiting,
     /// Waits for connections that other tasks have, to the source or to the warehouse.
     AwaitingConnection,
+    /// Has its connections; what it does now is not counted in rows.
+    Working,
     /// Reads the source (and fills the staging table side by side).
     Extracting,
     /// Fills what is left.

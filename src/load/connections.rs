@@ -54,7 +54,15 @@ impl Workshop {
         tier: Tier,
     ) -> Result<Connections, LoadError> {
         let leases = async { Ok(self.warehouse_slots.lease(1..=most.max(1), tier).await?) };
-        self.awaited(tasks, leases).await.map(Connections)
+        let leases = self.awaited(tasks, leases).await?;
+        self.tell(tasks, Step::Working);
+        Ok(Connections(leases))
+    }
+
+    fn tell(&self, tasks: &[String], step: Step) {
+        for task in tasks {
+            let _ = self.events.try_send(Event::TaskProgress { task: task.clone(), step, rows: 0, bytes: 0 });
+        }
     }
 
     /// Waits for connections: tells that it does, and is given up when the run should stop.
@@ -65,10 +73,7 @@ impl Workshop {
     ) -> Result<T, LoadError> {
         let told = async {
             tokio::time::sleep(TOLD_AFTER).await;
-            for task in tasks {
-                let (task, step) = (task.clone(), Step::AwaitingConnection);
-                let _ = self.events.try_send(Event::TaskProgress { task, step, rows: 0, bytes: 0 });
-            }
+            self.tell(tasks, Step::AwaitingConnection);
             std::future::pending().await
         };
         tokio::select! {

@@ -64,6 +64,7 @@ impl Line {
                     Step::AwaitingConnection => {
                         format!("{head}{}", style::paint(style::DIM, "waits for a connection"))
                     }
+                    Step::Working => format!("{head}works   {elapsed}"),
                     Step::Filling => format!("{head}fills {} rows   {elapsed}", quantity::exact(*rows)),
                     Step::Comparing => format!("{head}compares source and warehouse   {elapsed}"),
                     _ => format!("{head}publishes {} rows   {elapsed}", quantity::exact(*rows)),
@@ -226,11 +227,17 @@ mod tests {
 
     #[test]
     fn every_other_step_has_its_word() {
-        let texts = [Step::Waiting, Step::AwaitingConnection, Step::Filling, Step::Publishing]
+        let texts = [Step::Waiting, Step::AwaitingConnection, Step::Working, Step::Filling, Step::Publishing]
             .map(|step| plain(&line(working(step, 12_402, None)).text(WIDTHS)).split_off(31));
         assert_eq!(
             texts,
-            ["waits", "waits for a connection", "fills 12,402 rows   10 s", "publishes 12,402 rows   10 s"]
+            [
+                "waits",
+                "waits for a connection",
+                "works   10 s",
+                "fills 12,402 rows   10 s",
+                "publishes 12,402 rows   10 s"
+            ]
         );
     }
 

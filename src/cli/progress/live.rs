@@ -104,7 +104,7 @@ impl Live {
     fn advance(&mut self, name: &str, new_step: Step, new_rows: u64, new_bytes: u64) {
         let Some(task) = self.tasks.get_mut(name) else { return };
         if let Now::Working { step, rows, bytes, .. } = &mut task.line.now {
-            if is_waiting(*step) && !is_waiting(new_step) {
+            if *step != new_step && is_before_the_rows(*step) {
                 // The rate counts from the first byte, not from the wait for a lock.
                 task.began = Instant::now();
             }
@@ -118,8 +118,8 @@ impl Live {
     }
 }
 
-fn is_waiting(step: Step) -> bool {
-    matches!(step, Step::Waiting | Step::AwaitingConnection)
+fn is_before_the_rows(step: Step) -> bool {
+    matches!(step, Step::Waiting | Step::AwaitingConnection | Step::Working)
 }
 
 impl Task {

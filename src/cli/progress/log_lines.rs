@@ -72,6 +72,7 @@ impl LogLines {
             let doing = match step {
                 Step::Waiting => "waits",
                 Step::AwaitingConnection => "waits for a connection",
+                Step::Working => "works",
                 Step::Extracting => "extracts",
                 Step::Filling => "fills",
                 Step::Publishing => "publishes",

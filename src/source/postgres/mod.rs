@@ -37,6 +37,9 @@ use crate::{
     sql::TableName,
 };
 
+/// How long it may take to open a snapshot, which reads no table.
+const OPEN_WITHIN: Duration = Duration::from_secs(120);
+
 /// How to treat a Postgres source.
 pub struct Options {
     /// Its name in the project.
@@ -105,9 +108,15 @@ impl Source for PostgresSource {
     async fn open_snapshot(&self, tier: Tier) -> Result<Arc<dyn Snapshot>, SourceError> {
         // The holder and one reader together: a holder that can never read would block others.
         let slots = self.slots.take(2, tier).await?;
-        Ok(Arc::new(
-            snapshot::PostgresSnapshot::open(self.options.clone(), self.slots.clone(), (slots, tier)).await?,
-        ))
+        let opening =
+            snapshot::PostgresSnapshot::open(self.options.clone(), self.slots.clone(), (slots, tier));
+        // No attempt's time limit counts yet.
+        let opened = tokio::time::timeout(OPEN_WITHIN, opening).await;
+        let opened = opened.map_err(|_| {
+            let (place, source) = (self.options.endpoint.place(), std::io::ErrorKind::TimedOut.into());
+            PostgresSourceError::from(PgError::Reach { place, source })
+        })?;
+        Ok(Arc::new(opened?))
     }
 }
 
