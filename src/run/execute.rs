@@ -514,7 +514,14 @@ async fn take_locks(
     for name in names {
         let wait = workshop.publishing.lock_wait;
         let holder = Holder { run: workshop.run.clone(), what: format!("{} {name}", how.work.verb()) };
-        match workshop.control.acquire(&format!("task/{name}"), &holder, wait).await? {
+        let lock = format!("task/{name}");
+        let mut lease = workshop.control.acquire(&lock, &holder, Duration::ZERO).await?;
+        if lease.is_none() {
+            // Who has it may wait for the connections that are kept for the loads to come.
+            give_up_snapshots(workshop, members).await;
+            lease = workshop.control.acquire(&lock, &holder, wait).await?;
+        }
+        match lease {
             Some(lease) => leases.push(lease),
             None => {
                 drop(leases);
@@ -523,6 +530,14 @@ async fn take_locks(
         }
     }
     Ok(Some(leases))
+}
+
+async fn give_up_snapshots(workshop: &Workshop, members: &[Member]) {
+    for spec in members.iter().filter_map(|member| member.job.load()) {
+        if let Some(snapshots) = workshop.sources.get(&spec.source) {
+            snapshots.give_up(None).await;
+        }
+    }
 }
 
 async fn lost(leases: &[Lease]) {

@@ -18,6 +18,7 @@ const SOURCE: &str = "
     CREATE FUNCTION slowly(i int) RETURNS int LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(0.1); RETURN i; END';
     CREATE VIEW slow_one AS SELECT slowly(id) AS id FROM slow;
     CREATE VIEW slow_two AS SELECT slowly(id) AS id FROM slow;
+    CREATE VIEW slow_few AS SELECT slowly(id) AS id FROM generate_series(1, 50) id;
     CREATE TABLE orders (id int PRIMARY KEY, note text);
     INSERT INTO orders SELECT n, 'is ' || n FROM generate_series(1, 100) n;
     CREATE TABLE riders (id int); INSERT INTO riders VALUES (1);
@@ -128,6 +129,28 @@ async fn processes_that_need_the_same_few_connections_do_not_wait_for_each_other
         assert_eq!(end(one).await, Some(0), "{}", told(&project, "one"));
         assert_eq!(end(other).await, Some(0), "{}", told(&project, "other"));
     }
+}
+
+/// One has the source's connections for what it loads next, the other that table's lock.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_process_that_waits_for_a_lock_keeps_no_snapshot_from_who_has_it() {
+    let loaders = "[tables]\nslow_few = { strategy = \"full\", tier = \"critical\" }\norders = \"full\"\n";
+    let project = project(3, 4, loaders).await;
+    let one = start(&project, "one", &["slow_few", "orders", "--jobs", "1"]);
+    until("it has both connections", async || {
+        project.database.text("SELECT (to_regclass('barncat_control.locks') IS NOT NULL)::text").await
+            == "true"
+            && taken(&project, "source/shop").await.len() == 2
+            && taken(&project, "task").await == ["raw.slow_few"]
+    })
+    .await;
+    let began = Instant::now();
+    let other = start(&project, "other", &["orders"]);
+    until("the other has the lock", async || taken(&project, "task").await.len() == 2).await;
+    assert_eq!(end(one).await, Some(0), "{}", told(&project, "one"));
+    assert_eq!(end(other).await, Some(0), "{}", told(&project, "other"));
+    assert!(began.elapsed() < LIMIT, "they waited for each other: {:?}", began.elapsed());
+    project.assert_equal(&["orders"]).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
