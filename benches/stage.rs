@@ -72,7 +72,8 @@ async fn extract(
     warehouse: &str,
     stage: SharedStage,
 ) -> Result<(), Failed> {
-    let snapshot = source.open_snapshot().await.map_err(|error| error.to_string())?;
+    let snapshot =
+        source.open_snapshot(barncat::event::Tier::Optional).await.map_err(|error| error.to_string())?;
     let shape = shape_for(warehouse, &*snapshot, table).await?;
     let extraction = Extraction {
         table: table.clone(),

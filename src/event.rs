@@ -74,6 +74,15 @@ pub enum Event {
         /// Why.
         failure: Failure,
     },
+    /// An attempt has taken as long as its soft limit, and goes on.
+    TaskSlow {
+        /// The task's full name.
+        task: String,
+        /// Which attempt, from 1.
+        attempt: u32,
+        /// The limit: `warn_after`.
+        warn_after_seconds: f64,
+    },
     /// Something that people should know and that stops nothing.
     Warning {
         /// The task's full name, where it is about one.
@@ -91,8 +100,12 @@ pub enum Event {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Step {
-    /// Waits for a lock, a slot or a connection.
+    /// Waits for a lock or a slot.
     Waiting,
+    /// Waits for connections that other tasks have, to the source or to the warehouse.
+    AwaitingConnection,
+    /// Has its connections; what it does now is not counted in rows.
+    Working,
     /// Reads the source (and fills the staging table side by side).
     Extracting,
     /// Fills what is left.

@@ -97,6 +97,9 @@ pub(super) fn read(dir: &Path, env: Option<&str>, mistakes: &Collector) -> Optio
     alerts(sections.of("alerts"));
     let into = warehouse.as_ref().map_or("public", |warehouse| &warehouse.schema);
     let loaders = loaders(dir, sections.of("sources"), &sources, into, mistakes);
+    if let Some(warehouse) = &warehouse {
+        loaders.iter().for_each(|loader| loader.refuse_more_than(warehouse.connections, mistakes));
+    }
     let dialect = warehouse.as_ref().map_or(Dialect::Postgres, |warehouse| warehouse.place.kind().dialect());
     let models = model::read_all(dir, into, dialect, mistakes);
     let checks = check::read_all(dir, dialect, mistakes);

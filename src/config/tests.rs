@@ -99,6 +99,25 @@ fn deleted_rows_are_marked_only_where_that_can_be_kept() {
 }
 
 #[test]
+fn limits_that_could_never_hold_are_mistakes() {
+    let text = format!("{BASE}connections = 4\nfill_jobs = 5\n");
+    let loader = "source = \"shop\"\n[defaults]\ntime_limit = \"10m\"\n[tables]\norders = { strategy = \"full\", fill_jobs = 8 }\n\
+                  riders = { strategy = \"full\", warn_after = \"10m\" }\nrates = { strategy = \"full\", warn_after = \"9m\" }\n";
+    let files = [("barncat.toml", text.as_str()), ("loaders/shop.toml", loader)];
+    insta::assert_snapshot!(project(&files, None).unwrap_err());
+}
+
+#[test]
+fn a_project_has_critical_tasks_by_a_tier_or_by_a_deadline() {
+    let has_critical = |row: &str| {
+        let loader = format!("source = \"shop\"\n[tables]\norders = {{ strategy = \"full\"{row} }}\n");
+        project(&[("barncat.toml", BASE), ("loaders/shop.toml", &loader)], None).unwrap().has_critical()
+    };
+    assert!(has_critical(", tier = \"critical\"") && has_critical(", deadline = \"06:00\""));
+    assert!(!has_critical("") && !has_critical(", tier = \"optional\""));
+}
+
+#[test]
 fn an_overlays_sections_take_the_place_of_the_others() {
     let over = "[warehouse]\nkind = \"postgres\"\nurl = \"postgres://staging/w\"\n";
     let files = [("barncat.toml", BASE), ("barncat.staging.toml", over), ("loaders/shop.toml", LOADER)];

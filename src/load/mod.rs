@@ -14,6 +14,7 @@ mod changed;
 mod clean;
 mod compare;
 mod compared;
+mod connections;
 mod decide;
 mod error;
 mod extract;
@@ -48,6 +49,7 @@ pub use self::{
     changed::{has_another_schema, is_rewritten},
     clean::{Broom, Leftovers, PastKeep, Staged},
     compare::{Comparison, Looks, compare},
+    connections::{Beginning, Connections},
     decide::{Decision, Forecast, decide, forecast, selection, wishes},
     error::LoadError,
     group::load_group,
@@ -63,7 +65,7 @@ use crate::{
     compare::Key,
     config::{Keep, LoadSpec},
     control::Control,
-    event::Event,
+    event::{Event, Tier},
     schema::Change,
     source::SharedSnapshots,
     sql::Dialect,
@@ -87,6 +89,8 @@ pub struct Workshop {
     pub warehouse: Arc<dyn Warehouse>,
     /// The control database.
     pub control: Control,
+    /// The warehouse's connections, over all processes.
+    pub warehouse_slots: LeasedSlots,
     /// Each source's shared snapshots, by the source's name.
     pub sources: BTreeMap<String, SharedSnapshots>,
     /// How much of each table's past stays in the stage.
@@ -130,6 +134,10 @@ pub struct Attempt {
     pub spec: LoadSpec,
     /// Which attempt, from 1. Later ones read smaller parts, from a new snapshot.
     pub number: u32,
+    /// Its tier: which connections it may take.
+    pub tier: Tier,
+    /// Told when it has them.
+    pub beginning: Beginning,
     /// Bring all rows, and publish even what has not changed.
     pub full: bool,
     /// Publish although more rows vanished than `shrink_limit` allows.

@@ -14,8 +14,10 @@ use tokio::{
 };
 
 use super::{
-    Request, blocked, held,
-    job::{self, Around, Came, Job, JobError, Showing, Shown},
+    Request,
+    attempt::attempt,
+    blocked, held,
+    job::{self, Came, Job, JobError, Showing, Shown},
     ready::{Because, Before, Blocked, End, Limits, Scheduler, Start},
     retry,
     tasks::Tasks,
@@ -27,7 +29,7 @@ use crate::{
     dag::{Kind, NodeId},
     error::{Class, Failure, Fault},
     event::{Event, InputTaken, Step, TaskOutcome, TaskStatus, Verification},
-    load::{Attempt, LoadError, Loaded, Verified, Workshop, verified_in_words},
+    load::{LoadError, Loaded, Verified, Workshop, verified_in_words},
     schema::in_words,
     sql::TableName,
 };
@@ -325,18 +327,18 @@ async fn finish(workshop: &Workshop, outcome: &TaskOutcome) {
 }
 
 /// What a unit needs beside the workshop.
-struct Surroundings<'a> {
-    tasks: &'a Tasks,
-    showing: &'a Showing,
-    how: &'a How,
+pub(super) struct Surroundings<'a> {
+    pub(super) tasks: &'a Tasks,
+    pub(super) showing: &'a Showing,
+    pub(super) how: &'a How,
 }
 
 /// A task of a unit and what is known of it so far.
-struct Member {
-    job: Job,
-    outcome: TaskOutcome,
+pub(super) struct Member {
+    pub(super) job: Job,
+    pub(super) outcome: TaskOutcome,
     /// Tables that it takes as they were last published though they should be newer, with their age.
-    stale: BTreeMap<TableName, Duration>,
+    pub(super) stale: BTreeMap<TableName, Duration>,
     /// How many earlier attempts ended with their process: they count.
     crashed: u32,
     done: bool,
@@ -424,7 +426,7 @@ fn take_loaded(outcome: &mut TaskOutcome, loaded: Loaded) {
     outcome.as_of = Some(loaded.as_of);
     outcome.snapshot = Some(loaded.snapshot);
     outcome.lag_seconds = loaded.lag_seconds;
-    outcome.warnings = loaded.warnings;
+    outcome.warnings.extend(loaded.warnings);
 }
 
 /// What differs is a failure, which another try would not mend.
@@ -493,7 +495,14 @@ async fn take_locks(
     for name in names {
         let wait = workshop.publishing.lock_wait;
         let holder = Holder { run: workshop.run.clone(), what: format!("{} {name}", how.work.verb()) };
-        match workshop.control.acquire(&format!("task/{name}"), &holder, wait).await? {
+        let lock = format!("task/{name}");
+        let mut lease = workshop.control.acquire(&lock, &holder, Duration::ZERO).await?;
+        if lease.is_none() {
+            // Who has it may wait for the connections that are kept for the loads to come.
+            give_up_snapshots(workshop, members).await;
+            lease = workshop.control.acquire(&lock, &holder, wait).await?;
+        }
+        match lease {
             Some(lease) => leases.push(lease),
             None => {
                 drop(leases);
@@ -502,6 +511,14 @@ async fn take_locks(
         }
     }
     Ok(Some(leases))
+}
+
+async fn give_up_snapshots(workshop: &Workshop, members: &[Member]) {
+    for spec in members.iter().filter_map(|member| member.job.load()) {
+        if let Some(snapshots) = workshop.sources.get(&spec.source) {
+            snapshots.give_up(None).await;
+        }
+    }
 }
 
 async fn lost(leases: &[Lease]) {
@@ -573,11 +590,12 @@ async fn one_try(
         places.push(place);
     }
     let trying: Vec<&Member> = places.iter().map(|place| &members[*place]).collect();
-    let results = within(&trying, attempt(workshop, &trying, number, around)).await;
+    let attempted = attempt(workshop, &trying, number, around).await;
     let mut failures = Vec::new();
-    for (place, result) in places.into_iter().zip(results) {
+    for (place, attempted) in places.into_iter().zip(attempted) {
         let member = &mut members[place];
-        let failure = member.take(result, around.how);
+        let failure = member.take(attempted.result, around.how);
+        member.outcome.warnings.extend(attempted.warning);
         let (task, status) = (&member.outcome.task, member.outcome.status);
         let ended = workshop.control.finish_attempt(&workshop.run, task, number, status, failure.as_ref());
         if let Err(error) = ended.await {
@@ -586,56 +604,6 @@ async fn one_try(
         failures.extend(failure);
     }
     failures
-}
-
-/// One attempt at tasks that are done in one go: loads, or one of another kind.
-async fn attempt(
-    workshop: &Workshop,
-    members: &[&Member],
-    number: u32,
-    around: &Surroundings<'_>,
-) -> Vec<Result<Came, JobError>> {
-    let how = around.how;
-    if let [Member { job, stale, .. }] = members
-        && job.load().is_none()
-    {
-        let around = Around { meanings: &around.tasks.meanings, showing: around.showing, stale };
-        return vec![job::attempt(workshop, job, &around, (number, how.full)).await];
-    }
-    let loads = members.iter().filter_map(|member| member.job.load());
-    let attempts: Vec<Attempt> = loads
-        .map(|spec| Attempt {
-            spec: spec.clone(),
-            number,
-            full: how.full,
-            accept_shrink: how.accept_shrink,
-            repair: None,
-            chunk: None,
-            deadline_near: false,
-        })
-        .collect();
-    let results = how.work.attempt(workshop, &attempts).await;
-    results
-        .into_iter()
-        .map(|result| result.map(|verified| Came::Loaded(Box::new(verified))).map_err(JobError::Load))
-        .collect()
-}
-
-/// Gives attempts up that take longer than they may: dropped, they cancel what they do on the servers.
-async fn within(
-    members: &[&Member],
-    results: impl Future<Output = Vec<Result<Came, JobError>>>,
-) -> Vec<Result<Came, JobError>> {
-    let limit = members.iter().filter_map(|member| member.job.time_limit()).max();
-    let Some(limit) = limit else { return results.await };
-    let late = |member: &&Member| match member.job.load() {
-        Some(spec) => Err(LoadError::TimeLimit { table: spec.target.clone(), limit }.into()),
-        None => Err(JobError::TimeLimit { name: member.job.name(), limit }),
-    };
-    match tokio::time::timeout(limit, results).await {
-        Ok(results) => results,
-        Err(_) => members.iter().map(late).collect(),
-    }
 }
 
 async fn start(workshop: &Workshop, member: &Member, attempt: u32) {

@@ -10,6 +10,7 @@ use super::{RunError, job::Job, open::Sources, tasks::Tasks};
 use crate::{
     control::Control,
     dag::{self, Facts, NodeId},
+    event::Tier,
     load, model,
     source::Snapshot,
     sql::{Dialect, Reference, TableName},
@@ -84,7 +85,7 @@ async fn by_source(tasks: &Tasks, known: &Known<'_>, source: &str, changed: &mut
     };
     let asked: Vec<NodeId> = tasks.graph.tasks().filter(is_asked).collect();
     let Some(snapshots) = known.sources.get(source).filter(|_| !asked.is_empty()) else { return };
-    match snapshots.get().await {
+    match snapshots.get(Tier::Optional).await {
         Ok(snapshot) => {
             for task in asked {
                 if has_another_schema(tasks.job(task), known, &*snapshot).await {

@@ -18,8 +18,8 @@ use crate::{
     config::{CheckSpec, CommandSpec, LoadSpec, ModelSpec, NodeSpec, Statement},
     dag::{Graph, Kind},
     error::{Class, Fault},
-    event::TaskOutcome,
-    load::{LoadError, Verified, Workshop},
+    event::{TaskOutcome, Tier},
+    load::{Beginning, LoadError, Verified, Workshop},
     model::{self, Made, ModelError},
     sql::{Reference, TableName},
     warehouse::{InputUsed, LedgerRow},
@@ -103,6 +103,13 @@ impl Job {
         match self {
             Self::Load(spec) => spec.time_limit,
             _ => self.node()?.time_limit,
+        }
+    }
+
+    pub(super) fn warn_after(&self) -> Option<Duration> {
+        match self {
+            Self::Load(spec) => spec.warn_after,
+            _ => self.node()?.warn_after,
         }
     }
 
@@ -213,6 +220,11 @@ pub(super) async fn attempt(
     {
         return Err(JobError::Unread { file: statement.file.clone() });
     }
+    let _held = match job {
+        Job::Command(_) => None,
+        _ => Some(workshop.connections(&[job.name()], 1, around.tier).await?),
+    };
+    around.beginning.now();
     let name_of = |reference: &Reference| around.meanings.of_reference(reference);
     match job {
         Job::Load(spec) => Err(LoadError::Gone { table: spec.target.clone() }.into()),
@@ -350,6 +362,10 @@ pub(super) struct Around<'a> {
     pub(super) showing: &'a Showing,
     /// Tables that it takes as they were last published though they should be newer, with their age.
     pub(super) stale: &'a BTreeMap<TableName, Duration>,
+    /// Its tier: which connections it may take.
+    pub(super) tier: Tier,
+    /// Told when it has them.
+    pub(super) beginning: &'a Beginning,
 }
 
 impl Around<'_> {

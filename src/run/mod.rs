@@ -4,6 +4,7 @@
 //! to the control database by awaited calls; events only tell.
 
 mod adopt;
+mod attempt;
 mod awaiting;
 mod backfill;
 mod blocked;
@@ -27,6 +28,7 @@ mod resume;
 mod retry;
 mod schemas;
 mod tasks;
+mod time_limits;
 mod verdict;
 mod work;
 

@@ -66,17 +66,21 @@ pub(super) async fn open(
     let endpoints = Endpoints::of(project, environment)?;
     let schemas = Schemas::of(project, environment, mode)?;
     let control = Control::open(&endpoints.control, &reach::control_schema(mode)).await?;
+    let keep = project.has_critical();
     let slots = |name: &str, count| -> Arc<dyn Slots> {
-        Arc::new(LeasedSlots::new(control.clone(), name, count, run))
+        Arc::new(LeasedSlots::of_source(control.clone(), name, count, keep, run))
     };
+    let warehouse = warehouse(endpoints.warehouse, &schemas, mode, run).await;
+    let (place, connections) = (warehouse.place(), project.warehouse.connections);
     let workshop = Workshop {
         project: project.name.clone(),
         folder: project.dir.clone(),
         mode: mode.to_string(),
         run: run.to_owned(),
         stage: reach::stage(project, environment).await?,
-        warehouse: warehouse(endpoints.warehouse, &schemas, mode, run).await,
+        warehouse,
         sources: open_sources(project, endpoints.sources, slots, run),
+        warehouse_slots: LeasedSlots::of_warehouse(control.clone(), &place, connections, keep, run),
         control,
         keep: project.stage.keep,
         publishing: publishing(project),
@@ -126,9 +130,10 @@ pub(super) async fn look(
     let endpoints = Endpoints::of(project, environment)?;
     let schemas = Schemas::of(project, environment, mode)?;
     let control = Control::open_existing(&endpoints.control, &reach::control_schema(mode)).await?;
+    let keep = project.has_critical();
     let slots = |name: &str, count| -> Arc<dyn Slots> {
         match &control {
-            Some(control) => Arc::new(LeasedSlots::new(control.clone(), name, count, run)),
+            Some(control) => Arc::new(LeasedSlots::of_source(control.clone(), name, count, keep, run)),
             None => Arc::new(LocalSlots::new(count)),
         }
     };

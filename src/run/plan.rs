@@ -172,6 +172,6 @@ async fn one(
         let (table, source_name) = (spec.target.clone(), spec.source.clone());
         return Err(Failure::of(&LoadError::NoSource { table, source_name }));
     };
-    let snapshot = snapshots.get().await.map_err(|error| Failure::of(&*error))?;
+    let snapshot = snapshots.get(Tier::Optional).await.map_err(|error| Failure::of(&*error))?;
     forecast(project, spec, full, &*snapshot, warehouse).await.map_err(|error| Failure::of(&error))
 }
