@@ -38,7 +38,7 @@ pub async fn load(workshop: &Workshop, attempt: &Attempt) -> Result<Loaded, Load
     let snapshot = snapshots.get().await.map_err(LoadError::Source)?;
     let id = snapshot.position().snapshot.clone();
     let loaded = in_snapshot(workshop, attempt, snapshot).await;
-    if matches!(loaded, Err(LoadError::Source(_))) {
+    if loaded.as_ref().is_err_and(LoadError::is_of_snapshot) {
         snapshots.give_up(Some(&id)).await;
     }
     loaded

@@ -46,7 +46,7 @@ pub use self::{
     },
     clean::{Broom, Leftovers, PastKeep, Staged},
     compare::{Comparison, Looks, compare},
-    decide::{Decision, Forecast, decide, forecast, selection, wishes},
+    decide::{Decision, Forecast, decide, forecast, is_superseded, selection, wishes},
     error::LoadError,
     group::load_group,
     new_rows::NewRows,
