@@ -5,6 +5,7 @@ mod models;
 mod resumed;
 mod sample;
 mod soft;
+mod starvation;
 mod test_mode;
 
 use serde_json::Value;

@@ -11,6 +11,8 @@ mod mended;
 pub(crate) mod random;
 pub(crate) mod restore;
 mod restore_crash;
+mod side_by_side;
+mod stopped;
 mod verify;
 mod verify_large;
 mod whole;
