@@ -68,6 +68,16 @@ impl Lease {
         self.lost.cancelled().await;
     }
 
+    /// Asks the control database whether the lock is still held. If it is not, it is lost from now on, also
+    /// where the next renewal would have been the first to notice.
+    pub async fn ask(&self) -> Result<bool, ControlError> {
+        let is_held = self.session.holds(&self.name, self.epoch).await?;
+        if !is_held {
+            self.lost.cancel();
+        }
+        Ok(is_held)
+    }
+
     /// Gives the lock back. Where that fails it is tried again in the background.
     pub async fn release(mut self) -> Result<(), ControlError> {
         self.released = true;

@@ -208,6 +208,13 @@ impl Control {
         Ok(rows.iter().map(|row| row.get(0)).collect())
     }
 
+    /// Which of these loads an attempt of this control database has, or had as its last one.
+    pub async fn known_loads(&self, loads: &[String]) -> Result<Vec<String>, ControlError> {
+        let known = "SELECT DISTINCT load FROM control.attempts WHERE load = ANY($1)";
+        let rows = self.database().query("look for loads", known, &[&loads]).await?;
+        Ok(rows.iter().map(|row| row.get(0)).collect())
+    }
+
     /// Closes the runs, tasks and attempts of processes that have died, and frees their locks.
     pub async fn close_crashed(&self) -> Result<(), ControlError> {
         let doing = "close crashed runs";

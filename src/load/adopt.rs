@@ -34,7 +34,7 @@ pub async fn adopt(workshop: &Workshop, attempt: &Attempt, with_rows: bool) -> R
         () = workshop.cancel.cancelled() => Err(LoadError::Cancelled),
         adopted = in_snapshot(workshop, attempt, with_rows, &*snapshot) => adopted,
     };
-    if matches!(adopted, Err(LoadError::Source(_))) {
+    if adopted.as_ref().is_err_and(LoadError::is_of_snapshot) {
         snapshots(workshop, attempt)?.give_up(Some(&snapshot.position().snapshot)).await;
     }
     adopted

@@ -43,7 +43,7 @@ pub async fn load(workshop: &Workshop, attempt: &Attempt) -> Result<Loaded, Load
     let Held { snapshot, connections } = hold(workshop, std::slice::from_ref(attempt)).await?;
     let id = snapshot.position().snapshot.clone();
     let loaded = in_snapshot(workshop, &attempt.filled_by(workshop, &connections), snapshot).await;
-    if matches!(loaded, Err(LoadError::Source(_))) {
+    if loaded.as_ref().is_err_and(LoadError::is_of_snapshot) {
         snapshots(workshop, attempt)?.give_up(Some(&id)).await;
     }
     loaded

@@ -24,7 +24,7 @@ pub async fn load_group(workshop: &Workshop, attempts: &[Attempt]) -> Vec<Result
     };
     let id = snapshot.position().snapshot.clone();
     let outcomes = in_snapshot(workshop, attempts, snapshot, &connections).await;
-    let gone = outcomes.iter().any(|outcome| matches!(outcome, Err(LoadError::Source(_))));
+    let gone = outcomes.iter().any(|outcome| outcome.as_ref().is_err_and(LoadError::is_of_snapshot));
     if gone && let Ok(snapshots) = attempt::snapshots(workshop, first) {
         snapshots.give_up(Some(&id)).await;
     }

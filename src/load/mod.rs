@@ -50,7 +50,7 @@ pub use self::{
     clean::{Broom, Leftovers, PastKeep, Staged},
     compare::{Comparison, Looks, compare},
     connections::{Beginning, Connections},
-    decide::{Decision, Forecast, decide, forecast, selection, wishes},
+    decide::{Decision, Forecast, decide, forecast, is_superseded, selection, wishes},
     error::LoadError,
     group::load_group,
     new_rows::NewRows,

@@ -65,7 +65,7 @@ pub async fn verify(
         };
         answers.push(answer);
     }
-    if answers.iter().any(|answer| matches!(answer, Err(LoadError::Source(_))))
+    if answers.iter().any(|answer| answer.as_ref().is_err_and(LoadError::is_of_snapshot))
         && let Ok(snapshots) = attempt::snapshots(workshop, first)
     {
         snapshots.give_up(Some(&snapshot.position().snapshot)).await;

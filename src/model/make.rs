@@ -8,7 +8,8 @@ use super::{
 use crate::{
     clock,
     config::{ModelKind, OnBrokenView},
-    load::Workshop,
+    error::{Class, Fault},
+    load::{Workshop, is_superseded},
     publish::{self, Ready, hand_over},
     schema::{Layout, RelationKind},
     warehouse::{
@@ -40,8 +41,25 @@ enum Begun {
 
 /// Looks whether there is anything to do, and decides how. Changes nothing but the control database.
 async fn begin(workshop: &Workshop, attempt: &Attempt<'_>) -> Result<Begun, ModelError> {
+    let (warehouse, table) = (&*workshop.warehouse, &attempt.target);
+    let last = warehouse.last_load(table).await.map_err(ModelError::Warehouse)?;
+    let upon = last.as_ref().map(|last| last.load.clone());
+    match begin_upon(last, workshop, attempt).await {
+        Err(error)
+            if error.class() != Class::Passing && is_superseded(warehouse, table, upon.as_deref()).await =>
+        {
+            Err(ModelError::Superseded { table: table.clone() })
+        }
+        begun => begun,
+    }
+}
+
+async fn begin_upon(
+    last: Option<LedgerRow>,
+    workshop: &Workshop,
+    attempt: &Attempt<'_>,
+) -> Result<Begun, ModelError> {
     let (warehouse, spec, target) = (&workshop.warehouse, attempt.spec, &attempt.target);
-    let last = warehouse.last_load(target).await.map_err(ModelError::Warehouse)?;
     if let Some(last) = last.as_ref().filter(|last| last.project != workshop.project) {
         let (table, other, project) = (target.clone(), last.project.clone(), workshop.project.clone());
         return Err(ModelError::OtherProject { table, other, project });

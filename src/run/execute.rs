@@ -289,7 +289,7 @@ async fn do_unit(
     match leases {
         Ok(May::Begin(leases)) => {
             tokio::select! {
-                () = tries(workshop, &mut members, &surroundings) => {}
+                () = tries(workshop, &mut members, &surroundings, &leases) => {}
                 () = lost(&leases) => fail_all(&mut members, &lock_lost()),
             }
             for lease in leases {
@@ -526,11 +526,24 @@ async fn lost(leases: &[Lease]) {
     futures_util::future::select_all(waits).await;
 }
 
+/// Whether all of them still are; where the control database does not answer they may be.
+async fn are_held(leases: &[Lease]) -> bool {
+    for lease in leases {
+        if matches!(lease.ask().await, Ok(false)) {
+            return false;
+        }
+    }
+    true
+}
+
 fn lock_lost() -> Failure {
     Failure {
         class: Class::Passing,
-        message: "the task's lock was lost: the control database was out of reach for too long".to_owned(),
-        hint: None,
+        message:
+            "the task's lock was lost: this process stood still, or the control database was out of its \
+                  reach, for too long"
+                .to_owned(),
+        hint: Some("another run may have done the task by now; `barncat history` shows it".to_owned()),
     }
 }
 
@@ -551,7 +564,7 @@ fn fail_all(members: &mut [Member], failure: &Failure) {
 }
 
 /// Tries the members that are not done yet, together, until they are or it is not worth it.
-async fn tries(workshop: &Workshop, members: &mut [Member], around: &Surroundings<'_>) {
+async fn tries(workshop: &Workshop, members: &mut [Member], around: &Surroundings<'_>, leases: &[Lease]) {
     let most = members.iter().map(|member| member.job.attempts()).max().unwrap_or(1).max(1);
     let before = members.iter().map(|member| member.crashed).max().unwrap_or(0);
     if before >= most {
@@ -565,6 +578,10 @@ async fn tries(workshop: &Workshop, members: &mut [Member], around: &Surrounding
         else {
             return;
         };
+        // Without the lock it was another's work that made it fail, and another try would be one too many.
+        if !are_held(leases).await {
+            return fail_all(members, &lock_lost());
+        }
         if !retry::is_worth_another_try(failure.class) {
             return;
         }

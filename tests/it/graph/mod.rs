@@ -8,6 +8,7 @@ mod removed;
 mod resumed;
 mod sample;
 mod soft;
+mod starvation;
 mod test_mode;
 mod unreachable;
 

@@ -12,6 +12,8 @@ mod mended;
 pub(crate) mod random;
 pub(crate) mod restore;
 mod restore_crash;
+mod side_by_side;
+mod stopped;
 mod time_limits;
 mod verify;
 mod verify_large;
