@@ -89,9 +89,11 @@ impl Control {
         tier: Tier,
     ) -> Result<(), ControlError> {
         fail_point!("control.start_task.before");
-        let insert = "INSERT INTO control.tasks (run, task, kind, tier) VALUES ($1, $2, $3, $4)
-                      ON CONFLICT DO NOTHING";
-        self.database().execute("start a task", insert, &[&run, &task, &kind, &word(&tier)]).await?;
+        let insert = format!(
+            "INSERT INTO control.tasks (run, task, kind, tier) SELECT $1, $2, $3, $4 FROM {SOON}
+             ON CONFLICT DO NOTHING"
+        );
+        self.database().execute("start a task", &insert, &[&run, &task, &kind, &word(&tier)]).await?;
         fail_point!("control.start_task.after");
         Ok(())
     }
@@ -125,13 +127,15 @@ impl Control {
         failure: Option<&Failure>,
     ) -> Result<(), ControlError> {
         fail_point!("control.finish_attempt.before");
-        let update = "UPDATE control.attempts SET ended_at = clock_timestamp(), status = $4, failure = $5
-                      WHERE run = $1 AND task = $2 AND attempt = $3";
+        let update = format!(
+            "UPDATE control.attempts SET ended_at = clock_timestamp(), status = $4, failure = $5
+             FROM {SOON} WHERE run = $1 AND task = $2 AND attempt = $3"
+        );
         let (attempt, status) = (i32::try_from(attempt).unwrap_or(i32::MAX), word(&status));
         let failure = failure.map(json);
         persist(async || {
             let parameters: super::database::Parameters<'_> = &[&run, &task, &attempt, &status, &failure];
-            self.database().execute("finish an attempt", update, parameters).await.map(drop)
+            self.database().execute("finish an attempt", &update, parameters).await.map(drop)
         })
         .await?;
         fail_point!("control.finish_attempt.after");
@@ -261,6 +265,10 @@ impl Control {
         Ok(())
     }
 }
+
+/// Lets a statement's commit be acknowledged before it is on disk; everybody sees it all the same. For what
+/// is followed by a write that waits for the disk, which takes along all that was written before it.
+const SOON: &str = "pg_catalog.set_config('synchronous_commit', 'off', true)";
 
 /// An enum's word, as JSON writes it: `succeeded`.
 fn word(value: &impl Serialize) -> String {

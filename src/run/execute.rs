@@ -176,8 +176,14 @@ impl Walk {
                 stale.insert(target.clone(), input.age);
             }
         }
-        let crashed = self.crashed.get(&start.task).copied().unwrap_or(0);
-        Member { job: self.tasks.job(start.task).clone(), outcome, stale, crashed, done: false }
+        Member {
+            job: self.tasks.job(start.task).clone(),
+            outcome,
+            stale,
+            rows_expected: self.tasks.expected(start.task).and_then(|expected| expected.rows),
+            crashed: self.crashed.get(&start.task).copied().unwrap_or(0),
+            done: false,
+        }
     }
 
     /// What came back of a unit; a unit that ended by itself failed.
@@ -286,17 +292,14 @@ async fn do_unit(
         leases = may_begin(workshop, &members, how) => leases,
     };
     let surroundings = Surroundings { tasks, showing, how };
+    let mut held = Vec::new();
     match leases {
         Ok(May::Begin(leases)) => {
             tokio::select! {
                 () = tries(workshop, &mut members, &surroundings, &leases) => {}
                 () = lost(&leases) => fail_all(&mut members, &lock_lost()),
             }
-            for lease in leases {
-                if let Err(error) = lease.release().await {
-                    tracing::warn!(%error, "a task's lock was not given back; it frees itself");
-                }
-            }
+            held = leases;
         }
         Ok(May::Wait(why)) => members.iter_mut().for_each(|member| {
             member.outcome.status = TaskStatus::Held;
@@ -312,10 +315,24 @@ async fn do_unit(
         if let (Some(target), Some(load), Some(as_of)) = (member.job.target(), &outcome.load, outcome.as_of) {
             showing.set(target, Shown { load: load.clone(), as_of, sample: outcome.sample });
         }
-        finish(workshop, &outcome).await;
         outcomes.push(outcome);
     }
+    // Side by side: each waits for a disk.
+    let finished = async {
+        for outcome in &outcomes {
+            finish(workshop, outcome).await;
+        }
+    };
+    tokio::join!(finished, release(held));
     outcomes
+}
+
+async fn release(leases: Vec<Lease>) {
+    for lease in leases {
+        if let Err(error) = lease.release().await {
+            tracing::warn!(%error, "a task's lock was not given back; it frees itself");
+        }
+    }
 }
 
 /// Writes a task's end down, and tells it.
@@ -339,6 +356,8 @@ pub(super) struct Member {
     pub(super) outcome: TaskOutcome,
     /// Tables that it takes as they were last published though they should be newer, with their age.
     pub(super) stale: BTreeMap<TableName, Duration>,
+    /// The rows that it had before, where that is known.
+    rows_expected: Option<u64>,
     /// How many earlier attempts ended with their process: they count.
     crashed: u32,
     done: bool,
@@ -625,14 +644,12 @@ async fn one_try(
 
 async fn start(workshop: &Workshop, member: &Member, attempt: u32) {
     let outcome = &member.outcome;
-    let rows_expected =
-        workshop.control.expected(&outcome.task).await.ok().flatten().and_then(|expected| expected.rows);
     let told = Event::TaskStarted {
         task: outcome.task.clone(),
         tier: outcome.tier,
         strategy: member.job.strategy().unwrap_or_else(|| member.outcome.kind.clone()),
         attempt,
-        rows_expected,
+        rows_expected: member.rows_expected,
     };
     let _ = workshop.events.send(told).await;
     let waiting = Event::TaskProgress { task: outcome.task.clone(), step: Step::Waiting, rows: 0, bytes: 0 };

@@ -253,7 +253,7 @@ impl Tasks {
     /// Looks up what each task took before. Without a history nothing is known.
     pub(super) async fn expect(&mut self, control: Option<&Control>) {
         self.expected = match control {
-            Some(control) => control.all_expected().await.unwrap_or_default(),
+            Some(control) => control.expected().await.unwrap_or_default(),
             None => BTreeMap::new(),
         };
     }
