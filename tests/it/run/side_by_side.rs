@@ -123,7 +123,9 @@ async fn assert_once_each(scene: &Scene, tasks: &[Vec<Value>; 2], before: &[Stri
             }
         }
     }
-    (new.sort(), told.sort(), by_table.sort_unstable());
+    new.sort();
+    told.sort();
+    by_table.sort_unstable();
     assert_eq!(new, told, "what is published, and who says so");
     assert!(by_table.windows(2).all(|two| two[0] != two[1]), "the second brought it again: {by_table:?}");
     let chain = "SELECT table_name || ' ' || count(*) FROM barncat.loads
