@@ -4,8 +4,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Abilities, Cursor, Layout, PostgresAbilities, TableSchema, Unfit, UnfitPolicies, UnfitPolicy, arrival,
-    types::redshift,
+    Abilities, Cursor, Layout, LongKind, PostgresAbilities, TableSchema, Unfit, UnfitPolicies, UnfitPolicy,
+    arrival,
+    types::redshift::{self, Guarded},
 };
 use crate::{
     error::{Class, Fault},
@@ -32,6 +33,20 @@ pub struct CsvForm {
     pub row_bytes_max: Option<u64>,
     /// Whether values are quoted although they need not be.
     pub quote_all: bool,
+    /// What in a long row may be too long, in the order of the columns.
+    pub long_values: Vec<LongValue>,
+}
+
+/// A column whose values the source does not look at: whoever reads a row of more than `VARCHAR_BYTES_MAX` bytes
+/// counts those that are longer than that.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LongValue {
+    /// Its place in the row, from 0.
+    pub place: usize,
+    /// What of it may be too long.
+    pub kind: LongKind,
+    /// Under which number it is counted: a place in [`Shape::unfit`].
+    pub number: usize,
 }
 
 /// What a loader says about how its table travels.
@@ -344,14 +359,22 @@ fn to_redshift(
     redshift::refuse_names(table, schema)?;
     let arrivals = redshift::policies(table, schema, source_version, &wishes.unfit)?;
     let (mut columns, mut unfit, mut notes) = (Vec::with_capacity(arrivals.len()), Vec::new(), Vec::new());
-    for (column, (arrival, policy)) in schema.columns.iter().zip(arrivals) {
+    let (mut long_values, mut guarded) = (Vec::new(), Vec::new());
+    for (place, (column, (arrival, policy))) in schema.columns.iter().zip(&arrivals).enumerate() {
+        let (policy, number) = (*policy, unfit.len());
+        if arrival.is_guarded(policy) {
+            guarded.push((place, Guarded { column: &column.name, arrival, first: number }));
+        }
+        if let Some(kind) = arrival.long().filter(|_| policy == UnfitPolicy::Fail) {
+            long_values.push(LongValue { place, kind, number });
+        }
         let name = redshift::folded(&column.name);
         if let Some(why) = &arrival.note {
             notes.push(format!("column `{name}` arrives as {}: {why}", arrival.sql_type));
         }
         columns.push(ShapedColumn {
             source_name: column.name.clone(),
-            expression: arrival.expression(&column.name, policy, unfit.len()),
+            expression: arrival.expression(&column.name, policy, number),
             compared: redshift::in_source(&arrival.sql_type, &arrival.compared(&column.name, policy)),
             arrived: redshift::in_warehouse(&arrival.sql_type, &quote_ident(&name)),
             comparable: redshift::comparable(&arrival.sql_type),
@@ -362,11 +385,13 @@ fn to_redshift(
         });
         unfit.extend(arrival.unfit(column, policy, &schema.key));
     }
+    redshift::guard(&mut columns, &guarded);
     let csv = CsvForm {
         null: String::new(),
         row_bytes_max: Some(ROW_BYTES_MAX),
         // A line without anything in it need not be a row.
         quote_all: columns.len() == 1,
+        long_values,
     };
     let key = schema.key.iter().map(|name| redshift::folded(name)).collect();
     let (format, dialect) = (Format::Csv, Dialect::Redshift);

@@ -316,7 +316,7 @@ pub trait PartStream: Send {
     /// still those that were planned.
     async fn next(&mut self) -> Result<Option<Chunk>, SourceError>;
 
-    /// What the part's expressions counted under each number; known at the true end.
+    /// What was counted under each number, by the part's expressions and in its rows; known at the true end.
     fn counts(&self) -> &[u64];
 }
 

@@ -8,6 +8,7 @@ mod advice;
 mod catalog;
 mod diagnose;
 mod error;
+mod long;
 mod longest;
 mod look;
 mod parts;

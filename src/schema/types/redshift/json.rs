@@ -3,7 +3,7 @@
 //! SUPER takes any text that is JSON, with whatever blanks Postgres wrote; a string in it holds no
 //! more than a VARCHAR does.
 
-use super::{Arrival, Case, texts::in_utf8, varchar::VARCHAR_BYTES_MAX};
+use super::{Arrival, Case, LongKind, Suspect, texts::in_utf8, varchar::VARCHAR_BYTES_MAX};
 use crate::schema::{ColumnType, TypeKind, UnfitKind};
 
 /// Text of fewer bytes, in whatever encoding, has no string that is too long.
@@ -92,13 +92,14 @@ fn written(is_short: bool, source_version: u32) -> Arrival {
 /// A value that is packed: only a large one is written out to be looked at.
 fn of_json(value: &str, json: &str, source_version: u32) -> Arrival {
     let is_large = format!("octet_length({value}::text) > {BYTES_SURELY_FIT}");
-    let suspect = match source_version >= TELLS_COMPRESSION {
+    let is = match source_version >= TELLS_COMPRESSION {
         false => is_large,
         true => format!(
             "CASE WHEN pg_catalog.pg_column_size($c) <= {STORED_SURELY_FIT} AND pg_catalog.pg_column_compression($c) IS NULL THEN false ELSE {is_large} END"
         ),
     };
-    Arrival::of("super", value).suspecting(suspect, vec![long_string(json)])
+    Arrival::of("super", value)
+        .suspecting(Suspect::Long { is, kind: LongKind::JsonString }, vec![long_string(json)])
 }
 
 /// Walks through the JSON, and only into what is long enough.

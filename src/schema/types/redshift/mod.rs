@@ -2,28 +2,35 @@
 //!
 //! Rows stay bytes for us: whatever must be converted is converted by the `SELECT` on the replica. A
 //! column that can hold what Redshift cannot is asked for by a CASE, which is cheap for a value that
-//! fits, and counts one that does not.
+//! fits, and counts one that does not. Where such a value fails the load, nothing stands for it: then the
+//! columns of a row are looked at together (`guard`), and long values where the row is read (`suspect`).
 
 mod compared;
 mod counted;
+mod guard;
 mod json;
 mod names;
 mod numbers;
 mod policy;
+mod suspect;
 mod texts;
 mod times;
 mod varchar;
 
-use self::counted::Case;
-pub use self::counted::count;
 pub use self::varchar::{VARCHAR_BYTES_MAX, Varchar, Widening, measured_bytes, widenings};
 pub(in crate::schema) use self::{
     compared::{comparable, in_source, in_warehouse},
+    guard::{Guarded, guard},
     names::{folded, refuse_names},
     policy::policies,
     varchar::measurable,
 };
-use crate::schema::{ColumnType, TypeKind, UnfitPolicy};
+use self::{counted::Case, suspect::Suspect};
+pub use self::{counted::count, suspect::LongKind};
+use crate::{
+    schema::{ColumnType, TypeKind, UnfitPolicy},
+    sql::quote_ident,
+};
 
 /// How a column arrives.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,8 +39,8 @@ pub(in crate::schema) struct Arrival {
     pub(in crate::schema) sql_type: String,
     /// What the source is asked for, as long as the value fits: SQL, `$c` stands for the column.
     value: String,
-    /// Whether a value may be one that does not fit: SQL, cheap, NULL and false say no.
-    suspect: String,
+    /// What tells, cheaply, whether a value may be one that does not fit.
+    suspect: Suspect,
     /// What the source is asked for where the value was suspect and fits.
     cleared: Option<String>,
     /// The kinds of value that do not fit; none where each does.
@@ -49,7 +56,7 @@ impl Arrival {
         Self {
             sql_type: sql_type.into(),
             value: value.into(),
-            suspect: String::new(),
+            suspect: Suspect::default(),
             cleared: None,
             cases: Vec::new(),
             has_text: false,
@@ -61,7 +68,7 @@ impl Arrival {
         Self { note: Some(note.into()), ..self }
     }
 
-    fn suspecting(self, suspect: impl Into<String>, cases: Vec<Case>) -> Self {
+    fn suspecting(self, suspect: impl Into<Suspect>, cases: Vec<Case>) -> Self {
         Self { suspect: suspect.into(), cases, ..self }
     }
 
@@ -90,9 +97,14 @@ impl Arrival {
         allowed
     }
 
-    /// What the source is asked for; values that do not fit are counted from the number `first` on.
+    /// What the source is asked for; values that do not fit are counted from the number `first` on, by it or
+    /// beside it.
     pub(in crate::schema) fn expression(&self, column: &str, policy: UnfitPolicy, first: usize) -> String {
-        self.sql(column, policy, Some(first))
+        let is_counted_elsewhere = policy == UnfitPolicy::Fail && self.long().is_some();
+        match is_counted_elsewhere || self.is_guarded(policy) {
+            true => self.value.replace("$c", &quote_ident(column)),
+            false => self.sql(column, policy, Some(first)),
+        }
     }
 
     /// The same without counting.

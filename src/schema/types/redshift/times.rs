@@ -1,6 +1,6 @@
 //! Dates and times. Postgres writes them as ISO with a space, in UTC, which COPY reads.
 
-use super::{Arrival, Case};
+use super::{Arrival, Case, Suspect};
 use crate::schema::{UnfitKind, UnfitPolicy};
 
 /// `date`, `timestamp`, `timestamptz`. That COPY reads years of another length than four digits, or
@@ -15,7 +15,7 @@ pub(super) fn time(name: &str) -> Arrival {
     let nearest = format!("CASE WHEN $c < {first} THEN {first} ELSE {last} END");
     Arrival::of(there, "$c")
         .suspecting(
-            format!("$c < {first} OR $c > {last}"),
+            Suspect::Outside { first, last },
             vec![Case::new(UnfitKind::FarDate, "true").or(UnfitPolicy::Clamp, nearest)],
         )
         .or_text()
