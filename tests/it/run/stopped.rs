@@ -71,9 +71,10 @@ fn just_before(ground: Ground, name: &str) -> &'static str {
     }
 }
 
-/// Where its staging table is filled.
+/// Where its staging table is filled, and it holds no lock on what it reads.
 fn midway(ground: Ground, name: &str) -> &'static str {
     match (ground, name) {
+        (Ground::Postgres, "totals") => "staging.commit.after",
         (_, "totals") => "staging.select.after",
         (Ground::Postgres, _) => "staging.part.after",
         _ => "staging.copy.after",
