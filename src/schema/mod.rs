@@ -27,10 +27,12 @@ pub use hash::{UnknownVersion, hash, matches};
 pub use layout::{Dist, ENCODINGS, Layout, Sort};
 pub use range::CursorRange;
 pub use selection::{Selected, Selection, SelectionError};
-pub use shape::{Comparable, CsvForm, Format, LongValue, Shape, ShapeError, ShapedColumn, Wishes, shape};
+pub use shape::{
+    Comparable, CsvForm, Format, Look, LookKind, Shape, ShapeError, ShapedColumn, Wishes, shape,
+};
 pub use types::{
     postgres::{Arrival, Expression, arrival},
     redshift::count as unfit_count,
-    redshift::{LongKind, VARCHAR_BYTES_MAX, Varchar, Widening, measured_bytes, widenings},
+    redshift::{VARCHAR_BYTES_MAX, Varchar, Widening, measured_bytes, widenings},
 };
 pub use unfit::{Unfit, UnfitKind, UnfitPolicies, UnfitPolicy, UnfitUse};

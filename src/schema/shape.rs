@@ -4,9 +4,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Abilities, Cursor, Layout, LongKind, PostgresAbilities, TableSchema, Unfit, UnfitPolicies, UnfitPolicy,
-    arrival,
-    types::redshift::{self, Guarded},
+    Abilities, Cursor, Layout, PostgresAbilities, TableSchema, Unfit, UnfitPolicies, UnfitPolicy, arrival,
+    types::redshift,
 };
 use crate::{
     error::{Class, Fault},
@@ -33,20 +32,32 @@ pub struct CsvForm {
     pub row_bytes_max: Option<u64>,
     /// Whether values are quoted although they need not be.
     pub quote_all: bool,
-    /// What in a long row may be too long, in the order of the columns.
-    pub long_values: Vec<LongValue>,
+    /// What whoever reads a row looks for in it, and counts, in the order of the columns.
+    pub looks: Vec<Look>,
 }
 
-/// A column whose values the source does not look at: whoever reads a row of more than `VARCHAR_BYTES_MAX` bytes
-/// counts those that are longer than that.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LongValue {
-    /// Its place in the row, from 0.
+/// Values that do not fit, for which the source does not look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Look {
+    /// The value's place in the row, from 0.
     pub place: usize,
-    /// What of it may be too long.
-    pub kind: LongKind,
-    /// Under which number it is counted: a place in [`Shape::unfit`].
+    /// Which value is counted.
+    pub kind: LookKind,
+    /// Under which number: a place in [`Shape::unfit`].
     pub number: usize,
+}
+
+/// What of a row tells for less than SQL does that a value does not fit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LookKind {
+    /// It is longer than `VARCHAR_BYTES_MAX` bytes.
+    LongText,
+    /// It is JSON, and a string in it is.
+    LongJsonString,
+    /// It is `NaN`.
+    Nan,
+    /// It is `Infinity` or `-Infinity`.
+    Infinity,
 }
 
 /// What a loader says about how its table travels.
@@ -359,14 +370,11 @@ fn to_redshift(
     redshift::refuse_names(table, schema)?;
     let arrivals = redshift::policies(table, schema, source_version, &wishes.unfit)?;
     let (mut columns, mut unfit, mut notes) = (Vec::with_capacity(arrivals.len()), Vec::new(), Vec::new());
-    let (mut long_values, mut guarded) = (Vec::new(), Vec::new());
+    let mut looks = Vec::new();
     for (place, (column, (arrival, policy))) in schema.columns.iter().zip(&arrivals).enumerate() {
         let (policy, number) = (*policy, unfit.len());
-        if arrival.is_guarded(policy) {
-            guarded.push((place, Guarded { column: &column.name, arrival, first: number }));
-        }
-        if let Some(kind) = arrival.long().filter(|_| policy == UnfitPolicy::Fail) {
-            long_values.push(LongValue { place, kind, number });
+        for (at, kind) in arrival.looks(policy).iter().enumerate() {
+            looks.push(Look { place, kind: *kind, number: number + at });
         }
         let name = redshift::folded(&column.name);
         if let Some(why) = &arrival.note {
@@ -385,13 +393,12 @@ fn to_redshift(
         });
         unfit.extend(arrival.unfit(column, policy, &schema.key));
     }
-    redshift::guard(&mut columns, &guarded);
     let csv = CsvForm {
         null: String::new(),
         row_bytes_max: Some(ROW_BYTES_MAX),
         // A line without anything in it need not be a row.
         quote_all: columns.len() == 1,
-        long_values,
+        looks,
     };
     let key = schema.key.iter().map(|name| redshift::folded(name)).collect();
     let (format, dialect) = (Format::Csv, Dialect::Redshift);

@@ -8,9 +8,9 @@ mod advice;
 mod catalog;
 mod diagnose;
 mod error;
-mod long;
 mod longest;
 mod look;
+
 mod parts;
 mod reach;
 mod readers;
@@ -20,6 +20,7 @@ mod slices;
 mod snapshot;
 mod stream;
 mod type_info;
+mod unfit;
 
 use std::{net::IpAddr, sync::Arc, time::Duration};
 

@@ -7,7 +7,7 @@ use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
 use tokio_postgres::CopyOutStream;
 
-use super::{PostgresSourceError, long, readers::Reader, snapshot::read_error};
+use super::{PostgresSourceError, readers::Reader, snapshot::read_error, unfit::Looks};
 use crate::{
     pg::Connection,
     source::{Chunk, PartPlan, PartStream, SourceError},
@@ -25,6 +25,7 @@ pub(super) struct CopyStream {
     part: PartPlan,
     messages: u64,
     rows: u64,
+    looks: Looks,
     counts: Vec<u64>,
     ended: bool,
 }
@@ -43,8 +44,8 @@ impl CopyStream {
             Ok(copy) => Box::pin(copy),
             Err(error) => return Err(copy_error(connection, &part, &error)),
         };
-        let counts = vec![0; part.counted];
-        Ok(Self { reader: Some(reader), copy, part, messages: 0, rows: 0, counts, ended: false })
+        let (looks, counts) = (Looks::new(&part.csv.looks), vec![0; part.counted]);
+        Ok(Self { reader: Some(reader), copy, part, messages: 0, rows: 0, looks, counts, ended: false })
     }
 
     /// Reads messages until a chunk is full or the COPY ends. One message is one row; in binary the
@@ -56,7 +57,7 @@ impl CopyStream {
                 Some(Ok(message)) => {
                     self.messages += 1;
                     refuse_long_row(&self.part, &message)?;
-                    long::count(&message, &self.part.csv, &mut self.counts);
+                    self.looks.count(&message, &mut self.counts);
                     bytes.extend_from_slice(&message);
                 }
                 Some(Err(error)) => {

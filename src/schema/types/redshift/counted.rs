@@ -83,7 +83,7 @@ impl Arrival {
                     })
                     .collect();
                 let cleared = self.cleared.as_deref().unwrap_or(value);
-                let suspect = self.suspect.sql();
+                let suspect = &self.suspect;
                 format!("CASE WHEN {suspect} THEN CASE {cases}ELSE {cleared} END ELSE {value} END")
             }
         };
@@ -92,7 +92,7 @@ impl Arrival {
 }
 
 /// SQL that counts one more under this number; what it gives is never NULL.
-pub(super) fn add_one(number: usize) -> String {
+fn add_one(number: usize) -> String {
     format!("pg_catalog.set_config('{}', ({} + 1)::text, true)", setting(number), count(number))
 }
 

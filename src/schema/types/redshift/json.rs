@@ -3,8 +3,8 @@
 //! SUPER takes any text that is JSON, with whatever blanks Postgres wrote; a string in it holds no
 //! more than a VARCHAR does.
 
-use super::{Arrival, Case, LongKind, Suspect, texts::in_utf8, varchar::VARCHAR_BYTES_MAX};
-use crate::schema::{ColumnType, TypeKind, UnfitKind};
+use super::{Arrival, Case, texts::in_utf8, varchar::VARCHAR_BYTES_MAX};
+use crate::schema::{ColumnType, LookKind, TypeKind, UnfitKind};
 
 /// Text of fewer bytes, in whatever encoding, has no string that is too long.
 const BYTES_SURELY_FIT: u32 = VARCHAR_BYTES_MAX / 4;
@@ -98,8 +98,7 @@ fn of_json(value: &str, json: &str, source_version: u32) -> Arrival {
             "CASE WHEN pg_catalog.pg_column_size($c) <= {STORED_SURELY_FIT} AND pg_catalog.pg_column_compression($c) IS NULL THEN false ELSE {is_large} END"
         ),
     };
-    Arrival::of("super", value)
-        .suspecting(Suspect::Long { is, kind: LongKind::JsonString }, vec![long_string(json)])
+    Arrival::of("super", value).suspecting(is, vec![long_string(json)]).seen_by(&[LookKind::LongJsonString])
 }
 
 /// Walks through the JSON, and only into what is long enough.

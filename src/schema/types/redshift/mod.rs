@@ -2,33 +2,30 @@
 //!
 //! Rows stay bytes for us: whatever must be converted is converted by the `SELECT` on the replica. A
 //! column that can hold what Redshift cannot is asked for by a CASE, which is cheap for a value that
-//! fits, and counts one that does not. Where such a value fails the load, nothing stands for it: then the
-//! columns of a row are looked at together (`guard`), and long values where the row is read (`suspect`).
+//! fits, and counts one that does not. Where such a value fails the load, nothing stands for it: then what
+//! whoever reads the row sees for less is left to him (`looks`).
 
 mod compared;
 mod counted;
-mod guard;
 mod json;
 mod names;
 mod numbers;
 mod policy;
-mod suspect;
 mod texts;
 mod times;
 mod varchar;
 
+use self::counted::Case;
+pub use self::counted::count;
 pub use self::varchar::{VARCHAR_BYTES_MAX, Varchar, Widening, measured_bytes, widenings};
 pub(in crate::schema) use self::{
     compared::{comparable, in_source, in_warehouse},
-    guard::{Guarded, guard},
     names::{folded, refuse_names},
     policy::policies,
     varchar::measurable,
 };
-use self::{counted::Case, suspect::Suspect};
-pub use self::{counted::count, suspect::LongKind};
 use crate::{
-    schema::{ColumnType, TypeKind, UnfitPolicy},
+    schema::{ColumnType, LookKind, TypeKind, UnfitPolicy},
     sql::quote_ident,
 };
 
@@ -39,12 +36,14 @@ pub(in crate::schema) struct Arrival {
     pub(in crate::schema) sql_type: String,
     /// What the source is asked for, as long as the value fits: SQL, `$c` stands for the column.
     value: String,
-    /// What tells, cheaply, whether a value may be one that does not fit.
-    suspect: Suspect,
+    /// What tells, cheaply, whether a value may be one that does not fit: SQL; NULL and false say no.
+    suspect: String,
     /// What the source is asked for where the value was suspect and fits.
     cleared: Option<String>,
     /// The kinds of value that do not fit; none where each does.
     cases: Vec<Case>,
+    /// How whoever reads a row sees each of these kinds, in their order; none where he cannot.
+    looks: &'static [LookKind],
     /// Whether the column can arrive as text instead.
     has_text: bool,
     /// Why it does not arrive as the type of the same name.
@@ -56,9 +55,10 @@ impl Arrival {
         Self {
             sql_type: sql_type.into(),
             value: value.into(),
-            suspect: Suspect::default(),
+            suspect: String::new(),
             cleared: None,
             cases: Vec::new(),
+            looks: &[],
             has_text: false,
             note: None,
         }
@@ -68,8 +68,12 @@ impl Arrival {
         Self { note: Some(note.into()), ..self }
     }
 
-    fn suspecting(self, suspect: impl Into<Suspect>, cases: Vec<Case>) -> Self {
+    fn suspecting(self, suspect: impl Into<String>, cases: Vec<Case>) -> Self {
         Self { suspect: suspect.into(), cases, ..self }
+    }
+
+    fn seen_by(self, looks: &'static [LookKind]) -> Self {
+        Self { looks, ..self }
     }
 
     fn fitting_after_all(self, cleared: impl Into<String>) -> Self {
@@ -100,10 +104,18 @@ impl Arrival {
     /// What the source is asked for; values that do not fit are counted from the number `first` on, by it or
     /// beside it.
     pub(in crate::schema) fn expression(&self, column: &str, policy: UnfitPolicy, first: usize) -> String {
-        let is_counted_elsewhere = policy == UnfitPolicy::Fail && self.long().is_some();
-        match is_counted_elsewhere || self.is_guarded(policy) {
-            true => self.value.replace("$c", &quote_ident(column)),
-            false => self.sql(column, policy, Some(first)),
+        match self.looks(policy) {
+            [] => self.sql(column, policy, Some(first)),
+            _ => self.value.replace("$c", &quote_ident(column)),
+        }
+    }
+
+    /// How whoever reads a row sees each kind of value that does not fit; none: the source looks. Only of what
+    /// fails the load is it enough to know that it is there.
+    pub(in crate::schema) fn looks(&self, policy: UnfitPolicy) -> &'static [LookKind] {
+        match policy {
+            UnfitPolicy::Fail => self.looks,
+            _ => &[],
         }
     }
 

@@ -1,7 +1,7 @@
 //! Numbers: DECIMAL holds 38 digits, and nothing holds NaN or infinity.
 
-use super::{Arrival, Case, Suspect};
-use crate::schema::{UnfitKind, UnfitPolicy};
+use super::{Arrival, Case};
+use crate::schema::{LookKind, UnfitKind, UnfitPolicy};
 
 /// How many digits a DECIMAL has.
 const DIGITS_MAX: i32 = 38;
@@ -30,7 +30,8 @@ pub(super) fn numeric(sql: &str) -> Arrival {
         };
         let there = format!("numeric({digits},{decimals})");
         let arrival = Arrival::of(&there, "$c")
-            .suspecting(Suspect::Nan, vec![Case::new(UnfitKind::Nan, "$c = 'NaN'")])
+            .suspecting("$c = 'NaN'", vec![Case::new(UnfitKind::Nan, "true")])
+            .seen_by(&[LookKind::Nan])
             .or_text();
         return match there == sql {
             true => arrival,
@@ -82,8 +83,9 @@ fn float(sql: &str, most: &str) -> Arrival {
         Case::new(UnfitKind::Nan, "$c = 'NaN'"),
         Case::new(UnfitKind::TooLarge, "true").or(UnfitPolicy::Clamp, nearest),
     ];
-    let outside = Suspect::Outside { first: format!("'-{most}'::{sql}"), last: format!("'{most}'::{sql}") };
-    Arrival::of(sql, "$c").suspecting(outside, cases).or_text()
+    // NaN is greater than all numbers.
+    let outside = format!("$c < '-{most}'::{sql} OR $c > '{most}'::{sql}");
+    Arrival::of(sql, "$c").suspecting(outside, cases).seen_by(&[LookKind::Nan, LookKind::Infinity]).or_text()
 }
 
 /// Precision and scale of `numeric(12,2)`.

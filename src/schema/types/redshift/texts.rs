@@ -1,7 +1,7 @@
 //! Text and bytes: a VARCHAR is measured in bytes of UTF-8, and holds 65,535 of them.
 
-use super::{Arrival, Case, LongKind, Suspect, varchar::VARCHAR_BYTES_MAX};
-use crate::schema::{UnfitKind, UnfitPolicy};
+use super::{Arrival, Case, varchar::VARCHAR_BYTES_MAX};
+use crate::schema::{LookKind, UnfitKind, UnfitPolicy};
 
 /// A character has at most four bytes in UTF-8. So many bytes of any server encoding cannot become
 /// more than a VARCHAR holds, and their number is known without unpacking the value.
@@ -87,7 +87,8 @@ fn bounded(value: &str, text: &str) -> Arrival {
     .or(UnfitPolicy::Truncate, truncated(text));
     let is = format!("octet_length({text}) > {BYTES_SURELY_FIT}");
     Arrival::of(format!("varchar({VARCHAR_BYTES_MAX})"), value)
-        .suspecting(Suspect::Long { is, kind: LongKind::Text }, vec![too_long])
+        .suspecting(is, vec![too_long])
+        .seen_by(&[LookKind::LongText])
 }
 
 pub(super) fn in_utf8(text: &str) -> String {

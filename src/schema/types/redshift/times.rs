@@ -1,6 +1,6 @@
 //! Dates and times. Postgres writes them as ISO with a space, in UTC, which COPY reads.
 
-use super::{Arrival, Case, Suspect};
+use super::{Arrival, Case};
 use crate::schema::{UnfitKind, UnfitPolicy};
 
 /// `date`, `timestamp`, `timestamptz`. That COPY reads years of another length than four digits, or
@@ -15,7 +15,7 @@ pub(super) fn time(name: &str) -> Arrival {
     let nearest = format!("CASE WHEN $c < {first} THEN {first} ELSE {last} END");
     Arrival::of(there, "$c")
         .suspecting(
-            Suspect::Outside { first, last },
+            format!("$c < {first} OR $c > {last}"),
             vec![Case::new(UnfitKind::FarDate, "true").or(UnfitPolicy::Clamp, nearest)],
         )
         .or_text()

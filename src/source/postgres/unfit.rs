@@ -1,21 +1,50 @@
-//! Values that are too long for the warehouse. The length of a row is known for nothing: only one that is long
-//! enough is taken apart.
+//! Values that do not fit the warehouse, seen in rows that are read anyway. Few rows are taken apart: only one that
+//! is long enough, or has the word in it.
 
-use crate::schema::{CsvForm, LongKind, VARCHAR_BYTES_MAX};
+use memchr::memmem::Finder;
 
-/// Counts what is too long in a row of CSV as Postgres writes it.
-pub(super) fn count(row: &[u8], form: &CsvForm, counts: &mut [u64]) {
-    if row.len() <= VARCHAR_BYTES_MAX as usize || form.long_values.is_empty() {
-        return;
+use crate::schema::{Look, LookKind, VARCHAR_BYTES_MAX};
+
+const NAN: &[u8] = b"NaN";
+const INFINITY: &[u8] = b"Infinity";
+
+/// What is looked for in a row.
+pub(super) struct Looks {
+    looks: Vec<Look>,
+    words: Vec<Finder<'static>>,
+    is_length_asked: bool,
+}
+
+impl Looks {
+    pub(super) fn new(looks: &[Look]) -> Self {
+        let asks = |kind| looks.iter().any(|look| look.kind == kind);
+        let word = |(kind, word)| asks(kind).then(|| Finder::new(word));
+        let words = [(LookKind::Nan, NAN), (LookKind::Infinity, INFINITY)];
+        Self {
+            words: words.into_iter().filter_map(word).collect(),
+            is_length_asked: asks(LookKind::LongText) || asks(LookKind::LongJsonString),
+            looks: looks.to_vec(),
+        }
     }
-    let values = values(row);
-    for long in &form.long_values {
-        let is_too_long = values.get(long.place).is_some_and(|value| match long.kind {
-            LongKind::Text => is_long(value.len()),
-            LongKind::JsonString => has_long_string(value),
-        });
-        if let Some(count) = counts.get_mut(long.number) {
-            *count += u64::from(is_too_long);
+
+    /// Counts what does not fit in a row of CSV as Postgres writes it.
+    pub(super) fn count(&self, row: &[u8], counts: &mut [u64]) {
+        let is_suspect = self.is_length_asked && is_long(row.len())
+            || self.words.iter().any(|word| word.find(row).is_some());
+        if !is_suspect {
+            return;
+        }
+        let values = values(row);
+        for look in &self.looks {
+            let is_unfit = values.get(look.place).is_some_and(|value| match look.kind {
+                LookKind::LongText => is_long(value.len()),
+                LookKind::LongJsonString => has_long_string(value),
+                LookKind::Nan => value == NAN,
+                LookKind::Infinity => value.strip_prefix(b"-").unwrap_or(value) == INFINITY,
+            });
+            if let Some(count) = counts.get_mut(look.number) {
+                *count += u64::from(is_unfit);
+            }
         }
     }
 }
@@ -68,19 +97,36 @@ fn has_long_string(json: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::schema::LongValue;
-
     const MAX: usize = VARCHAR_BYTES_MAX as usize;
 
     /// What is counted of a row whose first value is text and whose third is JSON.
     fn counted(row: &str) -> [u64; 2] {
-        let long_values = vec![
-            LongValue { place: 0, kind: LongKind::Text, number: 0 },
-            LongValue { place: 2, kind: LongKind::JsonString, number: 1 },
+        let looks = [
+            Look { place: 0, kind: LookKind::LongText, number: 0 },
+            Look { place: 2, kind: LookKind::LongJsonString, number: 1 },
         ];
         let mut counts = [0; 2];
-        count(row.as_bytes(), &CsvForm { long_values, ..CsvForm::default() }, &mut counts);
+        Looks::new(&looks).count(row.as_bytes(), &mut counts);
         counts
+    }
+
+    #[test]
+    fn a_word_is_counted_where_it_is_a_number() {
+        let looks = [
+            Look { place: 1, kind: LookKind::Nan, number: 0 },
+            Look { place: 2, kind: LookKind::Nan, number: 1 },
+            Look { place: 2, kind: LookKind::Infinity, number: 2 },
+        ];
+        let counted = |row: &str| {
+            let mut counts = [0; 3];
+            Looks::new(&looks).count(row.as_bytes(), &mut counts);
+            counts
+        };
+        assert_eq!(counted("NaN,1,Infinity\n"), [0, 0, 1]);
+        assert_eq!(counted("\"NaN,NaN\nNaN\",1,2\n"), [0, 0, 0]);
+        assert_eq!(counted("x,NaN,-Infinity\n"), [1, 0, 1]);
+        assert_eq!(counted("\"x\",\"NaN\",\"NaN\"\n"), [1, 1, 0]);
+        assert_eq!(counted("x,1,NaNa\n"), [0, 0, 0]);
     }
 
     #[test]
