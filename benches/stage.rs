@@ -34,7 +34,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 /// As a load reads them.
 const PARTS_AT_ONCE: usize = 4;
 const BUCKET: &str = "stage";
-const NULL: &str = "~P5TFXQY";
+const NULL: &str = "~P5";
 const PART_BYTES: u64 = 64 << 20;
 
 type Failed = Box<dyn Error + Send + Sync>;
@@ -72,7 +72,8 @@ async fn extract(
     warehouse: &str,
     stage: SharedStage,
 ) -> Result<(), Failed> {
-    let snapshot = source.open_snapshot().await.map_err(|error| error.to_string())?;
+    let snapshot =
+        source.open_snapshot(barncat::event::Tier::Optional).await.map_err(|error| error.to_string())?;
     let shape = shape_for(warehouse, &*snapshot, table).await?;
     let extraction = Extraction {
         table: table.clone(),

@@ -6,6 +6,7 @@
 #   scripts/bench.sh --memory    one run each at 0.5, 5 and 20 million rows: peak memory
 #   scripts/bench.sh --stage     extract and stage of 1 million rows of 50 columns, for Postgres and for Redshift
 #   scripts/bench.sh --graph     planning and scheduling 100 to 100,000 tasks that do nothing; needs no server
+#   scripts/bench.sh --models    500 tiny models against the SQL itself, by as many sessions of psql; 3 rounds
 #   scripts/bench.sh --new-rows  append, merge and verify at 0.5, 5 and 20 million rows (SIZES), 3 rounds
 #
 # ROWS, RUNS and WAYS ("pipe run run_fill_jobs_2") choose less or more. Each round takes each way in
@@ -44,7 +45,7 @@ start_servers() {
   # What starts by itself in one way's minute would be counted against it.
   local server
   for server in "$BARNCAT_PRIMARY_ADMIN_URL" "$BARNCAT_WAREHOUSE_ADMIN_URL"; do
-    psql_at "$server" -c 'ALTER SYSTEM SET autovacuum = off' -c 'SELECT pg_reload_conf()' >/dev/null
+    psql_at "$server" -c 'ALTER SYSTEM SET autovacuum = off' -c 'ALTER SYSTEM RESET fsync' -c 'SELECT pg_reload_conf()' >/dev/null
   done
 }
 
@@ -322,7 +323,7 @@ SQL
 
 # An S3 server in a process of its own, so that only the client's memory is measured.
 serve_s3() {
-  stage=$(cargo bench --bench stage --no-run --message-format json | sed -n 's/.*"executable":"\([^"]*/stage-[^"]*\)".*/\1/p')
+  stage=$(cargo bench --bench stage --no-run --message-format json | sed -n 's|.*"executable":"\([^"]*/stage-[^"]*\)".*|\1|p')
   : >"$dir/s3"
   export AWS_ACCESS_KEY_ID=barncat-bench AWS_SECRET_ACCESS_KEY=only-for-a-server-on-this-machine AWS_EC2_METADATA_DISABLED=true
   "$stage" serve "$dir/stage" >"$dir/s3" &
@@ -379,14 +380,14 @@ build() {
 
 [ -r /proc/self/stat ] || fail "the benchmark reads /proc, so it needs Linux"
 case ${1:-speed} in
-  speed | --memory | --new-rows | --stage) ;;
+  speed | --memory | --models | --new-rows | --stage) ;;
   --graph) exec cargo bench --quiet --bench graph ;;
   down)
     scripts/servers.sh down --dir "$dir/servers"
     rm -rf "$dir"
     exit
     ;;
-  *) fail "unknown argument \`$1\`" "nothing, --memory, --stage, --graph, --new-rows, or down" ;;
+  *) fail "unknown argument \`$1\`" "nothing, --memory, --models, --stage, --graph, --new-rows, or down" ;;
 esac
 build
 mkdir -p "$dir"
@@ -396,6 +397,11 @@ write_project run_fill_jobs_2 ", fill_jobs = 2"
 case ${1:-speed} in
   speed) speed ;;
   --memory) memory ;;
+  --models)
+    # shellcheck source=scripts/bench-models.sh
+    . scripts/bench-models.sh
+    models
+    ;;
   --stage) stage_alone ;;
   --new-rows) new_rows ;;
 esac

@@ -74,6 +74,15 @@ pub enum Event {
         /// Why.
         failure: Failure,
     },
+    /// An attempt has taken as long as its soft limit, and goes on.
+    TaskSlow {
+        /// The task's full name.
+        task: String,
+        /// Which attempt, from 1.
+        attempt: u32,
+        /// The limit: `warn_after`.
+        warn_after_seconds: f64,
+    },
     /// Something that people should know and that stops nothing.
     Warning {
         /// The task's full name, where it is about one.
@@ -91,8 +100,12 @@ pub enum Event {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Step {
-    /// Waits for a lock, a slot or a connection.
+    /// Waits for a lock or a slot.
     Waiting,
+    /// Waits for connections that other tasks have, to the source or to the warehouse.
+    AwaitingConnection,
+    /// Has its connections; what it does now is not counted in rows.
+    Working,
     /// Reads the source (and fills the staging table side by side).
     Extracting,
     /// Fills what is left.
@@ -163,6 +176,9 @@ pub struct RunOutcome {
     pub seconds: f64,
     /// Its tasks, in the order in which they ended.
     pub tasks: Vec<TaskOutcome>,
+    /// What people should know and that is about no task's data: hooks that failed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
 }
 
 /// How a task went.
@@ -206,6 +222,12 @@ pub struct TaskOutcome {
     /// The hash of the source's schema, with its version.
     #[serde(default)]
     pub schema_hash: Option<String>,
+    /// Of a sample, or made of one: how many rows each table gave.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sample: Option<u32>,
+    /// Of a check or command: the fingerprint of how it was written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub definition: Option<String>,
     /// What differs in it from the load before, in words, one by one.
     #[serde(default)]
     pub schema_changes: Vec<String>,
@@ -374,6 +396,8 @@ impl TaskOutcome {
             lag_seconds: None,
             watermark: None,
             schema_hash: None,
+            sample: None,
+            definition: None,
             schema_changes: Vec::new(),
             inputs: Vec::new(),
             blocked_by: Vec::new(),

@@ -1,10 +1,10 @@
 //! Fail points: places before and after each step with a side effect.
 //!
 //! Compiled in only with the feature `failpoints`, for the tests. `BARNCAT_FAILPOINTS` turns them
-//! on by the grammar of the crate `fail` (`publish.commit.before=panic`), with two additions:
-//! `kill` ends the process by SIGKILL, as a crash would, and `list` (alone, as the variable's whole
-//! value) prints each point's name on stderr as it is passed, so that the crash tests find them all
-//! without a list kept by hand.
+//! on by the grammar of the crate `fail` (`publish.commit.before=panic`), with three additions:
+//! `kill` ends the process by SIGKILL, as a crash would, `stop` stops it by SIGSTOP, the first time, as
+//! a machine that hangs, and `list` (alone, as the variable's whole value) prints each point's name on
+//! stderr as it is passed, so that the crash tests find them all without a list kept by hand.
 
 /// A point that a test can make the process die or fail at. `name` is dotted, like
 /// `stage.manifest.before`.
@@ -26,12 +26,16 @@ pub fn pass(name: &'static str) {
 
 #[cfg(feature = "failpoints")]
 mod on {
-    use std::sync::OnceLock;
+    use std::{
+        sync::{Once, OnceLock},
+        time::Duration,
+    };
 
     enum Mode {
         Off,
         List,
         KillAt(String),
+        StopAt(String, Once),
         Crate,
     }
 
@@ -42,9 +46,10 @@ mod on {
         MODE.get_or_init(|| match std::env::var("BARNCAT_FAILPOINTS") {
             Err(_) => Mode::Off,
             Ok(text) if text == "list" => Mode::List,
-            Ok(text) => match text.strip_suffix("=kill") {
-                Some(name) => Mode::KillAt(name.to_owned()),
-                None => {
+            Ok(text) => match text.rsplit_once('=') {
+                Some((name, "kill")) => Mode::KillAt(name.to_owned()),
+                Some((name, "stop")) => Mode::StopAt(name.to_owned(), Once::new()),
+                _ => {
                     for point in text.split(';') {
                         if let Some((name, actions)) = point.split_once('=') {
                             fail::cfg(name.trim(), actions.trim())
@@ -67,14 +72,23 @@ mod on {
                 eprint!("{line}");
             }
             Mode::KillAt(wanted) if wanted == name => {
-                // SIGKILL to ourselves: no destructor runs, no buffer is flushed. Every shell has a
-                // `kill` of its own, a small system no other.
-                let kill = format!("kill -9 {}", std::process::id());
-                let _ = std::process::Command::new("sh").args(["-c", &kill]).status();
+                // No destructor runs, no buffer is flushed.
+                signal("KILL");
                 std::process::abort();
             }
-            Mode::KillAt(_) => {}
+            Mode::StopAt(wanted, once) if wanted == name => once.call_once(|| {
+                signal("STOP");
+                // Each thread stops when it learns of it: a moment after the signal was sent.
+                std::thread::sleep(Duration::from_millis(100));
+            }),
+            Mode::KillAt(_) | Mode::StopAt(..) => {}
             Mode::Crate => fail::eval(name, |_| ()).unwrap_or(()),
         }
+    }
+
+    /// A signal to ourselves. Every shell has a `kill` of its own, a small system no other.
+    fn signal(name: &str) {
+        let kill = format!("kill -s {name} {}", std::process::id());
+        let _ = std::process::Command::new("sh").args(["-c", &kill]).status();
     }
 }

@@ -5,7 +5,7 @@
 //!
 //! | module | is for |
 //! | --- | --- |
-//! | [`error`], [`secret`], [`clock`], [`mod@fail`] | classes of error; redacted strings; injected time; fail points |
+//! | [`error`], [`secret`], [`clock`], [`fingerprint`], [`mod@fail`] | classes of error; redacted strings; injected time; fingerprints of settings; fail points |
 //! | [`incident`] | what is wrong, told once: alarms, and what becomes of them |
 //! | [`event`], [`diagnosis`] | what happened in a run, and what a test of the surroundings found, as plain data |
 //! | [`sql`] | quoting, names |
@@ -41,6 +41,7 @@ pub mod diagnosis;
 pub mod error;
 pub mod event;
 pub mod fail;
+pub mod fingerprint;
 pub mod http;
 pub mod incident;
 pub mod load;

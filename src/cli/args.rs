@@ -265,7 +265,7 @@ Examples:
     #[command(subcommand, after_help = incidents::ALERT_HELP)]
     Alert(AlertCommand),
 
-    /// Take away what lies about; with --removed, tables without a loader
+    /// Take away what lies about; with --removed, what is no longer in the project
     #[command(after_help = clean::CLEAN_HELP)]
     Clean(CleanArgs),
 

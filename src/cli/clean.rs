@@ -10,6 +10,7 @@ use crate::{
     error::Failure,
     load::Staged,
     run::{self, Cleaned, Dropped, Orphan},
+    schema::RelationKind,
 };
 
 /// What `--output json` prints.
@@ -26,7 +27,7 @@ struct Json<'a> {
     past_keep: JsonStaged<'a>,
     /// Tables that a run is at work on.
     at_work: Vec<String>,
-    /// Tables that no loader names; `null` without `--removed`.
+    /// What is published and no longer in the project; `null` without `--removed`.
     removed: Option<Vec<JsonOrphan<'a>>>,
 }
 
@@ -47,6 +48,7 @@ impl<'a> From<&'a Staged> for JsonStaged<'a> {
 #[derive(Debug, Serialize)]
 struct JsonOrphan<'a> {
     table: String,
+    view: bool,
     rows: u64,
     bytes: u64,
     load: &'a str,
@@ -74,7 +76,7 @@ async fn work(context: &Context, args: &CleanArgs) -> Result<Exit, Complaint> {
     };
     if args.removed && !args.dry_run && !orphans.is_empty() {
         output.say(listed(&orphans).trim_end());
-        let question = format!("drop {}?", quantity::count(orphans.len(), "table"));
+        let question = format!("drop {}?", counted(&orphans));
         if !confirmed(context, args.yes, &question).await? {
             output.say("nothing was changed");
             return Ok(Exit::Failed);
@@ -90,7 +92,9 @@ async fn work(context: &Context, args: &CleanArgs) -> Result<Exit, Complaint> {
     } else {
         let mut text = text(&cleaned, args.dry_run);
         match (args.removed, args.dry_run) {
-            (true, _) if orphans.is_empty() => text.push_str("every published table has a loader\n"),
+            (true, _) if orphans.is_empty() => {
+                text.push_str("everything that is published is in the project\n")
+            }
             (true, true) => text.push_str(&listed(&orphans)),
             _ => text.extend(dropped.iter().map(told)),
         }
@@ -111,6 +115,7 @@ fn json<'a>(
         let result = dropped.iter().find(|(table, _)| *table == orphan.last.table).map(|(_, result)| result);
         JsonOrphan {
             table: orphan.last.table.to_string(),
+            view: is_view(orphan),
             rows: orphan.last.table_rows,
             bytes: orphan.live.as_ref().map_or(0, |live| live.bytes),
             load: &orphan.last.load,
@@ -164,9 +169,25 @@ fn objects(number: u64) -> String {
     quantity::count(usize::try_from(number).unwrap_or(usize::MAX), "object")
 }
 
-/// Tables without a loader.
+fn is_view(orphan: &Orphan) -> bool {
+    orphan.live.as_ref().is_some_and(|live| live.kind == RelationKind::View)
+}
+
+/// `2 tables and 1 view`.
+fn counted(orphans: &[Orphan]) -> String {
+    let views = orphans.iter().filter(|orphan| is_view(orphan)).count();
+    let tables = quantity::count(orphans.len() - views, "table");
+    match (views, orphans.len() - views) {
+        (0, _) => tables,
+        (views, 0) => quantity::count(views, "view"),
+        (views, _) => format!("{tables} and {}", quantity::count(views, "view")),
+    }
+}
+
+/// What is no longer in the project.
 fn listed(orphans: &[Orphan]) -> String {
-    let row = |Orphan { last, live }: &Orphan| {
+    let row = |orphan: &Orphan| {
+        let (Orphan { last, live }, is_view) = (orphan, is_view(orphan));
         let note = match live.as_ref().map(|live| live.views.as_slice()) {
             None => "dropped already, its objects are left".to_owned(),
             Some([]) => String::new(),
@@ -174,16 +195,16 @@ fn listed(orphans: &[Orphan]) -> String {
         };
         vec![
             last.table.to_string(),
-            quantity::exact(last.table_rows),
-            quantity::bytes(live.as_ref().map_or(0, |live| live.bytes)),
+            if is_view { "view".to_owned() } else { quantity::exact(last.table_rows) },
+            if is_view { String::new() } else { quantity::bytes(live.as_ref().map_or(0, |live| live.bytes)) },
             last.published_at.map_or(String::new(), moment),
             note,
         ]
     };
-    columns::lay(&["without a loader", ">rows", ">size", "last published", ""], orphans.iter().map(row))
+    columns::lay(&["not in the project", ">rows", ">size", "last published", ""], orphans.iter().map(row))
 }
 
-/// What became of a table without a loader.
+/// What became of one.
 fn told((table, result): &Dropped) -> String {
     match result {
         Ok(staged) if staged.objects > 0 => {

@@ -20,7 +20,8 @@ pub(super) async fn graph(context: &Context, selection: Selection) -> Result<Exi
         ..run::Request::of(run::Mode::Production)
     };
     let drawn = run::graph(&project, &environment, &request).await?;
-    let view = View::new(&drawn.graph, &drawn.selected, &drawn.expected, &drawn.results);
+    let view = View::new(&drawn.graph, &drawn.selected, &drawn.expected, &drawn.results)
+        .with_unreachable(&drawn.unreachable);
     match context.output.format() {
         OutputFormat::Json => context.output.json(&render::json(&view))?,
         OutputFormat::Text => context.output.data(&render::text(&view))?,

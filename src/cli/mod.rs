@@ -68,6 +68,9 @@ const BLOCKING_THREADS: usize = 6;
 /// How long the cancelling of statements may hold up the end of the process.
 const SETTLE_MAX: Duration = Duration::from_secs(3);
 
+/// How long the end waits at most for what was dropped.
+const LAST_WAIT: Duration = Duration::from_millis(500);
+
 /// What every command is given.
 struct Context {
     /// The project's folder.
@@ -151,8 +154,9 @@ fn start(context: &Context, command: Command) -> Result<Exit, Complaint> {
             exit = signals.attend(context.stop.clone(), told) => Ok(exit),
         }
     });
-    // What still runs in the background (a name that is being resolved) is not waited for.
-    runtime.shutdown_background();
+    // What is dropped now ends the programs that it started. What cannot be dropped (a name that is being
+    // resolved) is not waited for.
+    runtime.shutdown_timeout(LAST_WAIT);
     result
 }
 

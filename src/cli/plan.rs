@@ -257,6 +257,9 @@ fn others(plan: &Plan) -> String {
                 other.task,
                 failure.message
             ));
+            if let Some(hint) = &failure.hint {
+                text.push_str(&format!("      {} {hint}\n", style::paint(style::HINT, "hint:")));
+            }
         }
     }
     text

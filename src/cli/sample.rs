@@ -26,6 +26,8 @@ pub(super) fn task(name: &str, status: TaskStatus) -> TaskOutcome {
         lag_seconds: Some(0.4),
         watermark: None,
         schema_hash: Some("v1:3fa9c1d27b06".to_owned()),
+        sample: None,
+        definition: None,
         schema_changes: Vec::new(),
         inputs: Vec::new(),
         blocked_by: Vec::new(),
@@ -115,5 +117,6 @@ pub(super) fn outcome(status: RunStatus, tasks: Vec<TaskOutcome>) -> RunOutcome 
         started_at: "2026-11-22T05:00:00Z".parse().expect("a time"),
         seconds: 41.3,
         tasks,
+        warnings: Vec::new(),
     }
 }

@@ -115,6 +115,9 @@ pub(super) fn ending(outcome: &RunOutcome, names: &ShortNames) -> String {
         text.push_str(&trouble(task, names));
         text.push_str(&stale(task, names));
     }
+    for warning in &outcome.warnings {
+        text.push_str(&format!("  {} {warning}\n", style::paint(style::WARNING, "!")));
+    }
     if outcome.status == RunStatus::Degraded && outcome.tasks.iter().any(|t| t.tier == Tier::Critical) {
         text.push_str("  all critical tasks are published\n");
     }

@@ -27,12 +27,7 @@ pub(super) fn read_all(file: &Keys<'_>) -> Vec<CommandSpec> {
 
 fn read(file: &Keys<'_>, name: String, place: Place, item: &Item) -> Option<CommandSpec> {
     let keys = Keys::new(file.text, item, format!("task `{name}`"), place.clone(), file.mistakes)?;
-    let command = keys.strings("command");
-    if !keys.has("command") {
-        keys.missing("command", "the program and its arguments: command = [\"dbt\", \"build\"]");
-    } else if command.first().is_none_or(String::is_empty) {
-        keys.wrong("command", "names no program");
-    }
+    let command = program(&keys);
     let makes = keys.strings("makes");
     if let Some(wrong) = makes.iter().find(|glob| globset::Glob::new(glob).is_err()) {
         keys.wrong("makes", format_args!("has no pattern in `{wrong}`"));
@@ -44,4 +39,15 @@ fn read(file: &Keys<'_>, name: String, place: Place, item: &Item) -> Option<Comm
     let node = node(&keys, place);
     keys.finish();
     Some(CommandSpec { name, command, makes, test, node })
+}
+
+/// A program and its arguments.
+pub(super) fn program(keys: &Keys<'_>) -> Vec<String> {
+    let command = keys.strings("command");
+    if !keys.has("command") {
+        keys.missing("command", "the program and its arguments: command = [\"dbt\", \"build\"]");
+    } else if command.first().is_none_or(String::is_empty) {
+        keys.wrong("command", "names no program");
+    }
+    command
 }

@@ -49,6 +49,7 @@ url = "file:./stage"          # or "s3://bucket/prefix"
 [warehouse]
 kind = "postgres"
 url = "${WAREHOUSE_URL}"      # postgres://user:password@warehouse.internal:5432/warehouse
+connections = 16              # at most, over all processes
 schema = "analytics"          # where tables go unless their file in loaders/ says otherwise
 "#;
 

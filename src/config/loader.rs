@@ -93,6 +93,8 @@ pub struct LoadSpec {
     pub attempts: u32,
     /// How long one attempt may take.
     pub time_limit: Option<Duration>,
+    /// After how long people are told that one attempt takes long.
+    pub warn_after: Option<Duration>,
     /// Tables of one group, over the project, are always of one snapshot.
     pub consistent_group: Option<usize>,
     /// In test mode: the load brings a sample, and `condition` says which rows.
@@ -133,6 +135,38 @@ impl Loader {
     pub fn exact_names(&self) -> impl Iterator<Item = &str> {
         let rows = self.rows.iter().filter(|row| row.pattern.is_none() && row.settings.is_some());
         rows.map(|row| row.name.as_str())
+    }
+
+    /// A table that is filled by more connections than the warehouse gives would never get them.
+    pub(super) fn refuse_more_than(&self, connections: u32, mistakes: &Collector) {
+        for row in &self.rows {
+            let fill_jobs = row.settings.as_ref().and_then(|settings| settings.spec.fill_jobs);
+            if let Some(jobs) = fill_jobs.filter(|jobs| *jobs > connections) {
+                let name = &row.name;
+                let message = format!(
+                    "`fill_jobs` of table `{name}` is {jobs}, and `connections` of [warehouse] is {connections}"
+                );
+                mistakes.add(row.place.clone(), message, None);
+            }
+        }
+    }
+
+    /// Whether one of its tables is critical by what is written here.
+    fn says_critical(&self) -> bool {
+        let specs = self.rows.iter().filter_map(|row| Some(&row.settings.as_ref()?.spec));
+        specs.into_iter().any(|spec| spec.tier == Some(Tier::Critical) || spec.deadline.is_some())
+    }
+}
+
+impl super::Project {
+    /// Whether any task is critical: by its own row or comment, as those that it needs are by its.
+    pub fn has_critical(&self) -> bool {
+        let models = self.models.iter().map(|model| &model.node);
+        let checks = self.checks.iter().map(|check| &check.node);
+        let commands = self.commands.iter().map(|command| &command.node);
+        let mut nodes = models.chain(checks).chain(commands);
+        self.loaders.iter().any(Loader::says_critical)
+            || nodes.any(|node| node.tier == Some(Tier::Critical) || node.deadline.is_some())
     }
 }
 
@@ -200,6 +234,11 @@ impl Loader {
     pub fn listed_by(&self, table: &str) -> Option<&str> {
         super::expand::Rows::of(self).row_of(table).map(|row| row.name.as_str())
     }
+
+    /// Whether a table of this name would be loaded: a row that says `skip` loads none.
+    pub fn may_load(&self, table: &str) -> bool {
+        super::expand::Rows::of(self).row_of(table).is_some_and(|row| row.settings.is_some())
+    }
 }
 
 /// Reads one file.
@@ -265,6 +304,7 @@ fn base(source: &str, schema: &str, into: &str, place: Place) -> LoadSpec {
         fill_jobs: None,
         attempts: 3,
         time_limit: None,
+        warn_after: None,
         consistent_group: None,
         sample: None,
         place,
@@ -384,12 +424,33 @@ fn settings(keys: &Keys<'_>, over: Settings, is_row: bool) -> Settings {
     spec.compression = compression(keys).or(spec.compression);
     spec.fill_jobs = keys.number("fill_jobs", 1..=64).or(spec.fill_jobs);
     take(&mut spec.attempts, keys.number("attempts", 1..=100));
-    spec.time_limit = keys.duration("time_limit").or(spec.time_limit);
+    (spec.warn_after, spec.time_limit) = time_limits(keys, (spec.warn_after, spec.time_limit));
     later(keys);
     if is_row && spec.strategy != Strategy::Full && spec.cursor.is_none() {
         keys.missing("cursor", "the column that orders new rows: `id`, `updated_at`");
     }
     Settings { name_as, compare_every, shrink_limit, on_schema_change, spec }
+}
+
+/// `warn_after` and `time_limit`, over those that hold where nothing is said.
+pub(super) fn time_limits(
+    keys: &Keys<'_>,
+    (warn_after, time_limit): (Option<Duration>, Option<Duration>),
+) -> (Option<Duration>, Option<Duration>) {
+    let warn_after = keys.duration("warn_after").or(warn_after);
+    let time_limit = keys.duration("time_limit").or(time_limit);
+    if let (Some(warn), Some(limit)) = (warn_after, time_limit)
+        && warn >= limit
+        && (keys.has("warn_after") || keys.has("time_limit"))
+    {
+        match keys.has("warn_after") {
+            true => keys.wrong("warn_after", "is no shorter than `time_limit`, which ends an attempt before"),
+            false => {
+                keys.wrong("time_limit", "is no longer than `warn_after`, of which nobody would be told")
+            }
+        }
+    }
+    (warn_after, time_limit)
 }
 
 /// Keys whose work comes with the checks: known, and held to be tables.

@@ -10,6 +10,7 @@ mod command;
 mod deletes;
 mod expand;
 mod header;
+mod hook;
 pub mod init;
 mod keys;
 mod layout;
@@ -34,6 +35,7 @@ pub use self::{
     command::CommandSpec,
     deletes::Deletes,
     expand::Missing,
+    hook::{HookSpec, Occasion},
     loader::{LoadSpec, Loader, Sample},
     mistake::{Mistake, Mistakes, Place},
     model::{ModelKind, ModelSpec, Named, NodeSpec, Statement},

@@ -101,6 +101,8 @@ pub struct NodeSpec {
     pub attempts: u32,
     /// How long one attempt may take.
     pub time_limit: Option<Duration>,
+    /// After how long people are told that one attempt takes long.
+    pub warn_after: Option<Duration>,
     /// Where it is.
     pub place: Place,
 }
@@ -224,6 +226,7 @@ pub(super) fn node(keys: &Keys<'_>, place: Place) -> NodeSpec {
     if deadline.as_ref().is_some_and(|at| at.parse::<jiff::civil::Time>().is_err()) {
         keys.wrong("deadline", "is not a time of day like `06:00`");
     }
+    let (warn_after, time_limit) = super::loader::time_limits(keys, (None, None));
     NodeSpec {
         needs: needs.iter().map(|name| Named::new(name, needs_place.clone())).collect(),
         soft: soft(keys),
@@ -232,7 +235,8 @@ pub(super) fn node(keys: &Keys<'_>, place: Place) -> NodeSpec {
         owner: keys.string("owner"),
         deadline,
         attempts: keys.number("attempts", 1..=100).unwrap_or(3),
-        time_limit: keys.duration("time_limit"),
+        time_limit,
+        warn_after,
         place,
     }
 }

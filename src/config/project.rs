@@ -10,9 +10,9 @@ use std::{
 use toml_edit::Item;
 
 use super::{
-    AlertsConfig, CheckSpec, Collector, CommandSpec, ControlConfig, Keys, Loader, ModelSpec, Place,
-    SourceConfig, StageConfig, Text, WarehouseConfig, alerts, check, command, loader, mistake::did_you_mean,
-    model, source, warehouse,
+    AlertsConfig, CheckSpec, Collector, CommandSpec, ControlConfig, HookSpec, Keys, Loader, ModelSpec, Place,
+    SourceConfig, StageConfig, Text, WarehouseConfig, alerts, check, command, hook, loader,
+    mistake::did_you_mean, model, source, warehouse,
 };
 use crate::sql::Dialect;
 
@@ -47,6 +47,8 @@ pub struct Project {
     pub checks: Vec<CheckSpec>,
     /// Its commands, in the order of their names.
     pub commands: Vec<CommandSpec>,
+    /// Its hooks, in the order of their names.
+    pub hooks: Vec<HookSpec>,
 }
 
 /// When `serve` runs what. Read and checked; nothing runs by it yet.
@@ -97,10 +99,14 @@ pub(super) fn read(dir: &Path, env: Option<&str>, mistakes: &Collector) -> Optio
     let alerts = alerts::read(sections.of("alerts"));
     let into = warehouse.as_ref().map_or("public", |warehouse| &warehouse.schema);
     let loaders = loaders(dir, sections.of("sources"), &sources, into, mistakes);
+    if let Some(warehouse) = &warehouse {
+        loaders.iter().for_each(|loader| loader.refuse_more_than(warehouse.connections, mistakes));
+    }
     let dialect = warehouse.as_ref().map_or(Dialect::Postgres, |warehouse| warehouse.place.kind().dialect());
     let models = model::read_all(dir, into, dialect, mistakes);
     let checks = check::read_all(dir, dialect, mistakes);
     let commands = command::read_all(sections.of("tasks"));
+    let hooks = hook::read_all(sections.of("hooks"));
     sections.finish();
     Some(Project {
         dir: dir.to_owned(),
@@ -117,6 +123,7 @@ pub(super) fn read(dir: &Path, env: Option<&str>, mistakes: &Collector) -> Optio
         models,
         checks,
         commands,
+        hooks,
     })
 }
 
@@ -136,8 +143,8 @@ impl<'a> Sections<'a> {
 
     /// Each file is held against all sections, those that the other one takes the place of too.
     fn finish(self) {
-        const SECTIONS: [&str; 8] =
-            ["project", "sources", "stage", "warehouse", "control", "tasks", "schedules", "alerts"];
+        const SECTIONS: [&str; 9] =
+            ["project", "sources", "stage", "warehouse", "control", "tasks", "hooks", "schedules", "alerts"];
         for keys in [Some(self.base), self.over].into_iter().flatten() {
             for section in SECTIONS {
                 keys.know(section);

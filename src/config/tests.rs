@@ -99,6 +99,25 @@ fn deleted_rows_are_marked_only_where_that_can_be_kept() {
 }
 
 #[test]
+fn limits_that_could_never_hold_are_mistakes() {
+    let text = format!("{BASE}connections = 4\nfill_jobs = 5\n");
+    let loader = "source = \"shop\"\n[defaults]\ntime_limit = \"10m\"\n[tables]\norders = { strategy = \"full\", fill_jobs = 8 }\n\
+                  riders = { strategy = \"full\", warn_after = \"10m\" }\nrates = { strategy = \"full\", warn_after = \"9m\" }\n";
+    let files = [("barncat.toml", text.as_str()), ("loaders/shop.toml", loader)];
+    insta::assert_snapshot!(project(&files, None).unwrap_err());
+}
+
+#[test]
+fn a_project_has_critical_tasks_by_a_tier_or_by_a_deadline() {
+    let has_critical = |row: &str| {
+        let loader = format!("source = \"shop\"\n[tables]\norders = {{ strategy = \"full\"{row} }}\n");
+        project(&[("barncat.toml", BASE), ("loaders/shop.toml", &loader)], None).unwrap().has_critical()
+    };
+    assert!(has_critical(", tier = \"critical\"") && has_critical(", deadline = \"06:00\""));
+    assert!(!has_critical("") && !has_critical(", tier = \"optional\""));
+}
+
+#[test]
 fn an_overlays_sections_take_the_place_of_the_others() {
     let over = "[warehouse]\nkind = \"postgres\"\nurl = \"postgres://staging/w\"\n";
     let files = [("barncat.toml", BASE), ("barncat.staging.toml", over), ("loaders/shop.toml", LOADER)];
@@ -366,6 +385,39 @@ hint: `as` gives one of them another name, `into` another schema"
     );
     let long = format!("source = \"shop\"\n[tables]\na = {{ as = \"{}\" }}", "x".repeat(64));
     assert!(loads(&long, &["a"]).unwrap_err().contains("has 64 bytes"));
+}
+
+#[test]
+fn what_is_wrong_with_hooks_is_told_with_what_was_meant() {
+    let hooks = "
+[hooks.a]
+on = [\"task.fialed\"]
+command = [\"true\"]
+[hooks.b]
+command = []
+[hooks.c]
+on = [\"run.finished\"]
+command = [\"true\"]
+select = \"orders\"
+[hooks.d]
+on = [\"morning\"]
+comand = [\"true\"]
+time_limit = \"soon\"";
+    let mistakes = project(&[("barncat.toml", &format!("{BASE}{hooks}"))], None).unwrap_err();
+    for words in [
+        "error: `on` of hook `a` knows no `task.fialed`",
+        "hint: did you mean `task.failed`?",
+        "error: hook `b` needs `on`",
+        "error: `command` of hook `b` names no program",
+        "error: `select` of hook `c` selects tasks, and it is told of none",
+        "error: `on` of hook `d` knows no `morning`",
+        "hint: there is task.finished, task.succeeded,",
+        "error: hook `d` needs `command`",
+        "error: unknown key `comand` for hook `d`",
+        "error: `time_limit` of hook `d` is not a time span",
+    ] {
+        assert!(mistakes.contains(words), "{words}\n--- is not in\n{mistakes}");
+    }
 }
 
 #[test]

@@ -107,6 +107,8 @@ pub struct WarehouseConfig {
     pub test_schema: Template,
     /// Privilege → roles, given to tables that barncat creates.
     pub grants: BTreeMap<String, Vec<String>>,
+    /// How many connections at most, over all processes.
+    pub connections: u32,
     /// How many connections fill one table.
     pub fill_jobs: u32,
     /// How long one wait for a lock may take; below the server's `deadlock_timeout`.
@@ -123,6 +125,9 @@ pub struct ControlConfig {
     /// Where it is; `None`, or what resolves to nothing: in the warehouse.
     pub url: Option<Template>,
 }
+
+/// How many connections, where nobody says.
+const CONNECTIONS: u32 = 16;
 
 /// The privileges that a table can have.
 const PRIVILEGES: &[&str] = &["select", "insert", "update", "delete", "references", "trigger", "truncate"];
@@ -206,11 +211,17 @@ pub(super) fn read_warehouse(file: &Keys<'_>) -> Option<WarehouseConfig> {
     for privilege in grants.keys().filter(|name| !PRIVILEGES.contains(&name.to_lowercase().as_str())) {
         keys.wrong("grants", format_args!("has `{privilege}`, which is no privilege on a table"));
     }
+    let connections = keys.number("connections", 1..=10_000).unwrap_or(CONNECTIONS);
+    let fill_jobs = keys.number("fill_jobs", 1..=64).unwrap_or(1);
+    if fill_jobs > connections {
+        keys.wrong("fill_jobs", format_args!("is {fill_jobs}, and `connections` is {connections}"));
+    }
     let seconds = Duration::from_secs;
     let config = WarehouseConfig {
         schema: keys.string("schema").unwrap_or_else(|| "public".to_owned()),
         grants,
-        fill_jobs: keys.number("fill_jobs", 1..=64).unwrap_or(1),
+        connections,
+        fill_jobs,
         lock_timeout: keys.duration("lock_timeout").unwrap_or(Duration::from_millis(300)),
         lock_wait: keys.duration("lock_wait").unwrap_or(seconds(300)),
         snapshot_wait: keys.duration("snapshot_wait").unwrap_or(seconds(60)),

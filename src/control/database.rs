@@ -129,11 +129,21 @@ impl Work<'_> {
         sql: &str,
         parameters: Parameters<'_>,
     ) -> Result<Vec<Row>, ControlError> {
-        self.answer(self.client().query(&self.database.sql(sql), parameters)).await
+        let sql = self.database.sql(sql);
+        self.answer(async {
+            let statement = self.client().prepare_cached(&sql).await?;
+            self.client().query(&statement, parameters).await
+        })
+        .await
     }
 
     pub(super) async fn execute(&self, sql: &str, parameters: Parameters<'_>) -> Result<u64, ControlError> {
-        self.answer(self.client().execute(&self.database.sql(sql), parameters)).await
+        let sql = self.database.sql(sql);
+        self.answer(async {
+            let statement = self.client().prepare_cached(&sql).await?;
+            self.client().execute(&statement, parameters).await
+        })
+        .await
     }
 
     pub(super) async fn commit(self) -> Result<(), ControlError> {
@@ -156,7 +166,7 @@ impl Work<'_> {
         answer.map_err(|error| self.database.error(self.doing, &error))
     }
 
-    fn client(&self) -> &tokio_postgres::Client {
+    fn client(&self) -> &Client {
         self.client.as_ref().expect("it is there until the work is done")
     }
 

@@ -1,7 +1,7 @@
 //! Reads what runs, what ran, and how long it usually takes.
 
 use std::{
-    collections::{BTreeMap, HashSet},
+    collections::{BTreeMap, HashMap, HashSet},
     time::Duration,
 };
 
@@ -190,6 +190,14 @@ impl Control {
         Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
     }
 
+    /// How each task was written when it last ended well, by its full name, where that is written down.
+    pub async fn last_definitions(&self) -> Result<HashMap<String, String>, ControlError> {
+        let select = "SELECT DISTINCT ON (task) task, outcome->>'definition' FROM control.tasks
+            WHERE status = 'succeeded' AND outcome->>'definition' IS NOT NULL ORDER BY task, started_at DESC";
+        let rows = self.database().query("read how tasks were written", select, &[]).await?;
+        Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
+    }
+
     /// The runs of what a person asked for by hand: they verified, restored, adopted or filled back.
     pub async fn runs_by_hand(&self) -> Result<HashSet<String>, ControlError> {
         let select = format!(
@@ -219,17 +227,8 @@ impl Control {
         Ok(rows.iter().map(|row| row.get(0)).collect())
     }
 
-    /// What a task usually takes; `None` where it was never published.
-    pub async fn expected(&self, task: &str) -> Result<Option<Expected>, ControlError> {
-        Ok(self.medians(Some(task)).await?.remove(task))
-    }
-
-    /// What each task usually takes, by its full name.
-    pub async fn all_expected(&self) -> Result<BTreeMap<String, Expected>, ControlError> {
-        self.medians(None).await
-    }
-
-    async fn medians(&self, task: Option<&str>) -> Result<BTreeMap<String, Expected>, ControlError> {
+    /// What each task usually takes, by its full name; of those that were published at least once.
+    pub async fn expected(&self) -> Result<BTreeMap<String, Expected>, ControlError> {
         let medians = format!(
             "SELECT task,
                 percentile_cont(0.5) WITHIN GROUP (ORDER BY seconds),
@@ -238,11 +237,10 @@ impl Control {
             FROM (SELECT task, seconds, rows, bytes,
                       row_number() OVER (PARTITION BY task ORDER BY started_at DESC) AS nth
                   FROM control.tasks
-                  WHERE status = 'succeeded' AND kind IN {KINDS_OF_TASKS} AND seconds IS NOT NULL
-                      AND ($1::text IS NULL OR task = $1)) t
+                  WHERE status = 'succeeded' AND kind IN {KINDS_OF_TASKS} AND seconds IS NOT NULL) t
             WHERE nth <= 5 GROUP BY task"
         );
-        let rows = self.database().query("read the expected times", &medians, &[&task]).await?;
+        let rows = self.database().query("read the expected times", &medians, &[]).await?;
         let expected = rows.iter().map(|row| {
             let expected =
                 Expected { seconds: row.get(1), rows: count(row.get(2)), bytes: count(row.get(3)) };

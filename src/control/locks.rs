@@ -68,6 +68,16 @@ impl Lease {
         self.lost.cancelled().await;
     }
 
+    /// Asks the control database whether the lock is still held. If it is not, it is lost from now on, also
+    /// where the next renewal would have been the first to notice.
+    pub async fn ask(&self) -> Result<bool, ControlError> {
+        let is_held = self.session.holds(&self.name, self.epoch).await?;
+        if !is_held {
+            self.lost.cancel();
+        }
+        Ok(is_held)
+    }
+
     /// Gives the lock back. Where that fails it is tried again in the background.
     pub async fn release(mut self) -> Result<(), ControlError> {
         self.released = true;
@@ -113,8 +123,8 @@ impl Control {
         Ok(leases.and_then(|mut leases| leases.pop()))
     }
 
-    /// Takes as many of the slots `prefix/1` … `prefix/count` as are free, at most and at least
-    /// what `want` says, all at once or none. `None`: there are not enough after `wait`.
+    /// Takes as many of the slots `prefix/1` … `prefix/count` as are free, the first ones, at most and at
+    /// least what `want` says, all at once or none. `None`: there are not enough after `wait`.
     pub async fn acquire_any(
         &self,
         prefix: &str,
@@ -192,7 +202,7 @@ async fn attempt(
              SELECT l.name FROM control.locks l
              WHERE l.name = ANY($2) AND NOT EXISTS (
                  SELECT FROM control.sessions s WHERE s.session = l.session AND {})
-             ORDER BY l.name LIMIT $3 FOR UPDATE OF l SKIP LOCKED)
+             ORDER BY length(l.name), l.name LIMIT $3 FOR UPDATE OF l SKIP LOCKED)
          UPDATE control.locks l SET epoch = l.epoch + 1, session = $4, run = $5, what = $6,
              taken_at = clock_timestamp()
          FROM free WHERE l.name = free.name RETURNING l.name, l.epoch",

@@ -74,6 +74,12 @@ impl Control {
         Ok(())
     }
 
+    /// Records what became known of a run after its end.
+    pub async fn amend_run(&self, outcome: &RunOutcome) -> Result<(), ControlError> {
+        let update = "UPDATE control.runs SET outcome = $2 WHERE run = $1";
+        self.database().execute("amend a run", update, &[&outcome.run, &json(outcome)]).await.map(drop)
+    }
+
     /// Records a task that begins.
     pub async fn start_task(
         &self,
@@ -83,9 +89,11 @@ impl Control {
         tier: Tier,
     ) -> Result<(), ControlError> {
         fail_point!("control.start_task.before");
-        let insert = "INSERT INTO control.tasks (run, task, kind, tier) VALUES ($1, $2, $3, $4)
-                      ON CONFLICT DO NOTHING";
-        self.database().execute("start a task", insert, &[&run, &task, &kind, &word(&tier)]).await?;
+        let insert = format!(
+            "INSERT INTO control.tasks (run, task, kind, tier) SELECT $1, $2, $3, $4 FROM {SOON}
+             ON CONFLICT DO NOTHING"
+        );
+        self.database().execute("start a task", &insert, &[&run, &task, &kind, &word(&tier)]).await?;
         fail_point!("control.start_task.after");
         Ok(())
     }
@@ -119,13 +127,15 @@ impl Control {
         failure: Option<&Failure>,
     ) -> Result<(), ControlError> {
         fail_point!("control.finish_attempt.before");
-        let update = "UPDATE control.attempts SET ended_at = clock_timestamp(), status = $4, failure = $5
-                      WHERE run = $1 AND task = $2 AND attempt = $3";
+        let update = format!(
+            "UPDATE control.attempts SET ended_at = clock_timestamp(), status = $4, failure = $5
+             FROM {SOON} WHERE run = $1 AND task = $2 AND attempt = $3"
+        );
         let (attempt, status) = (i32::try_from(attempt).unwrap_or(i32::MAX), word(&status));
         let failure = failure.map(json);
         persist(async || {
             let parameters: super::database::Parameters<'_> = &[&run, &task, &attempt, &status, &failure];
-            self.database().execute("finish an attempt", update, parameters).await.map(drop)
+            self.database().execute("finish an attempt", &update, parameters).await.map(drop)
         })
         .await?;
         fail_point!("control.finish_attempt.after");
@@ -202,6 +212,13 @@ impl Control {
         Ok(rows.iter().map(|row| row.get(0)).collect())
     }
 
+    /// Which of these loads an attempt of this control database has, or had as its last one.
+    pub async fn known_loads(&self, loads: &[String]) -> Result<Vec<String>, ControlError> {
+        let known = "SELECT DISTINCT load FROM control.attempts WHERE load = ANY($1)";
+        let rows = self.database().query("look for loads", known, &[&loads]).await?;
+        Ok(rows.iter().map(|row| row.get(0)).collect())
+    }
+
     /// Closes the runs, tasks and attempts of processes that have died, and frees their locks.
     pub async fn close_crashed(&self) -> Result<(), ControlError> {
         let doing = "close crashed runs";
@@ -248,6 +265,10 @@ impl Control {
         Ok(())
     }
 }
+
+/// Lets a statement's commit be acknowledged before it is on disk; everybody sees it all the same. For what
+/// is followed by a write that waits for the disk, which takes along all that was written before it.
+const SOON: &str = "pg_catalog.set_config('synchronous_commit', 'off', true)";
 
 /// An enum's word, as JSON writes it: `succeeded`.
 fn word(value: &impl Serialize) -> String {

@@ -106,6 +106,13 @@ impl Session {
         lost
     }
 
+    /// Whether the database still has a lock as this session's.
+    pub(super) async fn holds(&self, name: &str, epoch: i64) -> Result<bool, ControlError> {
+        let held = "SELECT FROM control.locks WHERE name = $1 AND epoch = $2 AND session = $3";
+        let rows = self.database.query("ask for a lock", held, &[&name, &epoch, &self.id]).await?;
+        Ok(!rows.is_empty())
+    }
+
     /// Gives a lock back. Where that fails it is tried again with each renewal.
     pub(super) async fn give_back(&self, name: &str, epoch: i64) -> Result<(), ControlError> {
         if let Some(held) = self.locks.lock().get_mut(name).filter(|held| held.epoch == epoch) {

@@ -93,7 +93,8 @@ impl Graph {
 
     /// The task of a full name.
     pub fn find(&self, name: &TaskName) -> Option<NodeId> {
-        find(&self.nodes, name.halves())
+        let halves = name.halves();
+        self.nodes.binary_search_by(|node| node.name.halves().cmp(&halves)).ok().map(NodeId::new)
     }
 
     /// What a task needs, by hard and soft edges, in the order of the names.
@@ -117,14 +118,14 @@ impl Graph {
     }
 }
 
-/// Among tasks in the order of their names.
-pub(super) fn find(nodes: &[Node], halves: (Option<&str>, &str)) -> Option<NodeId> {
-    nodes.binary_search_by(|node| node.name.halves().cmp(&halves)).ok().map(NodeId::new)
-}
-
 /// By name; of two of one name the first in the project's text.
-fn in_order(mut nodes: Vec<Node>, errors: &mut Vec<GraphError>) -> Vec<Node> {
-    nodes.sort_by(|a, b| a.name.cmp(&b.name).then_with(|| a.place.cmp(&b.place)));
+fn in_order(nodes: Vec<Node>, errors: &mut Vec<GraphError>) -> Vec<Node> {
+    // Their places are sorted, and each node is moved once: nodes are large.
+    let mut order: Vec<usize> = (0..nodes.len()).collect();
+    let by_name = |a: &Node, b: &Node| a.name.cmp(&b.name).then_with(|| a.place.cmp(&b.place));
+    order.sort_by(|a, b| by_name(&nodes[*a], &nodes[*b]));
+    let mut nodes: Vec<Option<Node>> = nodes.into_iter().map(Some).collect();
+    let mut nodes: Vec<Node> = order.into_iter().filter_map(|place| nodes[place].take()).collect();
     nodes.dedup_by(|later, first| {
         let is_double = later.name == first.name;
         if is_double {

@@ -27,6 +27,6 @@ pub use self::{
     node::{Kind, Need, Node, Origin},
     project::{of_project, read},
     resolve::MayExist,
-    select::{Facts, SelectError},
+    select::{Facts, SelectError, asks_for_changes, asks_for_facts},
     tier::Critical,
 };

@@ -2,18 +2,45 @@
 
 use std::path::Path;
 
-use super::{Graph, Kind, Need, Node, Origin, TaskName};
-use crate::config::{
-    self, CheckSpec, CommandSpec, LoadSpec, Mistake, Mistakes, ModelSpec, Named, NodeSpec, Place, Project,
-    Statement,
+use super::{Facts, Graph, Kind, Need, Node, Origin, SelectError, TaskName};
+use crate::{
+    config::{
+        self, CheckSpec, CommandSpec, HookSpec, LoadSpec, Loader, Mistake, Mistakes, ModelSpec, Named,
+        NodeSpec, Place, Project, Statement,
+    },
+    error::Fault,
 };
 
 /// Reads a project, and holds its tasks against each other: every mistake at once. Tables that a wildcard of
 /// its loaders may stand for are taken to be there.
 pub fn read(dir: &Path, env: Option<&str>) -> Result<Project, Mistakes> {
     let project = config::read(dir, env)?;
-    of_project(&project, &project.named_loads(), true)?;
-    Ok(project)
+    let graph = of_project(&project, &project.named_loads(), true)?;
+    let mistakes: Vec<Mistake> =
+        project.hooks.iter().filter_map(|hook| mistaken(&project, &graph, hook)).collect();
+    if mistakes.is_empty() { Ok(project) } else { Err(Mistakes(mistakes)) }
+}
+
+/// A hook's selection that cannot mean anything, whatever the sources have.
+fn mistaken(project: &Project, graph: &Graph, hook: &HookSpec) -> Option<Mistake> {
+    let (select, place) = hook.select.as_ref()?;
+    let error = graph.select(&Facts::default(), std::slice::from_ref(select), &[]).err()?;
+    let may_be = match &error {
+        SelectError::Unknown { name, .. } => {
+            let (schema, name) = name.split_once('.').map_or((None, name.as_str()), |(s, n)| (Some(s), n));
+            may_exist(project, schema, name)
+        }
+        SelectError::Nothing { .. } => true,
+        _ => false,
+    };
+    let message = format!("`select` of hook `{}`: {error}", hook.name);
+    (!may_be).then(|| Mistake { message, place: place.clone(), hint: error.hint() })
+}
+
+/// Whether a wildcard of a loader may stand for such a table.
+fn may_exist(project: &Project, schema: Option<&str>, name: &str) -> bool {
+    let is_its = |loader: &Loader| schema.is_none_or(|schema| schema == loader.into);
+    project.loaders.iter().any(|loader| is_its(loader) && loader.may_load(name))
 }
 
 /// The graph of a project with these loads: those that its sources have, or (`may_be_more`) those that its
@@ -23,12 +50,7 @@ pub fn of_project(project: &Project, loads: &[LoadSpec], may_be_more: bool) -> R
     nodes.extend(project.models.iter().map(model));
     nodes.extend(project.checks.iter().map(check));
     nodes.extend(project.commands.iter().map(command));
-    let may_exist = |schema: Option<&str>, name: &str| {
-        may_be_more
-            && project.loaders.iter().any(|loader| {
-                schema.is_none_or(|schema| schema == loader.into) && loader.listed_by(name).is_some()
-            })
-    };
+    let may_exist = |schema: Option<&str>, name: &str| may_be_more && may_exist(project, schema, name);
     Graph::build(nodes, &may_exist).map_err(|errors| Mistakes(errors.iter().map(Mistake::from).collect()))
 }
 

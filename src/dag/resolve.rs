@@ -1,10 +1,10 @@
 //! What the names mean that tasks need.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use globset::{Glob, GlobMatcher};
 
-use super::{Edge, GraphError, Need, Node, NodeId, Origin, Way, graph::find};
+use super::{Edge, GraphError, Need, Node, NodeId, Origin, Way};
 use crate::config::nearest;
 
 /// Whether a task may make the table of this schema and name that no known task makes.
@@ -13,11 +13,13 @@ pub type MayExist<'a> = &'a dyn Fn(Option<&str>, &str) -> bool;
 /// Suggestions cost a look at every name: a project that is wrong from end to end gets no more.
 const SUGGESTIONS_MAX: usize = 50;
 
-/// The tasks by their names.
+/// The tasks by their names. A look-up costs the same however many there are.
 pub(super) struct Names<'a> {
     nodes: &'a [Node],
-    /// Loads and models, in the order of their names without the schema.
-    tables: Vec<NodeId>,
+    /// The first task of each name without its schema.
+    first: HashMap<&'a str, NodeId>,
+    /// By the tasks' numbers: the next one of the same name.
+    next: Vec<Option<NodeId>>,
     makers: Vec<Maker>,
     may_exist: MayExist<'a>,
 }
@@ -46,8 +48,10 @@ enum Meaning {
 impl<'a> Names<'a> {
     pub(super) fn new(nodes: &'a [Node], may_exist: MayExist<'a>, errors: &mut Vec<GraphError>) -> Self {
         let ids = || (0..nodes.len()).map(NodeId::new);
-        let mut tables: Vec<NodeId> = ids().filter(|id| nodes[id.index()].name.schema.is_some()).collect();
-        tables.sort_by_key(|id| &nodes[id.index()].name.name);
+        let (mut first, mut next) = (HashMap::with_capacity(nodes.len()), vec![None; nodes.len()]);
+        for id in ids().rev() {
+            next[id.index()] = first.insert(nodes[id.index()].name.name.as_str(), id);
+        }
         let mut makers = Vec::new();
         for command in ids() {
             for pattern in &nodes[command.index()].makes {
@@ -61,7 +65,16 @@ impl<'a> Names<'a> {
                 }
             }
         }
-        Self { nodes, tables, makers, may_exist }
+        Self { nodes, first, next, makers, may_exist }
+    }
+
+    /// The tasks of a name without its schema, in the order of their full names.
+    fn named(&self, name: &str) -> impl Iterator<Item = NodeId> {
+        std::iter::successors(self.first.get(name).copied(), |id| self.next[id.index()])
+    }
+
+    fn schema(&self, task: NodeId) -> Option<&str> {
+        self.nodes[task.index()].name.schema.as_deref()
     }
 
     /// What a task needs, in the order of the names.
@@ -130,9 +143,9 @@ impl<'a> Names<'a> {
     fn meaning(&self, node: &Node, need: &Need, suggest: bool) -> Result<Meaning, GraphError> {
         let by_settings = need.origin == Origin::Settings;
         // A full name is nobody else's; SQL reads tables alone.
-        let halves = (need.schema.as_deref(), need.name.as_str());
+        let is_it = |task: &NodeId| self.schema(*task) == need.schema.as_deref();
         if (need.schema.is_some() || by_settings)
-            && let Some(task) = find(self.nodes, halves)
+            && let Some(task) = self.named(&need.name).find(is_it)
         {
             return Ok(Meaning::Task(task));
         }
@@ -156,10 +169,8 @@ impl<'a> Names<'a> {
     fn choices(&self, need: &Need) -> Vec<Meaning> {
         let mut choices = Vec::new();
         if need.schema.is_none() {
-            let name = |id: &NodeId| self.nodes[id.index()].name.name.as_str();
-            let first = self.tables.partition_point(|id| name(id) < need.name.as_str());
-            let same = self.tables[first..].iter().take_while(|id| name(id) == need.name);
-            choices.extend(same.map(|id| Meaning::Task(*id)));
+            let tables = self.named(&need.name).filter(|task| self.schema(*task).is_some());
+            choices.extend(tables.map(Meaning::Task));
         }
         for maker in self.makers.iter().filter(|maker| maker.makes(need)) {
             let meaning = Meaning::Made(maker.command);

@@ -10,6 +10,7 @@ use super::{
     attempt::snapshots,
     compare::{Looks, compare},
     compared::keep_common,
+    connections::{Held, hold},
     decide::{selection, staging_columns, wishes},
     marks,
     new_rows::{Asked, Brought},
@@ -27,15 +28,14 @@ use crate::{
 
 /// Makes one attempt to take a table over. After `Ok` it stands in the ledger, after `Err` nothing changed.
 pub async fn adopt(workshop: &Workshop, attempt: &Attempt, with_rows: bool) -> Result<Loaded, LoadError> {
-    let snapshots = snapshots(workshop, attempt)?;
-    let snapshot = snapshots.get().await.map_err(LoadError::Source)?;
+    let Held { snapshot, connections: _held } = hold(workshop, std::slice::from_ref(attempt)).await?;
     let adopted = tokio::select! {
         biased;
         () = workshop.cancel.cancelled() => Err(LoadError::Cancelled),
         adopted = in_snapshot(workshop, attempt, with_rows, &*snapshot) => adopted,
     };
-    if matches!(adopted, Err(LoadError::Source(_))) {
-        snapshots.give_up(Some(&snapshot.position().snapshot)).await;
+    if adopted.as_ref().is_err_and(LoadError::is_of_snapshot) {
+        snapshots(workshop, attempt)?.give_up(Some(&snapshot.position().snapshot)).await;
     }
     adopted
 }

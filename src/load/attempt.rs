@@ -11,8 +11,14 @@ use std::{
 use tokio::sync::mpsc;
 
 use super::{
-    Attempt, Decision, LoadError, Loaded, Workshop, decide::decide, extract::Extract, fill, marks,
-    missed::Missed, progress::Progress, tidy,
+    Attempt, Decision, LoadError, Loaded, Workshop,
+    connections::{Held, hold},
+    decide::decide,
+    extract::Extract,
+    fill, marks,
+    missed::Missed,
+    progress::Progress,
+    tidy,
 };
 use crate::{
     clock,
@@ -34,12 +40,11 @@ const PARTS_AHEAD_IN_HASTE: usize = 1_000;
 /// After `Ok` the table is published (or equals what is published already), after `Err` it is as it
 /// was. A passing failure gives the source's snapshot up, so that the next attempt gets a new one.
 pub async fn load(workshop: &Workshop, attempt: &Attempt) -> Result<Loaded, LoadError> {
-    let snapshots = snapshots(workshop, attempt)?;
-    let snapshot = snapshots.get().await.map_err(LoadError::Source)?;
+    let Held { snapshot, connections } = hold(workshop, std::slice::from_ref(attempt)).await?;
     let id = snapshot.position().snapshot.clone();
-    let loaded = in_snapshot(workshop, attempt, snapshot).await;
-    if matches!(loaded, Err(LoadError::Source(_))) {
-        snapshots.give_up(Some(&id)).await;
+    let loaded = in_snapshot(workshop, &attempt.filled_by(workshop, &connections), snapshot).await;
+    if loaded.as_ref().is_err_and(LoadError::is_of_snapshot) {
+        snapshots(workshop, attempt)?.give_up(Some(&id)).await;
     }
     loaded
 }

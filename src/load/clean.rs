@@ -1,7 +1,8 @@
 //! What lies about for nothing, in the warehouse and in the stage, and taking it away.
 //!
-//! A load is dead if no living attempt has its id. An attempt is written down before anything of its load
-//! exists; so what is found first and asked about afterwards is never that of a living one.
+//! A load is dead if an attempt that has ended had its id. An attempt is written down before anything of its
+//! load exists; so what is found first and asked about afterwards is never that of a living one. Of a load that
+//! the control database knows nothing of, another one may know that it is alive: it is dead after a day.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -11,6 +12,7 @@ use std::{
 
 use super::{LoadError, Workshop, tidy};
 use crate::{
+    clock::{self, Clock},
     config::Keep,
     control::{Control, Holder},
     fail_point,
@@ -18,6 +20,10 @@ use crate::{
     stage::{LoadPrefix, Object, Stage},
     warehouse::{StagingTable, Warehouse},
 };
+
+/// How old a load is taken to be dead that no attempt is known of: it was made under another control database,
+/// or this one's memory is lost.
+const UNKNOWN_FOR: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Where is cleaned.
 pub struct Broom<'a> {
@@ -31,7 +37,7 @@ pub struct Broom<'a> {
     pub stage: &'a dyn Stage,
     /// The warehouse.
     pub warehouse: &'a dyn Warehouse,
-    /// The control database; `None` where there is none yet: then nothing is alive.
+    /// The control database; `None` where there is none yet: then nothing is known of any load.
     pub control: Option<&'a Control>,
 }
 
@@ -101,15 +107,14 @@ impl<'a> Broom<'a> {
         let staging_tables = self.warehouse.staging_tables().await.map_err(LoadError::Warehouse)?;
         let uploads = self.unfinished().await?;
         let objects = self.stage.list(&self.root()).await?;
-        let living: BTreeSet<String> = match self.control {
-            Some(control) => control.live_loads().await?.into_iter().collect(),
-            None => BTreeSet::new(),
-        };
-        let is_dead = |load: &str| !living.contains(load);
+        let of_tables = staging_tables.iter().map(|table| table.load.clone());
+        let of_objects = objects.iter().filter_map(|object| LoadPrefix::load_of(&object.key));
+        let dead = self.dead(of_tables.chain(of_objects).chain(uploads.iter().cloned()).collect()).await?;
+        let is_dead = |load: &str| dead.contains(load);
         let of_dead = |object: &Object| LoadPrefix::load_of(&object.key).filter(|load| is_dead(load));
-        let dead: BTreeSet<String> = objects.iter().filter_map(of_dead).collect();
-        let dead: Vec<String> = dead.into_iter().collect();
-        let published = self.warehouse.published_among(&dead).await.map_err(LoadError::Warehouse)?;
+        let staged: BTreeSet<String> = objects.iter().filter_map(of_dead).collect();
+        let staged: Vec<String> = staged.into_iter().collect();
+        let published = self.warehouse.published_among(&staged).await.map_err(LoadError::Warehouse)?;
         let is_left_over = |object: &&Object| of_dead(object).is_some_and(|load| !published.contains(&load));
         let left: Vec<&Object> = objects.iter().filter(is_left_over).collect();
         Ok(Leftovers {
@@ -118,6 +123,25 @@ impl<'a> Broom<'a> {
             staged: Staged::of(left.iter().copied()),
             objects: left.into_iter().cloned().collect(),
         })
+    }
+
+    /// Those of these loads that are dead.
+    async fn dead(&self, mut loads: BTreeSet<String>) -> Result<BTreeSet<String>, LoadError> {
+        let mut known = BTreeSet::new();
+        if let Some(control) = self.control {
+            let all: Vec<String> = loads.iter().cloned().collect();
+            known.extend(control.known_loads(&all).await?);
+            for living in control.live_loads().await? {
+                loads.remove(&living);
+            }
+        }
+        let now_ms = u64::try_from(clock::System.now().as_millisecond()).unwrap_or(0);
+        let is_old = |load: &str| {
+            let age_ms = tidy::made_at_ms(load).map(|made_ms| now_ms.saturating_sub(made_ms));
+            age_ms.is_none_or(|age_ms| u128::from(age_ms) > UNKNOWN_FOR.as_millis())
+        };
+        loads.retain(|load| known.contains(load) || is_old(load));
+        Ok(loads)
     }
 
     /// The loads that have unfinished uploads.

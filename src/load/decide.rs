@@ -12,6 +12,7 @@ use super::{
 };
 use crate::{
     config::{LoadSpec, OnBrokenView, OnSchemaChange, Strategy},
+    error::{Class, Fault},
     publish,
     schema::{self, Change, Selection, Shape, TableSchema, Wishes, diff, in_words},
     source::{Position, Snapshot},
@@ -134,6 +135,35 @@ pub async fn decide(
     warehouse: &dyn Warehouse,
 ) -> Result<Decision, LoadError> {
     let last = warehouse.last_load(&spec.target).await.map_err(LoadError::Warehouse)?;
+    let upon = last.as_ref().map(|last| last.load.clone());
+    let decided = decide_upon(last, project, spec, full, snapshot, warehouse).await;
+    match decided {
+        Err(error)
+            if error.class() != Class::Passing
+                && is_superseded(warehouse, &spec.target, upon.as_deref()).await =>
+        {
+            Err(LoadError::Superseded { table: spec.target.clone() })
+        }
+        decided => decided,
+    }
+}
+
+/// Whether a table's last load is another one than `upon`, which a decision stands on. Ledger and table are
+/// read one after the other: by then the table may be that of a later load, and a refusal means nothing.
+/// A publish asks the ledger itself.
+pub async fn is_superseded(warehouse: &dyn Warehouse, table: &TableName, upon: Option<&str>) -> bool {
+    let last = warehouse.last_load(table).await;
+    last.is_ok_and(|last| last.as_ref().map(|last| last.load.as_str()) != upon)
+}
+
+async fn decide_upon(
+    last: Option<LedgerRow>,
+    project: &str,
+    spec: &LoadSpec,
+    full: bool,
+    snapshot: &dyn Snapshot,
+    warehouse: &dyn Warehouse,
+) -> Result<Decision, LoadError> {
     refuse_if_anothers(project, spec, last.as_ref())?;
     refuse_if_behind(spec, last.as_ref(), snapshot.position())?;
     let found = snapshot.describe(&spec.source_table).await.map_err(LoadError::Source)?;

@@ -219,6 +219,12 @@ pub enum LoadError {
         /// SQL that mends some of it.
         sql: Option<String>,
     },
+    /// Another load was published while this one was decided upon: what was refused may not be so.
+    #[error("{table} is superseded: another load of it was published while this one was decided upon")]
+    Superseded {
+        /// The table.
+        table: TableName,
+    },
     /// Another member of a group that must match failed.
     #[error("{table} must match {other}, which failed")]
     GroupMember {
@@ -283,10 +289,21 @@ impl LoadError {
     }
 }
 
+impl LoadError {
+    /// Whether it lies in the source's snapshot, so that another try needs another one: it is lost, or older
+    /// than what another run has published since it was opened.
+    pub(super) fn is_of_snapshot(&self) -> bool {
+        matches!(self, Self::Source(_) | Self::Behind { .. })
+    }
+}
+
 impl Fault for LoadError {
     fn class(&self) -> Class {
         match self {
-            Self::Behind { .. } | Self::GroupMember { .. } | Self::TimeLimit { .. } => Class::Passing,
+            Self::Behind { .. }
+            | Self::Superseded { .. }
+            | Self::GroupMember { .. }
+            | Self::TimeLimit { .. } => Class::Passing,
             Self::SchemaChanged { .. }
             | Self::NotAddable { .. }
             | Self::RebuildLimit { .. }
@@ -315,6 +332,10 @@ impl Fault for LoadError {
                 "it is tried again; another replica, or one after a failover, has to catch up first"
                     .to_owned(),
             ),
+            Self::GroupMember { other, .. } => {
+                Some(format!("tables of `consistent` go together; `barncat why {other}` tells what failed"))
+            }
+            Self::Superseded { .. } => Some("the next load is decided upon anew".to_owned()),
             Self::SchemaChanged { .. } => Some(
                 "the last good rows stay; `on_schema_change = \"rebuild\"` takes the new columns".to_owned(),
             ),

@@ -42,7 +42,7 @@ pub(super) async fn open(
             jobs: match decision.is_whole() {
                 // They are few, and published by the transaction that fills.
                 false => 1,
-                true => spec.fill_jobs.unwrap_or(workshop.publishing.fill_jobs),
+                true => attempt.fill_jobs(workshop),
             },
         },
     };

@@ -3,9 +3,12 @@
 
 use std::sync::Arc;
 
-use futures_util::future::join_all;
+use futures_util::{StreamExt, stream};
 
-use super::{Attempt, LoadError, Loaded, Workshop, attempt};
+use super::{
+    Attempt, LoadError, Loaded, Workshop, attempt,
+    connections::{Connections, Held, hold},
+};
 use crate::source::Snapshot;
 
 /// Makes one attempt at a group of tables of one source. The answers are in the order of `attempts`.
@@ -15,29 +18,28 @@ use crate::source::Snapshot;
 /// fails, it alone is behind the others until its next attempt, and says so.
 pub async fn load_group(workshop: &Workshop, attempts: &[Attempt]) -> Vec<Result<Loaded, LoadError>> {
     let Some(first) = attempts.first() else { return Vec::new() };
-    let snapshot = match attempt::snapshots(workshop, first) {
-        Ok(snapshots) => snapshots.get().await.map_err(LoadError::Source),
-        Err(error) => Err(error),
-    };
-    let snapshot = match snapshot {
-        Ok(snapshot) => snapshot,
+    let Held { snapshot, connections } = match hold(workshop, attempts).await {
+        Ok(held) => held,
         Err(error) => return fail_together(attempts, 0, error),
     };
     let id = snapshot.position().snapshot.clone();
-    let outcomes = in_snapshot(workshop, attempts, snapshot).await;
-    let gone = outcomes.iter().any(|outcome| matches!(outcome, Err(LoadError::Source(_))));
+    let outcomes = in_snapshot(workshop, attempts, snapshot, &connections).await;
+    let gone = outcomes.iter().any(|outcome| outcome.as_ref().is_err_and(LoadError::is_of_snapshot));
     if gone && let Ok(snapshots) = attempt::snapshots(workshop, first) {
         snapshots.give_up(Some(&id)).await;
     }
     outcomes
 }
 
-/// The same in a given snapshot.
+/// The same in a given snapshot, by so many connections.
 pub(super) async fn in_snapshot(
     workshop: &Workshop,
     attempts: &[Attempt],
     snapshot: Arc<dyn Snapshot>,
+    connections: &Connections,
 ) -> Vec<Result<Loaded, LoadError>> {
+    let attempts: Vec<Attempt> =
+        attempts.iter().map(|attempt| attempt.filled_by(workshop, connections)).collect();
     let mut extracted = Vec::with_capacity(attempts.len());
     let mut failure = None;
     for (place, attempt) in attempts.iter().enumerate() {
@@ -63,16 +65,24 @@ pub(super) async fn in_snapshot(
             // Takes the staged parts away; the answer is made below.
             let _ = begun.end(Err(LoadError::Cancelled)).await;
         }
-        return fail_together(attempts, place, error);
+        return fail_together(&attempts, place, error);
     }
-    join_all(extracted.into_iter().map(|(begun, manifest)| async move {
+    let widest = attempts.iter().map(|attempt| attempt.fill_jobs(workshop)).max().unwrap_or(1);
+    let at_once = (connections.count() / widest).max(1) as usize;
+    let publishing = extracted.into_iter().map(|(begun, manifest)| async move {
         let done = begun.publish_staged(manifest).await;
         begun.end(done).await
-    }))
-    .await
+    });
+    let publishing: Vec<_> = publishing.map(Box::pin).collect();
+    stream::iter(publishing).buffered(at_once).collect().await
 }
 
-fn fail_together(attempts: &[Attempt], failed: usize, error: LoadError) -> Vec<Result<Loaded, LoadError>> {
+/// No attempt at any of them: the `failed` one says why, the others that they were to be done with it.
+pub(super) fn fail_together<T>(
+    attempts: &[Attempt],
+    failed: usize,
+    error: LoadError,
+) -> Vec<Result<T, LoadError>> {
     let Some(other) = attempts.get(failed).map(|attempt| attempt.spec.target.clone()) else {
         return Vec::new();
     };

@@ -10,9 +10,11 @@ mod advice;
 mod attempt;
 mod backfill;
 mod chain;
+mod changed;
 mod clean;
 mod compare;
 mod compared;
+mod connections;
 mod decide;
 mod error;
 mod extract;
@@ -44,9 +46,11 @@ pub use self::{
     backfill::{
         BackfillError, BackfillPlan, Chunk, Pace, Wish, load_chunk, plan_backfill, refuse_if_changed,
     },
+    changed::{has_another_schema, is_rewritten},
     clean::{Broom, Leftovers, PastKeep, Staged},
     compare::{Comparison, Looks, compare},
-    decide::{Decision, Forecast, decide, forecast, selection, wishes},
+    connections::{Beginning, Connections},
+    decide::{Decision, Forecast, decide, forecast, is_superseded, selection, wishes},
     error::LoadError,
     group::load_group,
     new_rows::NewRows,
@@ -61,7 +65,7 @@ use crate::{
     compare::Key,
     config::{Keep, LoadSpec},
     control::Control,
-    event::Event,
+    event::{Event, Tier},
     schema::Change,
     source::SharedSnapshots,
     sql::Dialect,
@@ -85,6 +89,8 @@ pub struct Workshop {
     pub warehouse: Arc<dyn Warehouse>,
     /// The control database.
     pub control: Control,
+    /// The warehouse's connections, over all processes.
+    pub warehouse_slots: LeasedSlots,
     /// Each source's shared snapshots, by the source's name.
     pub sources: BTreeMap<String, SharedSnapshots>,
     /// How much of each table's past stays in the stage.
@@ -128,6 +134,10 @@ pub struct Attempt {
     pub spec: LoadSpec,
     /// Which attempt, from 1. Later ones read smaller parts, from a new snapshot.
     pub number: u32,
+    /// Its tier: which connections it may take.
+    pub tier: Tier,
+    /// Told when it has them.
+    pub beginning: Beginning,
     /// Bring all rows, and publish even what has not changed.
     pub full: bool,
     /// Publish although more rows vanished than `shrink_limit` allows.

@@ -6,7 +6,6 @@
 //! known by their key.
 
 use jiff::Timestamp;
-use sha2::{Digest, Sha256};
 
 use super::{
     Advice, LoadError,
@@ -16,6 +15,7 @@ use super::{
 };
 use crate::{
     config::{LoadSpec, Strategy},
+    fingerprint,
     schema::{Change, Cursor, CursorError, CursorKind, Shape, TableSchema, in_words, made_anew},
     source::{Reach, ReachQuestion, Snapshot},
     warehouse::{LedgerRow, LiveTable, StagingColumn, State, Warehouse},
@@ -314,13 +314,6 @@ fn in_words_of(new_rows: &NewRows, state: &State, changes: &[Change]) -> String 
 /// What decides which rows are loaded and how they are known again: if it changes, rows that are there
 /// need not be those that would be loaded.
 pub(super) fn definition(spec: &LoadSpec) -> String {
-    let mut hash = Sha256::new();
-    let key = spec.key.iter().map(String::as_str);
-    let parts =
-        [spec.cursor.as_deref(), spec.condition.as_deref()].into_iter().map(Option::unwrap_or_default);
-    for part in parts.chain(key) {
-        hash.update((part.len() as u64).to_be_bytes());
-        hash.update(part);
-    }
-    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    let own = [spec.cursor.as_deref(), spec.condition.as_deref()].map(Option::unwrap_or_default);
+    fingerprint::of(own.into_iter().chain(spec.key.iter().map(String::as_str)))
 }

@@ -13,6 +13,7 @@ pub use self::layers::restorable;
 use self::layers::{Layer, layers};
 use super::{
     Attempt, LoadError, Loaded, Workshop,
+    connections::hold_connections,
     decide::{choice, refuse_if_anothers},
     fill,
     progress::Progress,
@@ -147,6 +148,8 @@ fn changed_columns(live: Option<&LiveTable>, columns: &[StagingColumn]) -> Vec<S
 /// Makes one attempt to publish the state of the load whose id begins with `wanted`. After `Ok` the table
 /// shows it and is on hold, after `Err` the table is as it was.
 pub async fn restore(workshop: &Workshop, attempt: &Attempt, wanted: &str) -> Result<Loaded, LoadError> {
+    let connections = hold_connections(workshop, std::slice::from_ref(attempt)).await?;
+    let attempt = &attempt.filled_by(workshop, &connections);
     let spec = &attempt.spec;
     let shelf = Shelf { project: &workshop.project, mode: &workshop.mode, stage: &*workshop.stage };
     let restoration = plan_restore(shelf, spec, wanted, &*workshop.warehouse).await?;
@@ -186,7 +189,7 @@ async fn as_load(
         filling: Filling::Parts {
             format: base.manifest.format,
             compression: base.manifest.compression,
-            jobs: spec.fill_jobs.unwrap_or(workshop.publishing.fill_jobs),
+            jobs: attempt.fill_jobs(workshop),
         },
     };
     let mut staging = workshop.warehouse.open_staging(staging).await.map_err(LoadError::Warehouse)?;

@@ -66,7 +66,7 @@ pub(super) fn past_keeping(lineage: &[Lineage], newest: &str, keep: Keep) -> BTr
 }
 
 /// When a load's id was made, in milliseconds since 1970.
-fn made_at_ms(id: &str) -> Option<u64> {
+pub(super) fn made_at_ms(id: &str) -> Option<u64> {
     ulid::Ulid::from_string(id).ok().map(|id| id.timestamp_ms())
 }
 

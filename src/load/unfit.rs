@@ -13,21 +13,27 @@ use crate::{
 pub(super) fn give_null(shape: &mut Shape, abilities: &Abilities, last: Option<&LedgerRow>) {
     if *abilities == Abilities::Redshift {
         let before = last.and_then(|last| last.state.null.clone());
-        shape.csv.null = before.unwrap_or_else(new_null);
+        shape.csv.null = before.unwrap_or_else(|| new_null(SHORT));
     }
 }
 
-/// Another one. No backslash: in Redshift's literals it means something. Short, because a wide table is
-/// mostly NULL: that no value is equal to it is looked for in every row, and the next attempt takes another.
-fn new_null() -> String {
-    format!("~{}", &clock::random_text()[..7])
+/// A wide table is mostly NULL, and each of them is these letters: two more cost it a twentieth of its bytes.
+const SHORT: usize = 2;
+
+/// What no table has by accident.
+const LONG: usize = 7;
+
+/// Another one. No backslash: in Redshift's literals it means something. That no value is equal to it is
+/// looked for in every row.
+fn new_null(letters: usize) -> String {
+    format!("~{}", &clock::random_text()[..letters])
 }
 
 impl Decision {
     /// The same for a later attempt: what stood for NULL may have been a value of the table.
     pub(super) fn with_another_null(mut self) -> Self {
         if !self.shape.csv.null.is_empty() {
-            self.shape.csv.null = new_null();
+            self.shape.csv.null = new_null(LONG);
             self.state.null = Some(self.shape.csv.null.clone());
         }
         self
@@ -135,9 +141,9 @@ mod tests {
 
     #[test]
     fn what_stands_for_null_is_another_one_each_time() {
-        let (one, other) = (new_null(), new_null());
+        let (one, other) = (new_null(LONG), new_null(LONG));
         assert_ne!(one, other);
-        assert_eq!(one.len(), 8);
+        assert_eq!((one.len(), new_null(SHORT).len()), (8, 3));
         assert!(one[1..].chars().all(|letter| letter.is_ascii_alphanumeric()));
     }
 }

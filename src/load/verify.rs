@@ -6,6 +6,7 @@ use super::{
     Attempt, LoadError, Loaded, Looks, Repair, Workshop, attempt,
     compare::{Comparison, compare},
     compared::{Compared, compared},
+    connections::{Connections, Held, hold},
     decide::refuse_if_behind,
     group,
     missed::KEYS_MAX,
@@ -48,36 +49,28 @@ pub async fn verify(
     how: Verify,
 ) -> Vec<Result<Verified, LoadError>> {
     let Some(first) = attempts.first() else { return Vec::new() };
-    let snapshots = match attempt::snapshots(workshop, first) {
-        Ok(snapshots) => snapshots,
-        Err(error) => return vec![Err(error)],
+    let Held { snapshot, connections } = match hold(workshop, attempts).await {
+        Ok(held) => held,
+        Err(error) => return group::fail_together(attempts, 0, error),
     };
-    let snapshot = match snapshots.get().await {
-        Ok(snapshot) => snapshot,
-        Err(error) => {
-            let mut answers: Vec<_> =
-                attempts.iter().skip(1).map(|attempt| Err(with(attempt, first))).collect();
-            answers.insert(0, Err(LoadError::Source(error)));
-            return answers;
-        }
-    };
+    let attempts: Vec<Attempt> =
+        attempts.iter().map(|attempt| attempt.filled_by(workshop, &connections)).collect();
     let mut answers = Vec::with_capacity(attempts.len());
-    for (attempt, loaded) in attempts.iter().zip(bring_up(workshop, attempts, how, &snapshot).await) {
+    for (attempt, loaded) in
+        attempts.iter().zip(bring_up(workshop, &attempts, how, &snapshot, &connections).await)
+    {
         let answer = match loaded {
             Ok(loaded) => one(workshop, attempt, how, &snapshot, loaded).await,
             Err(error) => Err(error),
         };
         answers.push(answer);
     }
-    if answers.iter().any(|answer| matches!(answer, Err(LoadError::Source(_)))) {
+    if answers.iter().any(|answer| answer.as_ref().is_err_and(LoadError::is_of_snapshot))
+        && let Ok(snapshots) = attempt::snapshots(workshop, first)
+    {
         snapshots.give_up(Some(&snapshot.position().snapshot)).await;
     }
     answers
-}
-
-/// A table that was to be verified together with one that failed.
-fn with(attempt: &Attempt, failed: &Attempt) -> LoadError {
-    LoadError::GroupMember { table: attempt.spec.target.clone(), other: failed.spec.target.clone() }
 }
 
 async fn bring_up(
@@ -85,11 +78,12 @@ async fn bring_up(
     attempts: &[Attempt],
     how: Verify,
     snapshot: &Arc<dyn Snapshot>,
+    connections: &Connections,
 ) -> Vec<Result<Option<Loaded>, LoadError>> {
     let loaded = match attempts {
         _ if how.as_is => return attempts.iter().map(|_| Ok(None)).collect(),
         [attempt] => vec![attempt::in_snapshot(workshop, attempt, snapshot.clone()).await],
-        attempts => group::in_snapshot(workshop, attempts, snapshot.clone()).await,
+        attempts => group::in_snapshot(workshop, attempts, snapshot.clone(), connections).await,
     };
     loaded.into_iter().map(|loaded| loaded.map(Some)).collect()
 }

@@ -30,6 +30,12 @@ pub enum ModelError {
         /// Who wants it.
         project: String,
     },
+    /// Another load was published while this one was decided upon: what was refused may not be so.
+    #[error("{table} is superseded: another load of it was published while this one was decided upon")]
+    Superseded {
+        /// The table.
+        table: TableName,
+    },
     /// A setting names a column that the SELECT does not give.
     #[error("{file}: `{key}` names `{column}`, and the model has no such column")]
     NoColumn {
@@ -69,6 +75,7 @@ impl Fault for ModelError {
             Self::Refused(error) => error.class(),
             Self::OtherProject { .. } | Self::NoColumn { .. } | Self::NoView { .. } => Class::Lasting,
             Self::Counts { .. } => Class::Bug,
+            Self::Superseded { .. } => Class::Passing,
             // Never shown: a task that was stopped has a status of its own.
             Self::Cancelled => Class::Passing,
         }
@@ -80,6 +87,7 @@ impl Fault for ModelError {
             Self::Control(error) => error.hint(),
             Self::Refused(error) => error.hint(),
             Self::OtherProject { .. } => Some("set `schema`, or give the file another name".to_owned()),
+            Self::Superseded { .. } => Some("the next load is decided upon anew".to_owned()),
             Self::NoView { table } => {
                 Some(format!("drop it (DROP TABLE {}), then run again", table.quoted()))
             }

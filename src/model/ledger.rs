@@ -67,17 +67,21 @@ pub(super) fn row(
                 _ => decision.load.clone(),
             },
             inputs: attempt.inputs.clone(),
+            sample: attempt.sample_of_rows(),
             ..State::default()
         },
         published_at: None,
     }
 }
 
+/// The ledger's word for a view.
+pub const VIEW: &str = "view";
+
 /// `model`, `view`, `incremental`: the ledger's word for how the rows came.
 pub fn strategy(kind: &ModelKind) -> &'static str {
     match kind {
         ModelKind::Table => "model",
-        ModelKind::View => "view",
+        ModelKind::View => VIEW,
         ModelKind::Incremental { .. } => "incremental",
     }
 }
@@ -97,11 +101,11 @@ pub(super) fn descriptions(attempt: &Attempt<'_>) -> Descriptions {
         .map(|(name, input)| format!("{name} as of {}", input.as_of.strftime("%F %T UTC")))
         .collect();
     let note = (!stale.is_empty()).then(|| format!("Made of older data: {}.", stale.join(", ")));
-    let had_note = note.is_none() && attempt.spec.description.is_none();
-    let text: Vec<String> = attempt.spec.description.iter().cloned().chain(note).collect();
+    let sample = attempt.sample_of_rows().map(|rows| format!("Made of a sample of {rows} rows a table."));
+    let text: Vec<String> = attempt.spec.description.iter().cloned().chain(sample).chain(note).collect();
     Descriptions {
         // An empty one takes away what an earlier load said.
-        table: if had_note { Some(String::new()) } else { Some(text.join("\n")) },
+        table: Some(text.join("\n")),
         columns: attempt.spec.columns.clone(),
     }
 }

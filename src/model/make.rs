@@ -8,7 +8,8 @@ use super::{
 use crate::{
     clock,
     config::{ModelKind, OnBrokenView},
-    load::Workshop,
+    error::{Class, Fault},
+    load::{Workshop, is_superseded},
     publish::{self, Ready, hand_over},
     schema::{Layout, RelationKind},
     warehouse::{
@@ -40,8 +41,25 @@ enum Begun {
 
 /// Looks whether there is anything to do, and decides how. Changes nothing but the control database.
 async fn begin(workshop: &Workshop, attempt: &Attempt<'_>) -> Result<Begun, ModelError> {
+    let (warehouse, table) = (&*workshop.warehouse, &attempt.target);
+    let last = warehouse.last_load(table).await.map_err(ModelError::Warehouse)?;
+    let upon = last.as_ref().map(|last| last.load.clone());
+    match begin_upon(last, workshop, attempt).await {
+        Err(error)
+            if error.class() != Class::Passing && is_superseded(warehouse, table, upon.as_deref()).await =>
+        {
+            Err(ModelError::Superseded { table: table.clone() })
+        }
+        begun => begun,
+    }
+}
+
+async fn begin_upon(
+    last: Option<LedgerRow>,
+    workshop: &Workshop,
+    attempt: &Attempt<'_>,
+) -> Result<Begun, ModelError> {
     let (warehouse, spec, target) = (&workshop.warehouse, attempt.spec, &attempt.target);
-    let last = warehouse.last_load(target).await.map_err(ModelError::Warehouse)?;
     if let Some(last) = last.as_ref().filter(|last| last.project != workshop.project) {
         let (table, other, project) = (target.clone(), last.project.clone(), workshop.project.clone());
         return Err(ModelError::OtherProject { table, other, project });
@@ -53,7 +71,7 @@ async fn begin(workshop: &Workshop, attempt: &Attempt<'_>) -> Result<Begun, Mode
     if let (Some(why), Some(last)) =
         (unchanged::why(attempt, last.as_ref(), live.as_ref(), &definition), last.as_ref())
     {
-        return Ok(Begun::Unchanged(as_it_is(last, why)));
+        return Ok(Begun::Unchanged(as_it_is(attempt, last, why)));
     }
     let columns = described(workshop, attempt, &whole).await?;
     let goes_on = goes_on(attempt, last.as_ref(), live.as_ref(), &columns, &definition);
@@ -94,7 +112,9 @@ fn goes_on(
 ) -> Option<String> {
     let ModelKind::Incremental { .. } = attempt.spec.kind else { return None };
     let (last, live) = (last?, live?);
+    // Rows that a sample left out lie below the watermark.
     let is_same = last.state.definition == definition
+        && last.state.sample == attempt.sample_of_rows()
         && live.kind == RelationKind::Table
         && live.is_held_to(&attempt.spec.key)
         && columns.iter().all(|column| live.columns.contains(column))
@@ -155,21 +175,28 @@ fn why_made(
         _ if attempt.full => "all of it was asked for",
         (Some(last), _) if last.state.definition != definition => "its definition changed",
         _ if attempt.spec.kind == ModelKind::View => "the view was changed by hand",
+        (Some(last), _) if last.state.sample != attempt.sample_of_rows() => {
+            "it was made of a sample, or is now"
+        }
         _ if !is_whole => "new rows",
         _ if attempt.reads_others => "what it reads may have changed",
         _ => "what it reads changed",
     };
-    why.to_owned()
+    match attempt.sample_of_rows() {
+        Some(rows) => format!("of a sample of {rows} rows a table; {why}"),
+        None => why.to_owned(),
+    }
 }
 
-fn as_it_is(last: &LedgerRow, why: &str) -> Made {
+fn as_it_is(attempt: &Attempt<'_>, last: &LedgerRow, why: &str) -> Made {
     Made {
         load: last.load.clone(),
         reason: why.to_owned(),
         published: None,
-        rows: (last.strategy != "view").then_some(last.table_rows),
+        rows: (last.strategy != ledger::VIEW).then_some(last.table_rows),
         as_of: last.as_of,
         watermark: last.watermark.clone(),
+        sample: attempt.sample(),
         warnings: Vec::new(),
     }
 }
@@ -282,6 +309,7 @@ fn made(
         rows: (attempt.spec.kind != ModelKind::View).then(|| written.unwrap_or(rows)),
         as_of: ledger::as_of(attempt),
         watermark,
+        sample: attempt.sample(),
         warnings: published.warnings,
     }
 }

@@ -12,12 +12,22 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-pub use self::{error::ModelError, ledger::strategy, make::make};
-use crate::{
-    config::ModelSpec,
-    sql::TableName,
-    warehouse::{InputUsed, NameOf, PublishKind},
+pub use self::{
+    error::ModelError,
+    ledger::{VIEW, strategy},
+    make::make,
 };
+use crate::{
+    config::{ModelKind, ModelSpec},
+    sql::{Dialect, TableName},
+    warehouse::{InputUsed, NameOf, PublishKind, Select},
+};
+
+/// What the ledger would have as a model's definition, as it is written now.
+pub fn definition(spec: &ModelSpec, dialect: Dialect, name_of: NameOf<'_>) -> String {
+    let whole = Select::of(&spec.statement, dialect, spec.kind.first_since(), name_of);
+    unchanged::definition(spec, &whole)
+}
 
 /// One try at one model.
 pub struct Attempt<'a> {
@@ -55,6 +65,20 @@ pub struct Made {
     pub as_of: Timestamp,
     /// How far its cursor has got.
     pub watermark: Option<String>,
+    /// Of what it reads a sample was loaded: how many rows each table gave.
+    pub sample: Option<u32>,
     /// What people should know.
     pub warnings: Vec<String>,
+}
+
+impl Attempt<'_> {
+    /// Whether it reads a sample: how many rows each table gave.
+    fn sample(&self) -> Option<u32> {
+        self.inputs.values().filter_map(|input| input.sample).min()
+    }
+
+    /// The same of its own rows: a view has none, and shows what is there when it is read.
+    fn sample_of_rows(&self) -> Option<u32> {
+        self.sample().filter(|_| self.spec.kind != ModelKind::View)
+    }
 }

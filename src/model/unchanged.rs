@@ -1,10 +1,9 @@
 //! Whether there is anything to do.
 
-use sha2::{Digest, Sha256};
-
 use super::Attempt;
 use crate::{
     config::{ModelKind, ModelSpec},
+    fingerprint,
     schema::RelationKind,
     warehouse::{InputUsed, LedgerRow, LiveTable, Select},
 };
@@ -12,7 +11,6 @@ use crate::{
 /// SHA-256 over all that decides what a model's table is: its SQL with the names written out, and the
 /// settings that shape the table.
 pub(super) fn definition(spec: &ModelSpec, select: &Select) -> String {
-    let mut hash = Sha256::new();
     let kind = match &spec.kind {
         ModelKind::Table => "table".to_owned(),
         ModelKind::View => "view".to_owned(),
@@ -20,17 +18,8 @@ pub(super) fn definition(spec: &ModelSpec, select: &Select) -> String {
     };
     let described: Vec<String> =
         spec.columns.iter().map(|(name, text)| format!("{name:?} {text:?}")).collect();
-    for part in [
-        kind.as_str(),
-        &format!("{:?}", spec.key),
-        &format!("{:?}", spec.description),
-        &described.join(" "),
-        &select.sql,
-    ] {
-        hash.update((part.len() as u64).to_be_bytes());
-        hash.update(part);
-    }
-    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    let (key, description) = (format!("{:?}", spec.key), format!("{:?}", spec.description));
+    fingerprint::of([&kind, &key, &description, &described.join(" "), &select.sql])
 }
 
 /// Why nothing needs to be done; `None`: it must be made.

@@ -32,6 +32,17 @@ impl Session {
             set_application_name(&self.application_name)
         )
     }
+
+    /// The statements that make a session as new that was used before, but for its prepared statements: what
+    /// `DISCARD ALL` does without `DEALLOCATE ALL`. No transaction may be open: one that is is rolled back,
+    /// and one that has failed makes them fail.
+    pub fn renew(&self) -> String {
+        format!(
+            "BEGIN; ROLLBACK; CLOSE ALL; SET SESSION AUTHORIZATION DEFAULT; RESET ALL; UNLISTEN *; \
+             SELECT pg_catalog.pg_advisory_unlock_all(); DISCARD TEMP; DISCARD SEQUENCES; {}",
+            self.statements()
+        )
+    }
 }
 
 /// The statement that says in `pg_stat_activity` what a session is for. The server keeps 63 bytes.

@@ -9,6 +9,7 @@ use crate::{
     clock,
     config::{Environment, LoadSpec, Project},
     error::Failure,
+    event::Tier,
     load::{Adoption, LoadError, plan_adopt as look_at_table},
 };
 
@@ -56,6 +57,6 @@ async fn look_at(
 async fn one(looked: &Looked, spec: &LoadSpec, with_rows: bool) -> Result<Adoption, LoadError> {
     let no_source = || LoadError::NoSource { table: spec.target.clone(), source_name: spec.source.clone() };
     let snapshots = looked.sources.get(&spec.source).ok_or_else(no_source)?;
-    let snapshot = snapshots.get().await.map_err(LoadError::Source)?;
+    let snapshot = snapshots.get(Tier::Optional).await.map_err(LoadError::Source)?;
     look_at_table(spec, with_rows, &*snapshot, &*looked.warehouse).await
 }

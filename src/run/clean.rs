@@ -1,5 +1,5 @@
-//! Taking away what lies about: what crashes left, what is past `keep`, tables that no loader names any
-//! more.
+//! Taking away what lies about: what crashes left, what is past `keep`, tables and views that are no
+//! longer in the project.
 
 use std::{sync::Arc, time::Duration};
 
@@ -31,12 +31,12 @@ pub struct Cleaned {
     pub past_keep: PastKeep,
 }
 
-/// A table that the project published, and that none of its loaders names any more.
+/// A table or view that the project published, and that none of its loaders and models makes any more.
 #[derive(Debug)]
 pub struct Orphan {
     /// Its last load.
     pub last: LedgerRow,
-    /// The table as it stands; `None`: it is gone already, and what it has in the stage is left.
+    /// It as it stands; `None`: it is gone already, and what it has in the stage is left.
     pub live: Option<LiveTable>,
 }
 
@@ -64,16 +64,33 @@ pub async fn drop_orphans(
     orphans: &[Orphan],
 ) -> Result<Vec<Dropped>, RunError> {
     let place = Place::open(project, environment, mode, false).await?;
-    let mut dropped = Vec::new();
-    for orphan in orphans {
-        let result = place.drop_one(orphan).await;
-        dropped.push((orphan.last.table.clone(), result));
+    let mut dropped: Vec<Dropped> = Vec::new();
+    let mut left: Vec<&Orphan> = orphans.iter().collect();
+    // One may keep another: a view what it reads. So what stayed is tried again while anything goes.
+    loop {
+        let mut stayed = Vec::new();
+        let mut failures = Vec::new();
+        let before = left.len();
+        for orphan in left {
+            match place.drop_one(orphan).await {
+                Ok(staged) => dropped.push((orphan.last.table.clone(), Ok(staged))),
+                Err(failure) => {
+                    failures.push((orphan.last.table.clone(), Err(failure)));
+                    stayed.push(orphan);
+                }
+            }
+        }
+        if stayed.is_empty() || stayed.len() == before {
+            dropped.extend(failures);
+            break;
+        }
+        left = stayed;
     }
     place.close().await;
     Ok(dropped)
 }
 
-/// The tables that the project published and that none of its loaders names any more.
+/// The tables and views that the project published and that none of its loaders and models makes any more.
 pub async fn orphans(
     project: &Project,
     environment: &Environment,
@@ -115,7 +132,8 @@ async fn of_project(
     Ok(orphans)
 }
 
-/// Those of the project's published tables that still stand.
+/// Those of the project's published tables and views that still stand. What somebody put in the place of one is
+/// nobody's to drop.
 pub(super) async fn standing(
     project: &Project,
     warehouse: &dyn Warehouse,
@@ -124,9 +142,13 @@ pub(super) async fn standing(
     let mut orphans = Vec::new();
     for last in published.filter(|row| row.project == project.name) {
         let live = warehouse.live(&last.table).await.map_err(RunError::Below)?;
-        let is_table =
-            |live: &LiveTable| matches!(live.kind, RelationKind::Table | RelationKind::Partitioned);
-        orphans.extend(live.filter(is_table).map(|live| Orphan { last, live: Some(live) }));
+        let was_view = last.strategy == crate::model::VIEW;
+        let is_ours = |live: &LiveTable| match live.kind {
+            RelationKind::View => was_view,
+            RelationKind::Table | RelationKind::Partitioned => !was_view,
+            _ => false,
+        };
+        orphans.extend(live.filter(is_ours).map(|live| Orphan { last, live: Some(live) }));
     }
     Ok(orphans)
 }
@@ -222,7 +244,9 @@ impl<'a> Place<'a> {
         if last.is_none_or(|last| last.load != orphan.last.load) {
             return Err(held(format!("{table} was published again meanwhile")));
         }
-        self.warehouse.remove(table).await.map_err(|error| Failure::of(&*error))?;
+        if let Some(live) = &orphan.live {
+            self.warehouse.remove(table, live.kind).await.map_err(|error| Failure::of(&*error))?;
+        }
         let forgotten = self.broom().forget(table, &orphan.last.load).await;
         drop(lease);
         forgotten.map_err(|error| Failure::of(&error))

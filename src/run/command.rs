@@ -1,22 +1,23 @@
 //! Another program as a task: its output is kept, its exit status decides.
 
-use std::{collections::VecDeque, process::Stdio};
+use std::{collections::VecDeque, path::Path, process::Stdio, time::Duration};
 
+use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::{
-    io::{AsyncBufReadExt, AsyncRead, BufReader},
-    process::Command,
+    io::{AsyncBufReadExt, AsyncRead, AsyncWriteExt, BufReader},
+    process::{ChildStdin, Command},
     sync::Mutex,
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::{
-    config::CommandSpec,
-    error::{Class, Fault},
-};
+use crate::error::{Class, Fault};
 
 /// Of its output the last lines are kept, and of each line so many characters.
 const LINES_KEPT: usize = 40;
 const CHARACTERS_KEPT: usize = 400;
+
+/// How long output is waited for once the program has ended.
+const LAST_WORDS_WAIT: Duration = Duration::from_secs(1);
 
 /// What can go wrong with a command.
 #[derive(Debug, thiserror::Error)]
@@ -71,25 +72,48 @@ impl Fault for CommandError {
     }
 }
 
-/// Runs it in the project's folder. Dropped or cancelled it is killed.
-pub(super) async fn run(
-    spec: &CommandSpec,
-    folder: &std::path::Path,
-    variables: &[(&str, String)],
-    cancel: &CancellationToken,
-) -> Result<(), CommandError> {
-    let (program, arguments) = spec.command.split_first().map_or(("", &[][..]), |(p, a)| (p.as_str(), a));
+/// A program to be run.
+pub(super) struct Program<'a> {
+    /// It and its arguments; no shell reads them.
+    pub(super) command: &'a [String],
+    /// Where it runs: the project's folder.
+    pub(super) folder: &'a Path,
+    /// What it has in its environment beside barncat's own.
+    pub(super) variables: &'a [(&'static str, String)],
+    /// What it can read; nothing else does it get on stdin.
+    pub(super) input: &'a [u8],
+}
+
+/// Runs it to its end. Dropped or cancelled it is killed, with all that it started.
+pub(super) async fn run(of: &Program<'_>, cancel: &CancellationToken) -> Result<(), CommandError> {
+    let (program, arguments) = of.command.split_first().map_or(("", &[][..]), |(p, a)| (p.as_str(), a));
     let mut command = Command::new(program);
-    command.args(arguments).current_dir(folder).kill_on_drop(true);
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    command.envs(variables.iter().map(|(name, value)| (*name, value.as_str())));
+    command.args(arguments).current_dir(of.folder).kill_on_drop(true).process_group(0);
+    let stdin = if of.input.is_empty() { Stdio::null() } else { Stdio::piped() };
+    command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped());
+    // What a barncat around this one was told of is no business of the program's.
+    command.env_remove("BARNCAT_EVENT").env_remove("BARNCAT_STATUS").env_remove("BARNCAT_TASK");
+    command.envs(of.variables.iter().map(|(name, value)| (*name, value.as_str())));
     let started = command.spawn();
     let mut child = started.map_err(|source| CommandError::Start { program: program.to_owned(), source })?;
+    let mut group = Group(child.id());
     let kept = Mutex::new(VecDeque::new());
-    let (out, err) = (child.stdout.take(), child.stderr.take());
-    let reading = async { tokio::join!(keep(out, &kept), keep(err, &kept)) };
+    let (stdin, out, err) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
+    let talking = async { tokio::join!(give(stdin, of.input), keep(out, &kept), keep(err, &kept)) };
     let ended = async {
-        let (status, _) = tokio::join!(child.wait(), reading);
+        tokio::pin!(talking);
+        let mut is_silent = false;
+        let status = loop {
+            tokio::select! {
+                status = child.wait() => break status,
+                _ = &mut talking, if !is_silent => is_silent = true,
+            }
+        };
+        group.0 = None;
+        if !is_silent {
+            // What it left running may keep its output open for ever.
+            let _ = tokio::time::timeout(LAST_WORDS_WAIT, talking).await;
+        }
         status
     };
     let status = tokio::select! {
@@ -104,6 +128,28 @@ pub(super) async fn run(
             Err(CommandError::Ended { program: program.to_owned(), status: status.to_string(), output })
         }
         Err(source) => Err(CommandError::Start { program: program.to_owned(), source }),
+    }
+}
+
+/// The processes of a program that has not ended: dropped, they are killed.
+struct Group(Option<u32>);
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        let leader = self.0.and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
+        if let Some(leader) = leader
+            && let Err(error) = kill_process_group(leader, Signal::KILL)
+        {
+            tracing::debug!(%error, "command.kill");
+        }
+    }
+}
+
+/// Gives a program what it can read; one that does not want it is left alone.
+async fn give(stdin: Option<ChildStdin>, input: &[u8]) {
+    let Some(mut stdin) = stdin else { return };
+    if let Err(error) = stdin.write_all(input).await {
+        tracing::debug!(%error, "command.input");
     }
 }
 

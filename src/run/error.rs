@@ -47,6 +47,14 @@ pub enum RunError {
         /// The tasks.
         tasks: Vec<String>,
     },
+    /// A task of another kind where a load is meant.
+    #[error("{task} is a {kind}: only a load can be named here")]
+    NoLoad {
+        /// The task.
+        task: String,
+        /// What it is.
+        kind: String,
+    },
     /// No run to go on with.
     #[error("there is no run{} to go on with", id.as_ref().map(|id| format!(" `{id}`")).unwrap_or_default())]
     NoRun {
@@ -96,6 +104,7 @@ impl RunError {
             | Self::NoControl
             | Self::Nothing { .. }
             | Self::Several { .. }
+            | Self::NoLoad { .. }
             | Self::NoRun { .. }
             | Self::NoIncident { .. }
             | Self::NothingToResume { .. } => return None,

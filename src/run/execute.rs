@@ -14,9 +14,11 @@ use tokio::{
 };
 
 use super::{
-    Request, alarms, held,
-    job::{self, Around, Came, Job, JobError, Showing},
-    ready::{Because, Before, Blocked, End, Limits, Scheduler, Start, Why},
+    Request, alarms,
+    attempt::attempt,
+    blocked, held,
+    job::{self, Came, Job, JobError, Showing, Shown},
+    ready::{Because, Before, Blocked, End, Limits, Scheduler, Start},
     retry,
     tasks::Tasks,
     tell::Teller,
@@ -28,7 +30,7 @@ use crate::{
     dag::{Kind, NodeId},
     error::{Class, Failure, Fault},
     event::{Event, InputTaken, Step, TaskOutcome, TaskStatus, Verification},
-    load::{Attempt, LoadError, Loaded, Verified, Workshop, verified_in_words},
+    load::{LoadError, Loaded, Verified, Workshop, verified_in_words},
     schema::in_words,
     sql::TableName,
 };
@@ -53,7 +55,7 @@ pub(super) async fn execute(
 ) -> Vec<TaskOutcome> {
     let (tasks, showing) = (Arc::new(tasks), Arc::new(known.showing));
     let expected_seconds = tasks.expected_seconds();
-    let as_of = |task: NodeId| Some(showing.get(tasks.job(task).target()?)?.1);
+    let as_of = |task: NodeId| Some(showing.get(tasks.job(task).target()?)?.as_of);
     let published: Vec<Option<Timestamp>> = tasks.graph.tasks().map(as_of).collect();
     let before = Before { expected_seconds: &expected_seconds, published: &published, ended: &known.ended };
     let limits = Limits { jobs: request.jobs.max(1), ..Limits::default() };
@@ -148,6 +150,7 @@ impl Walk<'_> {
         TaskOutcome {
             kind: kind_of(job, &self.how).to_owned(),
             strategy: job.strategy(),
+            definition: self.tasks.definition(task, self.workshop.dialect()),
             ..TaskOutcome::new(&job.name(), self.tasks.graph.tier(task))
         }
     }
@@ -183,8 +186,14 @@ impl Walk<'_> {
                 stale.insert(target.clone(), input.age);
             }
         }
-        let crashed = self.crashed.get(&start.task).copied().unwrap_or(0);
-        Member { job: self.tasks.job(start.task).clone(), outcome, stale, crashed, done: false }
+        Member {
+            job: self.tasks.job(start.task).clone(),
+            outcome,
+            stale,
+            rows_expected: self.tasks.expected(start.task).and_then(|expected| expected.rows),
+            crashed: self.crashed.get(&start.task).copied().unwrap_or(0),
+            done: false,
+        }
     }
 
     /// What came back of a unit; a unit that ended by itself failed.
@@ -215,22 +224,9 @@ impl Walk<'_> {
     async fn block(&mut self, blocked: &Blocked) {
         let mut outcome = self.outcome(blocked.task);
         outcome.status = TaskStatus::Blocked;
-        let cause = self.tasks.job(blocked.cause.task).name();
-        let through = self.tasks.job(blocked.through).name();
-        let what = match blocked.cause.why {
-            Why::Failed => format!("{cause} failed"),
-            Why::Cancelled => format!("{cause} was stopped"),
-            Why::NeverPublished => format!("{cause} was never published, and is not of this run"),
-            Why::TooOld { age, max_age } => format!(
-                "the published data of {cause} is {} old, and {} is the most",
-                in_hours(age),
-                in_hours(max_age)
-            ),
-        };
-        let what = if through == cause { what } else { format!("{what}; between them stands {through}") };
-        outcome.blocked_by = vec![cause];
+        outcome.blocked_by = vec![self.tasks.job(blocked.cause.task).name()];
         outcome.as_of = blocked.published;
-        outcome.error = Some(Failure { class: Class::Passing, message: what, hint: None });
+        outcome.error = Some(blocked::failure(blocked, &self.tasks));
         self.end(blocked.task, outcome).await;
     }
 
@@ -286,15 +282,6 @@ fn because(because: Because) -> &'static str {
     }
 }
 
-fn in_hours(span: Duration) -> String {
-    let minutes = span.as_secs() / 60;
-    match (minutes / 60, minutes % 60) {
-        (0, minutes) => format!("{minutes} min"),
-        (hours, 0) => format!("{hours} h"),
-        (hours, minutes) => format!("{hours} h {minutes} min"),
-    }
-}
-
 /// What a person asked for by hand is done with loads alone.
 fn kind_of(job: &Job, how: &How) -> &'static str {
     match job.kind() {
@@ -324,17 +311,14 @@ async fn do_unit(
         leases = may_begin(workshop, &members, how) => leases,
     };
     let surroundings = Surroundings { tasks, showing, how };
+    let mut held = Vec::new();
     match leases {
         Ok(May::Begin(leases)) => {
             tokio::select! {
-                () = tries(workshop, &mut members, &surroundings) => {}
+                () = tries(workshop, &mut members, &surroundings, &leases) => {}
                 () = lost(&leases) => fail_all(&mut members, &lock_lost()),
             }
-            for lease in leases {
-                if let Err(error) = lease.release().await {
-                    tracing::warn!(%error, "a task's lock was not given back; it frees itself");
-                }
-            }
+            held = leases;
         }
         Ok(May::Wait(why)) => members.iter_mut().for_each(|member| {
             member.outcome.status = TaskStatus::Held;
@@ -348,12 +332,26 @@ async fn do_unit(
         let mut outcome = member.outcome;
         outcome.seconds = clock::seconds(begun.elapsed());
         if let (Some(target), Some(load), Some(as_of)) = (member.job.target(), &outcome.load, outcome.as_of) {
-            showing.set(target, load.clone(), as_of);
+            showing.set(target, Shown { load: load.clone(), as_of, sample: outcome.sample });
         }
-        finish(workshop, &outcome).await;
         outcomes.push(outcome);
     }
+    // Side by side: each waits for a disk.
+    let finished = async {
+        for outcome in &outcomes {
+            finish(workshop, outcome).await;
+        }
+    };
+    tokio::join!(finished, release(held));
     outcomes
+}
+
+async fn release(leases: Vec<Lease>) {
+    for lease in leases {
+        if let Err(error) = lease.release().await {
+            tracing::warn!(%error, "a task's lock was not given back; it frees itself");
+        }
+    }
 }
 
 /// Writes a task's end down, and tells it.
@@ -365,18 +363,20 @@ async fn finish(workshop: &Workshop, outcome: &TaskOutcome) {
 }
 
 /// What a unit needs beside the workshop.
-struct Surroundings<'a> {
-    tasks: &'a Tasks,
-    showing: &'a Showing,
-    how: &'a How,
+pub(super) struct Surroundings<'a> {
+    pub(super) tasks: &'a Tasks,
+    pub(super) showing: &'a Showing,
+    pub(super) how: &'a How,
 }
 
 /// A task of a unit and what is known of it so far.
-struct Member {
-    job: Job,
-    outcome: TaskOutcome,
+pub(super) struct Member {
+    pub(super) job: Job,
+    pub(super) outcome: TaskOutcome,
     /// Tables that it takes as they were last published though they should be newer, with their age.
-    stale: BTreeMap<TableName, Duration>,
+    pub(super) stale: BTreeMap<TableName, Duration>,
+    /// The rows that it had before, where that is known.
+    rows_expected: Option<u64>,
     /// How many earlier attempts ended with their process: they count.
     crashed: u32,
     done: bool,
@@ -420,6 +420,8 @@ impl Member {
                 outcome.error = None;
                 if let Some(loaded) = loaded {
                     take_loaded(outcome, loaded);
+                    let sample = self.job.load().and_then(|spec| spec.sample.as_ref());
+                    outcome.sample = sample.map(|sample| sample.rows);
                 }
                 if matches!(how.work, Work::Verify(_)) {
                     take_verification(outcome, verification);
@@ -462,7 +464,7 @@ fn take_loaded(outcome: &mut TaskOutcome, loaded: Loaded) {
     outcome.as_of = Some(loaded.as_of);
     outcome.snapshot = Some(loaded.snapshot);
     outcome.lag_seconds = loaded.lag_seconds;
-    outcome.warnings = loaded.warnings;
+    outcome.warnings.extend(loaded.warnings);
 }
 
 /// What differs is a failure, which another try would not mend.
@@ -531,7 +533,14 @@ async fn take_locks(
     for name in names {
         let wait = workshop.publishing.lock_wait;
         let holder = Holder { run: workshop.run.clone(), what: format!("{} {name}", how.work.verb()) };
-        match workshop.control.acquire(&format!("task/{name}"), &holder, wait).await? {
+        let lock = format!("task/{name}");
+        let mut lease = workshop.control.acquire(&lock, &holder, Duration::ZERO).await?;
+        if lease.is_none() {
+            // Who has it may wait for the connections that are kept for the loads to come.
+            give_up_snapshots(workshop, members).await;
+            lease = workshop.control.acquire(&lock, &holder, wait).await?;
+        }
+        match lease {
             Some(lease) => leases.push(lease),
             None => {
                 drop(leases);
@@ -542,16 +551,37 @@ async fn take_locks(
     Ok(Some(leases))
 }
 
+async fn give_up_snapshots(workshop: &Workshop, members: &[Member]) {
+    for spec in members.iter().filter_map(|member| member.job.load()) {
+        if let Some(snapshots) = workshop.sources.get(&spec.source) {
+            snapshots.give_up(None).await;
+        }
+    }
+}
+
 async fn lost(leases: &[Lease]) {
     let waits = leases.iter().map(|lease| Box::pin(lease.lost()));
     futures_util::future::select_all(waits).await;
 }
 
+/// Whether all of them still are; where the control database does not answer they may be.
+async fn are_held(leases: &[Lease]) -> bool {
+    for lease in leases {
+        if matches!(lease.ask().await, Ok(false)) {
+            return false;
+        }
+    }
+    true
+}
+
 fn lock_lost() -> Failure {
     Failure {
         class: Class::Passing,
-        message: "the task's lock was lost: the control database was out of reach for too long".to_owned(),
-        hint: None,
+        message:
+            "the task's lock was lost: this process stood still, or the control database was out of its \
+                  reach, for too long"
+                .to_owned(),
+        hint: Some("another run may have done the task by now; `barncat history` shows it".to_owned()),
     }
 }
 
@@ -572,7 +602,7 @@ fn fail_all(members: &mut [Member], failure: &Failure) {
 }
 
 /// Tries the members that are not done yet, together, until they are or it is not worth it.
-async fn tries(workshop: &Workshop, members: &mut [Member], around: &Surroundings<'_>) {
+async fn tries(workshop: &Workshop, members: &mut [Member], around: &Surroundings<'_>, leases: &[Lease]) {
     let most = members.iter().map(|member| member.job.attempts()).max().unwrap_or(1).max(1);
     let before = members.iter().map(|member| member.crashed).max().unwrap_or(0);
     if before >= most {
@@ -586,6 +616,10 @@ async fn tries(workshop: &Workshop, members: &mut [Member], around: &Surrounding
         else {
             return;
         };
+        // Without the lock it was another's work that made it fail, and another try would be one too many.
+        if !are_held(leases).await {
+            return fail_all(members, &lock_lost());
+        }
         if !retry::is_worth_another_try(failure.class) {
             return;
         }
@@ -611,11 +645,12 @@ async fn one_try(
         places.push(place);
     }
     let trying: Vec<&Member> = places.iter().map(|place| &members[*place]).collect();
-    let results = within(&trying, attempt(workshop, &trying, number, around)).await;
+    let attempted = attempt(workshop, &trying, number, around).await;
     let mut failures = Vec::new();
-    for (place, result) in places.into_iter().zip(results) {
+    for (place, attempted) in places.into_iter().zip(attempted) {
         let member = &mut members[place];
-        let failure = member.take(result, around.how);
+        let failure = member.take(attempted.result, around.how);
+        member.outcome.warnings.extend(attempted.warning);
         let (task, status) = (&member.outcome.task, member.outcome.status);
         let ended = workshop.control.finish_attempt(&workshop.run, task, number, status, failure.as_ref());
         if let Err(error) = ended.await {
@@ -626,66 +661,14 @@ async fn one_try(
     failures
 }
 
-/// One attempt at tasks that are done in one go: loads, or one of another kind.
-async fn attempt(
-    workshop: &Workshop,
-    members: &[&Member],
-    number: u32,
-    around: &Surroundings<'_>,
-) -> Vec<Result<Came, JobError>> {
-    let how = around.how;
-    if let [Member { job, stale, .. }] = members
-        && job.load().is_none()
-    {
-        let around = Around { meanings: &around.tasks.meanings, showing: around.showing, stale };
-        return vec![job::attempt(workshop, job, &around, (number, how.full)).await];
-    }
-    let loads = members.iter().filter_map(|member| member.job.load());
-    let attempts: Vec<Attempt> = loads
-        .map(|spec| Attempt {
-            spec: spec.clone(),
-            number,
-            full: how.full,
-            accept_shrink: how.accept_shrink,
-            repair: None,
-            chunk: None,
-            deadline_near: false,
-        })
-        .collect();
-    let results = how.work.attempt(workshop, &attempts).await;
-    results
-        .into_iter()
-        .map(|result| result.map(|verified| Came::Loaded(Box::new(verified))).map_err(JobError::Load))
-        .collect()
-}
-
-/// Gives attempts up that take longer than they may: dropped, they cancel what they do on the servers.
-async fn within(
-    members: &[&Member],
-    results: impl Future<Output = Vec<Result<Came, JobError>>>,
-) -> Vec<Result<Came, JobError>> {
-    let limit = members.iter().filter_map(|member| member.job.time_limit()).max();
-    let Some(limit) = limit else { return results.await };
-    let late = |member: &&Member| match member.job.load() {
-        Some(spec) => Err(LoadError::TimeLimit { table: spec.target.clone(), limit }.into()),
-        None => Err(JobError::TimeLimit { name: member.job.name(), limit }),
-    };
-    match tokio::time::timeout(limit, results).await {
-        Ok(results) => results,
-        Err(_) => members.iter().map(late).collect(),
-    }
-}
-
 async fn start(workshop: &Workshop, member: &Member, attempt: u32) {
     let outcome = &member.outcome;
-    let rows_expected =
-        workshop.control.expected(&outcome.task).await.ok().flatten().and_then(|expected| expected.rows);
     let told = Event::TaskStarted {
         task: outcome.task.clone(),
         tier: outcome.tier,
         strategy: member.job.strategy().unwrap_or_else(|| member.outcome.kind.clone()),
         attempt,
-        rows_expected,
+        rows_expected: member.rows_expected,
     };
     let _ = workshop.events.send(told).await;
     let waiting = Event::TaskProgress { task: outcome.task.clone(), step: Step::Waiting, rows: 0, bytes: 0 };

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 
 use super::{
     Mode,
-    command::{self, CommandError},
+    command::{self, CommandError, Program},
     schemas::Schemas,
 };
 use crate::{
@@ -18,8 +18,8 @@ use crate::{
     config::{CheckSpec, CommandSpec, LoadSpec, ModelSpec, NodeSpec, Statement},
     dag::{Graph, Kind},
     error::{Class, Fault},
-    event::TaskOutcome,
-    load::{LoadError, Verified, Workshop},
+    event::{TaskOutcome, Tier},
+    load::{Beginning, LoadError, Verified, Workshop},
     model::{self, Made, ModelError},
     sql::{Reference, TableName},
     warehouse::{InputUsed, LedgerRow},
@@ -119,6 +119,13 @@ impl Job {
         match self {
             Self::Load(spec) => spec.time_limit,
             _ => self.node()?.time_limit,
+        }
+    }
+
+    pub(super) fn warn_after(&self) -> Option<Duration> {
+        match self {
+            Self::Load(spec) => spec.warn_after,
+            _ => self.node()?.warn_after,
         }
     }
 
@@ -229,6 +236,11 @@ pub(super) async fn attempt(
     {
         return Err(JobError::Unread { file: statement.file.clone() });
     }
+    let _held = match job {
+        Job::Command(_) => None,
+        _ => Some(workshop.connections(&[job.name()], 1, around.tier).await?),
+    };
+    around.beginning.now();
     let name_of = |reference: &Reference| around.meanings.of_reference(reference);
     match job {
         Job::Load(spec) => Err(LoadError::Gone { table: spec.target.clone() }.into()),
@@ -255,7 +267,13 @@ pub(super) async fn attempt(
                 ("BARNCAT_MODE", workshop.mode.clone()),
                 ("BARNCAT_TASK", spec.name.clone()),
             ];
-            command::run(spec, &workshop.folder, &variables, &workshop.cancel).await?;
+            let program = Program {
+                command: &spec.command,
+                folder: &workshop.folder,
+                variables: &variables,
+                input: &[],
+            };
+            command::run(&program, &workshop.cancel).await?;
             Ok(Came::Ran)
         }
     }
@@ -271,6 +289,7 @@ pub(super) fn take_made(outcome: &mut TaskOutcome, made: Made) {
     outcome.load = Some(made.load);
     outcome.as_of = Some(made.as_of);
     outcome.watermark = made.watermark;
+    outcome.sample = made.sample;
     outcome.warnings.extend(made.warnings);
 }
 
@@ -323,21 +342,33 @@ impl Meanings {
 /// The last published load of each table, as far as this run knows: what others publish meanwhile is met by
 /// the next one.
 #[derive(Debug, Default)]
-pub(super) struct Showing(Mutex<BTreeMap<TableName, (String, Timestamp)>>);
+pub(super) struct Showing(Mutex<BTreeMap<TableName, Shown>>);
+
+/// A published load, as far as who reads its table must know it.
+#[derive(Debug, Clone)]
+pub(super) struct Shown {
+    pub(super) load: String,
+    pub(super) as_of: Timestamp,
+    /// [`TaskOutcome::sample`].
+    pub(super) sample: Option<u32>,
+}
 
 impl Showing {
     pub(super) fn of(last_loads: &BTreeMap<TableName, LedgerRow>) -> Self {
-        let showing = last_loads.iter().map(|(table, row)| (table.clone(), (row.load.clone(), row.as_of)));
-        Self(Mutex::new(showing.collect()))
+        let shown = |(table, row): (&TableName, &LedgerRow)| {
+            let (load, as_of, sample) = (row.load.clone(), row.as_of, row.state.sample);
+            (table.clone(), Shown { load, as_of, sample })
+        };
+        Self(Mutex::new(last_loads.iter().map(shown).collect()))
     }
 
-    pub(super) fn get(&self, table: &TableName) -> Option<(String, Timestamp)> {
+    pub(super) fn get(&self, table: &TableName) -> Option<Shown> {
         self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner).get(table).cloned()
     }
 
-    pub(super) fn set(&self, table: &TableName, load: String, as_of: Timestamp) {
+    pub(super) fn set(&self, table: &TableName, shown: Shown) {
         let mut showing = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        showing.insert(table.clone(), (load, as_of));
+        showing.insert(table.clone(), shown);
     }
 }
 
@@ -347,14 +378,18 @@ pub(super) struct Around<'a> {
     pub(super) showing: &'a Showing,
     /// Tables that it takes as they were last published though they should be newer, with their age.
     pub(super) stale: &'a BTreeMap<TableName, Duration>,
+    /// Its tier: which connections it may take.
+    pub(super) tier: Tier,
+    /// Told when it has them.
+    pub(super) beginning: &'a Beginning,
 }
 
 impl Around<'_> {
     fn inputs(&self, statement: &Statement) -> BTreeMap<String, InputUsed> {
         let used = |table: TableName| {
-            let (load, as_of) = self.showing.get(&table)?;
+            let Shown { load, as_of, sample } = self.showing.get(&table)?;
             let stale_seconds = self.stale.get(&table).map(Duration::as_secs);
-            Some((table.to_string(), InputUsed { load, as_of, stale_seconds }))
+            Some((table.to_string(), InputUsed { load, as_of, stale_seconds, sample }))
         };
         self.meanings.read(statement).into_iter().filter_map(used).collect()
     }

@@ -6,15 +6,16 @@ use std::collections::HashMap;
 use jiff::Timestamp;
 
 use super::{
-    Mode, Request, RunError,
+    Mode, Request, RunError, blocked, facts,
     open::{Looked, look},
+    ready::End,
     tasks::{self, Tasks},
 };
 use crate::{
     clock,
     config::{Environment, Project},
     control::{HistoryRow, Hold},
-    dag::{Critical, Facts, Graph, NodeId},
+    dag::{Critical, Graph, NodeId},
     event::{TaskStatus, Tier},
     sql::Reference,
     warehouse::{LedgerRow, Select},
@@ -30,6 +31,8 @@ pub struct Drawn {
     pub expected: Vec<Option<f64>>,
     /// How each ended the last time.
     pub results: HashMap<NodeId, TaskStatus>,
+    /// Tasks that no run can do as things stand, and why.
+    pub unreachable: HashMap<NodeId, String>,
 }
 
 /// The graph of a selection.
@@ -40,19 +43,43 @@ pub async fn graph(
 ) -> Result<Drawn, RunError> {
     let looked = look(project, environment, request.mode, &clock::new_id()).await?;
     let drawn = async {
-        let (mut tasks, _) = list(project, &looked).await?;
-        let results = results(&tasks, &looked).await?;
-        let facts = Facts { results: Some(results.clone()), changed: None };
+        let (mut tasks, published) = list(project, &looked).await?;
+        let known = looked.known(&project.name, &published);
+        let facts = facts::of(&tasks, (&request.select, &request.exclude), &known).await?;
         tasks.select(&request.select, &request.exclude, &facts)?;
         tasks.expect(looked.control.as_ref()).await;
         let seconds = |task: NodeId| tasks.expected(task).map(|expected| expected.seconds);
         let expected = tasks.graph.tasks().map(seconds).collect();
         let selected = tasks.selected().to_vec();
-        Ok(Drawn { graph: tasks.graph, selected, expected, results })
+        let unreachable = unreachable(&tasks, &published, &looked).await?;
+        let results = facts.results.unwrap_or_default();
+        Ok(Drawn { graph: tasks.graph, selected, expected, results, unreachable })
     };
     let drawn = drawn.await;
     close(looked).await;
     drawn
+}
+
+/// The tasks that even a run of everything could not do: loads of tables that are not there, and what cannot run
+/// without them or without something that is held and was never published.
+async fn unreachable(
+    tasks: &Tasks,
+    published: &Published,
+    looked: &Looked,
+) -> Result<HashMap<NodeId, String>, RunError> {
+    let holds = match &looked.control {
+        Some(control) => control.holds().await?,
+        None => Vec::new(),
+    };
+    let all: Vec<NodeId> = tasks.graph.tasks().collect();
+    let is_held = |task: &&NodeId| holds.iter().any(|hold| hold.task == tasks.job(**task).name());
+    let held = all.iter().filter(is_held).map(|task| (*task, End::Held));
+    let missing = tasks.missing().iter().map(|task| (*task, End::Failed));
+    let ends: Vec<(NodeId, End)> = held.chain(missing).collect();
+    let blocked = blocked::foreseen(tasks, &all, published, &ends);
+    let blocked = blocked.into_iter().map(|(task, failure)| (task, failure.message));
+    let gone = tasks.missing().iter().map(|task| (*task, "its source has no such table".to_owned()));
+    Ok(blocked.chain(gone).collect())
 }
 
 /// The SQL of a model or check, as the warehouse gets it.
@@ -64,8 +91,8 @@ pub async fn compile(
 ) -> Result<Option<Select>, RunError> {
     let looked = look(project, environment, mode, &clock::new_id()).await?;
     let compiled = async {
-        let (mut tasks, _) = list(project, &looked).await?;
-        let task = only(&mut tasks, name)?;
+        let (tasks, _) = list(project, &looked).await?;
+        let task = tasks.only(name)?;
         let name_of = |reference: &Reference| tasks.meanings.of_reference(reference);
         let job = tasks.job(task);
         let since = job.first_since();
@@ -121,8 +148,8 @@ pub async fn why(
 ) -> Result<Why, RunError> {
     let looked = look(project, environment, mode, &clock::new_id()).await?;
     let found = async {
-        let (mut tasks, published) = list(project, &looked).await?;
-        let task = only(&mut tasks, name)?;
+        let (tasks, published) = list(project, &looked).await?;
+        let task = tasks.only(name)?;
         let results = results(&tasks, &looked).await?;
         let job = tasks.job(task);
         let full = job.name();
@@ -194,18 +221,6 @@ async fn results(tasks: &Tasks, looked: &Looked) -> Result<HashMap<NodeId, TaskS
     match &looked.control {
         Some(control) => tasks.last_results(control).await,
         None => Ok(HashMap::new()),
-    }
-}
-
-/// The one task that a name means.
-fn only(tasks: &mut Tasks, name: &str) -> Result<NodeId, RunError> {
-    tasks.select(&[name.to_owned()], &[], &Facts::default())?;
-    match tasks.selected() {
-        [task] => Ok(*task),
-        several => {
-            let tasks = several.iter().map(|task| tasks.job(*task).name()).collect();
-            Err(RunError::Several { name: name.to_owned(), tasks })
-        }
     }
 }
 

@@ -5,14 +5,18 @@
 
 mod adopt;
 mod alarms;
+mod attempt;
 mod awaiting;
 mod backfill;
+mod blocked;
 mod clean;
 mod command;
 mod error;
 mod execute;
+mod facts;
 mod held;
 mod holds;
+mod hooks;
 mod incidents;
 mod job;
 mod look_at;
@@ -27,6 +31,7 @@ mod retry;
 mod schemas;
 mod tasks;
 mod tell;
+mod time_limits;
 mod verdict;
 mod work;
 
@@ -55,6 +60,7 @@ pub use self::{
     work::Work,
 };
 use self::{
+    hooks::Hooks,
     open::{Opened, open},
     tell::Teller,
 };
@@ -63,7 +69,6 @@ use crate::{
     clock::{self, Clock},
     config::{Environment, Project},
     control::{self, RunStart},
-    dag::Facts,
     error::Fault,
     event::{Event, RunOutcome, RunStatus, TaskOutcome},
     sql::TableName,
@@ -130,10 +135,11 @@ pub async fn run(
     let started_at = clock::System.now();
     let begun = tokio::time::Instant::now();
     let run = clock::new_id();
+    let hooks = Hooks::of(project, request.mode, &run, events.clone(), cancel.clone());
     let opened = tokio::select! {
         biased;
         () = cancel.cancelled() => return Ok(stopped_early(run, request.mode, started_at)),
-        opened = open(project, environment, request.mode, &run, events.clone(), cancel.clone()) => opened?,
+        opened = open(project, environment, request.mode, &run, hooks.events(), cancel.clone()) => opened?,
     };
     let teller = teller(project, environment, request.mode, &opened);
     let prepared = tokio::select! {
@@ -148,6 +154,7 @@ pub async fn run(
             return Err(error);
         }
     };
+    hooks.choose(project, &prepared.0);
     let told = Event::RunStarted {
         run: run.clone(),
         mode: request.mode.to_string(),
@@ -155,20 +162,28 @@ pub async fn run(
         schemas: prepared.0.schemas(),
         tasks: prepared.0.names(),
     };
-    let _ = events.send(told).await;
+    let _ = hooks.events().send(told).await;
     let (prepared, known) = prepared;
     let tasks = execute::execute(&opened.workshop, prepared, known, request, teller.as_ref()).await;
-    let outcome = RunOutcome {
+    let mut outcome = RunOutcome {
         status: verdict::status(&tasks, request.work.all_count(), cancel.is_cancelled()),
         run,
         mode: request.mode.to_string(),
         started_at,
         seconds: clock::seconds(begun.elapsed()),
         tasks,
+        warnings: Vec::new(),
     };
-    let finished = opened.workshop.control.finish_run(&outcome).await;
+    let control = &opened.workshop.control;
+    let finished = control.finish_run(&outcome).await;
     if let Err(error) = &finished {
         tracing::warn!(%error, "the run's end was not written to the control database");
+    }
+    outcome.warnings = hooks.end(&outcome).await;
+    if !outcome.warnings.is_empty()
+        && let Err(error) = control.amend_run(&outcome).await
+    {
+        tracing::warn!(%error, "what became of the hooks was not written to the control database");
     }
     if let Some(teller) = teller {
         let channels = teller.channels();
@@ -217,7 +232,6 @@ async fn prepare(
     if request.work != Work::Load {
         tasks.only_loads();
     }
-    let results = tasks.last_results(&workshop.control).await?;
     let resumed = match &request.resume {
         Some(id) => Some(resume::find(&workshop.control, request.mode, id.as_deref()).await?),
         None => None,
@@ -226,7 +240,14 @@ async fn prepare(
         Some(resumed) => (&resumed.select, &resumed.exclude),
         None => (&request.select, &request.exclude),
     };
-    let facts = Facts { results: Some(results), changed: None };
+    let known = facts::Known {
+        project: &project.name,
+        dialect: workshop.dialect(),
+        published: &published,
+        sources: &workshop.sources,
+        control: Some(&workshop.control),
+    };
+    let facts = facts::of(&tasks, (select, exclude), &known).await?;
     tasks.select(select, exclude, &facts)?;
     if request.failed {
         tasks.keep_unfinished(&facts);
@@ -294,5 +315,6 @@ fn start(mode: Mode, selection: String, run: &str) -> RunStart {
 fn stopped_early(run: String, mode: Mode, started_at: Timestamp) -> RunOutcome {
     let tasks: Vec<TaskOutcome> = Vec::new();
     let status = verdict::status(&tasks, false, true);
-    RunOutcome { run, mode: mode.to_string(), status, started_at, seconds: 0.0, tasks }
+    let warnings = Vec::new();
+    RunOutcome { run, mode: mode.to_string(), status, started_at, seconds: 0.0, tasks, warnings }
 }

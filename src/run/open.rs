@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt, sync::Arc};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::{RunError, reach, schemas::Schemas};
+use super::{RunError, facts, reach, schemas::Schemas};
 use crate::{
     config::{Environment, Project, SourceKind},
     control::Control,
@@ -13,7 +13,8 @@ use crate::{
     load::{LeasedSlots, Publishing, Workshop},
     pg::Endpoint,
     source::{LocalSlots, SharedSnapshots, Slots, Source},
-    warehouse::{Fenced, Warehouse},
+    sql::TableName,
+    warehouse::{Fenced, LedgerRow, Warehouse},
 };
 
 /// Where tasks write.
@@ -65,17 +66,21 @@ pub(super) async fn open(
     let endpoints = Endpoints::of(project, environment)?;
     let schemas = Schemas::of(project, environment, mode)?;
     let control = Control::open(&endpoints.control, &reach::control_schema(mode)).await?;
+    let keep = project.has_critical();
     let slots = |name: &str, count| -> Arc<dyn Slots> {
-        Arc::new(LeasedSlots::new(control.clone(), name, count, run))
+        Arc::new(LeasedSlots::of_source(control.clone(), name, count, keep, run))
     };
+    let warehouse = warehouse(endpoints.warehouse, &schemas, mode, run).await;
+    let (place, connections) = (warehouse.place(), project.warehouse.connections);
     let workshop = Workshop {
         project: project.name.clone(),
         folder: project.dir.clone(),
         mode: mode.to_string(),
         run: run.to_owned(),
         stage: reach::stage(project, environment).await?,
-        warehouse: warehouse(endpoints.warehouse, &schemas, mode, run).await,
+        warehouse,
         sources: open_sources(project, endpoints.sources, slots, run),
+        warehouse_slots: LeasedSlots::of_warehouse(control.clone(), &place, connections, keep, run),
         control,
         keep: project.stage.keep,
         publishing: publishing(project),
@@ -97,6 +102,23 @@ pub(super) struct Looked {
     pub(super) schemas: Schemas,
 }
 
+impl Looked {
+    /// What a selection can ask of tasks.
+    pub(super) fn known<'a>(
+        &'a self,
+        project: &'a str,
+        published: &'a BTreeMap<TableName, LedgerRow>,
+    ) -> facts::Known<'a> {
+        facts::Known {
+            project,
+            dialect: self.warehouse.dialect(),
+            published,
+            sources: &self.sources,
+            control: self.control.as_ref(),
+        }
+    }
+}
+
 /// Reaches what `plan` looks at. Its connections to the sources count among their limit where the
 /// control database is there to count them.
 pub(super) async fn look(
@@ -108,9 +130,10 @@ pub(super) async fn look(
     let endpoints = Endpoints::of(project, environment)?;
     let schemas = Schemas::of(project, environment, mode)?;
     let control = Control::open_existing(&endpoints.control, &reach::control_schema(mode)).await?;
+    let keep = project.has_critical();
     let slots = |name: &str, count| -> Arc<dyn Slots> {
         match &control {
-            Some(control) => Arc::new(LeasedSlots::new(control.clone(), name, count, run)),
+            Some(control) => Arc::new(LeasedSlots::of_source(control.clone(), name, count, keep, run)),
             None => Arc::new(LocalSlots::new(count)),
         }
     };

@@ -3,16 +3,17 @@
 use std::collections::BTreeSet;
 
 use super::{
-    Request, RunError, clean,
+    Request, RunError, blocked, clean, facts,
     look_at::critical_in_words,
     open::{Looked, Sources, look},
+    ready::End,
     tasks,
 };
 use crate::{
     clock,
     config::{Environment, LoadSpec, Project},
     control::{Expected, Hold},
-    dag::{Edge, Facts, Kind},
+    dag::{Edge, Kind},
     error::Failure,
     event::Tier,
     load::{Forecast, LoadError, forecast},
@@ -58,7 +59,7 @@ pub struct PlannedOther {
     pub expected: Option<Expected>,
     /// The hold that keeps it from being made.
     pub hold: Option<Hold>,
-    /// Why it could not be made.
+    /// Why it would not be made: what it needs cannot be there.
     pub error: Option<Failure>,
 }
 
@@ -98,21 +99,20 @@ async fn look_at(project: &Project, request: &Request, looked: &Looked) -> Resul
     }
     let named = tasks::named(project, &looked.schemas, &published)?;
     let made: BTreeSet<TableName> = tasks.targets();
-    let others = published.into_values().filter(|row| !made.contains(&row.table));
+    let others = published.values().filter(|row| !made.contains(&row.table)).cloned();
     let others = clean::standing(project, warehouse, others).await?;
     let (gone, orphans) =
         others.into_iter().map(|orphan| orphan.last.table).partition(|table| named.contains(table));
-    let results = match &looked.control {
-        Some(control) => Some(tasks.last_results(control).await?),
-        None => None,
-    };
-    tasks.select(&request.select, &request.exclude, &Facts { results, changed: None })?;
+    let known = looked.known(&project.name, &published);
+    let facts = facts::of(&tasks, (&request.select, &request.exclude), &known).await?;
+    tasks.select(&request.select, &request.exclude, &facts)?;
     tasks.expect(looked.control.as_ref()).await;
     let holds = match &looked.control {
         Some(control) => control.holds().await?,
         None => Vec::new(),
     };
     let (mut planned, mut others) = (Vec::new(), Vec::new());
+    let (mut ends, mut ids) = (Vec::new(), Vec::new());
     for task in tasks.in_turn() {
         let job = tasks.job(task);
         let name = job.name();
@@ -120,10 +120,12 @@ async fn look_at(project: &Project, request: &Request, looked: &Looked) -> Resul
         let tier = tasks.graph.tier(task);
         let by = tasks.graph.critical(task).map(|critical| critical_in_words(&tasks.graph, critical));
         let expected = tasks.expected(task).copied();
+        ends.extend(hold.as_ref().map(|_| (task, End::Held)));
         let Some(spec) = job.load() else {
             let edges = tasks.graph.needs(task).iter();
             let (needs, soft): (Vec<&Edge>, Vec<&Edge>) = edges.partition(|edge| edge.way.is_hard());
             let named = |edges: Vec<&Edge>| edges.iter().map(|edge| tasks.job(edge.task).name()).collect();
+            ids.push(task);
             others.push(PlannedOther {
                 task: name,
                 kind: job.kind(),
@@ -137,14 +139,15 @@ async fn look_at(project: &Project, request: &Request, looked: &Looked) -> Resul
             });
             continue;
         };
-        planned.push(PlannedTask {
-            expected,
-            hold,
-            forecast: one(&project.name, &looked.sources, warehouse, spec, request.full).await,
-            spec: spec.clone(),
-            tier,
-            critical: by,
-        });
+        let forecast = one(&project.name, &looked.sources, warehouse, spec, request.full).await;
+        if forecast.is_err() && hold.is_none() {
+            ends.push((task, End::Failed));
+        }
+        planned.push(PlannedTask { expected, hold, forecast, spec: spec.clone(), tier, critical: by });
+    }
+    let mut blocked = blocked::foreseen(&tasks, tasks.selected(), &published, &ends);
+    for (other, task) in others.iter_mut().zip(ids) {
+        other.error = blocked.remove(&task);
     }
     Ok(Plan {
         mode: request.mode.to_string(),
@@ -169,6 +172,6 @@ async fn one(
         let (table, source_name) = (spec.target.clone(), spec.source.clone());
         return Err(Failure::of(&LoadError::NoSource { table, source_name }));
     };
-    let snapshot = snapshots.get().await.map_err(|error| Failure::of(&*error))?;
+    let snapshot = snapshots.get(Tier::Optional).await.map_err(|error| Failure::of(&*error))?;
     forecast(project, spec, full, &*snapshot, warehouse).await.map_err(|error| Failure::of(&error))
 }

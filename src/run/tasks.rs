@@ -14,9 +14,9 @@ use crate::{
     dag::{self, Facts, Graph, Kind, NodeId, TaskName},
     error::Failure,
     event::{TaskStatus, Tier},
-    load,
-    sql::TableName,
-    warehouse::{LedgerRow, Warehouse},
+    fingerprint, load,
+    sql::{Dialect, Reference, TableName},
+    warehouse::{LedgerRow, Select, Warehouse},
 };
 
 /// The tasks of a project, and which of them are selected.
@@ -27,6 +27,8 @@ pub(super) struct Tasks {
     jobs: Vec<Job>,
     /// What the names in the project's SQL mean.
     pub(super) meanings: Meanings,
+    /// Loads whose source answered, and has no such table.
+    missing: HashSet<NodeId>,
     selected: Vec<NodeId>,
     expected: BTreeMap<String, Expected>,
 }
@@ -41,10 +43,14 @@ pub(super) async fn list(
     published: &BTreeMap<TableName, LedgerRow>,
 ) -> Result<Tasks, RunError> {
     let mut found: BTreeMap<(String, String), Vec<String>> = BTreeMap::new();
+    let mut answered = HashSet::new();
     for loader in &project.loaders {
         let Some(snapshots) = sources.get(&loader.source) else { continue };
         let names = match snapshots.source().tables(&loader.schema).await {
-            Ok(tables) => tables.into_iter().map(|table| table.name.name).collect(),
+            Ok(tables) => {
+                answered.insert((loader.source.clone(), loader.schema.clone()));
+                tables.into_iter().map(|table| table.name.name).collect()
+            }
             Err(error) => {
                 let before = loaded_before(published, &loader.source, &loader.schema);
                 if before.is_empty() && loader.exact_names().next().is_none() {
@@ -58,37 +64,44 @@ pub(super) async fn list(
         found.insert((loader.source.clone(), loader.schema.clone()), names);
     }
     let specs = project.loads(&found, Missing::Load)?;
-    Tasks::new(project, specs, schemas)
+    let mut tasks = Tasks::new(project, specs, schemas)?;
+    found.retain(|place, _| answered.contains(place));
+    tasks.missing = tasks.without(&found);
+    Ok(tasks)
 }
 
-/// The one task that a name means.
+/// The one load that a name means.
 pub(super) async fn only(
     project: &Project,
     reached: (&Sources, &Schemas),
     warehouse: &dyn Warehouse,
     name: &str,
 ) -> Result<LoadSpec, RunError> {
-    let specs = selected(project, reached, warehouse, &[name.to_owned()]).await?;
-    match specs.as_slice() {
-        [spec] => Ok(spec.clone()),
-        several => {
-            let tasks = several.iter().map(|spec| spec.target.to_string()).collect();
-            Err(RunError::Several { name: name.to_owned(), tasks })
-        }
-    }
+    let tasks = all(project, reached, warehouse).await?;
+    let job = tasks.job(tasks.only(name)?);
+    let no_load = || RunError::NoLoad { task: job.name(), kind: job.kind().to_string() };
+    job.load().cloned().ok_or_else(no_load)
 }
 
-/// The tasks that a selection means.
+/// The loads that a selection means.
 pub(super) async fn selected(
     project: &Project,
-    (sources, schemas): (&Sources, &Schemas),
+    reached: (&Sources, &Schemas),
     warehouse: &dyn Warehouse,
     select: &[String],
 ) -> Result<Vec<LoadSpec>, RunError> {
-    let published = warehouse.last_loads().await.map_err(RunError::Below)?;
-    let mut tasks = list(project, sources, schemas, &published).await?;
+    let mut tasks = all(project, reached, warehouse).await?;
     tasks.select(select, &[], &Facts::default())?;
     Ok(tasks.loads().cloned().collect())
+}
+
+async fn all(
+    project: &Project,
+    (sources, schemas): (&Sources, &Schemas),
+    warehouse: &dyn Warehouse,
+) -> Result<Tasks, RunError> {
+    let published = warehouse.last_loads().await.map_err(RunError::Below)?;
+    list(project, sources, schemas, &published).await
 }
 
 /// The published tables that the project's loaders and models still name, whether or not their sources have
@@ -138,7 +151,25 @@ impl Tasks {
         }
         let jobs = graph.tasks().filter_map(|task| jobs.remove(graph.name(task))).collect();
         let selected = graph.tasks().collect();
-        Ok(Self { graph, jobs, meanings, selected, expected: BTreeMap::new() })
+        let missing = HashSet::new();
+        Ok(Self { graph, jobs, meanings, missing, selected, expected: BTreeMap::new() })
+    }
+
+    /// The loads of tables that are not among those of their source and schema.
+    fn without(&self, found: &BTreeMap<(String, String), Vec<String>>) -> HashSet<NodeId> {
+        let names = |(place, tables): (_, &Vec<String>)| (place, tables.iter().cloned().collect());
+        let there: HashMap<&(String, String), HashSet<String>> = found.iter().map(names).collect();
+        let is_missing = |task: &NodeId| {
+            let Some(LoadSpec { source, source_table, .. }) = self.job(*task).load() else { return false };
+            let tables = there.get(&(source.clone(), source_table.schema.clone()));
+            tables.is_some_and(|tables| !tables.contains(&source_table.name))
+        };
+        self.graph.tasks().filter(is_missing).collect()
+    }
+
+    /// Loads whose source answered, and has no such table.
+    pub(super) fn missing(&self) -> &HashSet<NodeId> {
+        &self.missing
     }
 
     /// Makes every load one of a sample, the selected ones or not: which rows a table gives must not depend on
@@ -171,7 +202,21 @@ impl Tasks {
             number => format!("{number} tasks"),
         };
         self.selected.retain(|task| kept.contains(task));
-        if self.selected.is_empty() { Err(RunError::Nothing { tasks }) } else { Ok(()) }
+        // That nothing changed or failed is no mistake.
+        let may_be_none = dag::asks_for_facts(wanted.iter().chain(exclude));
+        if self.selected.is_empty() && !may_be_none { Err(RunError::Nothing { tasks }) } else { Ok(()) }
+    }
+
+    /// The one task that a name means.
+    pub(super) fn only(&self, name: &str) -> Result<NodeId, RunError> {
+        let found = self.graph.select(&Facts::default(), &[name.to_owned()], &[])?;
+        match found.as_slice() {
+            [task] => Ok(*task),
+            several => {
+                let tasks = several.iter().map(|task| self.job(*task).name()).collect();
+                Err(RunError::Several { name: name.to_owned(), tasks })
+            }
+        }
     }
 
     /// Keeps the loads alone.
@@ -208,7 +253,7 @@ impl Tasks {
     /// Looks up what each task took before. Without a history nothing is known.
     pub(super) async fn expect(&mut self, control: Option<&Control>) {
         self.expected = match control {
-            Some(control) => control.all_expected().await.unwrap_or_default(),
+            Some(control) => control.expected().await.unwrap_or_default(),
             None => BTreeMap::new(),
         };
     }
@@ -261,6 +306,22 @@ impl Tasks {
             })
         };
         self.selected.iter().filter_map(candidate).collect()
+    }
+
+    /// The fingerprint of a check or command as it is written; loads and models have theirs in the ledger.
+    pub(super) fn definition(&self, task: NodeId, dialect: Dialect) -> Option<String> {
+        let name_of = |reference: &Reference| self.meanings.of_reference(reference);
+        match self.job(task) {
+            Job::Check(spec) => {
+                let select = Select::of(&spec.statement, dialect, None, &name_of);
+                Some(fingerprint::of(["check", &format!("{:?}", spec.severity), &select.sql]))
+            }
+            Job::Command(spec) => {
+                let own = ["command".to_owned(), format!("{:?}", spec.makes)];
+                Some(fingerprint::of(own.iter().chain(&spec.command)))
+            }
+            Job::Load(_) | Job::Model { .. } => None,
+        }
     }
 
     /// All tables that tasks make.

@@ -27,7 +27,9 @@ pub use hash::{UnknownVersion, hash, matches};
 pub use layout::{Dist, ENCODINGS, Layout, Sort};
 pub use range::CursorRange;
 pub use selection::{Selected, Selection, SelectionError};
-pub use shape::{Comparable, CsvForm, Format, Shape, ShapeError, ShapedColumn, Wishes, shape};
+pub use shape::{
+    Comparable, CsvForm, Format, Look, LookKind, Shape, ShapeError, ShapedColumn, Wishes, shape,
+};
 pub use types::{
     postgres::{Arrival, Expression, arrival},
     redshift::count as unfit_count,

@@ -32,6 +32,32 @@ pub struct CsvForm {
     pub row_bytes_max: Option<u64>,
     /// Whether values are quoted although they need not be.
     pub quote_all: bool,
+    /// What whoever reads a row looks for in it, and counts, in the order of the columns.
+    pub looks: Vec<Look>,
+}
+
+/// Values that do not fit, for which the source does not look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Look {
+    /// The value's place in the row, from 0.
+    pub place: usize,
+    /// Which value is counted.
+    pub kind: LookKind,
+    /// Under which number: a place in [`Shape::unfit`].
+    pub number: usize,
+}
+
+/// What of a row tells for less than SQL does that a value does not fit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LookKind {
+    /// It is longer than `VARCHAR_BYTES_MAX` bytes.
+    LongText,
+    /// It is JSON, and a string in it is.
+    LongJsonString,
+    /// It is `NaN`.
+    Nan,
+    /// It is `Infinity` or `-Infinity`.
+    Infinity,
 }
 
 /// What a loader says about how its table travels.
@@ -344,14 +370,19 @@ fn to_redshift(
     redshift::refuse_names(table, schema)?;
     let arrivals = redshift::policies(table, schema, source_version, &wishes.unfit)?;
     let (mut columns, mut unfit, mut notes) = (Vec::with_capacity(arrivals.len()), Vec::new(), Vec::new());
-    for (column, (arrival, policy)) in schema.columns.iter().zip(arrivals) {
+    let mut looks = Vec::new();
+    for (place, (column, (arrival, policy))) in schema.columns.iter().zip(&arrivals).enumerate() {
+        let (policy, number) = (*policy, unfit.len());
+        for (at, kind) in arrival.looks(policy).iter().enumerate() {
+            looks.push(Look { place, kind: *kind, number: number + at });
+        }
         let name = redshift::folded(&column.name);
         if let Some(why) = &arrival.note {
             notes.push(format!("column `{name}` arrives as {}: {why}", arrival.sql_type));
         }
         columns.push(ShapedColumn {
             source_name: column.name.clone(),
-            expression: arrival.expression(&column.name, policy, unfit.len()),
+            expression: arrival.expression(&column.name, policy, number),
             compared: redshift::in_source(&arrival.sql_type, &arrival.compared(&column.name, policy)),
             arrived: redshift::in_warehouse(&arrival.sql_type, &quote_ident(&name)),
             comparable: redshift::comparable(&arrival.sql_type),
@@ -367,6 +398,7 @@ fn to_redshift(
         row_bytes_max: Some(ROW_BYTES_MAX),
         // A line without anything in it need not be a row.
         quote_all: columns.len() == 1,
+        looks,
     };
     let key = schema.key.iter().map(|name| redshift::folded(name)).collect();
     let (format, dialect) = (Format::Csv, Dialect::Redshift);

@@ -14,6 +14,7 @@ use serde::Serialize;
 use crate::{
     compare::{Look, Side},
     error::Fault,
+    event::Tier,
     schema::{CsvForm, Cursor, CursorRange, RelationKind, TableSchema},
     sql::TableName,
     stage::manifest::Format,
@@ -41,8 +42,9 @@ pub trait Source: Send + Sync {
     /// How these tables hang together, as far as they are there.
     async fn related(&self, tables: &[TableName]) -> Result<Vec<Related>, SourceError>;
 
-    /// Opens a snapshot of its own and holds it until the last clone of the `Arc` is dropped.
-    async fn open_snapshot(&self) -> Result<Arc<dyn Snapshot>, SourceError>;
+    /// Opens a snapshot of its own and holds it until the last clone of the `Arc` is dropped. `tier`: of the
+    /// task that it is for, which may have to wait for connections.
+    async fn open_snapshot(&self, tier: Tier) -> Result<Arc<dyn Snapshot>, SourceError>;
 }
 
 /// A relation of a source.
@@ -112,6 +114,12 @@ pub trait Snapshot: Send + Sync {
 
     /// The server's version, as `server_version_num` has it: 150018 for 15.18.
     fn server_version(&self) -> u32;
+
+    /// Whether it stands on connections that are kept for critical tasks: no other may keep it open.
+    fn is_reserved(&self) -> bool;
+
+    /// The same snapshot, read as a task of this tier may.
+    fn for_tier(self: Arc<Self>, tier: Tier) -> Arc<dyn Snapshot>;
 
     /// A table's schema at that moment.
     async fn describe(&self, table: &TableName) -> Result<TableSchema, SourceError>;
@@ -308,7 +316,7 @@ pub trait PartStream: Send {
     /// still those that were planned.
     async fn next(&mut self) -> Result<Option<Chunk>, SourceError>;
 
-    /// What the part's expressions counted under each number; known at the true end.
+    /// What was counted under each number, by the part's expressions and in its rows; known at the true end.
     fn counts(&self) -> &[u64];
 }
 

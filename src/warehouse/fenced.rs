@@ -15,7 +15,7 @@ use super::{
 use crate::{
     compare::{Look, Side},
     error::{Class, Fault},
-    schema::{Cursor, Layout},
+    schema::{Cursor, Layout, RelationKind},
     sql::{Dialect, TableName},
 };
 
@@ -164,9 +164,9 @@ impl Warehouse for Fenced {
         self.inner.open_staging(spec).await
     }
 
-    async fn remove(&self, table: &TableName) -> Result<(), WarehouseError> {
+    async fn remove(&self, table: &TableName, kind: RelationKind) -> Result<(), WarehouseError> {
         self.within(table)?;
-        self.inner.remove(table).await
+        self.inner.remove(table, kind).await
     }
 
     async fn staging_tables(&self) -> Result<Vec<StagingTable>, WarehouseError> {

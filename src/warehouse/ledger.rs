@@ -128,7 +128,7 @@ pub struct State {
     /// Values that the warehouse cannot hold, and what became of them in this load.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub unfit: Vec<UnfitUse>,
-    /// Of a sample: how many rows each table gave; `None`: it is none.
+    /// Of a sample, or made of one: how many rows each table gave; `None`: it is none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sample: Option<u32>,
     /// Columns that were added in place: older rows do not have their values yet.
@@ -149,6 +149,9 @@ pub struct InputUsed {
     /// seconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stale_seconds: Option<u64>,
+    /// Of a sample, or made of one: how many rows each table gave.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sample: Option<u32>,
 }
 
 impl State {

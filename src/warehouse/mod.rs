@@ -148,8 +148,9 @@ pub trait Warehouse: Send + Sync {
     /// Makes the empty staging table of one load and gives the handle that fills and publishes it.
     async fn open_staging(&self, spec: StagingSpec) -> Result<Box<dyn Staging>, WarehouseError>;
 
-    /// Drops a published table for good. Refused where something depends on it.
-    async fn remove(&self, table: &TableName) -> Result<(), WarehouseError>;
+    /// Drops a published table or view for good; one that is not there is no error, one of another kind is.
+    /// Refused where something depends on it.
+    async fn remove(&self, table: &TableName, kind: RelationKind) -> Result<(), WarehouseError>;
 
     /// The staging tables that others can see: those of dead loads, and of loads that are filled by
     /// several connections.

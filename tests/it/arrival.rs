@@ -260,7 +260,7 @@ async fn cross(
         run: "test".into(),
     };
     let source = PostgresSource::new(options, Arc::new(LocalSlots::new(2)));
-    let snapshot = source.open_snapshot().await.expect("the standby answers");
+    let snapshot = source.open_snapshot(barncat::event::Tier::Optional).await.expect("the standby answers");
     let name = TableName::new(schema.name(), table);
     let described = snapshot.describe(&name).await.expect("it is there");
     let selected = selection.apply(&name, &described).expect("the columns are there");

@@ -4,6 +4,7 @@ pub(crate) mod cluster;
 pub(crate) mod ground;
 pub(crate) mod logins;
 pub(crate) mod pooler;
+pub(crate) mod process;
 pub(crate) mod project;
 pub(crate) mod proxy;
 pub(crate) mod redshift;

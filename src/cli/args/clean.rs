@@ -30,9 +30,10 @@ Takes away what crashes left (staging tables, unfinished uploads, objects of loa
 published) and what is past `[stage] keep`. Runs do the same as they go. Nothing that a run is at work on is \
 touched, and nothing that the two newest states of a table need.
 
-With --removed, tables without a loader are listed and, after a yes, dropped with all that they have in the \
-stage. One that a view or anything else depends on stays, and so does one on hold. A table that a wildcard \
-still names has a loader, whether its source has it or not.
+With --removed, tables and views that the project published and that none of its loaders and models makes any \
+more are listed and, after a yes, dropped with all that they have in the stage. One that a view or anything else \
+depends on stays, and so does one on hold. A table that a wildcard still names has a loader, whether its source \
+has it or not.
 
 Examples:
   barncat clean --dry-run

@@ -61,6 +61,10 @@ impl Line {
                 let elapsed = quantity::duration(elapsed.as_secs_f64());
                 match step {
                     Step::Waiting => format!("{head}{}", style::paint(style::DIM, "waits")),
+                    Step::AwaitingConnection => {
+                        format!("{head}{}", style::paint(style::DIM, "waits for a connection"))
+                    }
+                    Step::Working => format!("{head}works   {elapsed}"),
                     Step::Filling => format!("{head}fills {} rows   {elapsed}", quantity::exact(*rows)),
                     Step::Comparing => format!("{head}compares source and warehouse   {elapsed}"),
                     _ => format!("{head}publishes {} rows   {elapsed}", quantity::exact(*rows)),
@@ -75,6 +79,11 @@ impl Line {
             ),
         }
     }
+}
+
+/// What is said of an attempt that has taken as long as its soft limit.
+pub(super) fn slow(warn_after_seconds: f64) -> String {
+    format!("has taken {} (`warn_after`), and goes on", quantity::duration(warn_after_seconds))
 }
 
 /// The line of a task that has ended; it stays above the live ones.
@@ -218,9 +227,18 @@ mod tests {
 
     #[test]
     fn every_other_step_has_its_word() {
-        let texts = [Step::Waiting, Step::Filling, Step::Publishing]
+        let texts = [Step::Waiting, Step::AwaitingConnection, Step::Working, Step::Filling, Step::Publishing]
             .map(|step| plain(&line(working(step, 12_402, None)).text(WIDTHS)).split_off(31));
-        assert_eq!(texts, ["waits", "fills 12,402 rows   10 s", "publishes 12,402 rows   10 s"]);
+        assert_eq!(
+            texts,
+            [
+                "waits",
+                "waits for a connection",
+                "works   10 s",
+                "fills 12,402 rows   10 s",
+                "publishes 12,402 rows   10 s"
+            ]
+        );
     }
 
     #[test]

@@ -65,6 +65,9 @@ impl Live {
                     };
                 }
             }
+            Event::TaskSlow { task, warn_after_seconds, .. } => {
+                self.warn(Some(task), &line::slow(*warn_after_seconds));
+            }
             Event::Warning { task, message } => self.warn(task.as_deref(), message),
             Event::TaskFinished(outcome) => {
                 self.tasks.remove(&outcome.task);
@@ -101,7 +104,7 @@ impl Live {
     fn advance(&mut self, name: &str, new_step: Step, new_rows: u64, new_bytes: u64) {
         let Some(task) = self.tasks.get_mut(name) else { return };
         if let Now::Working { step, rows, bytes, .. } = &mut task.line.now {
-            if *step == Step::Waiting && new_step != Step::Waiting {
+            if *step != new_step && is_before_the_rows(*step) {
                 // The rate counts from the first byte, not from the wait for a lock.
                 task.began = Instant::now();
             }
@@ -113,6 +116,10 @@ impl Live {
         let about = task.map_or(String::new(), |task| format!("{}: ", self.names.short(task)));
         self.screen.write(&format!("{} {about}{message}\n", style::paint(style::WARNING, "warning:")));
     }
+}
+
+fn is_before_the_rows(step: Step) -> bool {
+    matches!(step, Step::Waiting | Step::AwaitingConnection | Step::Working)
 }
 
 impl Task {

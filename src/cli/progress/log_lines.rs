@@ -42,6 +42,9 @@ impl LogLines {
                     "attempt {attempt} of {attempts_max} failed, next in {seconds} s"
                 );
             }
+            Event::TaskSlow { task, attempt, warn_after_seconds } => {
+                warn!(task, attempt, "{}", super::line::slow(*warn_after_seconds));
+            }
             Event::Warning { task, message } => warn!(task, "{message}"),
             Event::TaskFinished(outcome) => {
                 self.last.remove(&outcome.task);
@@ -58,7 +61,9 @@ impl LogLines {
         let now = Instant::now();
         let due = match self.last.get(task) {
             Some((at, last_step)) => {
-                *last_step != step && matches!(step, Step::Publishing | Step::Comparing) || now - *at >= EVERY
+                *last_step != step
+                    && matches!(step, Step::AwaitingConnection | Step::Publishing | Step::Comparing)
+                    || now - *at >= EVERY
             }
             None => true,
         };
@@ -66,6 +71,8 @@ impl LogLines {
             self.last.insert(task.to_owned(), (now, step));
             let doing = match step {
                 Step::Waiting => "waits",
+                Step::AwaitingConnection => "waits for a connection",
+                Step::Working => "works",
                 Step::Extracting => "extracts",
                 Step::Filling => "fills",
                 Step::Publishing => "publishes",

@@ -36,6 +36,7 @@ pub fn json(view: &View<'_>) -> Value {
             "tags": node.tags,
             "needs": view.graph.needs(*task).iter().map(need).collect::<Vec<_>>(),
             "last_status": view.results.get(task).map(|status| words::of_status(*status)),
+            "unreachable": view.unreachable.get(task),
             "expected_seconds": view.expected[task.index()],
             "hanging_seconds": view.has_times().then(|| view.hanging[task.index()]),
             "on_critical_path": on_path[task.index()],

@@ -20,6 +20,8 @@ pub struct View<'a> {
     selected: Vec<bool>,
     expected: &'a [Option<f64>],
     results: &'a HashMap<NodeId, TaskStatus>,
+    /// Tasks that no run can do as things stand, and why.
+    unreachable: HashMap<NodeId, &'a str>,
     path: CriticalPath,
     hanging: Vec<f64>,
 }
@@ -38,7 +40,14 @@ impl<'a> View<'a> {
         let path = graph.critical_path(&seconds, &selected);
         let hanging = hanging_seconds(graph, &seconds, &selected);
         let tasks = graph.tasks().filter(|task| selected[task.index()]).collect();
-        Self { graph, tasks, selected, expected, results, path, hanging }
+        let unreachable = HashMap::new();
+        Self { graph, tasks, selected, expected, results, unreachable, path, hanging }
+    }
+
+    /// The same with the tasks that no run can do as things stand, and why.
+    pub fn with_unreachable(mut self, unreachable: &'a HashMap<NodeId, String>) -> Self {
+        self.unreachable = unreachable.iter().map(|(task, why)| (*task, why.as_str())).collect();
+        self
     }
 
     /// The critical path of what is shown.

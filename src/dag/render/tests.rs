@@ -130,6 +130,7 @@ fn as_json() {
             }
           ],
           "last_status": null,
+          "unreachable": null,
           "expected_seconds": 3.0,
           "hanging_seconds": 3.0,
           "on_critical_path": true
@@ -143,6 +144,7 @@ fn as_json() {
           "tags": [],
           "needs": [],
           "last_status": "failed",
+          "unreachable": null,
           "expected_seconds": 0.4,
           "hanging_seconds": 3.4,
           "on_critical_path": false
@@ -163,6 +165,7 @@ fn as_json() {
           ],
           "needs": [],
           "last_status": "succeeded",
+          "unreachable": null,
           "expected_seconds": 41.0,
           "hanging_seconds": 44.0,
           "on_critical_path": true

@@ -20,6 +20,11 @@ pub fn text(view: &View<'_>) -> String {
         let line = format!("{}  {}", padded.collect::<Vec<_>>().join("  "), needs(view, *task));
         let _ = writeln!(text, "{}", line.trim_end());
     }
+    for task in &view.tasks {
+        if let Some(why) = view.unreachable.get(task) {
+            let _ = writeln!(text, "unreachable  {}: {why}", name(view, *task));
+        }
+    }
     if view.has_times() {
         let step = |step: &crate::dag::PathStep| {
             format!("{} {}", name(view, step.task), words::of_seconds(step.seconds))

@@ -119,6 +119,21 @@ impl Graph {
     }
 }
 
+/// Whether any of these selections asks for what [`Facts::changed`] is: it is not cheap to know.
+pub fn asks_for_changes<'a>(texts: impl IntoIterator<Item = &'a String>) -> bool {
+    each(texts).any(|word| word.method == Some("state"))
+}
+
+/// Whether any of these selections asks for what changes from run to run: then it may well mean nothing.
+pub fn asks_for_facts<'a>(texts: impl IntoIterator<Item = &'a String>) -> bool {
+    each(texts).any(|word| word.is_fact())
+}
+
+fn each<'a>(texts: impl IntoIterator<Item = &'a String>) -> impl Iterator<Item = Word<'a>> {
+    let parts = texts.into_iter().flat_map(|text| text.split_whitespace()).flat_map(word::parts);
+    parts.map(Word::parse)
+}
+
 fn among(
     pool: &Pool<'_>,
     wanted: &[String],

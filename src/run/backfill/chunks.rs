@@ -2,19 +2,22 @@
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep};
 
 use super::{
-    super::{retry, tasks},
+    super::{
+        retry, tasks,
+        time_limits::{Timed, within},
+    },
     Backfilling,
     prepare::refuse_if_held,
 };
 use crate::{
     control::{Holder, Lease},
     error::{Class, Failure},
-    event::{BackfillOutcome, ChunkOutcome, Event, TaskOutcome, TaskStatus},
+    event::{BackfillOutcome, ChunkOutcome, Event, TaskOutcome, TaskStatus, Tier},
     fail_point,
-    load::{Attempt, BackfillError, Chunk, LoadError, Loaded, load_chunk},
+    load::{Attempt, BackfillError, Beginning, Chunk, LoadError, Loaded, load_chunk},
 };
 
 /// How long a chunk waits for the table's lock: loads go first, and a first load may take long.
@@ -132,6 +135,9 @@ impl Backfilling {
         let attempt = Attempt {
             spec: self.spec.clone(),
             number,
+            // Nothing waits for it: a load goes first, whatever its tier.
+            tier: Tier::Optional,
+            beginning: Beginning::default(),
             full: false,
             accept_shrink: false,
             repair: None,
@@ -139,12 +145,19 @@ impl Backfilling {
             deadline_near: false,
         };
         fail_point!("backfill.chunk.before");
-        let limit = self.spec.time_limit.unwrap_or(Duration::MAX);
-        let late = |_| LoadError::TimeLimit { table: self.spec.target.clone(), limit };
+        let limit = self.spec.time_limit;
+        let timed = [Timed::new(self.task.clone(), self.spec.warn_after)];
+        let work = load_chunk(&workshop, &attempt, chunk);
         let result = tokio::select! {
-            result = timeout(limit, load_chunk(&workshop, &attempt, chunk)) => result.map_err(late).flatten(),
+            result = within(&workshop, number, &timed, limit, &attempt.beginning, work) => {
+                result.unwrap_or_else(|| {
+                    let (table, limit) = (self.spec.target.clone(), limit.unwrap_or_default());
+                    Err(LoadError::TimeLimit { table, limit })
+                })
+            }
             () = lease.lost() => Err(BackfillError::LockLost { table: self.spec.target.clone() }.into()),
         };
+        self.warnings.extend(timed.iter().filter_map(|timed| timed.warning(number)));
         self.end_attempt(number, &result).await;
         if let Err(error) = lease.release().await {
             tracing::warn!(%error, "the table's lock was not given back; it frees itself");

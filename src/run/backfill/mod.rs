@@ -78,6 +78,7 @@ pub async fn backfill(
                 started_at,
                 seconds: begun.elapsed().as_secs_f64(),
                 tasks: vec![task],
+                warnings: Vec::new(),
             };
             if let Err(error) = control.finish_run(&run).await {
                 tracing::warn!(%error, "the run's end was not written to the control database");

@@ -12,6 +12,7 @@ use crate::{
     clock,
     config::{Environment, LoadSpec, Project},
     control::{Backfill, BackfillChunk},
+    event::Tier,
     load::{self, BackfillPlan, LoadError, Wish},
 };
 
@@ -56,7 +57,7 @@ async fn look_at(
     let spec = tasks::only(project, (&looked.sources, &looked.schemas), warehouse, table).await?;
     let no_source = || LoadError::NoSource { table: spec.target.clone(), source_name: spec.source.clone() };
     let snapshots = looked.sources.get(&spec.source).ok_or_else(|| below(no_source()))?;
-    let snapshot = snapshots.get().await.map_err(RunError::Below)?;
+    let snapshot = snapshots.get(Tier::Optional).await.map_err(RunError::Below)?;
     let plan = load::plan_backfill(&project.name, &spec, wish, &*snapshot, warehouse).await;
     let unfinished = match &looked.control {
         Some(control) => control.unfinished_backfill(&spec.target.to_string()).await?,

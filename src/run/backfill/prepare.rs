@@ -10,6 +10,7 @@ use crate::{
     clock,
     config::{LoadSpec, Project},
     control::{Backfill, BackfillChunk, Holder, Lease},
+    event::Tier,
     load::{BackfillError, LoadError, Pace, Workshop, plan_backfill, refuse_if_changed},
 };
 
@@ -113,8 +114,12 @@ async fn journal(
     let snapshots = workshop.sources.get(&spec.source);
     let snapshots =
         snapshots.ok_or_else(|| LoadError::NoSource { table: table(), source_name: spec.source.clone() })?;
-    let snapshot = snapshots.get().await.map_err(LoadError::Source)?;
-    let plan = plan_backfill(&workshop.project, spec, wish, &*snapshot, &*workshop.warehouse).await?;
+    let snapshot = snapshots.get(Tier::Optional).await.map_err(LoadError::Source)?;
+    let plan = plan_backfill(&workshop.project, spec, wish, &*snapshot, &*workshop.warehouse).await;
+    // The table's lock is waited for next, perhaps for long: who has it may want these connections.
+    drop(snapshot);
+    snapshots.give_up(None).await;
+    let plan = plan?;
     if let Some((before, _)) = &unfinished {
         workshop.control.finish_backfill(&before.id, "given_up").await?;
     }

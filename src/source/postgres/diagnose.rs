@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::{PostgresSource, PostgresSourceError, snapshot::PostgresSnapshot};
 use crate::{
     diagnosis::{self, Finding},
+    event::Tier,
     pg::{Connection, PgError},
     schema::Selection,
     source::{Extraction, Snapshot, SourceError},
@@ -45,7 +46,7 @@ pub(super) async fn diagnose(
 }
 
 async fn log_in(source: &PostgresSource, connections: u32) -> Result<Vec<Finding>, SourceError> {
-    let _slot = source.slots.take(1).await?;
+    let _slot = source.slots.take(1, Tier::Critical).await?;
     let connection = source.options.connect(None, "doctor").await.map_err(PostgresSourceError::from)?;
     let mut findings =
         settings(&connection, source.options.allow_primary).await.map_err(PostgresSourceError::from)?;
@@ -144,8 +145,9 @@ fn delay(setting_ms: Option<i64>) -> Option<Finding> {
 
 /// Opens a snapshot and lets other sessions join it, one after the other.
 async fn open(source: &PostgresSource) -> Result<(Arc<PostgresSnapshot>, Vec<Finding>), SourceError> {
-    let slots = source.slots.take(2).await?;
-    let snapshot = PostgresSnapshot::open(source.options.clone(), source.slots.clone(), slots).await?;
+    let slots = source.slots.take(2, Tier::Critical).await?;
+    let snapshot =
+        PostgresSnapshot::open(source.options.clone(), source.slots.clone(), (slots, Tier::Critical)).await?;
     for _ in 0..JOINS {
         snapshot.try_join("doctor").await?;
     }

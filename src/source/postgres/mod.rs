@@ -10,6 +10,7 @@ mod diagnose;
 mod error;
 mod longest;
 mod look;
+
 mod parts;
 mod reach;
 mod readers;
@@ -19,6 +20,7 @@ mod slices;
 mod snapshot;
 mod stream;
 mod type_info;
+mod unfit;
 
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
@@ -31,10 +33,14 @@ pub use self::{
 use super::{Related, Slots, Snapshot, Source, SourceError, SourceTable};
 use crate::{
     diagnosis::Finding,
+    event::Tier,
     pg::{self, Connection, Endpoint, PgError, Session},
     schema::Selection,
     sql::TableName,
 };
+
+/// How long it may take to open a snapshot, which reads no table.
+const OPEN_WITHIN: Duration = Duration::from_secs(120);
 
 /// How to treat a Postgres source.
 pub struct Options {
@@ -64,14 +70,14 @@ impl PostgresSource {
 
     /// The schemas that hold something to load.
     pub async fn schemas(&self) -> Result<Vec<String>, SourceError> {
-        let _slot = self.slots.take(1).await?;
+        let _slot = self.slots.take(1, Tier::Critical).await?;
         let connection = self.options.connect(None, "catalog").await.map_err(PostgresSourceError::from)?;
         Ok(advice::schemas(&connection).await?)
     }
 
     /// Looks at every table of a schema: its key, its likely cursor.
     pub async fn advise(&self, schema: &str) -> Result<Vec<TableAdvice>, SourceError> {
-        let _slot = self.slots.take(1).await?;
+        let _slot = self.slots.take(1, Tier::Critical).await?;
         let connection = self.options.connect(None, "catalog").await.map_err(PostgresSourceError::from)?;
         Ok(advice::advise(&connection, schema).await?)
     }
@@ -90,21 +96,29 @@ impl Source for PostgresSource {
     }
 
     async fn tables(&self, schema: &str) -> Result<Vec<SourceTable>, SourceError> {
-        let _slot = self.slots.take(1).await?;
+        let _slot = self.slots.take(1, Tier::Critical).await?;
         let connection = self.options.connect(None, "catalog").await.map_err(PostgresSourceError::from)?;
         Ok(catalog::tables(&connection, schema).await?)
     }
 
     async fn related(&self, tables: &[TableName]) -> Result<Vec<Related>, SourceError> {
-        let _slot = self.slots.take(1).await?;
+        let _slot = self.slots.take(1, Tier::Critical).await?;
         let connection = self.options.connect(None, "catalog").await.map_err(PostgresSourceError::from)?;
         Ok(related::related(&connection, tables).await?)
     }
 
-    async fn open_snapshot(&self) -> Result<Arc<dyn Snapshot>, SourceError> {
+    async fn open_snapshot(&self, tier: Tier) -> Result<Arc<dyn Snapshot>, SourceError> {
         // The holder and one reader together: a holder that can never read would block others.
-        let slots = self.slots.take(2).await?;
-        Ok(Arc::new(snapshot::PostgresSnapshot::open(self.options.clone(), self.slots.clone(), slots).await?))
+        let slots = self.slots.take(2, tier).await?;
+        let opening =
+            snapshot::PostgresSnapshot::open(self.options.clone(), self.slots.clone(), (slots, tier));
+        // No attempt's time limit counts yet.
+        let opened = tokio::time::timeout(OPEN_WITHIN, opening).await;
+        let opened = opened.map_err(|_| {
+            let (place, source) = (self.options.endpoint.place(), std::io::ErrorKind::TimedOut.into());
+            PostgresSourceError::from(PgError::Reach { place, source })
+        })?;
+        Ok(Arc::new(opened?))
     }
 }
 

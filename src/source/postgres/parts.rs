@@ -209,7 +209,8 @@ mod tests {
     #[test]
     fn csv_is_written_as_the_warehouse_reads_it() {
         assert_eq!(in_sql(&CsvForm::default()), "csv");
-        let form = CsvForm { null: "~x".into(), row_bytes_max: Some(1), quote_all: true };
+        let form =
+            CsvForm { null: "~x".into(), row_bytes_max: Some(1), quote_all: true, ..CsvForm::default() };
         assert_eq!(in_sql(&form), "csv, NULL '~x', FORCE_QUOTE *");
     }
 

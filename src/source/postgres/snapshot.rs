@@ -18,6 +18,7 @@ use super::{
 };
 use crate::{
     compare::{Look, Side},
+    event::Tier,
     pg::{Connection, PgError, set_application_name},
     schema::{CursorRange, RelationKind, TableSchema},
     source::{
@@ -27,11 +28,20 @@ use crate::{
     sql::{TableName, quote_literal},
 };
 
-/// An open snapshot. Dropping it ends the exporting transaction; streams that have begun go on.
+/// An open snapshot, as tasks of one tier read it. Dropping the last ends the exporting transaction; streams
+/// that have begun go on.
 pub(super) struct PostgresSnapshot {
+    opened: Arc<Opened>,
+    tier: Tier,
+}
+
+/// What all tiers share.
+struct Opened {
     options: Arc<Options>,
     holder: Connection,
     _holder_slot: Option<Slot>,
+    /// Whether one of the slots that it keeps is for critical tasks.
+    is_reserved: bool,
     exported: String,
     identity: Identity,
     position: Position,
@@ -55,7 +65,7 @@ impl PostgresSnapshot {
     pub(super) async fn open(
         options: Arc<Options>,
         slots: Arc<dyn Slots>,
-        mut taken: Vec<Slot>,
+        (mut taken, tier): (Vec<Slot>, Tier),
     ) -> Result<Self, PostgresSourceError> {
         let holder = options.connect(None, "snapshot").await?;
         let pin = holder.address();
@@ -72,13 +82,15 @@ impl PostgresSnapshot {
             return Err(PostgresSourceError::Lag { source_name, lag_seconds, max_seconds: max.as_secs() });
         }
         let_go(&holder).await?;
+        let is_reserved = taken.iter().any(Slot::is_reserved);
         let holder_slot = taken.pop();
         let readers = Readers::new(slots, taken);
         tracing::debug!(source = options.name, snapshot = position.snapshot, as_of = %position.as_of, "snapshot.opened");
-        Ok(Self {
+        let opened = Opened {
             options,
             holder,
             _holder_slot: holder_slot,
+            is_reserved,
             exported,
             identity,
             position,
@@ -86,17 +98,21 @@ impl PostgresSnapshot {
             pin,
             readers,
             is_broken: AtomicBool::new(false),
-        })
+        };
+        Ok(Self { opened: Arc::new(opened), tier })
     }
 
     /// A session in this snapshot.
     async fn join(&self, table: &TableName) -> Result<Reader, SourceError> {
-        let mut reader = self.readers.take().await?;
+        let mut reader = self.opened.readers.take(self.tier).await?;
         let connection = match reader.connection.take() {
             Some(connection) if !connection.is_closed() => connection,
-            _ => {
-                self.options.connect(self.pin, &table.to_string()).await.map_err(PostgresSourceError::from)?
-            }
+            _ => self
+                .opened
+                .options
+                .connect(self.opened.pin, &table.to_string())
+                .await
+                .map_err(PostgresSourceError::from)?,
         };
         self.enter(&connection, table).await?;
         reader.connection = Some(connection);
@@ -105,34 +121,36 @@ impl PostgresSnapshot {
 
     /// Joins it once by a new session that is closed again: whether reading could work.
     pub(super) async fn try_join(&self, what: &str) -> Result<(), PostgresSourceError> {
-        let connection = self.options.connect(self.pin, what).await?;
+        let connection = self.opened.options.connect(self.opened.pin, what).await?;
         self.enter(&connection, &TableName::new("pg_catalog", "pg_class")).await
     }
 
     async fn enter(&self, connection: &Connection, table: &TableName) -> Result<(), PostgresSourceError> {
         let sql = format!(
             "{}; BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET TRANSACTION SNAPSHOT {}",
-            set_application_name(&format!("barncat {} {table}", self.options.run)),
-            quote_literal(&self.exported)
+            set_application_name(&format!("barncat {} {table}", self.opened.options.run)),
+            quote_literal(&self.opened.exported)
         );
         if let Err(error) = connection.run("join the snapshot", &sql).await {
             // invalid_parameter_value (from 17 on undefined_object): there is no such snapshot. Either
             // this is another server, or the holder was ended, of which we may not have heard yet.
             return Err(match error.code() {
-                Some("22023" | "42704") => match self.holder.run("look after the snapshot", "SELECT").await {
-                    Ok(()) => {
-                        self.not_one_server("a snapshot exported by one session is unknown to the next")
+                Some("22023" | "42704") => {
+                    match self.opened.holder.run("look after the snapshot", "SELECT").await {
+                        Ok(()) => {
+                            self.not_one_server("a snapshot exported by one session is unknown to the next")
+                        }
+                        Err(ended) => read_error(ended, table),
                     }
-                    Err(ended) => read_error(ended, table),
-                },
+                }
                 _ => read_error(error, table),
             });
         }
         let joined = identity(connection).await.map_err(|error| read_error(error, table))?;
-        if joined.started_at != self.identity.started_at {
+        if joined.started_at != self.opened.identity.started_at {
             return Err(self.not_one_server("two sessions reached two servers"));
         }
-        if joined != self.identity {
+        if joined != self.opened.identity {
             return Err(self.not_one_server("a session did not keep its settings or its snapshot"));
         }
         Ok(())
@@ -140,8 +158,8 @@ impl PostgresSnapshot {
 
     fn not_one_server(&self, what: &str) -> PostgresSourceError {
         PostgresSourceError::NotOneServer {
-            source_name: self.options.name.clone(),
-            place: self.options.endpoint.place(),
+            source_name: self.opened.options.name.clone(),
+            place: self.opened.options.endpoint.place(),
             what: what.to_owned(),
         }
     }
@@ -149,17 +167,17 @@ impl PostgresSnapshot {
     async fn plan(&self, extraction: &Extraction) -> Result<Vec<PartPlan>, PostgresSourceError> {
         let table = &extraction.table;
         let relation = self.relation(table).await?;
-        if self.position.lag_seconds.is_some()
-            && let Some(table) = catalog::unlogged(&self.holder, table, relation.oid).await?
+        if self.opened.position.lag_seconds.is_some()
+            && let Some(table) = catalog::unlogged(&self.opened.holder, table, relation.oid).await?
         {
             return Err(PostgresSourceError::Unlogged { table });
         }
-        let role = || self.options.endpoint.user().unwrap_or_default().to_owned();
-        if catalog::hides_rows(&self.holder, table, relation.oid).await? {
+        let role = || self.opened.options.endpoint.user().unwrap_or_default().to_owned();
+        if catalog::hides_rows(&self.opened.holder, table, relation.oid).await? {
             return Err(PostgresSourceError::RowSecurity { table: table.clone(), role: role() });
         }
         let (whole, each) =
-            catalog::privileges(&self.holder, table, relation.oid, &extraction.columns).await?;
+            catalog::privileges(&self.opened.holder, table, relation.oid, &extraction.columns).await?;
         let denied: Vec<String> =
             each.iter().filter(|(_, may)| !**may).map(|(name, _)| name.clone()).collect();
         if !whole && (!denied.is_empty() || each.is_empty()) {
@@ -169,20 +187,20 @@ impl PostgresSnapshot {
         // A range of ctid needs the privilege on the whole table, and is only fast from 14 on.
         let by_ctid = whole
             && !extraction.by_index
-            && self.version >= 140_000
+            && self.opened.version >= 140_000
             && !matches!(relation.kind, RelationKind::View | RelationKind::Foreign);
-        parts::plan(&self.holder, extraction, &relation, by_ctid).await
+        parts::plan(&self.opened.holder, extraction, &relation, by_ctid).await
     }
 
     async fn relation(&self, table: &TableName) -> Result<catalog::Relation, PostgresSourceError> {
-        catalog::relation(&self.holder, table).await?.ok_or_else(|| PostgresSourceError::NoTable {
-            source_name: self.options.name.clone(),
+        catalog::relation(&self.opened.holder, table).await?.ok_or_else(|| PostgresSourceError::NoTable {
+            source_name: self.opened.options.name.clone(),
             table: table.clone(),
         })
     }
 
     async fn schema(&self, table: &TableName) -> Result<TableSchema, PostgresSourceError> {
-        catalog::describe(&self.holder, table, &self.relation(table).await?).await
+        catalog::describe(&self.opened.holder, table, &self.relation(table).await?).await
     }
 
     /// After all that the holder was asked about a table.
@@ -194,10 +212,10 @@ impl PostgresSnapshot {
         let answer = match answer {
             Err(PostgresSourceError::Server(error)) => Err(error),
             // A refusal of ours is an answer too.
-            answer => let_go(&self.holder).await.map(|()| answer),
+            answer => let_go(&self.opened.holder).await.map(|()| answer),
         };
         Ok(answer.map_err(|error| {
-            self.is_broken.store(true, Ordering::Release);
+            self.opened.is_broken.store(true, Ordering::Release);
             read_error(error, table)
         })??)
     }
@@ -212,15 +230,26 @@ pub(super) async fn let_go(holder: &Connection) -> Result<(), PgError> {
 #[async_trait]
 impl Snapshot for PostgresSnapshot {
     fn position(&self) -> &Position {
-        &self.position
+        &self.opened.position
     }
 
     fn is_alive(&self) -> bool {
-        !self.holder.is_closed() && !self.is_broken.load(Ordering::Acquire)
+        !self.opened.holder.is_closed() && !self.opened.is_broken.load(Ordering::Acquire)
     }
 
     fn server_version(&self) -> u32 {
-        self.version
+        self.opened.version
+    }
+
+    fn is_reserved(&self) -> bool {
+        self.opened.is_reserved
+    }
+
+    fn for_tier(self: Arc<Self>, tier: Tier) -> Arc<dyn Snapshot> {
+        match self.tier == tier {
+            true => self,
+            false => Arc::new(Self { opened: self.opened.clone(), tier }),
+        }
     }
 
     async fn describe(&self, table: &TableName) -> Result<TableSchema, SourceError> {

@@ -7,7 +7,7 @@ use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
 use tokio_postgres::CopyOutStream;
 
-use super::{PostgresSourceError, readers::Reader, snapshot::read_error};
+use super::{PostgresSourceError, readers::Reader, snapshot::read_error, unfit::Looks};
 use crate::{
     pg::Connection,
     source::{Chunk, PartPlan, PartStream, SourceError},
@@ -25,6 +25,7 @@ pub(super) struct CopyStream {
     part: PartPlan,
     messages: u64,
     rows: u64,
+    looks: Looks,
     counts: Vec<u64>,
     ended: bool,
 }
@@ -43,7 +44,8 @@ impl CopyStream {
             Ok(copy) => Box::pin(copy),
             Err(error) => return Err(copy_error(connection, &part, &error)),
         };
-        Ok(Self { reader: Some(reader), copy, part, messages: 0, rows: 0, counts: Vec::new(), ended: false })
+        let (looks, counts) = (Looks::new(&part.csv.looks), vec![0; part.counted]);
+        Ok(Self { reader: Some(reader), copy, part, messages: 0, rows: 0, looks, counts, ended: false })
     }
 
     /// Reads messages until a chunk is full or the COPY ends. One message is one row; in binary the
@@ -55,6 +57,7 @@ impl CopyStream {
                 Some(Ok(message)) => {
                     self.messages += 1;
                     refuse_long_row(&self.part, &message)?;
+                    self.looks.count(&message, &mut self.counts);
                     bytes.extend_from_slice(&message);
                 }
                 Some(Err(error)) => {
@@ -88,7 +91,9 @@ impl CopyStream {
         if said != self.rows {
             return Err(PostgresSourceError::Count { table: table.clone(), said, counted: self.rows });
         }
-        self.counts = counts(connection, &self.part).await?;
+        for (counted, here) in counts(connection, &self.part).await?.into_iter().zip(&mut self.counts) {
+            *here += counted;
+        }
         // Out of the transaction, so that a session between two parts holds no lock.
         connection.run("end a part", "COMMIT").await.map_err(|error| read_error(error, table))?;
         connection.set_busy(false);

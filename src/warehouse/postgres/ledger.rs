@@ -51,8 +51,8 @@ pub(super) async fn last_load(
     table: &TableName,
 ) -> Result<Option<LedgerRow>, PostgresWarehouseError> {
     let sql = last_loads_sql(ledger, "table_schema = $1 AND table_name = $2");
-    match connection.query_opt(&sql, &[&table.schema, &table.name]).await {
-        Ok(row) => row.as_ref().map(read).transpose(),
+    match connection.query_again(&sql, &[&table.schema, &table.name]).await {
+        Ok(rows) => rows.first().map(read).transpose(),
         Err(error) if is_not_there(&error) => Ok(None),
         Err(error) => Err(read_error(connection, &error).into()),
     }
@@ -188,7 +188,7 @@ pub(super) async fn write(
     let (rows, bytes, table_rows) = (count(row.rows), count(row.bytes), count(row.table_rows));
     let kind = kind.to_string();
     let written = connection
-        .query_opt(
+        .query_again(
             &sql,
             &[
                 &row.load,
@@ -220,8 +220,7 @@ pub(super) async fn write(
         .await
         .map_err(|error| connection.error(format!("write {} into the ledger", row.table), &error));
     match written {
-        Ok(Some(row)) => Ok(Entry::Written(row.get(0))),
-        Ok(None) => Ok(Entry::Superseded),
+        Ok(rows) => Ok(rows.first().map_or(Entry::Superseded, |row| Entry::Written(row.get(0)))),
         Err(error) if error.code() == Some("23505") => Ok(match constraint(&error) {
             Some("loads_pkey") => Entry::There,
             _ => Entry::Superseded,

@@ -16,15 +16,15 @@ pub(super) struct Relation {
 
 /// The relation of that name, whatever it is.
 pub(super) async fn find(connection: &Connection, table: &TableName) -> Result<Option<Relation>, PgError> {
-    let row = connection
-        .query_opt(
+    let rows = connection
+        .query_again(
             "SELECT c.oid, c.relkind::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
              WHERE n.nspname = $1 AND c.relname = $2 AND c.relkind IN ('r', 'p', 'v', 'm', 'f')",
             &[&table.schema, &table.name],
         )
         .await
         .map_err(|error| connection.error(format!("look up {table}"), &error))?;
-    Ok(row.map(|row| Relation { oid: row.get(0), kind: kind(row.get(1)) }))
+    Ok(rows.first().map(|row| Relation { oid: row.get(0), kind: kind(row.get(1)) }))
 }
 
 fn kind(relkind: &str) -> RelationKind {
@@ -68,7 +68,7 @@ pub(super) async fn columns(
     oid: u32,
 ) -> Result<Vec<StagingColumn>, PgError> {
     let rows = connection
-        .query(
+        .query_again(
             "SELECT attname::text, format_type(atttypid, atttypmod), NOT attnotnull FROM pg_attribute
              WHERE attrelid = $1 AND attnum > 0 AND NOT attisdropped ORDER BY attnum",
             &[&oid],

@@ -3,20 +3,20 @@
 use async_trait::async_trait;
 use futures_util::stream;
 
-use super::{PostgresWarehouseError, Server, live};
+use super::{PostgresWarehouseError, Server, live, sessions::InUse};
 use crate::{
     compare::{
         Bucket, Chosen, Detail, Entries, Hash, Look, Side, SideError, Total,
         postgres::{Question, fingerprint},
     },
-    pg::{Connection, PgError},
+    pg::PgError,
     schema::RelationKind,
 };
 
 /// A transaction that shows one moment of one table, and keeps others from replacing the table as
 /// long as it is open.
 pub(super) struct WarehouseSide {
-    connection: Connection,
+    connection: InUse,
     look: Look,
     only: bool,
     fingerprint: Option<i64>,
@@ -74,7 +74,8 @@ impl Side for WarehouseSide {
     }
 
     async fn close(self: Box<Self>) -> Result<(), SideError> {
-        Ok(self.connection.run("end a comparison", "COMMIT").await.map_err(failed)?)
+        let done = self.connection.run("end a comparison", "COMMIT").await;
+        Ok(self.connection.rest_after(done).await.map_err(failed)?)
     }
 }
 

@@ -25,6 +25,7 @@ mod publish;
 mod publish_view;
 mod removal;
 mod select;
+mod sessions;
 mod staging;
 mod swap;
 mod views;
@@ -41,14 +42,15 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 
 pub use self::error::PostgresWarehouseError;
+use self::sessions::{InUse, Sessions};
 use super::{
     LedgerRow, Lineage, LiveTable, Publication, Published, Select, Staging, StagingColumn, StagingSpec,
     StagingTable, Survey, Warehouse, WarehouseError,
 };
 use crate::{
     compare::{Look, Side},
-    pg::{self, Connection, Endpoint, PgError, Session},
-    schema::{Abilities, Cursor},
+    pg::{Endpoint, PgError},
+    schema::{Abilities, Cursor, RelationKind},
     sql::{Dialect, TableName},
 };
 
@@ -75,20 +77,22 @@ pub struct PostgresWarehouse {
 struct Server {
     endpoint: Endpoint,
     options: Options,
+    sessions: Sessions,
 }
 
 impl PostgresWarehouse {
-    /// A warehouse at this endpoint. Connects only when it is used, and keeps no connection open.
+    /// A warehouse at this endpoint. Connects only when it is used, and keeps some connections open for the
+    /// next use until it is dropped.
     pub fn new(endpoint: Endpoint, options: Options) -> Self {
-        Self { server: Arc::new(Server { endpoint, options }) }
+        let sessions = Sessions::new(endpoint.clone(), &options.run);
+        Self { server: Arc::new(Server { endpoint, options, sessions }) }
     }
 }
 
 impl Server {
-    /// A connection, told apart in `pg_stat_activity` by run and what it does.
-    async fn connect(&self, what: &str) -> Result<Connection, PgError> {
-        let session = Session::new(format!("barncat {} {what}", self.options.run));
-        pg::connect(&self.endpoint, &session).await
+    /// A session, told apart in `pg_stat_activity` by run and what it does.
+    async fn connect(&self, what: &str) -> Result<InUse, PgError> {
+        self.sessions.take(what).await
     }
 }
 
@@ -112,18 +116,21 @@ impl Warehouse for PostgresWarehouse {
 
     async fn last_loads(&self) -> Result<BTreeMap<TableName, LedgerRow>, WarehouseError> {
         let connection = self.server.connect("ledger").await.map_err(PostgresWarehouseError::from)?;
-        let rows = ledger::last_loads(&connection, &self.server.options.ledger_schema).await?;
+        let rows = ledger::last_loads(&connection, &self.server.options.ledger_schema).await;
+        let rows = connection.rest_after(rows).await?;
         Ok(rows.into_iter().map(|row| (row.table.clone(), row)).collect())
     }
 
     async fn last_load(&self, table: &TableName) -> Result<Option<LedgerRow>, WarehouseError> {
         let connection = self.server.connect("ledger").await.map_err(PostgresWarehouseError::from)?;
-        Ok(ledger::last_load(&connection, &self.server.options.ledger_schema, table).await?)
+        let row = ledger::last_load(&connection, &self.server.options.ledger_schema, table).await;
+        Ok(connection.rest_after(row).await?)
     }
 
     async fn published_among(&self, loads: &[String]) -> Result<BTreeSet<String>, WarehouseError> {
         let connection = self.server.connect("ledger").await.map_err(PostgresWarehouseError::from)?;
-        Ok(ledger::published_among(&connection, &self.server.options.ledger_schema, loads).await?)
+        let loads = ledger::published_among(&connection, &self.server.options.ledger_schema, loads).await;
+        Ok(connection.rest_after(loads).await?)
     }
 
     async fn is_published(&self, load: &str) -> Result<bool, WarehouseError> {
@@ -141,28 +148,31 @@ impl Warehouse for PostgresWarehouse {
         let connection = self.server.connect("ledger").await.map_err(PostgresWarehouseError::from)?;
         let ledger = &self.server.options.ledger_schema;
         let found = ledger::watermark_before(&connection, ledger, table, base, as_of).await;
-        Ok(found.map_err(PostgresWarehouseError::from)?)
+        Ok(connection.rest_after(found).await.map_err(PostgresWarehouseError::from)?)
     }
 
     async fn loads(&self, table: &TableName) -> Result<Vec<LedgerRow>, WarehouseError> {
         let connection = self.server.connect("ledger").await.map_err(PostgresWarehouseError::from)?;
-        Ok(ledger::loads(&connection, &self.server.options.ledger_schema, table).await?)
+        let loads = ledger::loads(&connection, &self.server.options.ledger_schema, table).await;
+        Ok(connection.rest_after(loads).await?)
     }
 
     async fn lineage(&self, table: &TableName, loads: &[String]) -> Result<Vec<Lineage>, WarehouseError> {
         let connection = self.server.connect("ledger").await.map_err(PostgresWarehouseError::from)?;
         let lineage = ledger::lineage(&connection, &self.server.options.ledger_schema, table, loads).await;
-        Ok(lineage.map_err(PostgresWarehouseError::from)?)
+        Ok(connection.rest_after(lineage).await.map_err(PostgresWarehouseError::from)?)
     }
 
     async fn live(&self, table: &TableName) -> Result<Option<LiveTable>, WarehouseError> {
         let connection = self.server.connect("catalog").await.map_err(PostgresWarehouseError::from)?;
-        Ok(live::live(&connection, table).await?)
+        let live = live::live(&connection, table).await;
+        Ok(connection.rest_after(live).await?)
     }
 
     async fn name_taken(&self, table: &TableName) -> Result<Option<String>, WarehouseError> {
         let connection = self.server.connect("catalog").await.map_err(PostgresWarehouseError::from)?;
-        Ok(needs::name_taken(&connection, table).await.map_err(PostgresWarehouseError::from)?)
+        let taken = needs::name_taken(&connection, table).await;
+        Ok(connection.rest_after(taken).await.map_err(PostgresWarehouseError::from)?)
     }
 
     async fn look(&self, look: Look) -> Result<Box<dyn Side>, WarehouseError> {
@@ -171,7 +181,8 @@ impl Warehouse for PostgresWarehouse {
 
     async fn survey(&self, table: &TableName, key: &[String]) -> Result<Option<Survey>, WarehouseError> {
         let connection = self.server.connect("catalog").await.map_err(PostgresWarehouseError::from)?;
-        Ok(adopt::survey(&connection, table, key).await.map_err(PostgresWarehouseError::from)?)
+        let survey = adopt::survey(&connection, table, key).await;
+        Ok(connection.rest_after(survey).await.map_err(PostgresWarehouseError::from)?)
     }
 
     async fn reach(
@@ -181,7 +192,8 @@ impl Warehouse for PostgresWarehouse {
         cursor: Option<(&Cursor, &str)>,
     ) -> Result<(u64, Option<String>), WarehouseError> {
         let connection = self.server.connect("reach").await.map_err(PostgresWarehouseError::from)?;
-        Ok(adopt::reach(&connection, table, mark, cursor).await.map_err(PostgresWarehouseError::from)?)
+        let reach = adopt::reach(&connection, table, mark, cursor).await;
+        Ok(connection.rest_after(reach).await.map_err(PostgresWarehouseError::from)?)
     }
 
     async fn adopt(&self, row: &LedgerRow, columns: &[StagingColumn]) -> Result<(), WarehouseError> {
@@ -208,14 +220,14 @@ impl Warehouse for PostgresWarehouse {
         Ok(Box::new(staging::PostgresStaging::open(self.server.clone(), spec).await?))
     }
 
-    async fn remove(&self, table: &TableName) -> Result<(), WarehouseError> {
-        Ok(removal::remove(&self.server, table).await?)
+    async fn remove(&self, table: &TableName, kind: RelationKind) -> Result<(), WarehouseError> {
+        Ok(removal::remove(&self.server, table, kind).await?)
     }
 
     async fn staging_tables(&self) -> Result<Vec<StagingTable>, WarehouseError> {
         let connection = self.server.connect("sweep").await.map_err(PostgresWarehouseError::from)?;
         let tables = prepare::staging_tables(&self.server, &connection).await;
-        Ok(tables.map_err(PostgresWarehouseError::from)?)
+        Ok(connection.rest_after(tables).await.map_err(PostgresWarehouseError::from)?)
     }
 
     async fn sweep(

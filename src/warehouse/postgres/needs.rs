@@ -45,7 +45,7 @@ pub(super) async fn needs(
     oid: u32,
 ) -> Result<Vec<ColumnNeed>, PgError> {
     let rows = connection
-        .query(NEEDS, &[&oid])
+        .query_again(NEEDS, &[&oid])
         .await
         .map_err(|error| connection.error(format!("look at what reads the columns of {table}"), &error))?;
     let need = |row: &tokio_postgres::Row| ColumnNeed {

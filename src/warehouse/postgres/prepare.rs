@@ -18,13 +18,18 @@ pub(super) const PREPARE_LOCK: i64 = 0x6261_726e_6361_7401;
 /// Makes the ledger and the staging schema.
 pub(super) async fn prepare(server: &Server) -> Result<(), PostgresWarehouseError> {
     let connection = server.connect("prepare").await?;
+    let made = make_schemas(server, &connection).await;
+    connection.rest_after(made).await
+}
+
+async fn make_schemas(server: &Server, connection: &Connection) -> Result<(), PostgresWarehouseError> {
     let (ledger, staging) = (&server.options.ledger_schema, &server.options.staging_schema);
     let is_prepared = format!(
         "to_regclass({}) IS NOT NULL AND {}",
         quote_literal(&TableName::new(ledger, "tables").quoted()),
         schema_is_there(staging),
     );
-    if holds(&connection, &is_prepared).await? {
+    if holds(connection, &is_prepared).await? {
         return Ok(());
     }
     connection.set_busy(true);
@@ -32,8 +37,8 @@ pub(super) async fn prepare(server: &Server) -> Result<(), PostgresWarehouseErro
     connection
         .run("prepare the warehouse", &format!("BEGIN; SELECT pg_advisory_xact_lock({PREPARE_LOCK})"))
         .await?;
-    make_schema(&connection, ledger).await?;
-    make_schema(&connection, staging).await?;
+    make_schema(connection, ledger).await?;
+    make_schema(connection, staging).await?;
     let comment = format!(
         "COMMENT ON SCHEMA {} IS 'Tables that barncat is filling; what is left of a crash is swept by the next run.'",
         quote_ident(staging)
@@ -48,14 +53,16 @@ pub(super) async fn prepare(server: &Server) -> Result<(), PostgresWarehouseErro
 
 /// Makes the schema that a table is published to, in a transaction of its own: a publish must not
 /// hold the lock.
-pub(super) async fn ensure_schema(server: &Server, schema: &str) -> Result<(), PostgresWarehouseError> {
-    let connection = server.connect("prepare").await?;
-    if holds(&connection, &schema_is_there(schema)).await? {
+pub(super) async fn ensure_schema(
+    connection: &Connection,
+    schema: &str,
+) -> Result<(), PostgresWarehouseError> {
+    if holds(connection, &schema_is_there(schema)).await? {
         return Ok(());
     }
     fail_point!("warehouse.schema.before");
     connection.run("make a schema", &format!("BEGIN; SELECT pg_advisory_xact_lock({PREPARE_LOCK})")).await?;
-    make_schema(&connection, schema).await?;
+    make_schema(connection, schema).await?;
     connection.run("make a schema", "COMMIT").await?;
     fail_point!("warehouse.schema.after");
     Ok(())

@@ -33,7 +33,7 @@ pub(super) async fn publish(
             staging.connection.set_busy(false);
         }
     }
-    published
+    staging.connection.rest_after(published).await
 }
 
 async fn in_transaction(

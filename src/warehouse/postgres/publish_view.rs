@@ -23,8 +23,8 @@ pub(super) async fn publish(
     publication: &Publication,
 ) -> Result<Published, PostgresWarehouseError> {
     let row = &publication.ledger;
-    prepare::ensure_schema(server, &row.table.schema).await?;
     let connection = server.connect(&row.table.to_string()).await?;
+    prepare::ensure_schema(&connection, &row.table.schema).await?;
     connection.set_busy(true);
     let view = PublishedView { connection: &connection, select, publication };
     view.run("begin a publish", "BEGIN").await?;
@@ -40,7 +40,8 @@ pub(super) async fn publish(
     fail_point!("publish.ledger.after");
     let warnings = view.replace().await?;
     describe(&connection, &row.table, "VIEW", &publication.descriptions).await?;
-    commit::commit_load(server, &connection, &row.table, &row.load, publication.lock_wait).await?;
+    let done = commit::commit_load(server, &connection, &row.table, &row.load, publication.lock_wait).await;
+    connection.rest_after(done).await?;
     Ok(Published { at, kind, written: None, warnings })
 }
 

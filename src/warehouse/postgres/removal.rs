@@ -1,4 +1,4 @@
-//! Dropping a published table for good, and nothing with it.
+//! Dropping a published table or view for good, and nothing with it.
 
 use std::time::Duration;
 
@@ -6,6 +6,7 @@ use super::{PostgresWarehouseError, Server, live, locks::set_timeout};
 use crate::{
     fail_point,
     pg::{Connection, PgError},
+    schema::RelationKind,
     sql::TableName,
 };
 
@@ -27,8 +28,12 @@ const DEPENDENTS: &str = "
       AND r.ev_class IS DISTINCT FROM t.oid AND k.conrelid IS DISTINCT FROM t.oid
     ORDER BY 1";
 
-/// Drops the table; one that is not there is no error. What depends on it keeps it.
-pub(super) async fn remove(server: &Server, table: &TableName) -> Result<(), PostgresWarehouseError> {
+/// Drops it; one that is not there is no error. What depends on it keeps it.
+pub(super) async fn remove(
+    server: &Server,
+    table: &TableName,
+    kind: RelationKind,
+) -> Result<(), PostgresWarehouseError> {
     let connection = server.connect("clean").await?;
     let Some(relation) = live::find(&connection, table).await? else { return Ok(()) };
     let needed_by = dependents(&connection, table, relation.oid).await?;
@@ -38,7 +43,8 @@ pub(super) async fn remove(server: &Server, table: &TableName) -> Result<(), Pos
     connection.set_busy(true);
     fail_point!("warehouse.remove.before");
     // Not CASCADE: what came to depend on it a moment ago keeps it too.
-    let drop = format!("BEGIN; {}; DROP TABLE {}; COMMIT", set_timeout(LOCK_TIMEOUT), table.quoted());
+    let what = if kind == RelationKind::View { "VIEW" } else { "TABLE" };
+    let drop = format!("BEGIN; {}; DROP {what} {}; COMMIT", set_timeout(LOCK_TIMEOUT), table.quoted());
     connection.run(&format!("drop {table}"), &drop).await?;
     fail_point!("warehouse.remove.after");
     connection.set_busy(false);

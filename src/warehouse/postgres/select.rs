@@ -8,35 +8,36 @@ use super::{
     staging::{PostgresStaging, columns},
 };
 use crate::{
-    fail_point,
+    clock, fail_point,
     pg::{Connection, PgError},
     sql::TableName,
     warehouse::{Select, StagingColumn},
 };
 
-/// A view of the session's own, which nobody else sees.
-const DESCRIBED: &str = "barncat_described";
-
 /// For one transaction alone.
 const FIND_FUNCTIONS: &str = "SET LOCAL search_path = public";
 
-/// The columns of a table made of it: those of a view, which is made and rolled back.
+/// The columns of a table made of it: those of a view, which is made and rolled back. It is none of the
+/// session's own (`TEMPORARY`): that makes a schema, and whenever one comes or goes all plans are made anew.
 pub(super) async fn describe(
     server: &Server,
     select: &Select,
 ) -> Result<Vec<StagingColumn>, PostgresWarehouseError> {
     let connection = server.connect("describe").await?;
     connection.run("begin to describe a SELECT", &format!("BEGIN; {FIND_FUNCTIONS}")).await?;
-    let head = format!("CREATE TEMPORARY VIEW {DESCRIBED} AS ");
+    // Of a name that nobody else gives: others with the same one would wait for the end of it.
+    let view = TableName::new(&server.options.staging_schema, clock::new_id());
+    let head = format!("CREATE VIEW {} AS ", view.quoted());
     execute(&connection, select, &head, "").await?;
     let oid = connection
-        .query_one(&format!("SELECT 'pg_temp.{DESCRIBED}'::regclass::oid"), &[])
+        .query_one("SELECT to_regclass($1)::oid", &[&view.quoted()])
         .await
         .map_err(|error| connection.error("describe a SELECT", &error))?
         .get(0);
     connection.run("describe a SELECT", "SET LOCAL search_path = ''").await?;
-    let described = live::columns(&connection, &TableName::new("pg_temp", DESCRIBED), oid).await?;
-    connection.run("end to describe a SELECT", "ROLLBACK").await?;
+    let described = live::columns(&connection, &view, oid).await?;
+    let done = connection.run("end to describe a SELECT", "ROLLBACK").await;
+    connection.rest_after(done).await?;
     Ok(described)
 }
 
@@ -52,10 +53,12 @@ pub(super) async fn count(server: &Server, select: &Select) -> Result<u64, Postg
     let row = connection.query_one(&sql, &[]).await;
     let row = row.map_err(|error| of(select, head, connection.error("count its rows", &error)))?;
     connection.set_busy(false);
+    let done = connection.run("end to count the rows of a SELECT", "ROLLBACK").await;
+    connection.rest_after(done).await?;
     Ok(u64::try_from(row.get::<_, i64>(0)).unwrap_or(0))
 }
 
-/// Fills a committed staging table.
+/// Fills a staging table, in the transaction that made it.
 pub(super) async fn fill(staging: &PostgresStaging, select: &Select) -> Result<u64, PostgresWarehouseError> {
     let (connection, spec) = (&staging.connection, &staging.spec);
     let names = match spec.columns.as_slice() {
@@ -63,10 +66,10 @@ pub(super) async fn fill(staging: &PostgresStaging, select: &Select) -> Result<u
         list => format!(" ({})", columns(list.iter().map(|column| &column.name))),
     };
     fail_point!("staging.select.before");
-    connection.run("begin to fill", &format!("BEGIN; {FIND_FUNCTIONS}")).await?;
+    connection.run("begin to fill", FIND_FUNCTIONS).await?;
     let head = format!("INSERT INTO {}{names} ", staging.table.quoted());
     let rows = execute(connection, select, &head, "").await?;
-    connection.run("end to fill", "COMMIT").await?;
+    connection.run("end to fill", "SET LOCAL search_path = ''").await?;
     fail_point!("staging.select.after");
     Ok(rows)
 }

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use tokio::sync::mpsc;
 
-use super::{PostgresWarehouseError, Server, belongings, fill, in_place, prepare, publish, select};
+use super::{
+    PostgresWarehouseError, Server, belongings, fill, in_place, prepare, publish, select, sessions::InUse,
+};
 use crate::{
     fail_point,
     pg::{Connection, PgError},
@@ -23,26 +25,27 @@ const INDEX_MEMORY: &str = "SELECT set_config('maintenance_work_mem', '256MB', f
 ///
 /// One connection fills in the transaction that publishes: dropped, that is rolled back by the
 /// server, and the staging table was never there. Several connections need it committed: dropped,
-/// it stays until the next run sweeps it. So does a load of new rows that is applied to it.
+/// it stays until the next run sweeps it. So does a load of new rows that is applied to it, and what a
+/// SELECT filled, which is committed with its key.
 pub(super) struct PostgresStaging {
     pub(super) server: Arc<Server>,
     pub(super) spec: StagingSpec,
     /// The staging table's name.
     pub(super) table: TableName,
-    pub(super) connection: Connection,
+    pub(super) connection: InUse,
     /// Whether the staging table is committed already, and the publish a transaction of its own.
     pub(super) is_committed: bool,
 }
 
 impl PostgresStaging {
     pub(super) async fn open(server: Arc<Server>, spec: StagingSpec) -> Result<Self, PostgresWarehouseError> {
-        prepare::ensure_schema(&server, &spec.table.schema).await?;
         let connection = server.connect(&spec.table.to_string()).await?;
+        prepare::ensure_schema(&connection, &spec.table.schema).await?;
         let table = TableName::new(&server.options.staging_schema, name_of(&spec.load, &spec.table.name));
         // From here on whoever drops this wants the server to stop.
         connection.set_busy(true);
         fail_point!("staging.create.before");
-        let is_committed = !matches!(spec.filling, Filling::Parts { jobs: 1, .. });
+        let is_committed = matches!(spec.filling, Filling::Parts { jobs: 2.., .. });
         if !is_committed {
             // FREEZE asks for a table that is made in the transaction that fills it.
             connection.run("begin a load", "BEGIN").await?;
@@ -87,6 +90,11 @@ impl Staging for PostgresStaging {
     async fn fill_from(&mut self, select: &Select) -> Result<u64, WarehouseError> {
         let rows = select::fill(self, select).await?;
         self.finish_fill().await?;
+        fail_point!("staging.commit.before");
+        let committed = self.connection.run(&format!("fill {}", self.spec.table), "COMMIT").await;
+        committed.map_err(PostgresWarehouseError::from)?;
+        self.is_committed = true;
+        fail_point!("staging.commit.after");
         Ok(rows)
     }
 

@@ -59,7 +59,7 @@ pub(super) async fn for_older_snapshots(
     let begun = Instant::now();
     let mut is_told = false;
     loop {
-        let rows = connection.query(OLDER, &[&fill, &since, &NAMED_MAX]).await.map_err(fail)?;
+        let rows = connection.query_again(OLDER, &[&fill, &since, &NAMED_MAX]).await.map_err(fail)?;
         let sessions: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
         if sessions.is_empty() || begun.elapsed() >= limit {
             return Ok(sessions);

@@ -237,6 +237,7 @@ impl Fault for RedshiftError {
                 "the last good rows stay; `barncat run --full {table}` makes the table anew, if nothing is bound to it"
             )),
             Self::Bound { .. } => Some("the next load is decided upon anew".to_owned()),
+            Self::Superseded { .. } => Some("the next load is decided upon anew".to_owned()),
             Self::NotOurs { table } => {
                 Some(format!("`barncat adopt {table}` takes it over; or rename it or drop it, or load into another table"))
             }

@@ -60,7 +60,7 @@ use crate::{
     compare::{Look, Side},
     fail_point,
     pg::Endpoint,
-    schema::{Abilities, Cursor, Layout},
+    schema::{Abilities, Cursor, Layout, RelationKind},
     sql::{Dialect, TableName, quote_ident},
 };
 
@@ -215,9 +215,12 @@ impl Warehouse for RedshiftWarehouse {
         Ok(Box::new(staging::RedshiftStaging::open(self.cluster.clone(), spec).await?))
     }
 
-    async fn remove(&self, table: &TableName) -> Result<(), WarehouseError> {
+    async fn remove(&self, table: &TableName, kind: RelationKind) -> Result<(), WarehouseError> {
         fail_point!("warehouse.remove.before");
-        self.cluster.drop_table(table, "remove").await?;
+        match kind {
+            RelationKind::View => self.cluster.drop_view(table, "remove").await?,
+            _ => self.cluster.drop_table(table, "remove").await?,
+        }
         fail_point!("warehouse.remove.after");
         Ok(())
     }

@@ -120,6 +120,12 @@ impl Cluster {
         Ok(swept)
     }
 
+    /// Drops a view.
+    pub(super) async fn drop_view(&self, view: &TableName, name: &str) -> Result<(), RedshiftError> {
+        let sql = format!("DROP VIEW IF EXISTS {}", dialect::table(view));
+        self.ask::<1>(Batch::new(format!("drop {view}"), name).then(sql)).await.map(drop)
+    }
+
     /// Drops a table of a load.
     pub(super) async fn drop_table(&self, table: &TableName, name: &str) -> Result<(), RedshiftError> {
         let sql = format!("DROP TABLE IF EXISTS {}", dialect::table(table));

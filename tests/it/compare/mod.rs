@@ -28,7 +28,7 @@ async fn snapshot_at(url: &str) -> Arc<dyn Snapshot> {
     let options =
         Options { name: "shop".into(), endpoint, allow_primary: false, max_lag: None, run: "test".into() };
     let source = PostgresSource::new(options, Arc::new(LocalSlots::new(3)));
-    source.open_snapshot().await.expect("the standby can be read")
+    source.open_snapshot(barncat::event::Tier::Optional).await.expect("the standby can be read")
 }
 
 /// A table's loader, as the project has it.

@@ -1,11 +1,16 @@
 //! Models, checks and commands in one graph with loads, by the built binary.
 
+mod changed;
 mod commands;
+mod hooks;
 mod models;
+mod removed;
 mod resumed;
 mod sample;
 mod soft;
+mod starvation;
 mod test_mode;
+mod unreachable;
 
 use serde_json::Value;
 
@@ -33,4 +38,26 @@ fn status<'a>(outcome: &'a Value, name: &str) -> &'a str {
 
 fn model(project: &Project, name: &str, sql: &str) {
     project.write(&format!("sql/models/{name}.sql"), sql);
+}
+
+/// A table, a table of it, a view, and one that grows.
+fn write_models(project: &Project) {
+    model(
+        project,
+        "fees",
+        "/* barncat\nkey = [\"rider_id\"]\ndescription = \"What riders got\"\ncolumns = { owed = \"in pounds\" }\n*/\n\
+         select o.rider_id, count(*) as deliveries, sum(o.fee) as owed from orders o group by o.rider_id;\n",
+    );
+    model(
+        project,
+        "named",
+        "select r.name, f.owed from fees f join raw.riders r on r.id = f.rider_id -- by name\n",
+    );
+    model(project, "best", "/* barncat\nkind = \"view\"\n*/ select name from named where owed > 100");
+    model(
+        project,
+        "grown",
+        "/* barncat\nkind = \"incremental\"\nkey = [\"id\"]\ncursor = \"at\"\nsince = \"1970-01-01\"\n*/\n\
+         select id, fee, at from orders where at > :since",
+    );
 }

@@ -2,33 +2,11 @@
 
 use serde_json::json;
 
-use super::{LOADERS, SOURCE, model, status};
+use super::{LOADERS, SOURCE, model, status, write_models};
 use crate::support::{
     project::{INTO, Project, on_primary, task},
     redshift::{OnRedshift, Way},
 };
-
-/// A table, a table of it, a view, and one that grows.
-fn write(project: &Project) {
-    model(
-        project,
-        "fees",
-        "/* barncat\nkey = [\"rider_id\"]\ndescription = \"What riders got\"\ncolumns = { owed = \"in pounds\" }\n*/\n\
-         select o.rider_id, count(*) as deliveries, sum(o.fee) as owed from orders o group by o.rider_id;\n",
-    );
-    model(
-        project,
-        "named",
-        "select r.name, f.owed from fees f join riders r on r.id = f.rider_id -- by name\n",
-    );
-    model(project, "best", "/* barncat\nkind = \"view\"\n*/ select name from named where owed > 100");
-    model(
-        project,
-        "grown",
-        "/* barncat\nkind = \"incremental\"\nkey = [\"id\"]\ncursor = \"at\"\nsince = \"1970-01-01\"\n*/\n\
-         select id, fee, at from orders where at > :since",
-    );
-}
 
 async fn number(project: &Project, sql: &str) -> String {
     project.database.text(&format!("SELECT ({sql})::text")).await
@@ -36,7 +14,7 @@ async fn number(project: &Project, sql: &str) -> String {
 
 /// Made, found unchanged, made again where their inputs changed.
 async fn lives(project: &Project) {
-    write(project);
+    write_models(project);
     let outcome = project.run(&[]).await;
     assert_eq!(outcome["status"], "succeeded", "{outcome:#}");
     for name in ["fees", "named", "best", "grown"] {

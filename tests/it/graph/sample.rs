@@ -3,6 +3,7 @@
 use super::{model, status};
 use crate::support::{
     connect,
+    ground::{Ground, Scene, on_each_ground},
     project::{Project, on_primary, task},
 };
 
@@ -44,10 +45,15 @@ async fn count(project: &Project, of: &str) -> i64 {
     text.parse().expect("a number")
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_sample_is_small_and_each_of_its_rows_finds_those_that_it_refers_to() {
-    let project = Project::new(SOURCE, LOADERS).await;
-    model(&project, "joined", JOINED);
+on_each_ground![
+    a_sample_is_small_and_each_of_its_rows_finds_those_that_it_refers_to,
+    a_model_of_a_sample_says_so_and_is_made_whole_again,
+];
+
+async fn a_sample_is_small_and_each_of_its_rows_finds_those_that_it_refers_to(ground: Ground) {
+    let scene = Scene::on(ground, SOURCE, LOADERS).await;
+    let project: &Project = &scene;
+    model(project, "joined", JOINED);
     let outcome = project.run(&["--mode", "test", "--sample", "8"]).await;
     assert_eq!(outcome["status"], "succeeded", "{outcome:#}");
     let lost = |child: &str, columns: &str, parent: &str, keys: &str, first: &str| {
@@ -65,7 +71,7 @@ async fn a_sample_is_small_and_each_of_its_rows_finds_those_that_it_refers_to() 
         ("events", "c.order_id", "orders", "p.id", "id"),
         ("heads", "c.tail_id", "tails", "p.id", "id"),
     ] {
-        let lost = count(&project, &lost(child, columns, parent, keys, first)).await;
+        let lost = count(project, &lost(child, columns, parent, keys, first)).await;
         assert_eq!(lost, 0, "{child} refers to {parent}");
     }
     // Eight, and of parents at most so many more for each table that refers to them.
@@ -81,11 +87,11 @@ async fn a_sample_is_small_and_each_of_its_rows_finds_those_that_it_refers_to() 
         ("tails", 8, 8),
         ("busy", 8, 8),
     ] {
-        let rows = count(&project, &format!("raw_test_ci.{table}")).await;
+        let rows = count(project, &format!("raw_test_ci.{table}")).await;
         assert!((least..=most).contains(&rows), "{table}: {rows}");
     }
-    let joined = count(&project, "raw_test_ci.joined").await;
-    assert_eq!(joined, count(&project, "raw_test_ci.items").await, "no row is lost by a join");
+    let joined = count(project, "raw_test_ci.joined").await;
+    assert_eq!(joined, count(project, "raw_test_ci.items").await, "no row is lost by a join");
 
     let primary = connect("BARNCAT_REPLICA_ADMIN_URL").await;
     let first = format!(
@@ -107,7 +113,7 @@ async fn a_sample_is_small_and_each_of_its_rows_finds_those_that_it_refers_to() 
     assert!(reason.starts_with("a sample of 8 rows a table; "), "{outcome:#}");
     let noted = project
         .database
-        .texts("SELECT DISTINCT state->>'sample' FROM barncat_test.loads WHERE source <> ''")
+        .texts("SELECT DISTINCT state::jsonb->>'sample' FROM barncat_test.loads WHERE source <> ''")
         .await;
     assert_eq!(noted, ["8"], "the ledger says it");
     let again = project.run(&["--mode", "test", "--sample", "8"]).await;
@@ -118,11 +124,58 @@ async fn a_sample_is_small_and_each_of_its_rows_finds_those_that_it_refers_to() 
     // All of it again, by the loader's own strategy.
     let outcome = project.run(&["--mode", "test"]).await;
     assert_eq!(status(&outcome, "orders"), "succeeded", "{outcome:#}");
-    assert_eq!(count(&project, "raw_test_ci.orders").await, 380);
-    on_primary(&project, "UPDATE orders SET at = at + INTERVAL '1 day' WHERE id = 400").await;
+    assert_eq!(count(project, "raw_test_ci.orders").await, 380);
+    on_primary(project, "UPDATE orders SET at = at + INTERVAL '1 day' WHERE id = 400").await;
     let outcome = project.run(&["--mode", "test", "orders"]).await;
     assert_eq!(task(&outcome, "raw_test_ci.orders")["publish"], "merge", "{outcome:#}");
     assert_eq!(project.database.text("SELECT (to_regclass('raw.orders') IS NULL)::text").await, "true");
+}
+
+async fn a_model_of_a_sample_says_so_and_is_made_whole_again(ground: Ground) {
+    let scene = Scene::on(ground, SOURCE, LOADERS).await;
+    let project: &Project = &scene;
+    model(project, "riding", "/* barncat\ndescription = \"Who rides\"\n*/ select id, city_id from riders");
+    model(project, "seen", "/* barncat\nkind = \"view\"\n*/ select id from riding");
+    let grown = "/* barncat\nkind = \"incremental\"\nkey = [\"id\"]\ncursor = \"id\"\nsince = \"0\"\n*/ select id from riding where id > :since";
+    model(project, "grown", grown);
+    let select = ["+riding", "seen", "grown"];
+    let outcome = project.run(&[&["--mode", "test", "--sample", "8"], &select[..]].concat()).await;
+    for name in ["riders", "riding", "seen", "grown"] {
+        assert_eq!(task(&outcome, &format!("raw_test_ci.{name}"))["sample"], 8, "{outcome:#}");
+    }
+    let reason = &task(&outcome, "raw_test_ci.riding")["reason"];
+    assert_eq!(reason, "of a sample of 8 rows a table; first time", "{outcome:#}");
+    let noted = |name: &str| {
+        format!(
+            "SELECT coalesce(state::jsonb->>'sample', 'none') FROM barncat_test.loads WHERE table_name = '{name}' ORDER BY load DESC LIMIT 1"
+        )
+    };
+    let comment =
+        |name: &str| format!("SELECT coalesce(obj_description('raw_test_ci.{name}'::regclass), '')");
+    assert_eq!(project.database.text(&noted("riding")).await, "8");
+    assert_eq!(
+        project.database.text(&comment("riding")).await,
+        "Who rides\nMade of a sample of 8 rows a table."
+    );
+    assert_eq!(
+        project.database.text(&noted("seen")).await,
+        "none",
+        "a view shows what is there when it is read"
+    );
+
+    // Rows that the sample left out lie below the watermark of what grows.
+    let outcome = project.run(&[&["--mode", "test"], &select[..]].concat()).await;
+    for name in ["riding", "grown"] {
+        let task = task(&outcome, &format!("raw_test_ci.{name}"));
+        assert_eq!(
+            (&task["sample"], &task["status"]),
+            (&serde_json::Value::Null, &"succeeded".into()),
+            "{outcome:#}"
+        );
+        assert_eq!(count(project, &format!("raw_test_ci.{name}")).await, 80);
+        assert_eq!(project.database.text(&noted(name)).await, "none");
+    }
+    assert_eq!(project.database.text(&comment("riding")).await, "Who rides");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

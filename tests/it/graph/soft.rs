@@ -79,7 +79,8 @@ async fn a_soft_need_that_failed_is_taken_as_last_published_if_it_is_young_enoug
     let why = String::from_utf8_lossy(&why.stdout).into_owned();
     assert!(why.contains(&format!("because {INTO}.rates failed")), "{why}");
 
-    // Too old: it waits for better data.
+    // Too old: it waits for better data. Nothing tells when a second has passed but the clock, which no test can
+    // set in another process.
     write(&project, "1s");
     tokio::time::sleep(std::time::Duration::from_millis(1100)).await;
     let (code, outcome) = project.try_run(&[]).await;

@@ -14,10 +14,11 @@ use crate::support::{
 
 const LEFT: &str = "SELECT relname::text FROM pg_class WHERE relnamespace = 'barncat_staging'::regnamespace AND relkind = 'r'";
 
-/// Waits until the server has ended all sessions of loads.
+/// Waits until the server has ended all sessions of loads; those at rest do nothing.
 async fn until_quiet(database: &Database) {
     let sql = "SELECT count(*)::text FROM pg_stat_activity
-               WHERE datname = current_database() AND application_name LIKE 'barncat %'";
+               WHERE datname = current_database() AND application_name LIKE 'barncat %'
+                   AND application_name NOT LIKE '% resting'";
     let quiet = async {
         while database.text(sql).await != "0" {
             tokio::time::sleep(Duration::from_millis(20)).await;

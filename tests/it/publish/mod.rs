@@ -7,6 +7,7 @@ mod locks;
 mod obstacles;
 mod readers;
 mod replace;
+mod sessions;
 mod snapshots;
 mod vacuum;
 mod views;

@@ -132,7 +132,7 @@ async fn a_publish_that_outlives_its_process_is_met_by_the_next_run(ground: Grou
 }
 
 /// Waits until what was planned has come by.
-async fn happened(knobs: &Knobs) {
+pub(super) async fn happened(knobs: &Knobs) {
     while knobs.left() > 0 {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }

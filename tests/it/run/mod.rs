@@ -3,6 +3,7 @@
 pub(crate) mod adopt;
 pub(crate) mod backfill;
 mod by_hand_crash;
+mod connections;
 mod crash;
 mod increments;
 mod made_anew;
@@ -11,6 +12,9 @@ mod mended;
 pub(crate) mod random;
 pub(crate) mod restore;
 mod restore_crash;
+mod side_by_side;
+mod stopped;
+mod time_limits;
 mod verify;
 mod verify_large;
 mod whole;

@@ -8,7 +8,7 @@ use std::{
 
 use serde_json::Value;
 
-use crate::support::{connect, project::Project};
+use crate::support::{connect, process::send, project::Project};
 
 const SOURCE: &str = "
     CREATE TABLE orders (id bigint PRIMARY KEY, note text);
@@ -177,12 +177,6 @@ async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
         assert!(Instant::now() < limit, "not within 20 s: {what}");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-}
-
-/// By the shell's own `kill`: a small system has no other.
-fn send(signal: &str, pid: u32) {
-    let sent = std::process::Command::new("sh").args(["-c", &format!("kill -s {signal} {pid}")]).status();
-    assert!(sent.expect("a shell").success());
 }
 
 async fn copies_under_way(schema: &str) -> i64 {

@@ -8,6 +8,7 @@ mod replica;
 mod rows;
 mod shapes;
 mod snapshots;
+mod tiers;
 
 use std::{ops::Deref, path::Path, sync::Arc};
 
@@ -45,7 +46,7 @@ fn source(options: Options) -> Arc<PostgresSource> {
 /// A snapshot of the shared standby.
 async fn snapshot() -> Arc<dyn Snapshot> {
     let source = source(options(&variable("BARNCAT_REPLICA_URL")));
-    source.open_snapshot().await.expect("the standby can be read")
+    source.open_snapshot(barncat::event::Tier::Optional).await.expect("the standby can be read")
 }
 
 /// The same, while the primary cleans up nothing that it sees, so that no change holds up the replay.

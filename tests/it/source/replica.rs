@@ -36,7 +36,10 @@ async fn with_table() -> Replica {
 }
 
 async fn open(replica: &Replica) -> Arc<dyn Snapshot> {
-    source(options(replica.url("BARNCAT_REPLICA_URL"))).open_snapshot().await.expect("the standby answers")
+    source(options(replica.url("BARNCAT_REPLICA_URL")))
+        .open_snapshot(barncat::event::Tier::Optional)
+        .await
+        .expect("the standby answers")
 }
 
 /// One part, far larger than what sockets hold.
@@ -183,15 +186,19 @@ async fn lag_is_what_is_not_replayed_not_how_long_nothing_happened() {
         source(options)
     };
     tokio::time::sleep(Duration::from_millis(1_500)).await;
-    let idle = limited(1).open_snapshot().await.expect("an idle primary is no lag");
+    let idle =
+        limited(1).open_snapshot(barncat::event::Tier::Optional).await.expect("an idle primary is no lag");
     assert_eq!(idle.position().lag_seconds, Some(0.0));
     replica.standby().await.batch_execute("SELECT pg_wal_replay_pause()").await.expect("it may");
     replica.write(&["INSERT INTO t VALUES (0)"]).await;
     tokio::time::sleep(Duration::from_millis(1_500)).await;
-    let Err(error) = limited(1).open_snapshot().await else { panic!("it is behind by more than a second") };
+    let Err(error) = limited(1).open_snapshot(barncat::event::Tier::Optional).await else {
+        panic!("it is behind by more than a second")
+    };
     assert_eq!(class(&error), Class::Passing, "{error}");
     assert!(error.to_string().contains("at most 1 s are allowed"), "{error}");
-    let allowed = limited(600).open_snapshot().await.expect("this far behind is allowed");
+    let allowed =
+        limited(600).open_snapshot(barncat::event::Tier::Optional).await.expect("this far behind is allowed");
     assert!(allowed.position().lag_seconds.is_some_and(|lag| lag > 1.0), "{:?}", allowed.position());
 }
 

@@ -27,7 +27,7 @@ fn shared(snapshot_for: Duration) -> SharedSnapshots {
 }
 
 async fn current(shared: &SharedSnapshots) -> Arc<dyn Snapshot> {
-    shared.get().await.expect("the standby answers")
+    shared.get(barncat::event::Tier::Optional).await.expect("the standby answers")
 }
 
 #[tokio::test]
@@ -112,12 +112,15 @@ async fn moving_money(schema: &Schema) {
 #[tokio::test]
 async fn a_primary_is_refused_unless_it_is_allowed() {
     let url = variable("BARNCAT_PRIMARY_URL");
-    let Err(error) = source(options(&url)).open_snapshot().await else { panic!("it is a primary") };
+    let Err(error) = source(options(&url)).open_snapshot(barncat::event::Tier::Optional).await else {
+        panic!("it is a primary")
+    };
     assert_eq!(class(&error), Class::Lasting);
     assert!(error.hint().is_some_and(|hint| hint.contains("allow_primary = true")), "{error}");
     let mut allowed = options(&url);
     allowed.allow_primary = true;
-    let snapshot = source(allowed).open_snapshot().await.expect("it is allowed");
+    let snapshot =
+        source(allowed).open_snapshot(barncat::event::Tier::Optional).await.expect("it is allowed");
     assert_eq!(snapshot.position().lag_seconds, None);
     let schema = Schema::on_standby("CREATE TABLE t (id int); INSERT INTO t VALUES (1)").await;
     let t = TableName::new(schema.name(), "t");
@@ -154,7 +157,10 @@ async fn an_endpoint_that_leads_to_two_servers_is_named() {
     let url = balanced([&variable("BARNCAT_REPLICA_URL"), &variable("BARNCAT_PRIMARY_URL")]).await;
     let mut both = options(&url);
     both.allow_primary = true;
-    let snapshot = source(both).open_snapshot().await.expect("one connection is no trouble");
+    let snapshot = source(both)
+        .open_snapshot(barncat::event::Tier::Optional)
+        .await
+        .expect("one connection is no trouble");
     let error = all_lines(&*snapshot, &extraction(&TableName::new(schema.name(), "t"), &["id"]))
         .await
         .expect_err("the second connection reaches another server");

@@ -49,7 +49,7 @@ async fn a_view_is_told_and_binds_its_table(ground: Ground) {
     let rebound: &[&str] = if ground.is_redshift() { &["raw.top"] } else { &[] };
     assert_eq!((live.obstacles, live.rebound), (vec![], rebound.iter().map(ToString::to_string).collect()));
     // What depends on a table keeps it.
-    let error = place.warehouse.remove(&load.table).await.unwrap_err();
+    let error = place.warehouse.remove(&load.table, RelationKind::Table).await.unwrap_err();
     assert!(error.to_string().contains("raw.orders"), "{error}");
     assert_eq!(place.rows().await, ["1:1.00:a"]);
 }
@@ -152,10 +152,10 @@ async fn a_table_is_taken_over_as_it_was_looked_at(ground: Ground) {
 async fn a_table_goes_for_good(ground: Ground) {
     let place = Place::on(ground).await;
     let load = place.published(place.load(&["1,1,a\n"])).await;
-    place.warehouse.remove(&load.table).await.unwrap();
+    place.warehouse.remove(&load.table, RelationKind::Table).await.unwrap();
     assert!(place.warehouse.live(&load.table).await.unwrap().is_none());
     // Whoever was killed after that asks again.
-    place.warehouse.remove(&load.table).await.unwrap();
+    place.warehouse.remove(&load.table, RelationKind::Table).await.unwrap();
     // Its past is known, and its next load follows it.
     let row = place.warehouse.last_load(&load.table).await.unwrap().expect("a load");
     assert_eq!(row.load, load.id);

@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use barncat::{
     compare::{Look, Side},
     error::{Class, Fault},
-    schema::{Abilities, Cursor},
+    schema::{Abilities, Cursor, RelationKind},
     sql::{Dialect, TableName},
     stage::SharedStage,
     warehouse::{
@@ -236,8 +236,8 @@ impl Warehouse for Wrapped {
         Ok(Box::new(WrappedStaging { inner, goes: self.goes.clone(), hangs: self.hangs.clone() }))
     }
 
-    async fn remove(&self, table: &TableName) -> Result<(), WarehouseError> {
-        self.inner.remove(table).await
+    async fn remove(&self, table: &TableName, kind: RelationKind) -> Result<(), WarehouseError> {
+        self.inner.remove(table, kind).await
     }
 
     async fn staging_tables(&self) -> Result<Vec<StagingTable>, WarehouseError> {

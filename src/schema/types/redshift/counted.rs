@@ -82,14 +82,18 @@ impl Arrival {
                         format!("WHEN {} THEN {then} ", case.when)
                     })
                     .collect();
-                {
-                    let cleared = self.cleared.as_deref().unwrap_or(value);
-                    format!("CASE WHEN {} THEN CASE {cases}ELSE {cleared} END ELSE {value} END", self.suspect)
-                }
+                let cleared = self.cleared.as_deref().unwrap_or(value);
+                let suspect = &self.suspect;
+                format!("CASE WHEN {suspect} THEN CASE {cases}ELSE {cleared} END ELSE {value} END")
             }
         };
         sql.replace("$c", &quote_ident(column))
     }
+}
+
+/// SQL that counts one more under this number; what it gives is never NULL.
+fn add_one(number: usize) -> String {
+    format!("pg_catalog.set_config('{}', ({} + 1)::text, true)", setting(number), count(number))
 }
 
 /// What is set is never NULL; the branch that is not taken gives a NULL the value's type.
@@ -98,9 +102,5 @@ fn counted(number: usize, instead: &str, value: &str) -> String {
         "NULL" => (value, "NULL"),
         instead => ("NULL", instead),
     };
-    format!(
-        "CASE WHEN pg_catalog.set_config('{}', ({} + 1)::text, true) IS NULL THEN {then} ELSE {otherwise} END",
-        setting(number),
-        count(number)
-    )
+    format!("CASE WHEN {} IS NULL THEN {then} ELSE {otherwise} END", add_one(number))
 }

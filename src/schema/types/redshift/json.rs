@@ -4,7 +4,7 @@
 //! more than a VARCHAR does.
 
 use super::{Arrival, Case, texts::in_utf8, varchar::VARCHAR_BYTES_MAX};
-use crate::schema::{ColumnType, TypeKind, UnfitKind};
+use crate::schema::{ColumnType, LookKind, TypeKind, UnfitKind};
 
 /// Text of fewer bytes, in whatever encoding, has no string that is too long.
 const BYTES_SURELY_FIT: u32 = VARCHAR_BYTES_MAX / 4;
@@ -92,13 +92,13 @@ fn written(is_short: bool, source_version: u32) -> Arrival {
 /// A value that is packed: only a large one is written out to be looked at.
 fn of_json(value: &str, json: &str, source_version: u32) -> Arrival {
     let is_large = format!("octet_length({value}::text) > {BYTES_SURELY_FIT}");
-    let suspect = match source_version >= TELLS_COMPRESSION {
+    let is = match source_version >= TELLS_COMPRESSION {
         false => is_large,
         true => format!(
             "CASE WHEN pg_catalog.pg_column_size($c) <= {STORED_SURELY_FIT} AND pg_catalog.pg_column_compression($c) IS NULL THEN false ELSE {is_large} END"
         ),
     };
-    Arrival::of("super", value).suspecting(suspect, vec![long_string(json)])
+    Arrival::of("super", value).suspecting(is, vec![long_string(json)]).seen_by(&[LookKind::LongJsonString])
 }
 
 /// Walks through the JSON, and only into what is long enough.

@@ -2,7 +2,8 @@
 //!
 //! Rows stay bytes for us: whatever must be converted is converted by the `SELECT` on the replica. A
 //! column that can hold what Redshift cannot is asked for by a CASE, which is cheap for a value that
-//! fits, and counts one that does not.
+//! fits, and counts one that does not. Where such a value fails the load, nothing stands for it: then what
+//! whoever reads the row sees for less is left to him (`looks`).
 
 mod compared;
 mod counted;
@@ -23,7 +24,10 @@ pub(in crate::schema) use self::{
     policy::policies,
     varchar::measurable,
 };
-use crate::schema::{ColumnType, TypeKind, UnfitPolicy};
+use crate::{
+    schema::{ColumnType, LookKind, TypeKind, UnfitPolicy},
+    sql::quote_ident,
+};
 
 /// How a column arrives.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,12 +36,14 @@ pub(in crate::schema) struct Arrival {
     pub(in crate::schema) sql_type: String,
     /// What the source is asked for, as long as the value fits: SQL, `$c` stands for the column.
     value: String,
-    /// Whether a value may be one that does not fit: SQL, cheap, NULL and false say no.
+    /// What tells, cheaply, whether a value may be one that does not fit: SQL; NULL and false say no.
     suspect: String,
     /// What the source is asked for where the value was suspect and fits.
     cleared: Option<String>,
     /// The kinds of value that do not fit; none where each does.
     cases: Vec<Case>,
+    /// How whoever reads a row sees each of these kinds, in their order; none where he cannot.
+    looks: &'static [LookKind],
     /// Whether the column can arrive as text instead.
     has_text: bool,
     /// Why it does not arrive as the type of the same name.
@@ -52,6 +58,7 @@ impl Arrival {
             suspect: String::new(),
             cleared: None,
             cases: Vec::new(),
+            looks: &[],
             has_text: false,
             note: None,
         }
@@ -63,6 +70,10 @@ impl Arrival {
 
     fn suspecting(self, suspect: impl Into<String>, cases: Vec<Case>) -> Self {
         Self { suspect: suspect.into(), cases, ..self }
+    }
+
+    fn seen_by(self, looks: &'static [LookKind]) -> Self {
+        Self { looks, ..self }
     }
 
     fn fitting_after_all(self, cleared: impl Into<String>) -> Self {
@@ -90,9 +101,22 @@ impl Arrival {
         allowed
     }
 
-    /// What the source is asked for; values that do not fit are counted from the number `first` on.
+    /// What the source is asked for; values that do not fit are counted from the number `first` on, by it or
+    /// beside it.
     pub(in crate::schema) fn expression(&self, column: &str, policy: UnfitPolicy, first: usize) -> String {
-        self.sql(column, policy, Some(first))
+        match self.looks(policy) {
+            [] => self.sql(column, policy, Some(first)),
+            _ => self.value.replace("$c", &quote_ident(column)),
+        }
+    }
+
+    /// How whoever reads a row sees each kind of value that does not fit; none: the source looks. Only of what
+    /// fails the load is it enough to know that it is there.
+    pub(in crate::schema) fn looks(&self, policy: UnfitPolicy) -> &'static [LookKind] {
+        match policy {
+            UnfitPolicy::Fail => self.looks,
+            _ => &[],
+        }
     }
 
     /// The same without counting.

@@ -1,7 +1,7 @@
 //! Numbers: DECIMAL holds 38 digits, and nothing holds NaN or infinity.
 
 use super::{Arrival, Case};
-use crate::schema::{UnfitKind, UnfitPolicy};
+use crate::schema::{LookKind, UnfitKind, UnfitPolicy};
 
 /// How many digits a DECIMAL has.
 const DIGITS_MAX: i32 = 38;
@@ -14,10 +14,6 @@ const DECIMALS: i32 = 18;
 
 /// A DECIMAL of up to nineteen digits is kept in 64 bits, which do not hold all of nineteen.
 const DIGITS_TOO_FEW: i32 = 19;
-
-/// NaN is written in six bytes at most, with the longer of the two headers. Whoever is larger need not be
-/// unpacked to be compared.
-const SUSPECT_NAN: &str = "CASE WHEN pg_catalog.pg_column_size($c) > 6 THEN false ELSE $c = 'NaN' END";
 
 /// `numeric`, with or without a modifier.
 pub(super) fn numeric(sql: &str) -> Arrival {
@@ -34,7 +30,8 @@ pub(super) fn numeric(sql: &str) -> Arrival {
         };
         let there = format!("numeric({digits},{decimals})");
         let arrival = Arrival::of(&there, "$c")
-            .suspecting(SUSPECT_NAN, vec![Case::new(UnfitKind::Nan, "$c = 'NaN'")])
+            .suspecting("$c = 'NaN'", vec![Case::new(UnfitKind::Nan, "true")])
+            .seen_by(&[LookKind::Nan])
             .or_text();
         return match there == sql {
             true => arrival,
@@ -86,8 +83,9 @@ fn float(sql: &str, most: &str) -> Arrival {
         Case::new(UnfitKind::Nan, "$c = 'NaN'"),
         Case::new(UnfitKind::TooLarge, "true").or(UnfitPolicy::Clamp, nearest),
     ];
-    // NaN is greater than infinity.
-    Arrival::of(sql, "$c").suspecting("$c >= 'Infinity' OR $c = '-Infinity'", cases).or_text()
+    // NaN is greater than all numbers.
+    let outside = format!("$c < '-{most}'::{sql} OR $c > '{most}'::{sql}");
+    Arrival::of(sql, "$c").suspecting(outside, cases).seen_by(&[LookKind::Nan, LookKind::Infinity]).or_text()
 }
 
 /// Precision and scale of `numeric(12,2)`.

@@ -3,8 +3,8 @@
 use crate::{
     error::Fault,
     schema::{
-        Abilities, Column, Format, Shape, ShapeError, TableSchema, UnfitKind, UnfitPolicies, UnfitPolicy,
-        Wishes, shape,
+        Abilities, Column, Format, LookKind, Shape, ShapeError, TableSchema, UnfitKind, UnfitPolicies,
+        UnfitPolicy, Wishes, shape,
         testing::{builtin, column, table},
     },
     sql::TableName,
@@ -114,7 +114,11 @@ fn a_column_as_text_holds_all_but_what_is_too_long() {
 
 #[test]
 fn the_numbers_by_which_the_source_counts_are_the_places_of_the_kinds() {
-    let shape = shaped(&orders(), &Wishes::default()).expect("it fits");
+    let by_column = wishing(UnfitPolicy::Null, &[("at", UnfitPolicy::Clamp)]);
+    let mut orders = orders();
+    orders.key.clear();
+    orders.columns[0].nullable = true;
+    let shape = shaped(&orders, &by_column).expect("it fits");
     for (number, unfit) in shape.unfit.iter().enumerate() {
         let setting = format!("'barncat.unfit_{number}'");
         let of: Vec<&str> = shape
@@ -126,6 +130,32 @@ fn the_numbers_by_which_the_source_counts_are_the_places_of_the_kinds() {
         assert_eq!(of, [unfit.column.as_str()]);
     }
     assert!(shape.columns.iter().all(|column| !column.compared.contains("barncat.unfit")));
+    assert_eq!(shape.csv.looks, []);
+}
+
+#[test]
+fn what_fails_a_load_is_looked_for_where_rows_are_read() {
+    let mut orders = orders();
+    for (name, of, sql) in [("fee", "numeric", "numeric(9,2)"), ("lat", "float8", "double precision")] {
+        orders.columns.push(column(9, name, builtin(of, sql)));
+    }
+    let shape = shaped(&orders, &Wishes::default()).expect("it fits");
+    let looks: Vec<(usize, LookKind, usize)> =
+        shape.csv.looks.iter().map(|look| (look.place, look.kind, look.number)).collect();
+    assert_eq!(
+        looks,
+        [
+            (0, LookKind::LongText, 0),
+            (4, LookKind::LongJsonString, 5),
+            (5, LookKind::Nan, 6),
+            (6, LookKind::Nan, 7),
+            (6, LookKind::Infinity, 8),
+        ]
+    );
+    let asked: Vec<&str> = shape.columns.iter().map(|column| column.expression.as_str()).collect();
+    assert_eq!([asked[0], asked[4], asked[5], asked[6]], ["\"Code\"", "\"doc\"", "\"fee\"", "\"lat\""]);
+    // A number whose decimals may have to be written otherwise has a CASE of its own.
+    assert!(asked[2].starts_with("CASE WHEN NOT (\"total\" > "));
 }
 
 #[test]

@@ -35,7 +35,11 @@ const ROWS: &[(&str, &str, &str)] = &[
     ("varchar", "character varying(30)", "$c → varchar(120): fits"),
     ("varchar", "character varying(16383)", "$c → varchar(65532): fits"),
     ("varchar", "character varying(16384)", "$c → varchar(65535): null truncate"),
-    ("bpchar", "character(3)", "$c::text → varchar(12): fits"),
+    (
+        "bpchar",
+        "character(3)",
+        "CASE WHEN pg_catalog.char_length($c) = 3 THEN $c ELSE $c::text::bpchar END → varchar(12): fits",
+    ),
     ("bpchar", "bpchar", "$c::text → varchar(65535): null truncate"),
     ("name", "name", "$c → varchar(252): fits"),
     ("char", "\"char\"", "$c → varchar(4): fits"),

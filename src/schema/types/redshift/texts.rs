@@ -1,7 +1,7 @@
 //! Text and bytes: a VARCHAR is measured in bytes of UTF-8, and holds 65,535 of them.
 
 use super::{Arrival, Case, varchar::VARCHAR_BYTES_MAX};
-use crate::schema::{UnfitKind, UnfitPolicy};
+use crate::schema::{LookKind, UnfitKind, UnfitPolicy};
 
 /// A character has at most four bytes in UTF-8. So many bytes of any server encoding cannot become
 /// more than a VARCHAR holds, and their number is known without unpacking the value.
@@ -36,10 +36,12 @@ pub(super) fn varchar(sql: &str) -> Arrival {
 
 /// `char(n)`; the blanks at its end mean nothing.
 pub(super) fn bpchar(sql: &str) -> Arrival {
-    match length(sql).and_then(in_bytes) {
-        Some(bytes) => Arrival::of(format!("varchar({bytes})"), "$c::text"),
-        None => as_text(),
-    }
+    let fitting = length(sql).and_then(|characters| Some((characters, in_bytes(characters)?)));
+    let Some((characters, bytes)) = fitting else { return as_text() };
+    // To see that there are none costs less than to take none away.
+    let value =
+        format!("CASE WHEN pg_catalog.char_length($c) = {characters} THEN $c ELSE $c::text::bpchar END");
+    Arrival::of(format!("varchar({bytes})"), value)
 }
 
 /// `bit(n)`, `bit varying(n)`: a digit a bit.
@@ -83,8 +85,10 @@ fn bounded(value: &str, text: &str) -> Arrival {
         format!("octet_length({}) > {VARCHAR_BYTES_MAX}", in_utf8(text)),
     )
     .or(UnfitPolicy::Truncate, truncated(text));
+    let is = format!("octet_length({text}) > {BYTES_SURELY_FIT}");
     Arrival::of(format!("varchar({VARCHAR_BYTES_MAX})"), value)
-        .suspecting(format!("octet_length({text}) > {BYTES_SURELY_FIT}"), vec![too_long])
+        .suspecting(is, vec![too_long])
+        .seen_by(&[LookKind::LongText])
 }
 
 pub(super) fn in_utf8(text: &str) -> String {

@@ -20,7 +20,7 @@ use super::{
 use crate::{
     fail_point,
     pg::{Connection, PgError},
-    sql::{Dialect, TableName, quote_ident, quote_literal},
+    sql::{Dialect, TableName, quote_ident},
 };
 
 /// Objects that depend on the table `live` and are carried over. What is not listed here, and is no
@@ -97,16 +97,16 @@ struct Belonging {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Belongings(Vec<Belonging>);
 
-/// The live table with what the kinds' statements need: its own name as SQL, the staging table's,
-/// the load, the staging schema, the key's columns and its constraint as it is called for now. And
-/// the columns that each object needs.
-fn sources(staging: &PostgresStaging) -> String {
-    let key: Vec<String> = staging.spec.key.iter().map(|name| quote_literal(name)).collect();
+/// The live table `$1` with what the kinds' statements need: its own name as SQL, the staging table's,
+/// the load, the staging schema, the key's columns and its constraint as it is called for now (`$2` to
+/// `$6`). And the columns that each object needs. The same text for every table: to plan it takes longer
+/// than to run it, and a session does that once.
+fn sources() -> String {
     format!(
         "live AS (
              SELECT c.*, n.nspname, format('%I.%I', n.nspname, c.relname) AS name,
-                    {table}::text AS staging, {load}::text AS load, {schema}::text AS staging_schema,
-                    ARRAY[{key}]::text[] AS key, {key_name}::text AS key_name,
+                    $2::text AS staging, $3::text AS load, $4::text AS staging_schema,
+                    $5::text[] AS key, $6::text AS key_name,
                     c.relowner = current_user::regrole AS is_ours
              FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
              WHERE c.oid = $1 AND c.relkind = 'r'),
@@ -115,13 +115,8 @@ fn sources(staging: &PostgresStaging) -> String {
              FROM pg_depend d JOIN pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
              WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = $1 AND d.refobjsubid > 0
              GROUP BY d.classid, d.objid),
-         indexes AS ({indexes})",
-        table = quote_literal(&staging.table.quoted()),
-        load = quote_literal(&staging.spec.load),
-        schema = quote_literal(&quote_ident(&staging.table.schema)),
-        key = key.join(", "),
-        key_name = quote_literal(&quote_ident(&key_name(&staging.spec.load))),
-        indexes = build::INDEXES,
+         indexes AS ({})",
+        build::INDEXES
     )
 }
 
@@ -135,10 +130,16 @@ pub(super) async fn read(staging: &PostgresStaging, oid: u32, phase: Phase) -> R
             format!("SELECT {number}, about, columns, sql FROM ({}) AS k(about, columns, sql)", kind.sql)
         })
         .collect();
-    let sql = format!("WITH {} {} ORDER BY 1, 2, 4", sources(staging), all.join(" UNION ALL "));
-    let rows = staging.connection.query_again(&sql, &[&oid]).await.map_err(|error| {
-        staging.connection.error(format!("look at what belongs to {}", staging.spec.table), &error)
-    })?;
+    let sql = format!("WITH {} {} ORDER BY 1, 2, 4", sources(), all.join(" UNION ALL "));
+    let (spec, schema) = (&staging.spec, quote_ident(&staging.table.schema));
+    let (table, key_name) = (staging.table.quoted(), quote_ident(&key_name(&spec.load)));
+    let rows = staging
+        .connection
+        .query_again(&sql, &[&oid, &table, &spec.load, &schema, &spec.key, &key_name])
+        .await
+        .map_err(|error| {
+            staging.connection.error(format!("look at what belongs to {}", spec.table), &error)
+        })?;
     let belonging = |row: &tokio_postgres::Row| {
         let number = usize::try_from(row.get::<_, i32>(0)).unwrap_or(0);
         Belonging {

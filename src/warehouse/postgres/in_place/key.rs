@@ -91,7 +91,7 @@ pub(crate) async fn all(
                  AND x.indpred IS NULL AND x.indexprs IS NULL AND k.place <= x.indnkeyatts
                GROUP BY x.indexrelid";
     let rows = connection
-        .query(sql, &[&oid])
+        .query_again(sql, &[&oid])
         .await
         .map_err(|error| connection.error(format!("look at the keys of {table}"), &error))?;
     Ok(rows.iter().map(|row| row.get(0)).collect())
