@@ -240,11 +240,62 @@ pub struct TaskOutcome {
     /// What people should know.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
+    /// What its checks found.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub checks: Vec<CheckOutcome>,
     /// What `verify` found; `None` where it did not come to that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub verification: Option<Verification>,
     /// Why it failed.
     pub error: Option<Failure>,
+}
+
+/// What a check found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CheckOutcome {
+    /// `not_null (rider_id)`; of a file its name.
+    pub check: String,
+    /// What that means.
+    pub status: CheckStatus,
+    /// Failing rows; `None` where it counts none.
+    pub rows: Option<u64>,
+    /// Of how many that it looked at, where that is known.
+    pub of: Option<u64>,
+    /// What it found, in words without any row's value.
+    pub message: String,
+    /// Whether it was asked of the staging table.
+    pub before_publish: bool,
+    /// Some of the rows. Values of the table: kept and written nowhere but for who asks.
+    #[serde(skip)]
+    pub sample: Option<RowSample>,
+}
+
+/// What the rows that a check found mean.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CheckStatus {
+    /// Nothing is wrong, or not enough of it.
+    Passed,
+    /// People are told.
+    Warned,
+    /// The check failed.
+    Failed,
+}
+
+/// Some rows, as text, without what is private.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RowSample {
+    /// The columns' names.
+    pub columns: Vec<String>,
+    /// The rows.
+    pub rows: Vec<Vec<Option<String>>>,
+}
+
+/// Never the values: what is logged must not tell them.
+impl fmt::Debug for RowSample {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("RowSample(…)")
+    }
 }
 
 /// A published table that a task took as it was.
@@ -402,6 +453,7 @@ impl TaskOutcome {
             inputs: Vec::new(),
             blocked_by: Vec::new(),
             warnings: Vec::new(),
+            checks: Vec::new(),
             verification: None,
             error: None,
         }

@@ -1,36 +1,44 @@
-//! One check: a query over published tables whose rows are failures.
+//! Whether the outcome is as it should be: built-in kinds of checks, and queries whose rows are failures; of
+//! published tables ([`look`], [`ask_file`]) and of a staging table before it is published ([`audit`]).
+//!
+//! Counts rows, and shows none: what is kept of failing rows goes where somebody asks for it, never into a
+//! message, and private columns are not even read.
 
+mod audit;
+mod kinds;
+mod sample;
+mod words;
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+
+pub use self::{
+    audit::{Audit, Audited, AuditedFile, Staged, Unsound, audit},
+    kinds::Resolved,
+};
+use self::{
+    kinds::{Known, Looked},
+    sample::Shown,
+};
 use crate::{
-    config::{CheckSpec, Severity},
+    config::{CheckKind, CheckSpec},
     error::{Class, Failure, Fault},
-    load::Workshop,
-    warehouse::{NameOf, Select},
+    event::{CheckOutcome, CheckStatus, RowSample},
+    sql::TableName,
+    warehouse::{LedgerRow, NameOf, PublishKind, Select, Warehouse, WarehouseError},
 };
 
-/// What came of a check.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Checked {
-    /// How many rows it found: none is good.
-    pub rows: u64,
-    /// What people are told of a check that warns.
-    pub warning: Option<String>,
-}
+/// How many loads before say what is usual.
+const LOADS_LOOKED_AT: usize = 9;
 
-/// What can go wrong with a check.
+/// What can go wrong with a check, beside what it finds.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CheckError {
     /// The warehouse.
     #[error("{}", Failure::of(.0.as_ref()))]
-    Warehouse(Box<dyn Fault + Send + Sync>),
-    /// It found something.
-    #[error("{file} found {}", rows_in_words(*rows))]
-    Found {
-        /// Its file.
-        file: String,
-        /// How many rows.
-        rows: u64,
-    },
+    Warehouse(WarehouseError),
     /// The run should stop.
     #[error("stopped")]
     Cancelled,
@@ -40,7 +48,6 @@ impl Fault for CheckError {
     fn class(&self) -> Class {
         match self {
             Self::Warehouse(error) => error.class(),
-            Self::Found { .. } => Class::Lasting,
             // Never shown: a task that was stopped has a status of its own.
             Self::Cancelled => Class::Passing,
         }
@@ -49,36 +56,194 @@ impl Fault for CheckError {
     fn hint(&self) -> Option<String> {
         match self {
             Self::Warehouse(error) => error.hint(),
-            Self::Found { file, .. } => {
-                Some(format!("the rows that the query of {file} returns are the failures"))
-            }
             Self::Cancelled => None,
         }
     }
 }
 
-/// Does it, in one statement.
-pub async fn check(
-    workshop: &Workshop,
+/// The built-in checks of a published table.
+#[derive(Debug, Clone)]
+pub struct TableChecks<'a> {
+    /// The table.
+    pub table: &'a TableName,
+    /// Rows with a value in it are gone from the source.
+    pub mark: Option<&'a str>,
+    /// The checks; those that match a source are somebody else's.
+    pub checks: &'a [Resolved],
+    /// The columns that nobody is shown, in lower case.
+    pub private: &'a BTreeSet<String>,
+}
+
+/// Asks them of the table as it is now.
+pub async fn look(
+    warehouse: &dyn Warehouse,
+    of: &TableChecks<'_>,
+    now: Timestamp,
+) -> Result<Vec<CheckOutcome>, WarehouseError> {
+    let checks: Vec<Resolved> = of.checks.iter().filter(|check| !matches_source(check)).cloned().collect();
+    let Some(first) = checks.first() else { return Ok(Vec::new()) };
+    let dialect = warehouse.dialect();
+    let looked = Looked { dialect, table: of.table, mark: of.mark, beside: None, now };
+    let known = known(warehouse, of.table, &checks, None).await?;
+    let questions = looked.questions(&checks);
+    let place = &first.check.place;
+    let selects = questions.statements.iter().map(|sql| placed(sql, place)).collect::<Vec<_>>();
+    let answers = warehouse.answers(&selects).await?;
+    let judged = questions.judge(&checks, &answers, &known, now);
+    let mut outcomes: Vec<CheckOutcome> =
+        checks.iter().zip(judged).map(|(check, judged)| outcome(check, judged, false)).collect();
+    let wanted = sample::wanted(&checks, &outcomes);
+    if !wanted.is_empty() {
+        let columns = warehouse.live(of.table).await?.map(|live| live.columns).unwrap_or_default();
+        let shown = Shown::of(&columns, dialect, of.private);
+        let selects = sample::selects(&looked, &checks, &wanted, &shown);
+        let answers = warehouse.answers(&selects).await?;
+        sample::keep(&mut outcomes, &wanted, &shown, answers);
+    }
+    Ok(outcomes)
+}
+
+/// Whether a check needs the source.
+pub fn matches_source(check: &Resolved) -> bool {
+    matches!(check.check.kind, CheckKind::MatchSource { .. })
+}
+
+/// What came of a check against the source: so many rows differ, of so many.
+pub fn matched(check: &Resolved, rows: u64, of: u64) -> CheckOutcome {
+    let message = words::failing(&check.check.kind, rows, of, None);
+    let status = check.check.options.verdict(rows, of);
+    outcome(check, kinds::Judged { rows: Some(rows), of: Some(of), status, message }, false)
+}
+
+/// Asks a check in a file of the tables as they are now.
+pub async fn ask_file(
+    warehouse: &dyn Warehouse,
     spec: &CheckSpec,
     name_of: NameOf<'_>,
-) -> Result<Checked, CheckError> {
-    let select = Select::of(&spec.statement, workshop.dialect(), None, name_of);
-    let rows = tokio::select! {
-        biased;
-        () = workshop.cancel.cancelled() => return Err(CheckError::Cancelled),
-        rows = workshop.warehouse.count_rows(&select) => rows.map_err(CheckError::Warehouse)?,
-    };
-    let file = select.file;
-    match (rows, spec.severity) {
-        (0, _) => Ok(Checked { rows, warning: None }),
-        (_, Severity::Warn) => {
-            Ok(Checked { rows, warning: Some(format!("{file} found {}", rows_in_words(rows))) })
+    private: &BTreeSet<String>,
+) -> Result<CheckOutcome, WarehouseError> {
+    let dialect = warehouse.dialect();
+    let select = select_of(spec, &|statement| Select::of(statement, dialect, None, name_of));
+    let rows = count_of(warehouse.answers(&[counted(&select)]).await?.first());
+    let mut outcome = of_file(spec, &select.file, rows, false);
+    if outcome.status != CheckStatus::Passed && spec.options.sample > 0 {
+        // Two columns of one name, as `sum` and `sum` are, cannot be told apart: what was found stands all the same.
+        match sample_of_file(warehouse, &select, spec.options.sample, private).await {
+            Ok(sample) => outcome.sample = sample,
+            Err(error) => tracing::debug!(file = select.file, %error, "no rows of a check are kept"),
         }
-        (_, Severity::Error) => Err(CheckError::Found { file, rows }),
+    }
+    Ok(outcome)
+}
+
+async fn sample_of_file(
+    warehouse: &dyn Warehouse,
+    select: &Select,
+    limit: u32,
+    private: &BTreeSet<String>,
+) -> Result<Option<RowSample>, WarehouseError> {
+    let shown = Shown::of(&warehouse.describe(select).await?, warehouse.dialect(), private);
+    let Some(sql) = shown.select(&format!("FROM ({}\n) AS t", select.sql), limit) else { return Ok(None) };
+    let answers = warehouse.answers(&[Select { sql, ..select.clone() }]).await?;
+    Ok(answers.into_iter().next().map(|rows| shown.sample(rows)))
+}
+
+/// The query whose rows are the failures.
+pub fn select_of(spec: &CheckSpec, written: &dyn Fn(&crate::config::Statement) -> Select) -> Select {
+    let own = written(&spec.statement);
+    let Some(other) = spec.reconcile.as_ref().map(written) else { return own };
+    // Blanks and line breaks end what one of them may end in: a comment.
+    let only_in = |one: &str, another: &str| {
+        format!("SELECT * FROM ({one}\n) AS one EXCEPT SELECT * FROM ({another}\n) AS another")
+    };
+    let sql = format!(
+        "SELECT * FROM ({}) AS only_here UNION ALL SELECT * FROM ({}) AS only_there",
+        only_in(&own.sql, &other.sql),
+        only_in(&other.sql, &own.sql)
+    );
+    Select { sql, ..own }
+}
+
+/// The same, its rows counted. What stands before it stands on its first line, so that places stay right.
+fn counted(select: &Select) -> Select {
+    let sql = format!("SELECT count(*)::varchar FROM ({}\n) AS counted", select.sql);
+    Select { sql, ..select.clone() }
+}
+
+fn count_of(answer: Option<&crate::warehouse::TextRows>) -> u64 {
+    answer.and_then(|rows| rows.first()?.first()?.as_deref()?.parse().ok()).unwrap_or(0)
+}
+
+fn of_file(spec: &CheckSpec, file: &str, rows: u64, before_publish: bool) -> CheckOutcome {
+    CheckOutcome {
+        check: spec.name.clone(),
+        status: spec.options.verdict(rows, rows),
+        rows: Some(rows),
+        of: None,
+        message: format!("{file} found {}", words::rows(rows)),
+        before_publish,
+        sample: None,
     }
 }
 
-fn rows_in_words(rows: u64) -> String {
-    if rows == 1 { "1 row".to_owned() } else { format!("{rows} rows") }
+fn outcome(resolved: &Resolved, judged: kinds::Judged, before_publish: bool) -> CheckOutcome {
+    let kinds::Judged { rows, of, status, message } = judged;
+    let check = resolved.check.label();
+    let message = format!("{check}: {message}");
+    CheckOutcome { check, status, rows, of, message, before_publish, sample: None }
+}
+
+fn placed(sql: &str, place: &crate::config::Place) -> Select {
+    Select { sql: sql.to_owned(), file: place.file.clone(), line: place.line }
+}
+
+/// What the ledger must say for these checks. `staged`: whether rows are about to be written into the table, and
+/// the moment that they show; else the last load is the one that is looked at.
+async fn known(
+    warehouse: &dyn Warehouse,
+    table: &TableName,
+    checks: &[Resolved],
+    staged: Option<(bool, Timestamp)>,
+) -> Result<Known, WarehouseError> {
+    let is_wanted = |check: &Resolved| {
+        matches!(
+            check.check.kind,
+            CheckKind::RowCount { change: Some(_), .. } | CheckKind::Freshness { column: None, .. }
+        )
+    };
+    let mut known = Known { as_of: staged.map(|(_, as_of)| as_of), before: Vec::new() };
+    if !checks.iter().any(is_wanted) {
+        return Ok(known);
+    }
+    let loads = warehouse.loads(table).await?;
+    let is_of_some = |row: &LedgerRow| matches!(row.publish, PublishKind::Insert | PublishKind::Merge);
+    known.before = match staged {
+        // Rows that come are held against those that came, a whole table against whole ones.
+        Some((true, _)) => loads.iter().filter(|row| is_of_some(row)).map(|row| row.rows).collect(),
+        Some((false, _)) => loads.iter().map(|row| row.table_rows).collect(),
+        None => {
+            known.as_of = loads.first().map(|row| row.as_of);
+            loads.iter().skip(1).map(|row| row.table_rows).collect()
+        }
+    };
+    known.before.truncate(LOADS_LOOKED_AT);
+    Ok(known)
+}
+
+/// The checks that failed, each with what it found.
+pub fn failed_in_words(outcomes: &[CheckOutcome]) -> Option<String> {
+    let failed: Vec<String> = outcomes
+        .iter()
+        .filter(|outcome| outcome.status == CheckStatus::Failed)
+        .map(|outcome| outcome.message.clone())
+        .collect();
+    (!failed.is_empty()).then(|| failed.join("; "))
+}
+
+/// What people are told of those that warn, one by one.
+pub fn warnings(outcomes: &[CheckOutcome]) -> impl Iterator<Item = String> {
+    outcomes
+        .iter()
+        .filter(|outcome| outcome.status == CheckStatus::Warned)
+        .map(|outcome| outcome.message.clone())
 }

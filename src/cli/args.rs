@@ -8,12 +8,14 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use super::exit;
 
 mod by_hand;
+mod check;
 mod clean;
 mod holds;
 mod incidents;
 
 pub(super) use self::{
     by_hand::{AdoptArgs, BackfillArgs, RestoreArgs},
+    check::CheckArgs,
     clean::CleanArgs,
     holds::{HoldArgs, ReleaseArgs},
     incidents::{AlertCommand, IncidentsArgs, IncidentsCommand},
@@ -225,6 +227,10 @@ Examples:
     )]
     Run(RunArgs),
 
+    /// Ask the checks now, and say what they find
+    #[command(after_help = check::CHECK_HELP, after_long_help = check::CHECK_LONG_HELP)]
+    Check(CheckArgs),
+
     /// Compare source and warehouse row by row, and say or mend what differs
     #[command(
         after_help = "\
@@ -280,13 +286,17 @@ Examples:
     #[command(after_help = "\
 Examples:
   barncat history
-  barncat history orders")]
+  barncat history orders
+  barncat history orders --rows       # with rows that its checks found")]
     History {
         /// Only this table
         table: Option<String>,
         /// How many lines at most
         #[arg(short = 'n', long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
         limit: u32,
+        /// Show some of the rows that the table's checks found: values of the table, without private columns
+        #[arg(long, requires = "table")]
+        rows: bool,
     },
 
     /// Print shell completions

@@ -1,5 +1,6 @@
 //! `history`: what ran and what it cost; of one table, its loads.
 
+mod found;
 mod loads;
 
 use std::cmp::Reverse;
@@ -30,9 +31,14 @@ struct Run<'a> {
 }
 
 /// Prints the last runs, or the last loads of one table.
-pub(super) async fn history(context: &Context, table: Option<&str>, limit: u32) -> Result<Exit, Complaint> {
+pub(super) async fn history(
+    context: &Context,
+    table: Option<&str>,
+    limit: u32,
+    with_rows: bool,
+) -> Result<Exit, Complaint> {
     if let Some(name) = table {
-        return loads::loads(context, name, limit).await;
+        return loads::loads(context, name, limit, with_rows).await;
     }
     let (project, environment) = context.read()?;
     let runs = past_runs(&context.controls(&project, &environment).await?, limit).await?;

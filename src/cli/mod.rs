@@ -28,6 +28,7 @@ mod adopt;
 mod alert;
 mod args;
 mod backfill;
+mod check;
 mod clean;
 mod columns;
 mod compile;
@@ -164,6 +165,7 @@ async fn dispatch(context: &Context, command: Command) -> Result<Exit, Complaint
     match command {
         Command::Completions { shell } => completions::completions(&context.output, shell),
         Command::Run(args) => run::run(context, args).await,
+        Command::Check(args) => check::check(context, args).await,
         Command::Adopt(args) => adopt::adopt(context, args).await,
         Command::Backfill(args) => backfill::backfill(context, args).await,
         Command::Restore(args) => restore::restore(context, args).await,
@@ -192,8 +194,8 @@ async fn dispatch(context: &Context, command: Command) -> Result<Exit, Complaint
         Command::Alert(command) => looking(context, alert::alert(context, command)).await,
         Command::Clean(args) => clean::clean(context, args).await,
         Command::Status => looking(context, status::status(context)).await,
-        Command::History { table, limit } => {
-            looking(context, history::history(context, table.as_deref(), limit)).await
+        Command::History { table, limit, rows } => {
+            looking(context, history::history(context, table.as_deref(), limit, rows)).await
         }
     }
 }

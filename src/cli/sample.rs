@@ -32,6 +32,7 @@ pub(super) fn task(name: &str, status: TaskStatus) -> TaskOutcome {
         inputs: Vec::new(),
         blocked_by: Vec::new(),
         warnings: Vec::new(),
+        checks: Vec::new(),
         verification: None,
         error: None,
     }

@@ -1,17 +1,20 @@
 //! `sql/checks/*.sql`: one query a file, the settings in its first comment. The rows that it returns are the
-//! failures.
+//! failures; with `reconcile`, those that only one of two queries returns.
 
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Keys, NodeSpec, Statement,
+    CheckOptions, Keys, NodeSpec, Statement,
     header::SqlFile,
     mistake::{Collector, Place},
     model::{Named, node, statement, stem},
 };
-use crate::sql::Dialect;
+use crate::{
+    error::Fault,
+    sql::{self, Dialect},
+};
 
 const FOLDER: &str = "sql/checks";
 
@@ -21,7 +24,7 @@ pub struct CheckSpec {
     /// The file's name: the task's name.
     pub name: String,
     /// What a failure means.
-    pub severity: Severity,
+    pub options: CheckOptions,
     /// The tables that it is about, where that is not what its SQL reads.
     pub on: Vec<Named>,
     /// What graph and schedule must know of it.
@@ -30,6 +33,21 @@ pub struct CheckSpec {
     pub description: Option<String>,
     /// The query.
     pub statement: Statement,
+    /// Another one, which must return the same rows.
+    pub reconcile: Option<Statement>,
+}
+
+impl CheckSpec {
+    /// The one table that it is about: schema, where it is written, and name.
+    pub fn table(&self) -> Option<(Option<&str>, &str)> {
+        if let [on] = self.on.as_slice() {
+            return Some((on.schema.as_deref(), &on.name));
+        }
+        let mut tables = self.statement.query.iter().flat_map(sql::Query::tables);
+        let first = tables.next()?;
+        let is_same = |other: &sql::Reference| (&other.schema, &other.name) == (&first.schema, &first.name);
+        tables.all(is_same).then_some((first.schema.as_deref(), &first.name))
+    }
 }
 
 /// What a check that finds something means.
@@ -54,13 +72,45 @@ fn read(file: &SqlFile, dialect: Dialect, mistakes: &Collector) -> Option<CheckS
     let place = Place { file: file.name.clone(), line: 0, column: 0 };
     let item = file.settings.document.as_item();
     let keys = Keys::new(&file.settings, item, format!("check `{name}`"), place.clone(), mistakes)?;
-    let severities = [("error", Severity::Error), ("warn", Severity::Warn)];
-    let severity = keys.choice("severity", &severities).unwrap_or_default();
+    let options = CheckOptions::read(&keys, &CheckOptions::default(), false);
     let on_place = keys.place_of("on");
-    let on = keys.strings("on").iter().map(|name| Named::new(name, on_place.clone())).collect();
+    let on: Vec<Named> = keys.strings("on").iter().map(|name| Named::new(name, on_place.clone())).collect();
     let node = node(&keys, place);
     let description = keys.string("description");
+    let reconcile = reconcile(&keys, dialect);
     let statement = statement(file, dialect, &keys, false);
+    if options.before_publish {
+        refuse_before_publish(&keys, &on, statement.as_ref());
+    }
     keys.finish();
-    Some(CheckSpec { name, severity, on, node, description, statement: statement? })
+    Some(CheckSpec { name, options, on, node, description, statement: statement?, reconcile })
+}
+
+/// The other query, in the settings.
+fn reconcile(keys: &Keys<'_>, dialect: Dialect) -> Option<Statement> {
+    let text = keys.string("reconcile")?;
+    let place = keys.place_of("reconcile");
+    match sql::read(&text, dialect) {
+        Ok(query) => {
+            let sql = text.trim_end().trim_end_matches(';').to_owned();
+            Some(Statement { sql, file: place.file, line: place.line, query: Some(query) })
+        }
+        Err(error) => {
+            keys.mistakes.add(place, format!("`reconcile`: {}", error.problem), Fault::hint(&error));
+            None
+        }
+    }
+}
+
+/// It must be known which table's rows it looks at before they are published, and where it names it.
+fn refuse_before_publish(keys: &Keys<'_>, on: &[Named], statement: Option<&Statement>) {
+    if on.len() > 1 || (on.is_empty() && statement.is_some_and(|statement| statement.tables() != 1)) {
+        let hint = "on = [\"orders\"] names the table before whose publish it is asked".to_owned();
+        keys.wrong_with_hint("before_publish", "is about one table, and several are read or named", hint);
+    } else if statement.is_some_and(|statement| statement.query.is_none()) {
+        keys.wrong(
+            "before_publish",
+            "cannot be: its SQL cannot be read, so nobody knows where it names the table",
+        );
+    }
 }

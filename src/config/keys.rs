@@ -189,7 +189,7 @@ impl<'a> Keys<'a> {
         None
     }
 
-    fn parsed<T>(&self, key: &'static str, kind: &str, parse: fn(&str) -> Option<T>) -> Option<T> {
+    pub(super) fn parsed<T>(&self, key: &'static str, kind: &str, parse: fn(&str) -> Option<T>) -> Option<T> {
         let text = self.read(key, kind, |item| item.as_str())?;
         let value = parse(text);
         if value.is_none() {
@@ -205,6 +205,21 @@ impl<'a> Keys<'a> {
 
     pub(super) fn strings_or_none(&self, key: &'static str) -> Option<Vec<String>> {
         self.read(key, "a list of strings", |item| strings(item.as_value()?))
+    }
+
+    /// A list of strings and of lists of strings: each alone, or together.
+    pub(super) fn strings_or_lists(&self, key: &'static str) -> Vec<Vec<String>> {
+        let one = |value: &Value| match value.as_str() {
+            Some(text) => Some(vec![text.to_owned()]),
+            None => strings(value).filter(|list| !list.is_empty()),
+        };
+        let lists = |item: &Item| item.as_array()?.iter().map(one).collect();
+        self.read(key, "a list of names", lists).unwrap_or_default()
+    }
+
+    /// A key's value, for who reads it by himself.
+    pub(super) fn item(&self, key: &'static str) -> Option<&'a Item> {
+        self.get(key)
     }
 
     /// A list of lists of strings.

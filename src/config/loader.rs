@@ -1,12 +1,13 @@
 //! `loaders/*.toml`: one file a source and schema, one row a table.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use globset::{GlobBuilder, GlobMatcher};
 use toml_edit::Item;
 
 use super::{
-    Deletes, Keys, OnBrokenView, OnSchemaChange, PublishChoice, Strategy, Text, deletes, layout,
+    BuiltIn, Deletes, Keys, OnBrokenView, OnSchemaChange, PublishChoice, Strategy, Text, checks, deletes,
+    layout,
     mistake::{Collector, Place},
     warehouse::compression,
 };
@@ -56,6 +57,10 @@ pub struct LoadSpec {
     pub tier: Option<Tier>,
     /// Its tags.
     pub tags: Vec<String>,
+    /// What is checked of its table.
+    pub checks: Vec<BuiltIn>,
+    /// Columns whose values are shown to nobody.
+    pub private: Vec<String>,
     /// Who is asked about it.
     pub owner: Option<String>,
     /// The time of day by which it must be published: `06:00`.
@@ -159,6 +164,16 @@ impl Loader {
 }
 
 impl super::Project {
+    /// The columns whose values are shown to nobody, in lower case: those that a loader or a model calls private, and
+    /// hashed ones. A column of such a name is private in every table, whatever it was made of.
+    pub fn private_columns(&self) -> BTreeSet<String> {
+        let rows = self.loaders.iter().flat_map(|loader| &loader.rows);
+        let specs = rows.filter_map(|row| Some(&row.settings.as_ref()?.spec));
+        let of_loads = specs.flat_map(|spec| spec.private.iter().chain(&spec.hash));
+        let of_models = self.models.iter().flat_map(|model| &model.private);
+        of_loads.chain(of_models).map(|column| column.to_lowercase()).collect()
+    }
+
     /// Whether any task is critical: by its own row or comment, as those that it needs are by its.
     pub fn has_critical(&self) -> bool {
         let models = self.models.iter().map(|model| &model.node);
@@ -286,6 +301,8 @@ fn base(source: &str, schema: &str, into: &str, place: Place) -> LoadSpec {
         condition: None,
         tier: None,
         tags: Vec::new(),
+        checks: Vec::new(),
+        private: Vec::new(),
         owner: None,
         deadline: None,
         overlap: OVERLAP,
@@ -425,7 +442,8 @@ fn settings(keys: &Keys<'_>, over: Settings, is_row: bool) -> Settings {
     spec.fill_jobs = keys.number("fill_jobs", 1..=64).or(spec.fill_jobs);
     take(&mut spec.attempts, keys.number("attempts", 1..=100));
     (spec.warn_after, spec.time_limit) = time_limits(keys, (spec.warn_after, spec.time_limit));
-    later(keys);
+    spec.checks.extend(checks::read(keys));
+    spec.private.extend(keys.strings("private"));
     if is_row && spec.strategy != Strategy::Full && spec.cursor.is_none() {
         keys.missing("cursor", "the column that orders new rows: `id`, `updated_at`");
     }
@@ -451,11 +469,6 @@ pub(super) fn time_limits(
         }
     }
     (warn_after, time_limit)
-}
-
-/// Keys whose work comes with the checks: known, and held to be tables.
-fn later(keys: &Keys<'_>) {
-    keys.named("checks");
 }
 
 /// `unfit = "null"`, or `unfit = { note = "truncate", total = "text" }`.

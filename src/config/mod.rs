@@ -5,6 +5,7 @@
 
 mod alerts;
 mod check;
+mod checks;
 mod choices;
 mod command;
 mod deletes;
@@ -31,6 +32,7 @@ use std::path::Path;
 pub use self::{
     alerts::{AlertsConfig, ChannelName, Mention, PagerDutyConfig, Route, SlackConfig, SlackWay, on},
     check::{CheckSpec, Severity},
+    checks::{BuiltIn, CheckKind, CheckOptions, Literal, Threshold},
     choices::{OnBrokenView, OnSchemaChange, PublishChoice, Strategy},
     command::CommandSpec,
     deletes::Deletes,

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, path::Path, time::Duration};
 
 use super::{
-    Keys, OnBrokenView, PublishChoice,
+    BuiltIn, CheckKind, Keys, OnBrokenView, PublishChoice, checks,
     header::SqlFile,
     layout,
     mistake::{Collector, Place},
@@ -37,6 +37,10 @@ pub struct ModelSpec {
     pub publish: PublishChoice,
     /// What to do about a view that cannot be kept.
     pub on_broken_view: OnBrokenView,
+    /// What is checked of its table.
+    pub checks: Vec<BuiltIn>,
+    /// Columns whose values are shown to nobody.
+    pub private: Vec<String>,
     /// How its table is laid out in Redshift, where that is said.
     pub layout: Layout,
     /// The SELECT.
@@ -80,6 +84,14 @@ pub struct Statement {
     pub line: usize,
     /// What it reads; `None` where the parser cannot read it, and `needs` says.
     pub query: Option<Query>,
+}
+
+impl Statement {
+    /// How many tables it reads.
+    pub(super) fn tables(&self) -> usize {
+        let read = self.query.iter().flat_map(Query::tables).map(|table| (&table.schema, &table.name));
+        read.collect::<std::collections::BTreeSet<_>>().len()
+    }
 }
 
 /// What graph and schedule must know of a task that is no load.
@@ -177,6 +189,9 @@ fn read(file: &SqlFile, schema: &str, dialect: Dialect, mistakes: &Collector) ->
     if !key.is_empty() && kind == Some(ModelKind::View) {
         keys.wrong("key", "is of no use: a view holds no rows");
     }
+    let checks = checks::read(&keys);
+    let private = keys.strings("private");
+    refuse_checks(&checks, kind.as_ref(), &keys);
     let has_since = matches!(kind, Some(ModelKind::Incremental { .. }));
     let statement = statement(file, dialect, &keys, has_since);
     keys.finish();
@@ -189,9 +204,26 @@ fn read(file: &SqlFile, schema: &str, dialect: Dialect, mistakes: &Collector) ->
         columns,
         publish,
         on_broken_view,
+        checks,
+        private,
         layout,
         statement: statement?,
     })
+}
+
+/// What cannot be checked of a model, or not then.
+fn refuse_checks(checks: &[BuiltIn], kind: Option<&ModelKind>, keys: &Keys<'_>) {
+    for check in checks {
+        let what = match check.kind {
+            CheckKind::MatchSource { .. } => "is for tables that are loaded",
+            _ if check.options.before_publish && kind == Some(&ModelKind::View) => {
+                "asks for `before_publish`: a view holds no rows that could be looked at before"
+            }
+            _ => continue,
+        };
+        let message = format!("`{}` of `checks` {what}", check.label());
+        keys.mistakes.add(check.place.clone(), message, None);
+    }
 }
 
 fn kind(keys: &Keys<'_>) -> Option<ModelKind> {

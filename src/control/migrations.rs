@@ -52,6 +52,12 @@ const MIGRATIONS: &[Migration] = &[
         sql: include_str!("../../sql/control/0005_incidents.sql"),
         compatible_from: 1,
     },
+    Migration {
+        number: 6,
+        name: "checks",
+        sql: include_str!("../../sql/control/0006_checks.sql"),
+        compatible_from: 1,
+    },
 ];
 
 /// A migration as the database has it.

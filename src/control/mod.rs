@@ -7,6 +7,7 @@
 //! doing the same work; that a stale one does no harm is the ledger's doing, in the warehouse itself.
 
 mod backfills;
+mod checks;
 mod database;
 mod diagnose;
 mod error;
@@ -25,6 +26,7 @@ use std::{sync::Arc, time::Duration};
 use tokio::sync::OnceCell;
 
 pub use backfills::{Backfill, BackfillChunk, BackfillWanted};
+pub use checks::KeptCheck;
 pub use error::ControlError;
 pub use history::{Expected, HistoryRow, PastRun, RunningRun, RunningTask};
 pub use holds::{Hold, PlacedHold};

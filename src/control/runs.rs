@@ -271,7 +271,7 @@ impl Control {
 const SOON: &str = "pg_catalog.set_config('synchronous_commit', 'off', true)";
 
 /// An enum's word, as JSON writes it: `succeeded`.
-fn word(value: &impl Serialize) -> String {
+pub(super) fn word(value: &impl Serialize) -> String {
     json(value).as_str().unwrap_or_default().to_owned()
 }
 
@@ -279,6 +279,6 @@ pub(super) fn json(value: &impl Serialize) -> serde_json::Value {
     serde_json::to_value(value).expect("plain data with text as keys is JSON")
 }
 
-fn signed(count: u64) -> i64 {
+pub(super) fn signed(count: u64) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }

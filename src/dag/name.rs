@@ -4,10 +4,11 @@ use std::fmt;
 
 use crate::sql::TableName;
 
-/// A task's full name: `schema.table` of a load or a model, a bare name of a check or a command.
+/// A task's full name: `schema.table` of a load or a model, `schema.table.checks` of a table's built-in checks, a
+/// bare name of any other check and of a command.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct TaskName {
-    /// The schema of a table; `None` of what is no table.
+    /// The schema of a table, or of its checks; `None` of all else.
     pub schema: Option<String>,
     /// The name without it.
     pub name: String,
@@ -19,7 +20,12 @@ impl TaskName {
         Self { schema: Some(schema.into()), name: name.into() }
     }
 
-    /// The name of a check or a command.
+    /// The name of a table's built-in checks.
+    pub fn checks_of(table: &TableName) -> Self {
+        Self::table(&table.schema, format!("{}.checks", table.name))
+    }
+
+    /// The name of a check in a file, or of a command.
     pub fn bare(name: impl Into<String>) -> Self {
         Self { schema: None, name: name.into() }
     }

@@ -66,6 +66,8 @@ pub struct Node {
     pub tags: Vec<String>,
     /// Its source, where it has one.
     pub source: Option<String>,
+    /// The task whose tier is its own too, without anybody's being the more critical for it.
+    pub tier_of: Option<TaskName>,
 }
 
 impl Node {
@@ -83,6 +85,7 @@ impl Node {
             makes: Vec::new(),
             tags: Vec::new(),
             source: None,
+            tier_of: None,
         }
     }
 }

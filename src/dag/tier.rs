@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::{GraphError, Node, NodeId, edges::Edges};
+use super::{GraphError, Node, NodeId, TaskName, edges::Edges};
 use crate::event::Tier;
 
 /// Why a task is critical.
@@ -12,6 +12,8 @@ pub enum Critical {
     ByHand,
     /// It has a deadline.
     ByDeadline,
+    /// It looks at the table of this critical task.
+    AsTable(NodeId),
     /// A critical task cannot go without it: the tasks on the shortest way, from the one that needs
     /// this one itself to the one that is critical by itself.
     NeededBy(Vec<NodeId>),
@@ -27,6 +29,7 @@ enum Why {
     Optional,
     ByHand,
     ByDeadline,
+    AsTable(NodeId),
     NeededBy(NodeId),
 }
 
@@ -49,13 +52,23 @@ impl Tiers {
                 }
             }
         }
+        // Last, so that what only looks makes nothing critical.
+        for (place, node) in nodes.iter().enumerate() {
+            let Some(table) = node.tier_of.as_ref().map(TaskName::halves) else { continue };
+            let found = nodes.binary_search_by(|other| other.name.halves().cmp(&table));
+            if let Ok(found) = found.map(NodeId::new)
+                && tiers.tier(found) == Tier::Critical
+            {
+                tiers.0[place] = Why::AsTable(found);
+            }
+        }
         tiers
     }
 
     pub(super) fn tier(&self, task: NodeId) -> Tier {
         match self.0[task.index()] {
             Why::Optional => Tier::Optional,
-            Why::ByHand | Why::ByDeadline | Why::NeededBy(_) => Tier::Critical,
+            Why::ByHand | Why::ByDeadline | Why::AsTable(_) | Why::NeededBy(_) => Tier::Critical,
         }
     }
 
@@ -64,6 +77,7 @@ impl Tiers {
             Why::Optional => None,
             Why::ByHand => Some(Critical::ByHand),
             Why::ByDeadline => Some(Critical::ByDeadline),
+            Why::AsTable(table) => Some(Critical::AsTable(table)),
             Why::NeededBy(_) => Some(Critical::NeededBy(self.way(task))),
         }
     }
@@ -84,7 +98,7 @@ pub(super) fn contradictions(nodes: &[Node], tiers: &Tiers) -> Vec<GraphError> {
     let error = |(index, node): (usize, &Node)| {
         let (task, place) = (node.name.clone(), node.place.clone());
         match tiers.critical(NodeId::new(index))? {
-            Critical::ByHand => None,
+            Critical::ByHand | Critical::AsTable(_) => None,
             Critical::ByDeadline => Some(GraphError::OptionalWithDeadline { task, place }),
             Critical::NeededBy(way) => {
                 let name = |id: &NodeId| nodes[id.index()].name.clone();

@@ -76,6 +76,7 @@ async fn in_snapshot(
         as_of: row.as_of,
         snapshot: row.snapshot,
         lag_seconds: adoption.position.lag_seconds,
+        checks: Vec::new(),
         warnings: adoption.warnings(),
     })
 }

@@ -21,9 +21,9 @@ use super::{
     tidy,
 };
 use crate::{
-    clock,
+    check, clock,
     error::Class,
-    event::Step,
+    event::{CheckOutcome, Step},
     source::{Position, SharedSnapshots, Snapshot},
     stage::manifest::Manifest,
     warehouse::{LedgerRow, Published},
@@ -109,6 +109,8 @@ pub(super) struct Done {
     manifest: Manifest,
     /// `None`: it equals what is published already.
     published: Option<Published>,
+    /// What was asked of the rows before.
+    checks: Vec<CheckOutcome>,
 }
 
 impl<'a> Begun<'a> {
@@ -168,7 +170,7 @@ impl<'a> Begun<'a> {
         match both {
             Ok((manifest, _)) if self.is_unchanged(&manifest) => {
                 staging.discard().await;
-                Ok(Done { manifest, published: None })
+                Ok(Done { manifest, published: None, checks: Vec::new() })
             }
             Ok((manifest, filled)) => self.publish(staging, manifest, filled).await,
             Err(error) => {
@@ -208,7 +210,7 @@ impl<'a> Begun<'a> {
     /// Fills from a load that is whole in the stage, and publishes it.
     pub(super) async fn publish_staged(&self, manifest: Manifest) -> Result<Done, LoadError> {
         if self.is_unchanged(&manifest) {
-            return Ok(Done { manifest, published: None });
+            return Ok(Done { manifest, published: None, checks: Vec::new() });
         }
         let mut staging = fill::open(self.workshop, self.attempt, &self.decision, &self.load).await?;
         let parts = fill::replay(&manifest);
@@ -239,9 +241,9 @@ impl<'a> Begun<'a> {
         self.publish_tried.store(true, Ordering::Relaxed);
         let filled = fill::Filled { staging, manifest: &manifest, rows: filled };
         let (workshop, attempt) = (self.workshop, self.attempt);
-        let published =
+        let (published, checks) =
             fill::publish(workshop, attempt, &self.decision, &self.position, filled, &self.progress).await?;
-        Ok(Done { manifest, published: Some(published) })
+        Ok(Done { manifest, published: Some(published), checks })
     }
 
     /// Whether the next load could go on from the last one as it could from this one.
@@ -324,7 +326,7 @@ impl<'a> Begun<'a> {
         } else if !(publish_tried.into_inner() && may_be_published(workshop, &load, &done).await) {
             tidy::remove_load(workshop, target, &load).await;
         }
-        let Done { manifest, published } = done?;
+        let Done { manifest, published, checks } = done?;
         let is_whole = decision.is_whole();
         let rebuilt = published.is_some().then(|| decision.went(manifest.rows())).flatten();
         // What was known at the last load is told by `plan`, not each time.
@@ -336,6 +338,7 @@ impl<'a> Begun<'a> {
             warnings.extend(decision.state.awaited(target));
         }
         warnings.extend(missed.warning(attempt.chunk.is_some()));
+        warnings.extend(check::warnings(&checks));
         warnings.extend(published.iter().flat_map(|published| published.warnings.iter().cloned()));
         // The load that the table shows: where nothing was published, the last one.
         let shown = decision.last.filter(|_| published.is_none()).map(|last| last.load);
@@ -365,6 +368,7 @@ impl<'a> Begun<'a> {
             as_of: position.as_of,
             snapshot: position.snapshot,
             lag_seconds: position.lag_seconds,
+            checks,
             warnings,
         })
     }

@@ -39,6 +39,8 @@ pub struct Broom<'a> {
     pub warehouse: &'a dyn Warehouse,
     /// The control database; `None` where there is none yet: then nothing is known of any load.
     pub control: Option<&'a Control>,
+    /// Whether staging tables go too that are kept for a look.
+    pub takes_kept: bool,
 }
 
 /// Objects in the stage.
@@ -95,6 +97,7 @@ impl<'a> Broom<'a> {
             stage: &*workshop.stage,
             warehouse: &*workshop.warehouse,
             control: Some(&workshop.control),
+            takes_kept: false,
         }
     }
 
@@ -133,6 +136,11 @@ impl<'a> Broom<'a> {
             known.extend(control.known_loads(&all).await?);
             for living in control.live_loads().await? {
                 loads.remove(&living);
+            }
+            if !self.takes_kept {
+                for kept in control.kept_loads().await? {
+                    loads.remove(&kept);
+                }
             }
         }
         let now_ms = u64::try_from(clock::System.now().as_millisecond()).unwrap_or(0);

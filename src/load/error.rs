@@ -49,6 +49,9 @@ pub enum LoadError {
         /// The type as which it arrives.
         sql_type: String,
     },
+    /// A check failed before the publish.
+    #[error(transparent)]
+    Unsound(Box<crate::check::Unsound>),
     /// Another project publishes a table of this name.
     #[error("{table} was published by the project `{other}`, this one is `{project}`")]
     OtherProject {
@@ -284,6 +287,7 @@ impl LoadError {
             Self::Backfill(error) => error,
             Self::Control(error) => error,
             Self::Refused(error) => error,
+            Self::Unsound(error) => error.as_ref(),
             _ => return None,
         })
     }

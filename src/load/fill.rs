@@ -4,8 +4,10 @@ use tokio::sync::mpsc;
 
 use super::{Attempt, Decision, LoadError, Workshop, decide::staging_columns, marks, progress::Progress};
 use crate::{
+    check::{self, Audited, Staged},
+    clock::{self, Clock},
     config::{LoadSpec, OnBrokenView},
-    event::Step,
+    event::{CheckOutcome, Step},
     publish::{Ready, hand_over},
     schema::Layout,
     source::Position,
@@ -76,7 +78,7 @@ pub(super) struct Filled<'a> {
     pub(super) rows: u64,
 }
 
-/// Compares the counts and publishes.
+/// Compares the counts, asks the checks that come before a publish, and publishes.
 pub(super) async fn publish(
     workshop: &Workshop,
     attempt: &Attempt,
@@ -84,7 +86,7 @@ pub(super) async fn publish(
     position: &Position,
     filled: Filled<'_>,
     progress: &Progress,
-) -> Result<Published, LoadError> {
+) -> Result<(Published, Vec<CheckOutcome>), LoadError> {
     let Filled { mut staging, manifest, rows: filled } = filled;
     let counted = match staging.count().await {
         Ok(counted) => counted,
@@ -99,6 +101,7 @@ pub(super) async fn publish(
         return Err(LoadError::Counts { table: attempt.spec.target.clone(), staged, filled, counted });
     }
     progress.tell(Step::Publishing);
+    let (staging, checks) = sound(workshop, attempt, decision, (&manifest.load, position), staging).await?;
     let publishing = &workshop.publishing;
     let publication = Publication {
         kind: decision.publish,
@@ -116,7 +119,41 @@ pub(super) async fn publish(
     };
     let ready = Ready::Table(staging);
     let published = hand_over(&*workshop.warehouse, ready, publication, &workshop.cancel).await;
-    published.map_err(LoadError::Warehouse)?.ok_or(LoadError::Cancelled)
+    let published = published.map_err(LoadError::Warehouse)?.ok_or(LoadError::Cancelled)?;
+    Ok((published, checks))
+}
+
+/// The staging table, if nothing speaks against its publish.
+async fn sound(
+    workshop: &Workshop,
+    attempt: &Attempt,
+    decision: &Decision,
+    (load, position): (&str, &Position),
+    staging: Box<dyn Staging>,
+) -> Result<(Box<dyn Staging>, Vec<CheckOutcome>), LoadError> {
+    // Single rows that are mended are as the source has them.
+    let Some(audit) = attempt.audit.as_ref().filter(|_| attempt.repair.is_none()) else {
+        return Ok((staging, Vec::new()));
+    };
+    let staged = Staged {
+        load,
+        table: &attempt.spec.target,
+        columns: &staging_columns(&decision.shape),
+        mark: attempt.spec.deletes.mark(),
+        key: &decision.shape.key,
+        is_part: !decision.is_whole(),
+        as_of: position.as_of,
+        now: clock::System.now(),
+    };
+    let audited = tokio::select! {
+        biased;
+        () = workshop.cancel.cancelled() => return Err(LoadError::Cancelled),
+        audited = check::audit((&*workshop.warehouse, &workshop.control), audit, &staged, staging) => audited,
+    };
+    match audited.map_err(LoadError::Warehouse)? {
+        Audited::Sound(staging, checks) => Ok((staging, checks)),
+        Audited::Unsound(unsound) => Err(LoadError::Unsound(Box::new(unsound))),
+    }
 }
 
 /// What is written into the live table, where that one stays.

@@ -62,10 +62,11 @@ pub use self::{
     verify::{Verified, Verify, in_words as verified_in_words, verify},
 };
 use crate::{
+    check::Audit,
     compare::Key,
     config::{Keep, LoadSpec},
     control::Control,
-    event::{Event, Tier},
+    event::{CheckOutcome, Event, Tier},
     schema::Change,
     source::SharedSnapshots,
     sql::Dialect,
@@ -142,6 +143,8 @@ pub struct Attempt {
     pub full: bool,
     /// Publish although more rows vanished than `shrink_limit` allows.
     pub accept_shrink: bool,
+    /// What is asked of the rows before they are published.
+    pub audit: Option<Arc<Audit>>,
     /// Bring just these rows.
     pub repair: Option<Arc<Repair>>,
     /// Bring just this chunk of a backfill.
@@ -194,6 +197,8 @@ pub struct Loaded {
     pub snapshot: String,
     /// How far the source was behind.
     pub lag_seconds: Option<f64>,
+    /// What was asked of the rows before they were published.
+    pub checks: Vec<CheckOutcome>,
     /// What people should know.
     pub warnings: Vec<String>,
 }

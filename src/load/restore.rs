@@ -317,6 +317,7 @@ fn loaded(restoration: &Restoration, load: &str, rows: u64, published: Published
         as_of: wanted.as_of,
         snapshot: wanted.snapshot.clone(),
         lag_seconds: None,
+        checks: Vec::new(),
         warnings,
     }
 }

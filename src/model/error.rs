@@ -20,6 +20,9 @@ pub enum ModelError {
     /// The publish was refused.
     #[error(transparent)]
     Refused(#[from] Refusal),
+    /// A check failed before the publish.
+    #[error(transparent)]
+    Unsound(Box<crate::check::Unsound>),
     /// Another project publishes a table of this name.
     #[error("{table} was published by the project `{other}`, this one is `{project}`")]
     OtherProject {
@@ -73,6 +76,7 @@ impl Fault for ModelError {
             Self::Warehouse(error) => error.class(),
             Self::Control(error) => error.class(),
             Self::Refused(error) => error.class(),
+            Self::Unsound(error) => error.class(),
             Self::OtherProject { .. } | Self::NoColumn { .. } | Self::NoView { .. } => Class::Lasting,
             Self::Counts { .. } => Class::Bug,
             Self::Superseded { .. } => Class::Passing,
@@ -86,6 +90,7 @@ impl Fault for ModelError {
             Self::Warehouse(error) => error.hint(),
             Self::Control(error) => error.hint(),
             Self::Refused(error) => error.hint(),
+            Self::Unsound(error) => error.hint(),
             Self::OtherProject { .. } => Some("set `schema`, or give the file another name".to_owned()),
             Self::Superseded { .. } => Some("the next load is decided upon anew".to_owned()),
             Self::NoView { table } => {

@@ -6,9 +6,11 @@ use super::{
     unchanged,
 };
 use crate::{
-    clock,
+    check::{self, Audited, Staged},
+    clock::{self, Clock},
     config::{ModelKind, OnBrokenView},
     error::{Class, Fault},
+    event::CheckOutcome,
     load::{Workshop, is_superseded},
     publish::{self, Ready, hand_over},
     schema::{Layout, RelationKind},
@@ -197,6 +199,7 @@ fn as_it_is(attempt: &Attempt<'_>, last: &LedgerRow, why: &str) -> Made {
         as_of: last.as_of,
         watermark: last.watermark.clone(),
         sample: attempt.sample(),
+        checks: Vec::new(),
         warnings: Vec::new(),
     }
 }
@@ -207,11 +210,12 @@ async fn publish_it(
     decision: Decision,
     select: &Select,
 ) -> Result<Made, ModelError> {
-    let (ready, rows, watermark) = match attempt.spec.kind {
-        ModelKind::View => (Ready::View(select), 0, None),
+    let (ready, rows, watermark, checks) = match attempt.spec.kind {
+        ModelKind::View => (Ready::View(select), 0, None, Vec::new()),
         ModelKind::Table | ModelKind::Incremental { .. } => {
             let (staging, rows, watermark) = fill(workshop, attempt, &decision, select).await?;
-            (Ready::Table(staging), rows, watermark)
+            let (staging, checks) = sound(workshop, attempt, &decision, staging).await?;
+            (Ready::Table(staging), rows, watermark, checks)
         }
     };
     let publishing = &workshop.publishing;
@@ -237,7 +241,36 @@ async fn publish_it(
     };
     let published = hand_over(&*workshop.warehouse, ready, publication, &workshop.cancel).await;
     let published = published.map_err(ModelError::Warehouse)?.ok_or(ModelError::Cancelled)?;
-    Ok(made(attempt, decision, published, rows, watermark))
+    Ok(Made { checks, ..made(attempt, decision, published, rows, watermark) }.with_warnings())
+}
+
+/// The staging table, if nothing speaks against its publish.
+async fn sound(
+    workshop: &Workshop,
+    attempt: &Attempt<'_>,
+    decision: &Decision,
+    staging: Box<dyn Staging>,
+) -> Result<(Box<dyn Staging>, Vec<CheckOutcome>), ModelError> {
+    let Some(audit) = &attempt.audit else { return Ok((staging, Vec::new())) };
+    let staged = Staged {
+        load: &decision.load,
+        table: &attempt.target,
+        columns: &decision.columns,
+        mark: None,
+        key: &attempt.spec.key,
+        is_part: !decision.is_whole,
+        as_of: ledger::as_of(attempt),
+        now: clock::System.now(),
+    };
+    let audited = tokio::select! {
+        biased;
+        () = workshop.cancel.cancelled() => return Err(ModelError::Cancelled),
+        audited = check::audit((&*workshop.warehouse, &workshop.control), audit, &staged, staging) => audited,
+    };
+    match audited.map_err(ModelError::Warehouse)? {
+        Audited::Sound(staging, checks) => Ok((staging, checks)),
+        Audited::Unsound(unsound) => Err(ModelError::Unsound(Box::new(unsound))),
+    }
 }
 
 /// A staging table with all its rows, counted twice.
@@ -310,6 +343,7 @@ fn made(
         as_of: ledger::as_of(attempt),
         watermark,
         sample: attempt.sample(),
+        checks: Vec::new(),
         warnings: published.warnings,
     }
 }

@@ -18,7 +18,9 @@ pub use self::{
     make::make,
 };
 use crate::{
+    check::{self, Audit},
     config::{ModelKind, ModelSpec},
+    event::CheckOutcome,
     sql::{Dialect, TableName},
     warehouse::{InputUsed, NameOf, PublishKind, Select},
 };
@@ -42,6 +44,8 @@ pub struct Attempt<'a> {
     pub inputs: BTreeMap<String, InputUsed>,
     /// Whether it reads anything that no task publishes: then nobody knows whether that changed.
     pub reads_others: bool,
+    /// What is asked of its rows before they are published.
+    pub audit: Option<std::sync::Arc<Audit>>,
     /// Which attempt, from 1.
     pub number: u32,
     /// Make it anew even if nothing changed, and an incremental one whole.
@@ -67,8 +71,18 @@ pub struct Made {
     pub watermark: Option<String>,
     /// Of what it reads a sample was loaded: how many rows each table gave.
     pub sample: Option<u32>,
+    /// What was asked of its rows before they were published.
+    pub checks: Vec<CheckOutcome>,
     /// What people should know.
     pub warnings: Vec<String>,
+}
+
+impl Made {
+    /// With what its checks warn of.
+    fn with_warnings(mut self) -> Self {
+        self.warnings.extend(check::warnings(&self.checks));
+        self
+    }
 }
 
 impl Attempt<'_> {

@@ -4,11 +4,12 @@ use std::collections::BTreeSet;
 
 use super::{RunError, tasks::Tasks};
 use crate::{
+    check,
     config::Severity,
     control::Observation,
     dag::NodeId,
     error::{Class, Failure, Fault},
-    event::{TaskOutcome, TaskStatus, Tier},
+    event::{CheckStatus, TaskOutcome, TaskStatus, Tier},
     incident::{Affected, Alarm, AlarmKind, Effect, Seen},
 };
 
@@ -27,7 +28,10 @@ pub(super) fn of_task(tasks: &Tasks, task: NodeId, outcome: &TaskOutcome) -> Opt
     let name = &outcome.task;
     let alarm = Alarm::of_task(kind, outcome.tier, name, what(outcome));
     let cause = alarm.cause.clone();
+    let warns =
+        kind == AlarmKind::Check && outcome.checks.iter().any(|check| check.status == CheckStatus::Warned);
     let seen = match outcome.status {
+        TaskStatus::Succeeded if warns => Seen::Wrong(Box::new(warned(tasks, task, outcome, alarm))),
         TaskStatus::Succeeded | TaskStatus::Unchanged => Seen::Well,
         TaskStatus::Failed | TaskStatus::Blocked => Seen::Wrong(Box::new(told(tasks, task, outcome, alarm))),
         TaskStatus::Held | TaskStatus::Skipped | TaskStatus::Cancelled => return None,
@@ -65,6 +69,7 @@ fn what(outcome: &TaskOutcome) -> String {
     let task = &outcome.task;
     match (outcome.status, outcome.kind.as_str(), outcome.attempts) {
         (TaskStatus::Blocked, ..) => format!("{task} is blocked"),
+        (TaskStatus::Succeeded, "check", _) => format!("the check {task} warns"),
         (_, "check", _) => format!("the check {task} failed"),
         (_, "verify", _) => format!("{task} differs from its source"),
         (_, _, 0 | 1) => format!("{task} failed"),
@@ -86,6 +91,12 @@ fn told(tasks: &Tasks, task: NodeId, outcome: &TaskOutcome, alarm: Alarm) -> Ala
         effect: effect(tasks, task),
         ..alarm
     }
+}
+
+/// The same of a check that only warns.
+fn warned(tasks: &Tasks, task: NodeId, outcome: &TaskOutcome, alarm: Alarm) -> Alarm {
+    let why = check::warnings(&outcome.checks).collect::<Vec<_>>().join("; ");
+    Alarm { severity: Severity::Warn, why: Some(why), ..told(tasks, task, outcome, alarm) }
 }
 
 /// All that cannot run without a task, of this run or not.

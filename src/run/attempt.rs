@@ -54,7 +54,9 @@ async fn work(
         && job.load().is_none()
     {
         let (meanings, showing) = (&around.tasks.meanings, around.showing);
-        let around = Around { meanings, showing, stale, tier: outcome.tier, beginning };
+        let audit = job.target().and_then(|table| around.tasks.audits.get(table));
+        let private = &around.tasks.private;
+        let around = Around { meanings, showing, stale, audit, private, tier: outcome.tier, beginning };
         return vec![job::attempt(workshop, job, &around, (number, how.full)).await];
     }
     let attempts: Vec<Attempt> = members
@@ -67,6 +69,7 @@ async fn work(
             beginning: beginning.clone(),
             full: how.full,
             accept_shrink: how.accept_shrink,
+            audit: around.tasks.audits.get(&spec.target),
             repair: None,
             chunk: None,
             deadline_near: false,

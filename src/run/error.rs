@@ -39,6 +39,9 @@ pub enum RunError {
         /// How many tasks there are, in words.
         tasks: String,
     },
+    /// No check looks at what is selected.
+    #[error("no check looks at what is selected")]
+    NoCheck,
     /// A selection of several where one table is meant.
     #[error("`{name}` selects {}: only one can be named here", tasks.join(", "))]
     Several {
@@ -103,6 +106,7 @@ impl RunError {
             Self::TestSchema(_)
             | Self::NoControl
             | Self::Nothing { .. }
+            | Self::NoCheck
             | Self::Several { .. }
             | Self::NoLoad { .. }
             | Self::NoRun { .. }
@@ -129,6 +133,9 @@ impl Fault for RunError {
             Self::Nothing { .. } => {
                 Some("`barncat plan` lists the tasks; `barncat discover SOURCE` the tables".to_owned())
             }
+            Self::NoCheck => Some(
+                "`checks` in a loader's row or a model's first comment, or a file in sql/checks/; docs/MODELS.md".to_owned(),
+            ),
             error => error.fault().and_then(Fault::hint),
         }
     }

@@ -356,6 +356,10 @@ async fn release(leases: Vec<Lease>) {
 
 /// Writes a task's end down, and tells it.
 async fn finish(workshop: &Workshop, outcome: &TaskOutcome) {
+    let recorded = workshop.control.record_checks(&workshop.run, &outcome.task, &outcome.checks);
+    if let Err(error) = recorded.await {
+        tracing::warn!(task = outcome.task, %error, "what its checks found was not written to the control database");
+    }
     if let Err(error) = workshop.control.finish_task(&workshop.run, outcome).await {
         tracing::warn!(task = outcome.task, %error, "the task's end was not written to the control database");
     }
@@ -392,12 +396,9 @@ impl Member {
                 job::take_made(outcome, made);
                 None
             }
-            Ok(Came::Checked(checked)) => {
+            Ok(Came::Checked { outcomes, hint }) => {
                 self.done = true;
-                outcome.error = None;
-                outcome.status = TaskStatus::Succeeded;
-                outcome.rows = Some(checked.rows);
-                outcome.warnings.extend(checked.warning);
+                job::take_checked(outcome, outcomes, hint);
                 None
             }
             Ok(Came::Ran) => {
@@ -437,6 +438,7 @@ impl Member {
                 let failure =
                     Failure { class: error.class(), message: error.to_string(), hint: error.hint() };
                 outcome.status = TaskStatus::Failed;
+                outcome.checks = error.checks().to_vec();
                 if let JobError::Load(LoadError::GroupMember { other, .. }) = &error {
                     outcome.status = TaskStatus::Blocked;
                     outcome.blocked_by = vec![other.to_string()];
@@ -464,6 +466,7 @@ fn take_loaded(outcome: &mut TaskOutcome, loaded: Loaded) {
     outcome.as_of = Some(loaded.as_of);
     outcome.snapshot = Some(loaded.snapshot);
     outcome.lag_seconds = loaded.lag_seconds;
+    outcome.checks = loaded.checks;
     outcome.warnings.extend(loaded.warnings);
 }
 

@@ -64,7 +64,7 @@ async fn changed(tasks: &Tasks, known: &Known<'_>) -> Result<HashSet<NodeId>, Ru
                 let name_of = |reference: &Reference| tasks.meanings.of_reference(reference);
                 last.state.definition != model::definition(spec, known.dialect, &name_of)
             }
-            (Job::Check(_) | Job::Command(_), _) => {
+            (Job::Check(_) | Job::Checks(_) | Job::Command(_), _) => {
                 definitions.get(&job.name()) != tasks.definition(task, known.dialect).as_ref()
             }
         };

@@ -1,8 +1,8 @@
 //! What a task does, whatever it is, and what becomes of its outcome.
 
 use std::{
-    collections::{BTreeMap, HashMap},
-    sync::Mutex,
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::{Arc, Mutex},
     time::Duration,
 };
 
@@ -10,15 +10,16 @@ use jiff::Timestamp;
 
 use super::{
     Mode,
+    checks::{self, BuiltInChecks},
     command::{self, CommandError, Program},
     schemas::Schemas,
 };
 use crate::{
-    check::{self, CheckError, Checked},
+    check::{self, Audit, CheckError},
     config::{CheckSpec, CommandSpec, LoadSpec, ModelSpec, NodeSpec, Statement},
     dag::{Graph, Kind},
-    error::{Class, Fault},
-    event::{TaskOutcome, Tier},
+    error::{Class, Failure, Fault},
+    event::{CheckOutcome, TaskOutcome, Tier},
     load::{Beginning, LoadError, Verified, Workshop},
     model::{self, Made, ModelError},
     sql::{Reference, TableName},
@@ -37,8 +38,10 @@ pub(super) enum Job {
         /// The model.
         spec: Box<ModelSpec>,
     },
-    /// Looks at the outcome.
+    /// Looks at the outcome, by a file's query.
     Check(Box<CheckSpec>),
+    /// Looks at a table, by built-in checks.
+    Checks(Box<BuiltInChecks>),
     /// Starts a program.
     Command(Box<CommandSpec>),
 }
@@ -50,6 +53,7 @@ impl Job {
             Self::Load(spec) => spec.target.to_string(),
             Self::Model { target, .. } => target.to_string(),
             Self::Check(spec) => spec.name.clone(),
+            Self::Checks(spec) => format!("{}.checks", spec.table),
             Self::Command(spec) => spec.name.clone(),
         }
     }
@@ -59,7 +63,7 @@ impl Job {
         match self {
             Self::Load(spec) => Some(&spec.target),
             Self::Model { target, .. } => Some(target),
-            Self::Check(_) | Self::Command(_) => None,
+            Self::Check(_) | Self::Checks(_) | Self::Command(_) => None,
         }
     }
 
@@ -81,14 +85,14 @@ impl Job {
         match self {
             Self::Load(_) => Kind::Load,
             Self::Model { .. } => Kind::Model,
-            Self::Check(_) => Kind::Check,
+            Self::Check(_) | Self::Checks(_) => Kind::Check,
             Self::Command(_) => Kind::Command,
         }
     }
 
     fn node(&self) -> Option<&NodeSpec> {
         match self {
-            Self::Load(_) => None,
+            Self::Load(_) | Self::Checks(_) => None,
             Self::Model { spec, .. } => Some(&spec.node),
             Self::Check(spec) => Some(&spec.node),
             Self::Command(spec) => Some(&spec.node),
@@ -99,6 +103,7 @@ impl Job {
     pub(super) fn owner(&self) -> Option<&str> {
         match self {
             Self::Load(spec) => spec.owner.as_deref(),
+            Self::Checks(spec) => spec.owner.as_deref(),
             _ => self.node()?.owner.as_deref(),
         }
     }
@@ -112,7 +117,8 @@ impl Job {
     }
 
     pub(super) fn attempts(&self) -> u32 {
-        self.load().map(|spec| spec.attempts).or(self.node().map(|node| node.attempts)).unwrap_or(1)
+        let attempts = self.load().map(|spec| spec.attempts).or(self.node().map(|node| node.attempts));
+        attempts.unwrap_or(CHECKS_TRIED)
     }
 
     pub(super) fn time_limit(&self) -> Option<Duration> {
@@ -134,7 +140,7 @@ impl Job {
         match self {
             Self::Load(spec) => Some(spec.strategy.to_string()),
             Self::Model { spec, .. } => Some(model::strategy(&spec.kind).to_owned()),
-            Self::Check(_) | Self::Command(_) => None,
+            Self::Check(_) | Self::Checks(_) | Self::Command(_) => None,
         }
     }
 
@@ -150,16 +156,23 @@ impl Job {
         match self {
             Self::Model { spec, .. } => Some(&spec.statement),
             Self::Check(spec) => Some(&spec.statement),
-            Self::Load(_) | Self::Command(_) => None,
+            Self::Load(_) | Self::Checks(_) | Self::Command(_) => None,
         }
     }
 }
+
+/// How often a table's built-in checks are tried after passing failures.
+const CHECKS_TRIED: u32 = 3;
 
 /// What a task came to that went well.
 pub(super) enum Came {
     Loaded(Box<Verified>),
     Made(Made),
-    Checked(Checked),
+    Checked {
+        outcomes: Vec<CheckOutcome>,
+        /// Where failing rows can be seen.
+        hint: String,
+    },
     Ran,
     /// It is none of this mode.
     Skipped(&'static str),
@@ -191,6 +204,16 @@ impl JobError {
                 | Self::Check(CheckError::Cancelled)
                 | Self::Command(CommandError::Cancelled)
         )
+    }
+
+    /// What checks found that kept a table from being published.
+    pub(super) fn checks(&self) -> &[CheckOutcome] {
+        match self {
+            Self::Load(LoadError::Unsound(unsound)) | Self::Model(ModelError::Unsound(unsound)) => {
+                &unsound.checks
+            }
+            _ => &[],
+        }
     }
 
     fn fault(&self) -> Option<&dyn Fault> {
@@ -237,7 +260,8 @@ pub(super) async fn attempt(
         return Err(JobError::Unread { file: statement.file.clone() });
     }
     let _held = match job {
-        Job::Command(_) => None,
+        // These take a source's connections first.
+        Job::Command(_) | Job::Checks(_) => None,
         _ => Some(workshop.connections(&[job.name()], 1, around.tier).await?),
     };
     around.beginning.now();
@@ -250,6 +274,7 @@ pub(super) async fn attempt(
                 target: target.clone(),
                 name_of: &name_of,
                 inputs: around.inputs(&spec.statement),
+                audit: around.audit.clone(),
                 reads_others: around.meanings.reads_others(&spec.statement) || !spec.node.needs.is_empty(),
                 number,
                 full,
@@ -257,7 +282,29 @@ pub(super) async fn attempt(
             };
             Ok(Came::Made(model::make(workshop, &attempt).await?))
         }
-        Job::Check(spec) => Ok(Came::Checked(check::check(workshop, spec, &name_of).await?)),
+        Job::Checks(spec) => {
+            let outcomes = checks::ask(workshop, spec, around).await?;
+            let hint = format!("`barncat check {} --rows` shows some of the rows", job.name());
+            Ok(Came::Checked { outcomes, hint })
+        }
+        Job::Check(spec) => {
+            let outcome = tokio::select! {
+                biased;
+                () = workshop.cancel.cancelled() => return Err(CheckError::Cancelled.into()),
+                outcome = check::ask_file(&*workshop.warehouse, spec, &name_of, around.private) => outcome,
+            };
+            let outcomes = vec![outcome.map_err(CheckError::Warehouse)?];
+            let hint = match &spec.reconcile {
+                None => {
+                    format!("the rows that the query of {} returns are the failures", spec.statement.file)
+                }
+                Some(_) => format!(
+                    "rows that only one of the two queries of {} returns are the failures",
+                    spec.statement.file
+                ),
+            };
+            Ok(Came::Checked { outcomes, hint })
+        }
         Job::Command(spec) if workshop.mode == Mode::Test.to_string() && !spec.test => {
             Ok(Came::Skipped("commands are off in test mode; `test = true` lets it run there"))
         }
@@ -290,7 +337,23 @@ pub(super) fn take_made(outcome: &mut TaskOutcome, made: Made) {
     outcome.as_of = Some(made.as_of);
     outcome.watermark = made.watermark;
     outcome.sample = made.sample;
+    outcome.checks = made.checks;
     outcome.warnings.extend(made.warnings);
+}
+
+/// Writes what a task found that only looks. What fails is no failure that another try would mend.
+pub(super) fn take_checked(outcome: &mut TaskOutcome, checks: Vec<CheckOutcome>, hint: String) {
+    use crate::event::TaskStatus;
+    outcome.error = check::failed_in_words(&checks).map(|message| Failure {
+        class: Class::Lasting,
+        message,
+        hint: Some(hint),
+    });
+    let failed = outcome.error.is_some();
+    outcome.status = if failed { TaskStatus::Failed } else { TaskStatus::Succeeded };
+    outcome.rows = Some(checks.iter().filter_map(|check| check.rows).sum());
+    outcome.warnings.extend(check::warnings(&checks));
+    outcome.checks = checks;
 }
 
 /// What the names in the project's SQL mean in this mode.
@@ -378,6 +441,10 @@ pub(super) struct Around<'a> {
     pub(super) showing: &'a Showing,
     /// Tables that it takes as they were last published though they should be newer, with their age.
     pub(super) stale: &'a BTreeMap<TableName, Duration>,
+    /// What is asked before its publish.
+    pub(super) audit: Option<Arc<Audit>>,
+    /// The columns that nobody is shown, in lower case.
+    pub(super) private: &'a BTreeSet<String>,
     /// Its tier: which connections it may take.
     pub(super) tier: Tier,
     /// Told when it has them.

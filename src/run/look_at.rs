@@ -198,6 +198,7 @@ pub(super) fn critical_in_words(graph: &Graph, critical: Critical) -> String {
     match critical {
         Critical::ByHand => "by hand".to_owned(),
         Critical::ByDeadline => "it has a deadline".to_owned(),
+        Critical::AsTable(table) => format!("it looks at {}", graph.name(table)),
         Critical::NeededBy(way) => {
             let names: Vec<String> = way.iter().map(|task| graph.name(*task).to_string()).collect();
             match names.split_last() {

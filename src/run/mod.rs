@@ -9,6 +9,7 @@ mod attempt;
 mod awaiting;
 mod backfill;
 mod blocked;
+mod checks;
 mod clean;
 mod command;
 mod error;
@@ -229,7 +230,7 @@ async fn prepare(
     if let Some(rows) = request.sample {
         tasks.sample(rows, &workshop.sources).await?;
     }
-    if request.work != Work::Load {
+    if !matches!(request.work, Work::Load | Work::Check) {
         tasks.only_loads();
     }
     let resumed = match &request.resume {
@@ -252,8 +253,14 @@ async fn prepare(
     if request.failed {
         tasks.keep_unfinished(&facts);
     }
+    let mut selection = selection(select, exclude);
+    if request.work == Work::Check {
+        tasks.only_checks(exclude, &facts)?;
+        // Whoever goes on with this run asks checks alone.
+        selection = tasks.names().join(" ");
+    }
     let resumes = resumed.as_ref().map(|resumed| resumed.run.clone());
-    let start = RunStart { resumes, ..start(request.mode, selection(select, exclude), run) };
+    let start = RunStart { resumes, ..start(request.mode, selection, run) };
     workshop.control.start_run(&start).await?;
     // A leftover that cannot be taken away now is no reason to leave tables stale.
     if let Err(error) = crate::load::tidy(workshop).await {

@@ -1,15 +1,20 @@
 //! The tasks of a run: listed from the project and the sources, selected, ordered.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
+    sync::Arc,
+};
 
 use super::{
     RunError,
+    checks::{Audits, BuiltInChecks, holds_of_a_sample, resolved},
     job::{Job, Meanings},
     open::Sources,
     schemas::Schemas,
 };
 use crate::{
-    config::{LoadSpec, Loader, Missing, Project},
+    check,
+    config::{BuiltIn, LoadSpec, Loader, Missing, Project, Statement},
     control::{Control, Expected},
     dag::{self, Facts, Graph, Kind, NodeId, TaskName},
     error::Failure,
@@ -27,6 +32,10 @@ pub(super) struct Tasks {
     jobs: Vec<Job>,
     /// What the names in the project's SQL mean.
     pub(super) meanings: Meanings,
+    /// What is asked before which table's publish.
+    pub(super) audits: Audits,
+    /// The columns that nobody is shown, in lower case.
+    pub(super) private: Arc<BTreeSet<String>>,
     /// Loads whose source answered, and has no such table.
     missing: HashSet<NodeId>,
     selected: Vec<NodeId>,
@@ -134,12 +143,27 @@ impl Tasks {
         let meanings = Meanings::of(&graph, schemas);
         let mut jobs: HashMap<TaskName, Job> = HashMap::new();
         let mapped = |table: &TableName| TableName::new(schemas.name(&table.schema), &table.name);
+        let private = Arc::new(project.private_columns());
+        let checks_of =
+            |table: &TableName, checks: &[BuiltIn], load: Option<&LoadSpec>, owner: Option<&String>| {
+                let checks = resolved(checks, &meanings);
+                let load = load.map(|spec| Box::new(LoadSpec { target: mapped(table), ..spec.clone() }));
+                let (owner, private) = (owner.cloned(), private.clone());
+                Job::Checks(Box::new(BuiltInChecks { table: mapped(table), checks, load, owner, private }))
+            };
+        let mut checked = Vec::new();
         for spec in loads {
             let name = TaskName::from(spec.target.clone());
             let target = mapped(&spec.target);
+            checked.push((target.clone(), spec.checks.clone()));
+            let checks = checks_of(&spec.target, &spec.checks, Some(&spec), spec.owner.as_ref());
+            jobs.insert(TaskName::checks_of(&spec.target), checks);
             jobs.insert(name, Job::Load(Box::new(LoadSpec { target, ..spec })));
         }
         for spec in &project.models {
+            checked.push((mapped(&spec.target), spec.checks.clone()));
+            let checks = checks_of(&spec.target, &spec.checks, None, spec.node.owner.as_ref());
+            jobs.insert(TaskName::checks_of(&spec.target), checks);
             let job = Job::Model { target: mapped(&spec.target), spec: Box::new(spec.clone()) };
             jobs.insert(spec.target.clone().into(), job);
         }
@@ -152,7 +176,9 @@ impl Tasks {
         let jobs = graph.tasks().filter_map(|task| jobs.remove(graph.name(task))).collect();
         let selected = graph.tasks().collect();
         let missing = HashSet::new();
-        Ok(Self { graph, jobs, meanings, missing, selected, expected: BTreeMap::new() })
+        let audits =
+            Audits::of(project, &meanings, checked.iter().map(|(table, checks)| (table, checks.as_slice())));
+        Ok(Self { graph, jobs, meanings, audits, private, missing, selected, expected: BTreeMap::new() })
     }
 
     /// The loads of tables that are not among those of their source and schema.
@@ -175,6 +201,12 @@ impl Tasks {
     /// Makes every load one of a sample, the selected ones or not: which rows a table gives must not depend on
     /// what else is loaded just then.
     pub(super) async fn sample(&mut self, rows: u32, sources: &Sources) -> Result<(), RunError> {
+        self.audits.of_a_sample();
+        for job in &mut self.jobs {
+            if let Job::Checks(spec) = job {
+                spec.checks.retain(holds_of_a_sample);
+            }
+        }
         for (name, snapshots) in sources {
             let is_its = |spec: &&LoadSpec| spec.source == *name;
             let loads = self.jobs.iter().filter_map(Job::load).filter(is_its);
@@ -223,6 +255,22 @@ impl Tasks {
     pub(super) fn only_loads(&mut self) {
         let (graph, selected) = (&self.graph, &mut self.selected);
         selected.retain(|task| graph.node(*task).kind == Kind::Load);
+    }
+
+    /// Keeps the checks, and of what is no check those that look at it, but for what is excluded.
+    pub(super) fn only_checks(&mut self, exclude: &[String], facts: &Facts) -> Result<(), RunError> {
+        let is_check = |task: &NodeId| self.graph.node(*task).kind == Kind::Check;
+        let looks_at = |task: &NodeId| self.graph.needed_by(*task).iter().map(|edge| edge.task);
+        let of_tables = self.selected.iter().filter(|task| !is_check(task)).flat_map(looks_at);
+        let mut checks: BTreeSet<NodeId> = self.selected.iter().copied().chain(of_tables).collect();
+        if !exclude.is_empty() {
+            for task in self.graph.select(facts, exclude, &[])? {
+                checks.remove(&task);
+            }
+        }
+        checks.retain(is_check);
+        self.selected = checks.into_iter().collect();
+        if self.selected.is_empty() { Err(RunError::NoCheck) } else { Ok(()) }
     }
 
     /// How each task ended the last time that it was tried. Other projects' runs in the same control database
@@ -313,9 +361,11 @@ impl Tasks {
         let name_of = |reference: &Reference| self.meanings.of_reference(reference);
         match self.job(task) {
             Job::Check(spec) => {
-                let select = Select::of(&spec.statement, dialect, None, &name_of);
-                Some(fingerprint::of(["check", &format!("{:?}", spec.severity), &select.sql]))
+                let one = |statement: &Statement| Select::of(statement, dialect, None, &name_of);
+                let select = check::select_of(spec, &one);
+                Some(fingerprint::of(["check", &format!("{:?}", spec.options), &select.sql]))
             }
+            Job::Checks(spec) => Some(fingerprint::of(["checks", &spec.written()])),
             Job::Command(spec) => {
                 let own = ["command".to_owned(), format!("{:?}", spec.makes)];
                 Some(fingerprint::of(own.iter().chain(&spec.command)))

@@ -17,6 +17,8 @@ pub enum Work {
         /// Its rows are compared.
         with_rows: bool,
     },
+    /// Its checks are asked; nothing is brought.
+    Check,
     /// An earlier state of it is published again.
     Restore {
         /// The load whose state it is; the beginning of its id will do.
@@ -30,6 +32,7 @@ impl Work {
         match self {
             Self::Load => "load",
             Self::Verify(_) => "verify",
+            Self::Check => "check",
             Self::Adopt { .. } => "adopt",
             Self::Restore { .. } => "restore",
         }
@@ -41,7 +44,7 @@ impl Work {
         match self {
             Self::Load => true,
             Self::Verify(how) => !how.as_is,
-            Self::Adopt { .. } | Self::Restore { .. } => false,
+            Self::Check | Self::Adopt { .. } | Self::Restore { .. } => false,
         }
     }
 
@@ -76,7 +79,7 @@ impl Work {
         match self {
             Self::Adopt { with_rows } => adopt(workshop, attempt, *with_rows).await,
             Self::Restore { load } => restore(workshop, attempt, load).await,
-            Self::Load | Self::Verify(_) => load(workshop, attempt).await,
+            Self::Load | Self::Check | Self::Verify(_) => load(workshop, attempt).await,
         }
     }
 }

@@ -60,6 +60,19 @@ pub enum Dialect {
 }
 
 impl Dialect {
+    /// A name in double quotes, as the warehouse keeps it: Redshift knows lower case alone.
+    pub fn ident(self, name: &str) -> String {
+        match self {
+            Self::Postgres => quote_ident(name),
+            Self::Redshift => quote_ident(&name.to_lowercase()),
+        }
+    }
+
+    /// `"schema"."table"`.
+    pub fn table(self, name: &TableName) -> String {
+        format!("{}.{}", self.ident(&name.schema), self.ident(&name.name))
+    }
+
     /// A string literal.
     pub fn literal(self, text: &str) -> String {
         match self {

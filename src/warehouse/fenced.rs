@@ -10,7 +10,7 @@ use jiff::Timestamp;
 
 use super::{
     Abilities, LedgerRow, Lineage, LiveTable, Publication, Published, Select, Staging, StagingColumn,
-    StagingSpec, StagingTable, Survey, Warehouse, WarehouseError,
+    StagingSpec, StagingTable, Survey, TextRows, Warehouse, WarehouseError,
 };
 use crate::{
     compare::{Look, Side},
@@ -146,8 +146,8 @@ impl Warehouse for Fenced {
         self.inner.describe(select).await
     }
 
-    async fn count_rows(&self, select: &Select) -> Result<u64, WarehouseError> {
-        self.inner.count_rows(select).await
+    async fn answers(&self, selects: &[Select]) -> Result<Vec<TextRows>, WarehouseError> {
+        self.inner.answers(selects).await
     }
 
     async fn publish_view(

@@ -32,7 +32,7 @@ pub use self::{
     ledger::{InputUsed, LedgerRow, Lineage, State},
     postgres::PostgresWarehouse,
     redshift::RedshiftWarehouse,
-    select::{NameOf, Select},
+    select::{NameOf, Select, TextRows},
     wanted::Wanted,
 };
 pub use crate::schema::Abilities;
@@ -134,8 +134,9 @@ pub trait Warehouse: Send + Sync {
     /// The columns of a table made of a SELECT. Reads no row, and leaves nothing behind.
     async fn describe(&self, select: &Select) -> Result<Vec<StagingColumn>, WarehouseError>;
 
-    /// How many rows a SELECT gives.
-    async fn count_rows(&self, select: &Select) -> Result<u64, WarehouseError>;
+    /// What SELECTs answer whose columns are all texts, in their order. Nothing is written, whatever functions
+    /// they call.
+    async fn answers(&self, selects: &[Select]) -> Result<Vec<TextRows>, WarehouseError>;
 
     /// Makes a view of a SELECT, or replaces it without a gap, and writes the ledger's row in the same
     /// transaction. As [`Staging::publish`] else; nothing is staged.
@@ -199,6 +200,9 @@ pub trait Staging: Send {
     /// `count(*)` of the staging table but for marked rows, counted by the warehouse.
     async fn count(&mut self) -> Result<u64, WarehouseError>;
 
+    /// The same of SELECTs over the staging table, whose name they are given. Keeps no lock on any other table.
+    async fn answers(&mut self, selects: Selects<'_>) -> Result<Vec<TextRows>, WarehouseError>;
+
     /// Makes the staging table's rows the live ones and writes the ledger row, in one transaction.
     ///
     /// After `Ok` both are visible, after `Err` neither. A lost answer to COMMIT is resolved inside,
@@ -206,9 +210,16 @@ pub trait Staging: Send {
     /// [`Publication::previous`] any more, nothing is published (class `passing`, "superseded").
     async fn publish(self: Box<Self>, publication: Publication) -> Result<Published, WarehouseError>;
 
+    /// Gives the load up, and leaves the staging table for a look; answers with its name. After `Err` it may be
+    /// there or not.
+    async fn keep(self: Box<Self>) -> Result<String, WarehouseError>;
+
     /// Gives the load up and leaves nothing of it behind, as far as the connection allows.
     async fn discard(self: Box<Self>);
 }
+
+/// SELECTs over a table.
+pub type Selects<'a> = &'a (dyn Fn(&TableName) -> Vec<Select> + Send + Sync);
 
 /// What a fill is told.
 #[derive(Debug, Clone)]

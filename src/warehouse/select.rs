@@ -9,6 +9,9 @@ use crate::{
 /// is written.
 pub type NameOf<'a> = &'a (dyn Fn(&Reference) -> Option<TableName> + Send + Sync);
 
+/// What a SELECT answered: every value as text.
+pub type TextRows = Vec<Vec<Option<String>>>;
+
 /// A SELECT in the warehouse's own SQL, and where a person wrote it: its lines are those of the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Select {
@@ -24,16 +27,21 @@ impl Select {
     /// What the warehouse gets: each task's table written with its schema, and `:since` as this value.
     pub fn of(statement: &Statement, dialect: Dialect, since: Option<&str>, name_of: NameOf<'_>) -> Self {
         let since = since.map(|since| dialect.literal(since));
-        let written = |table: TableName| match dialect {
-            Dialect::Postgres => table.quoted(),
-            Dialect::Redshift => {
-                TableName::new(table.schema.to_lowercase(), table.name.to_lowercase()).quoted()
-            }
-        };
+        Self::with(statement, since.as_deref(), &|reference| {
+            name_of(reference).map(|table| dialect.table(&table))
+        })
+    }
+
+    /// The same with names as `written` has them, in SQL.
+    pub fn with(
+        statement: &Statement,
+        since: Option<&str>,
+        written: &dyn Fn(&Reference) -> Option<String>,
+    ) -> Self {
         let file = statement.file.clone();
         match &statement.query {
             Some(query) => Self {
-                sql: query.statement(since.as_deref(), |reference| name_of(reference).map(written)),
+                sql: query.statement(since, written),
                 file,
                 line: statement.line + query.first_line() - 1,
             },

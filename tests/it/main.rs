@@ -6,6 +6,7 @@
 
 mod alert;
 mod arrival;
+mod checks;
 mod cli;
 mod compare;
 mod control;

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use serde::Serialize;
 
+use super::found;
 use crate::{
     cli::{Context, columns, complaint::Complaint, exit::Exit, moment, quantity, style},
     config::{Environment, Project},
@@ -19,6 +20,9 @@ use crate::{
 #[derive(Debug, Serialize)]
 struct Tasks<'a> {
     tasks: Vec<Task<'a>>,
+    /// With `--rows`: what its checks found.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    checks: Vec<found::Check<'a>>,
 }
 
 #[derive(Debug, Serialize)]
@@ -48,7 +52,12 @@ struct Task<'a> {
 }
 
 /// Prints the last loads of one table.
-pub(super) async fn loads(context: &Context, name: &str, limit: u32) -> Result<Exit, Complaint> {
+pub(super) async fn loads(
+    context: &Context,
+    name: &str,
+    limit: u32,
+    with_rows: bool,
+) -> Result<Exit, Complaint> {
     let (project, environment) = context.read()?;
     let controls = context.controls(&project, &environment).await?;
     let rows = found(&schemas(&project), &controls, name, limit).await?;
@@ -56,18 +65,23 @@ pub(super) async fn loads(context: &Context, name: &str, limit: u32) -> Result<E
     if rows.is_empty() {
         expect_task(&project, &environment, &controls, name).await?;
         match output.is_json() {
-            true => output.json(&Tasks { tasks: Vec::new() })?,
+            true => output.json(&Tasks { tasks: Vec::new(), checks: Vec::new() })?,
             false => output.say(&format!("`{name}` has not run yet")),
         }
         return Ok(Exit::Done);
     }
     let restores = restores(&project, &environment, &rows).await;
+    let checks = match with_rows {
+        true => found::found(&controls, &rows[0].task, limit).await?,
+        false => Vec::new(),
+    };
     if output.is_json() {
         let restore = |row: &HistoryRow| row.load.as_ref().and_then(|load| restores.get(load));
         let tasks = rows.iter().map(|row| json(row, restore(row))).collect();
-        output.json(&Tasks { tasks })?;
+        output.json(&Tasks { tasks, checks: found::json(&checks) })?;
     } else {
-        output.data(&format!("{}{}", text(&rows), restores_text(&rows, &restores)))?;
+        let found = found::text(&checks);
+        output.data(&format!("{}{}{found}", text(&rows), restores_text(&rows, &restores)))?;
     }
     Ok(Exit::Done)
 }

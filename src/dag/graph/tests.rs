@@ -216,6 +216,7 @@ fn what_a_critical_task_needs_is_critical_by_the_nearest() {
             None => "optional".to_owned(),
             Some(Critical::ByHand) => "by hand".to_owned(),
             Some(Critical::ByDeadline) => "by deadline".to_owned(),
+            Some(Critical::AsTable(table)) => format!("as {}", graph.name(table)),
             Some(Critical::NeededBy(way)) => names(way).join(" "),
         }
     };

@@ -20,6 +20,7 @@ pub fn json(view: &View<'_>) -> Value {
     let critical = |task: NodeId| match view.graph.critical(task)? {
         Critical::ByHand => Some(json!({"by": "hand", "tasks": []})),
         Critical::ByDeadline => Some(json!({"by": "deadline", "tasks": []})),
+        Critical::AsTable(table) => Some(json!({"by": "table", "tasks": [name(table)]})),
         Critical::NeededBy(way) => {
             let tasks: Vec<String> = way.into_iter().map(name).collect();
             Some(json!({"by": "need", "tasks": tasks}))

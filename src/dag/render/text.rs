@@ -51,6 +51,7 @@ fn cells(view: &View<'_>, level: usize, task: NodeId) -> [String; 6] {
         None => String::new(),
         Some(Critical::ByHand) => "critical".to_owned(),
         Some(Critical::ByDeadline) => "critical (deadline)".to_owned(),
+        Some(Critical::AsTable(_)) => "critical (as its table)".to_owned(),
         Some(Critical::NeededBy(way)) => match way.last() {
             Some(by) => format!("critical (for {})", name(view, *by)),
             None => "critical".to_owned(),

@@ -140,6 +140,8 @@ impl Backfilling {
             beginning: Beginning::default(),
             full: false,
             accept_shrink: false,
+            // Rows of before are brought as they are: what is checked is what loads bring.
+            audit: None,
             repair: None,
             chunk: None,
             deadline_near: false,

@@ -45,7 +45,7 @@ pub use self::error::PostgresWarehouseError;
 use self::sessions::{InUse, Sessions};
 use super::{
     LedgerRow, Lineage, LiveTable, Publication, Published, Select, Staging, StagingColumn, StagingSpec,
-    StagingTable, Survey, Warehouse, WarehouseError,
+    StagingTable, Survey, TextRows, Warehouse, WarehouseError,
 };
 use crate::{
     compare::{Look, Side},
@@ -204,8 +204,8 @@ impl Warehouse for PostgresWarehouse {
         Ok(select::describe(&self.server, select).await?)
     }
 
-    async fn count_rows(&self, select: &Select) -> Result<u64, WarehouseError> {
-        Ok(select::count(&self.server, select).await?)
+    async fn answers(&self, selects: &[Select]) -> Result<Vec<TextRows>, WarehouseError> {
+        Ok(select::answers(&self.server, selects).await?)
     }
 
     async fn publish_view(

@@ -1,4 +1,4 @@
-//! SELECTs of models and checks: described, counted, filled from.
+//! SELECTs of models and checks: described, asked, filled from.
 //!
 //! They run with `search_path` at `public`, where extensions put their functions; all tables are written
 //! with their schemas. A statement is sent by the extended protocol, which takes no second one behind it.
@@ -11,7 +11,7 @@ use crate::{
     clock, fail_point,
     pg::{Connection, PgError},
     sql::TableName,
-    warehouse::{Select, StagingColumn},
+    warehouse::{Select, StagingColumn, TextRows},
 };
 
 /// For one transaction alone.
@@ -41,21 +41,52 @@ pub(super) async fn describe(
     Ok(described)
 }
 
-/// How many rows it gives.
-pub(super) async fn count(server: &Server, select: &Select) -> Result<u64, PostgresWarehouseError> {
+/// What they answer, in one transaction that only reads.
+pub(super) async fn answers(
+    server: &Server,
+    selects: &[Select],
+) -> Result<Vec<TextRows>, PostgresWarehouseError> {
     let connection = server.connect("check").await?;
     connection.set_busy(true);
     let begin = format!("BEGIN READ ONLY; {FIND_FUNCTIONS}");
-    connection.run("begin to count the rows of a SELECT", &begin).await?;
-    let head = "SELECT count(*) FROM (";
-    // The line break ends a comment that the SELECT may end in.
-    let sql = format!("{head}{}\n) AS counted", select.sql);
-    let row = connection.query_one(&sql, &[]).await;
-    let row = row.map_err(|error| of(select, head, connection.error("count its rows", &error)))?;
+    connection.run("begin to ask", &begin).await?;
+    let answers = ask(&connection, selects).await?;
     connection.set_busy(false);
-    let done = connection.run("end to count the rows of a SELECT", "ROLLBACK").await;
+    let done = connection.run("end to ask", "ROLLBACK").await;
     connection.rest_after(done).await?;
-    Ok(u64::try_from(row.get::<_, i64>(0)).unwrap_or(0))
+    Ok(answers)
+}
+
+/// The same with a staging table. What is locked within a savepoint is free again when that is rolled back: no other
+/// table is locked when it comes to the publish.
+pub(super) async fn answers_of_staging(
+    staging: &PostgresStaging,
+    selects: &[Select],
+) -> Result<Vec<TextRows>, PostgresWarehouseError> {
+    let (begin, end) = match staging.is_committed {
+        true => ("BEGIN READ ONLY", "ROLLBACK"),
+        false => (
+            "SAVEPOINT audit; SET LOCAL transaction_read_only = on",
+            "ROLLBACK TO SAVEPOINT audit; RELEASE SAVEPOINT audit",
+        ),
+    };
+    let connection = &staging.connection;
+    connection.run("begin to ask", &format!("{begin}; {FIND_FUNCTIONS}")).await?;
+    let answers = ask(connection, selects).await?;
+    connection.run("end to ask", end).await?;
+    Ok(answers)
+}
+
+async fn ask(connection: &Connection, selects: &[Select]) -> Result<Vec<TextRows>, PostgresWarehouseError> {
+    let mut answers = Vec::with_capacity(selects.len());
+    for select in selects {
+        let rows = connection.query(&select.sql, &[]).await;
+        let rows = rows.map_err(|error| of(select, "", connection.error("run it", &error)))?;
+        let texts = |row: &tokio_postgres::Row| (0..row.len()).map(|column| row.try_get(column)).collect();
+        let rows: Result<TextRows, tokio_postgres::Error> = rows.iter().map(texts).collect();
+        answers.push(rows.map_err(|error| connection.error("read its answer", &error))?);
+    }
+    Ok(answers)
 }
 
 /// Fills a staging table, in the transaction that made it.

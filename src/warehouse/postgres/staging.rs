@@ -13,7 +13,10 @@ use crate::{
     pg::{Connection, PgError},
     sql::{Dialect, TableName, quote_ident},
     stage::SharedStage,
-    warehouse::{Delta, Fill, Filling, Publication, Published, Select, Staging, StagingSpec, WarehouseError},
+    warehouse::{
+        Delta, Fill, Filling, Publication, Published, Select, Selects, Staging, StagingSpec, TextRows,
+        WarehouseError,
+    },
 };
 
 /// Indexes of some million rows are sorted in memory with it, for the rest of the session; a server
@@ -128,6 +131,19 @@ impl Staging for PostgresStaging {
             .map_err(|error| self.connection.error(format!("count {}", self.spec.table), &error))
             .map_err(PostgresWarehouseError::from)?;
         Ok(u64::try_from(row.get::<_, i64>(0)).unwrap_or(0))
+    }
+
+    async fn answers(&mut self, selects: Selects<'_>) -> Result<Vec<TextRows>, WarehouseError> {
+        Ok(select::answers_of_staging(self, &selects(&self.table)).await?)
+    }
+
+    async fn keep(self: Box<Self>) -> Result<String, WarehouseError> {
+        if !self.is_committed {
+            let kept = self.connection.run("keep a staging table", "COMMIT").await;
+            kept.map_err(PostgresWarehouseError::from)?;
+        }
+        self.connection.set_busy(false);
+        Ok(self.table.to_string())
     }
 
     async fn publish(self: Box<Self>, publication: Publication) -> Result<Published, WarehouseError> {

@@ -53,7 +53,7 @@ use self::{
 };
 use super::{
     LedgerRow, Lineage, LiveTable, Publication, Published, Select, Staging, StagingColumn, StagingSpec,
-    StagingTable, Survey, Warehouse, WarehouseError,
+    StagingTable, Survey, TextRows, Warehouse, WarehouseError,
 };
 use crate::{
     aws::{self, Access, RedshiftLogins},
@@ -199,8 +199,8 @@ impl Warehouse for RedshiftWarehouse {
         Ok(self.cluster.columns_of(select).await?)
     }
 
-    async fn count_rows(&self, select: &Select) -> Result<u64, WarehouseError> {
-        Ok(self.cluster.count_rows(select).await?)
+    async fn answers(&self, selects: &[Select]) -> Result<Vec<TextRows>, WarehouseError> {
+        Ok(self.cluster.answers(selects, "check").await?)
     }
 
     async fn publish_view(

@@ -1,4 +1,4 @@
-//! SELECTs of models and checks: described, counted, filled from. Their tables are written with their schemas.
+//! SELECTs of models and checks: described, asked, filled from. Their tables are written with their schemas.
 
 use super::{
     Cluster, RedshiftError,
@@ -9,8 +9,11 @@ use super::{
 };
 use crate::{
     clock, fail_point,
-    warehouse::{Select, StagingColumn},
+    warehouse::{Select, StagingColumn, TextRows},
 };
+
+/// A batch of the Data API has 40 statements, and 100 KB of text, at most.
+const SELECTS_AT_ONCE: usize = 10;
 
 impl Cluster {
     /// The columns of a table made of it: those of an empty one of the session's own, which is dropped by
@@ -29,12 +32,21 @@ impl Cluster {
         Ok(columns.rows.into_iter().filter_map(column).collect())
     }
 
-    /// How many rows it gives.
-    pub(super) async fn count_rows(&self, select: &Select) -> Result<u64, RedshiftError> {
-        let sql = format!("SELECT count(*)::varchar FROM ({}\n) AS counted", select.sql);
-        let batch = Batch::new(format!("run {}", select.file), "check").then(sql);
-        let [answer] = self.ask(batch).await.map_err(|error| of(select, error))?;
-        Ok(answer.number().unwrap_or(0))
+    /// What they answer, several in one batch.
+    pub(super) async fn answers(
+        &self,
+        selects: &[Select],
+        name: &str,
+    ) -> Result<Vec<TextRows>, RedshiftError> {
+        let mut answers = Vec::with_capacity(selects.len());
+        for some in selects.chunks(SELECTS_AT_ONCE) {
+            let Some(first) = some.first() else { continue };
+            let mut batch = Batch::new(format!("run {}", first.file), name);
+            batch.statements.extend(some.iter().map(|select| select.sql.clone()));
+            let answered = self.transport.run(batch).await.map_err(|error| of(first, error))?;
+            answers.extend(answered.into_iter().map(|answer| answer.rows));
+        }
+        Ok(answers)
     }
 }
 

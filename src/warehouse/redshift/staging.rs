@@ -16,7 +16,8 @@ use crate::{
     sql::{Dialect, TableName},
     stage::{SharedStage, manifest::Manifest},
     warehouse::{
-        Delta, Fill, Publication, Published, Select, Staging, StagingColumn, StagingSpec, WarehouseError,
+        Delta, Fill, Publication, Published, Select, Selects, Staging, StagingColumn, StagingSpec, TextRows,
+        WarehouseError,
     },
 };
 
@@ -85,6 +86,16 @@ impl Staging for RedshiftStaging {
             Batch::new(format!("count {}", self.spec.table), format!("{} count", self.spec.load)).then(sql);
         let [answer] = self.cluster.ask(batch).await?;
         Ok(answer.number().unwrap_or(0))
+    }
+
+    async fn answers(&mut self, selects: Selects<'_>) -> Result<Vec<TextRows>, WarehouseError> {
+        let name = format!("{} audit", self.spec.load);
+        Ok(self.cluster.answers(&selects(&self.table), &name).await?)
+    }
+
+    async fn keep(self: Box<Self>) -> Result<String, WarehouseError> {
+        // It is committed since it was made.
+        Ok(self.table.to_string())
     }
 
     async fn publish(self: Box<Self>, publication: Publication) -> Result<Published, WarehouseError> {

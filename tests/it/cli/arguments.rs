@@ -22,6 +22,11 @@ fn help_of_run_shows_examples_and_exit_statuses() {
 }
 
 #[test]
+fn help_of_check_says_what_it_asks_and_shows() {
+    assert_told!(told(Path::new(HERE), &["check", "--help"]));
+}
+
+#[test]
 fn help_of_verify_says_what_it_compares_and_shows() {
     assert_told!(told(Path::new(HERE), &["verify", "--help"]));
 }

@@ -50,6 +50,7 @@ fn outcome(task: &str, status: TaskStatus, seconds: f64) -> TaskOutcome {
         inputs: Vec::new(),
         blocked_by: Vec::new(),
         warnings: Vec::new(),
+        checks: Vec::new(),
         verification: None,
         error: None,
     }

@@ -131,6 +131,7 @@ impl Scene {
             beginning: Beginning::default(),
             full: false,
             accept_shrink: false,
+            audit: None,
             repair: None,
             chunk: None,
             deadline_near: false,

@@ -15,8 +15,8 @@ use barncat::{
     sql::{Dialect, TableName},
     stage::SharedStage,
     warehouse::{
-        Delta, Fill, LedgerRow, Lineage, LiveTable, Publication, Published, Select, Staging, StagingColumn,
-        StagingSpec, StagingTable, Survey, Warehouse, WarehouseError,
+        Delta, Fill, LedgerRow, Lineage, LiveTable, Publication, Published, Select, Selects, Staging,
+        StagingColumn, StagingSpec, StagingTable, Survey, TextRows, Warehouse, WarehouseError,
     },
 };
 use jiff::Timestamp;
@@ -130,6 +130,14 @@ impl Staging for WrappedStaging {
         }
     }
 
+    async fn answers(&mut self, selects: Selects<'_>) -> Result<Vec<TextRows>, WarehouseError> {
+        self.inner.answers(selects).await
+    }
+
+    async fn keep(self: Box<Self>) -> Result<String, WarehouseError> {
+        self.inner.keep().await
+    }
+
     async fn discard(self: Box<Self>) {
         self.inner.discard().await;
     }
@@ -219,8 +227,8 @@ impl Warehouse for Wrapped {
         self.inner.describe(select).await
     }
 
-    async fn count_rows(&self, select: &Select) -> Result<u64, WarehouseError> {
-        self.inner.count_rows(select).await
+    async fn answers(&self, selects: &[Select]) -> Result<Vec<TextRows>, WarehouseError> {
+        self.inner.answers(selects).await
     }
 
     async fn publish_view(

@@ -1,0 +1,344 @@
+//! The built-in kinds as SQL, and what its answers mean. The SQL is the same for both dialects but for how names
+//! and literals are written. Pure.
+//!
+//! What counts rows of one table by a condition is counted by one scan of it, whatever the number of checks;
+//! what must group them is a statement of its own.
+
+use jiff::Timestamp;
+
+use super::words;
+use crate::{
+    config::{BuiltIn, CheckKind, Literal},
+    event::CheckStatus,
+    sql::{Dialect, TableName},
+    warehouse::TextRows,
+};
+
+/// A check, and what its names mean in this mode.
+#[derive(Debug, Clone)]
+pub struct Resolved {
+    /// The check.
+    pub check: BuiltIn,
+    /// The other table, of a relationship.
+    pub other: Option<TableName>,
+}
+
+/// The rows that are looked at.
+#[derive(Debug, Clone)]
+pub(super) struct Looked<'a> {
+    pub(super) dialect: Dialect,
+    /// Their table.
+    pub(super) table: &'a TableName,
+    /// Rows with a value in it are gone from the source.
+    pub(super) mark: Option<&'a str>,
+    /// The table into which they are going to be written, and the key by which they take rows' places there.
+    pub(super) beside: Option<(&'a TableName, &'a [String])>,
+    /// The time.
+    pub(super) now: Timestamp,
+}
+
+/// What is known beside the rows.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Known {
+    /// The moment that the published rows show.
+    pub(super) as_of: Option<Timestamp>,
+    /// How many rows the loads before had, the newest first.
+    pub(super) before: Vec<u64>,
+}
+
+/// How many loads before must be known to say what is usual.
+const LOADS_MIN: usize = 3;
+
+/// Statements that answer all checks of one table.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Questions {
+    pub(super) statements: Vec<String>,
+    /// By check: where its answers stand.
+    places: Vec<Places>,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Places {
+    /// The rows that it looks at: a column of the scan.
+    of: Option<usize>,
+    /// Those that fail: statement and column.
+    failing: Option<(usize, usize)>,
+}
+
+impl Looked<'_> {
+    fn ident(&self, name: &str) -> String {
+        self.dialect.ident(name)
+    }
+
+    fn idents(&self, names: &[String], of: &str) -> Vec<String> {
+        names.iter().map(|name| format!("{of}{}", self.ident(name))).collect()
+    }
+
+    fn literal(&self, literal: &Literal) -> String {
+        match literal {
+            Literal::Number(number) => number.clone(),
+            Literal::Text(text) => self.dialect.literal(text),
+        }
+    }
+
+    fn is_unmarked(&self) -> Option<String> {
+        self.mark.map(|mark| format!("{} IS NULL", self.ident(mark)))
+    }
+
+    /// Those of a table that a check looks at.
+    fn rows_of(&self, table: &TableName, check: &BuiltIn, also: &[String]) -> String {
+        let own = check.options.condition.iter().map(|condition| format!("({condition}\n)"));
+        let all: Vec<String> =
+            self.is_unmarked().into_iter().chain(own).chain(also.iter().cloned()).collect();
+        let condition = if all.is_empty() { String::new() } else { format!(" WHERE {}", all.join(" AND ")) };
+        format!("{}{condition}", self.dialect.table(table))
+    }
+
+    /// The condition of a failing row, where it can be told by itself.
+    fn fails(&self, kind: &CheckKind) -> Option<String> {
+        Some(match kind {
+            CheckKind::NotNull(column) => format!("{} IS NULL", self.ident(column)),
+            CheckKind::AcceptedValues { column, values } => {
+                let list: Vec<String> = values.iter().map(|value| self.literal(value)).collect();
+                let are_texts = values.iter().all(|value| matches!(value, Literal::Text(_)));
+                let column = self.ident(column);
+                // As text, so that a value that an enum does not have is no error.
+                let value = if are_texts { format!("cast({column} AS varchar)") } else { column };
+                format!("{value} NOT IN ({})", list.join(", "))
+            }
+            CheckKind::Range { column, min, max } => {
+                let column = self.ident(column);
+                let below = min.as_ref().map(|min| format!("{column} < {}", self.literal(min)));
+                let above = max.as_ref().map(|max| format!("{column} > {}", self.literal(max)));
+                format!("({})", below.into_iter().chain(above).collect::<Vec<_>>().join(" OR "))
+            }
+            _ => return None,
+        })
+    }
+
+    /// The condition of a row that is young enough.
+    fn is_fresh(&self, kind: &CheckKind) -> Option<String> {
+        let CheckKind::Freshness { column: Some(column), max } = kind else { return None };
+        let since = self.now - jiff::SignedDuration::try_from(*max).unwrap_or(jiff::SignedDuration::MAX);
+        let since = self.dialect.literal(&since.to_string());
+        Some(format!("{} >= cast({since} AS timestamptz)", self.ident(column)))
+    }
+
+    /// The values that several rows have, as `columns`, `n` rows of them, `staged` of these looked at.
+    fn doubled(&self, check: &BuiltIn, columns: &[String]) -> String {
+        let listed = self.idents(columns, "").join(", ");
+        let known: Vec<String> =
+            self.idents(columns, "").iter().map(|column| format!("{column} IS NOT NULL")).collect();
+        let own = self.rows_of(self.table, check, &known);
+        let Some((live, key)) = self.beside.filter(|(_, key)| !is_held_to(columns, key)) else {
+            return format!(
+                "SELECT {listed}, count(*) AS n, count(*) AS staged FROM {own} GROUP BY {listed} HAVING count(*) > 1"
+            );
+        };
+        let there = self.rows_of(live, check, &known);
+        let keys = self.idents(key, "");
+        let same: Vec<String> = keys.iter().map(|key| format!("k.{key} = l.{key}")).collect();
+        let qualified = self.idents(columns, "l.").join(", ");
+        // Without a key no row there is replaced.
+        let left = match keys.first() {
+            Some(first) => format!(
+                "(SELECT * FROM {there}) AS l LEFT JOIN {} AS k ON {} WHERE k.{first} IS NULL",
+                self.dialect.table(self.table),
+                same.join(" AND ")
+            ),
+            None => format!("(SELECT * FROM {there}) AS l"),
+        };
+        format!(
+            "SELECT {listed}, count(*) AS n, sum(is_staged) AS staged FROM (SELECT {listed}, 1 AS is_staged FROM {own} \
+             UNION ALL SELECT {qualified}, 0 AS is_staged FROM {left}) AS both_sides GROUP BY {listed} \
+             HAVING count(*) > 1 AND sum(is_staged) > 0"
+        )
+    }
+
+    /// What to ask.
+    pub(super) fn questions(&self, checks: &[Resolved]) -> Questions {
+        let mut scan: Vec<String> = Vec::new();
+        let mut places = vec![Places::default(); checks.len()];
+        let mut column = |condition: Option<String>| {
+            let counted = match condition {
+                Some(condition) => format!("count(CASE WHEN {condition} THEN 1 END)"),
+                None => "count(*)".to_owned(),
+            };
+            scan.iter().position(|other| *other == counted).unwrap_or_else(|| {
+                scan.push(counted);
+                scan.len() - 1
+            })
+        };
+        for (place, Resolved { check, .. }) in places.iter_mut().zip(checks) {
+            if matches!(check.kind, CheckKind::MatchSource { .. } | CheckKind::Freshness { column: None, .. })
+            {
+                continue;
+            }
+            let own = check.options.condition.as_ref().map(|condition| format!("({condition}\n)"));
+            place.of = Some(column(own.clone()));
+            if let Some(told) = self.fails(&check.kind).or(self.is_fresh(&check.kind)) {
+                let both = own.into_iter().chain([told]).collect::<Vec<_>>().join(" AND ");
+                place.failing = Some((0, column(Some(both))));
+            }
+        }
+        let mut statements = Vec::new();
+        if !scan.is_empty() {
+            let counts: Vec<String> = scan.iter().map(|count| format!("{count}::varchar")).collect();
+            let of = self.is_unmarked().map(|unmarked| format!(" WHERE {unmarked}")).unwrap_or_default();
+            let table = self.dialect.table(self.table);
+            statements.push(format!("SELECT {} FROM {table}{of}", counts.join(", ")));
+        }
+        for (place, check) in places.iter_mut().zip(checks) {
+            if let Some(statement) = self.grouped(check) {
+                place.failing = Some((statements.len(), 0));
+                statements.push(statement);
+            }
+        }
+        Questions { statements, places }
+    }
+
+    fn grouped(&self, Resolved { check, other }: &Resolved) -> Option<String> {
+        match &check.kind {
+            CheckKind::Unique(columns) => Some(format!(
+                "SELECT coalesce(sum(staged), 0)::varchar FROM ({}) AS doubled",
+                self.doubled(check, columns)
+            )),
+            CheckKind::Relationship { column, to, .. } => {
+                let column = self.ident(column);
+                let own = self.rows_of(self.table, check, &[format!("{column} IS NOT NULL")]);
+                Some(format!(
+                    "SELECT coalesce(sum(g.n), 0)::varchar FROM (SELECT {column} AS value, count(*) AS n FROM {own} \
+                     GROUP BY {column}) AS g LEFT JOIN ({}) AS o ON o.value = g.value WHERE o.value IS NULL",
+                    self.values_of(other.as_ref()?, to)
+                ))
+            }
+            _ => None,
+        }
+    }
+
+    fn values_of(&self, other: &TableName, column: &str) -> String {
+        format!("SELECT DISTINCT {} AS value FROM {}", self.ident(column), self.dialect.table(other))
+    }
+
+    /// The failing rows, as `t`: what follows the columns in a SELECT. `None`: it finds no rows.
+    pub(super) fn failing_rows(&self, Resolved { check, other }: &Resolved) -> Option<String> {
+        match &check.kind {
+            CheckKind::Unique(columns) => {
+                let own = self.rows_of(self.table, check, &[]);
+                let columns_of = |of: &str| self.idents(columns, of);
+                let same: Vec<String> = columns_of("d.")
+                    .iter()
+                    .zip(columns_of("t."))
+                    .map(|(of_doubled, own)| format!("{of_doubled} = {own}"))
+                    .collect();
+                let doubled = self.doubled(check, columns);
+                Some(format!(
+                    "FROM (SELECT * FROM {own}) AS t JOIN ({doubled}) AS d ON {}",
+                    same.join(" AND ")
+                ))
+            }
+            CheckKind::Relationship { column, to, .. } => {
+                let column = self.ident(column);
+                let own = self.rows_of(self.table, check, &[format!("{column} IS NOT NULL")]);
+                let values = self.values_of(other.as_ref()?, to);
+                Some(format!(
+                    "FROM (SELECT * FROM {own}) AS t LEFT JOIN ({values}) AS o ON o.value = t.{column} \
+                     WHERE o.value IS NULL"
+                ))
+            }
+            kind => {
+                let fails = self.fails(kind)?;
+                Some(format!("FROM (SELECT * FROM {}) AS t", self.rows_of(self.table, check, &[fails])))
+            }
+        }
+    }
+}
+
+/// Rows that take each other's places by their key cannot share these values once they are published.
+fn is_held_to(columns: &[String], key: &[String]) -> bool {
+    !key.is_empty() && key.iter().all(|of_key| columns.contains(of_key))
+}
+
+/// What an answer means: rows that fail, of how many, the status, and the words for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Judged {
+    pub(super) rows: Option<u64>,
+    pub(super) of: Option<u64>,
+    pub(super) status: CheckStatus,
+    pub(super) message: String,
+}
+
+impl Questions {
+    fn number(answers: &[TextRows], (statement, column): (usize, usize)) -> u64 {
+        let value = answers.get(statement).and_then(|rows| rows.first()?.get(column)?.as_deref());
+        value.and_then(|value| value.parse().ok()).unwrap_or(0)
+    }
+
+    /// What the answers mean to each check, in their order.
+    pub(super) fn judge(
+        &self,
+        checks: &[Resolved],
+        answers: &[TextRows],
+        known: &Known,
+        now: Timestamp,
+    ) -> Vec<Judged> {
+        let judged = |(resolved, places): (&Resolved, &Places)| {
+            let of = places.of.map(|column| Self::number(answers, (0, column)));
+            let failing = places.failing.map(|place| Self::number(answers, place));
+            judge(resolved, (of, failing), known, now)
+        };
+        checks.iter().zip(&self.places).map(judged).collect()
+    }
+}
+
+fn judge(
+    Resolved { check, other }: &Resolved,
+    (of, counted): (Option<u64>, Option<u64>),
+    known: &Known,
+    now: Timestamp,
+) -> Judged {
+    let all_or_nothing = |wrong: Option<String>, well: &str| {
+        let rows = u64::from(wrong.is_some());
+        let message = wrong.unwrap_or_else(|| well.to_owned());
+        Judged { rows: None, of, status: check.options.verdict(rows, 1), message }
+    };
+    let rows_now = of.unwrap_or(0);
+    match &check.kind {
+        CheckKind::RowCount { min, max, change } => {
+            let usual = change.and_then(|change| Some((change, median(&known.before)?)));
+            let wrong = words::row_count(rows_now, (*min, *max), usual);
+            all_or_nothing(wrong, &words::has_rows(rows_now))
+        }
+        CheckKind::Freshness { column: Some(column), max } => {
+            let is_stale = counted == Some(0);
+            let told = format!("no row has a `{column}` of the last {}", words::duration(*max));
+            all_or_nothing(is_stale.then_some(told), "fresh")
+        }
+        CheckKind::Freshness { column: None, max } => {
+            let is_old = |as_of: Timestamp| now.duration_since(as_of).unsigned_abs() > *max && as_of < now;
+            let told = |as_of: Timestamp| {
+                format!("its rows are of {as_of:.0}, which is more than {} ago", words::duration(*max))
+            };
+            let wrong = match known.as_of {
+                Some(as_of) => is_old(as_of).then(|| told(as_of)),
+                None => Some("nothing was published yet".to_owned()),
+            };
+            all_or_nothing(wrong, "fresh")
+        }
+        kind => {
+            let rows = counted.unwrap_or(0);
+            let message = words::failing(kind, rows, rows_now, other.as_ref());
+            Judged { rows: Some(rows), of, status: check.options.verdict(rows, rows_now), message }
+        }
+    }
+}
+
+/// The median of what the loads before had; `None`: too few to say.
+fn median(before: &[u64]) -> Option<u64> {
+    let mut sorted = before.to_vec();
+    sorted.sort_unstable();
+    (sorted.len() >= LOADS_MIN).then(|| sorted[sorted.len() / 2])
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,124 @@
+//! `barncat check`: what it selects, what it shows, and what stays untold.
+
+use serde_json::Value;
+
+use super::full;
+use crate::support::{
+    ground::{Ground, Scene, on_each_ground},
+    project::{Project, task},
+};
+
+on_each_ground![rows_are_shown_to_who_asks_and_private_columns_to_nobody];
+
+/// `walrus` may be seen by who asks for rows, `zebra` by nobody.
+const SOURCE: &str = "
+    CREATE TABLE orders (id bigint PRIMARY KEY, state text, email text, phone text);
+    INSERT INTO orders SELECT n, CASE WHEN n <= 8 THEN 'walrus ' || n ELSE 'paid' END, 'zebra ' || n, 'zebra phone ' || n FROM generate_series(1, 20) n;";
+
+const LOADERS: &str = r#"[tables]
+orders = { strategy = "full", private = ["email"], hash = ["phone"], checks = { accepted_values = { state = ["paid"], email = ["none"] } } }
+"#;
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+async fn rows_are_shown_to_who_asks_and_private_columns_to_nobody(ground: Ground) {
+    let scene = Scene::on(ground, SOURCE, LOADERS).await;
+    scene.write(
+        "sql/models/copied.sql",
+        "/* barncat\nchecks = { accepted_values = { state = { values = [\"paid\"], before_publish = true, sample = 2 } } }\n*/\n\
+         select id, state, email from orders",
+    );
+    scene.write("sql/checks/odd.sql", "select id, state, email, phone from orders where state <> 'paid'");
+    let output = scene.barncat(&["run", "-vv", "--output", "json"], &[]).await;
+    assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
+    let outcome: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    for told in [text(&output.stdout), text(&output.stderr)] {
+        assert!(!told.contains("walrus") && !told.contains("zebra"), "{told}");
+    }
+    assert_eq!(task(&outcome, "odd")["error"]["message"], "sql/checks/odd.sql found 8 rows");
+    assert_eq!(task(&outcome, &full("copied"))["status"], "failed");
+
+    // All that is written down, but for the rows themselves.
+    let control = scene.control();
+    let told = "SELECT outcome::text FROM barncat_control.runs UNION ALL SELECT outcome::text FROM barncat_control.tasks
+        UNION ALL SELECT failure::text FROM barncat_control.attempts UNION ALL SELECT alarm::text FROM barncat_control.incidents
+        UNION ALL SELECT message FROM barncat_control.check_results";
+    let told = control.texts(told).await.join("\n");
+    assert!(told.contains("accepted_values (state): 8 of 20"), "{told}");
+    assert!(!told.contains("walrus") && !told.contains("zebra"), "{told}");
+    let samples = control
+        .texts("SELECT sample::text FROM barncat_control.check_results WHERE sample IS NOT NULL")
+        .await;
+    // Of the load's checks two, of the model's one, of the file's one.
+    assert_eq!(samples.len(), 4, "{samples:?}");
+    assert!(samples.iter().all(|sample| !sample.contains("zebra")), "{samples:?}");
+    assert!(
+        samples.iter().all(|sample| !sample.contains("email") && !sample.contains("phone")),
+        "{samples:?}"
+    );
+    let lengths =
+        "SELECT string_agg(task || ' ' || jsonb_array_length(sample->'rows'), ', ' ORDER BY task, check_name)
+        FROM barncat_control.check_results WHERE sample IS NOT NULL";
+    assert_eq!(control.text(lengths).await, "odd 5, raw.copied 2, raw.orders.checks 5, raw.orders.checks 5");
+
+    // Who asks sees them.
+    let rows = scene.barncat(&["history", "copied", "--rows"], &[]).await;
+    let told = text(&rows.stdout);
+    assert!(told.contains("walrus") && !told.contains("zebra"), "{told}{}", text(&rows.stderr));
+    let rows = scene.barncat(&["check", "orders", "--rows"], &[]).await;
+    assert_eq!(rows.status.code(), Some(1), "{}", text(&rows.stderr));
+    let told = text(&rows.stdout);
+    assert!(told.contains("walrus") && !told.contains("zebra"), "{told}");
+    assert!(!text(&rows.stderr).contains("walrus"), "{}", text(&rows.stderr));
+    let rows = scene.barncat(&["check", "odd", "--rows", "--output", "json"], &[]).await;
+    let found: Value = serde_json::from_slice(&rows.stdout).expect("JSON");
+    assert_eq!(
+        found["tasks"][0]["checks"][0]["sample"]["columns"],
+        serde_json::json!(["id", "state"]),
+        "{found:#}"
+    );
+    let silent = scene.barncat(&["check", "odd", "--output", "json"], &[]).await;
+    assert!(!text(&silent.stdout).contains("walrus"), "{}", text(&silent.stdout));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_selection_of_tables_means_the_checks_that_look_at_them() {
+    let project = Project::new(
+        SOURCE,
+        "[tables]\norders = { strategy = \"full\", checks = { not_null = [\"state\"] } }\n",
+    )
+    .await;
+    project.write(
+        "sql/checks/odd.sql",
+        "/* barncat\nseverity = \"warn\"\n*/\nselect 1 from orders where state <> 'paid'",
+    );
+    let names = |output: &[u8]| -> Vec<String> {
+        let outcome: Value = serde_json::from_slice(output).expect("JSON");
+        let tasks = outcome["tasks"].as_array().cloned().unwrap_or_default();
+        let mut names: Vec<String> =
+            tasks.iter().map(|task| task["task"].as_str().unwrap_or_default().to_owned()).collect();
+        names.sort();
+        names
+    };
+    let before = project.barncat(&["check", "--output", "json"], &[]).await;
+    assert_eq!(before.status.code(), Some(1), "nothing is published yet: {}", text(&before.stdout));
+    project.run(&[]).await;
+    let all = ["odd".to_owned(), full("orders.checks")];
+    for (arguments, expected) in [
+        (vec!["check"], &all[..]),
+        (vec!["check", "orders"], &all[..]),
+        (vec!["check", "orders.checks"], &all[1..]),
+        (vec!["check", "orders", "--exclude", "odd"], &all[1..]),
+        (vec!["check", "odd"], &all[..1]),
+    ] {
+        let mut arguments = arguments;
+        arguments.extend(["--output", "json"]);
+        let output = project.barncat(&arguments, &[]).await;
+        assert_eq!(output.status.code(), Some(0), "{arguments:?}: {}", text(&output.stderr));
+        assert_eq!(names(&output.stdout), expected, "{arguments:?}");
+    }
+    let loads = "SELECT count(*)::text FROM barncat.loads";
+    assert_eq!(project.database.text(loads).await, "1", "nothing was loaded");
+}
