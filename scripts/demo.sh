@@ -178,6 +178,7 @@ look_around() {
   target/release/barncat why rider_payments        # why it is critical, and what it was made of
   target/release/barncat plan                      # what a run would do, and why
   target/release/barncat history                   # what ran, what it cost
+  target/release/barncat check orders              # what its checks find now
   target/release/barncat status
   $psql "\$SHOP_PRIMARY_URL" -c 'update orders set tip = 2, updated_at = now() where id % 1000 = 0'
   target/release/barncat run                       # brings what is new or changed, and nothing else

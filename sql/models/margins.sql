@@ -3,6 +3,7 @@ description = "What each restaurant brings in a month"
 key = ["restaurant_id", "month"]
 owner = "finance"
 tags = ["finance"]
+checks = { relationship = { restaurant_id = "restaurants.id" }, range = { commission = { min = 0 } } }
 */
 select o.restaurant_id, r.name as restaurant, cast(date_trunc('month', o.day) as date) as month,
        count(*) as orders, sum(o.total) as revenue,
