@@ -25,7 +25,7 @@ use crate::{
     config::{CheckKind, CheckSpec},
     error::{Class, Failure, Fault},
     event::{CheckOutcome, CheckStatus, RowSample},
-    sql::TableName,
+    sql::{Dialect, TableName},
     warehouse::{LedgerRow, NameOf, PublishKind, Select, Warehouse, WarehouseError},
 };
 
@@ -74,16 +74,35 @@ pub struct TableChecks<'a> {
     pub private: &'a BTreeSet<String>,
 }
 
+impl TableChecks<'_> {
+    /// Those that are asked of the warehouse.
+    fn asked(&self) -> Vec<Resolved> {
+        self.checks.iter().filter(|check| !matches_source(check)).cloned().collect()
+    }
+
+    fn looked(&self, dialect: Dialect, now: Timestamp) -> Looked<'_> {
+        Looked { dialect, table: self.table, mark: self.mark, beside: None, now }
+    }
+}
+
+/// The SQL that the warehouse gets, all of it; `None`: it is asked nothing.
+pub fn compiled(dialect: Dialect, of: &TableChecks<'_>, now: Timestamp) -> Option<Select> {
+    let checks = of.asked();
+    let statements = of.looked(dialect, now).questions(&checks).statements;
+    let all = statements.join(";\n");
+    checks.first().filter(|_| !all.is_empty()).map(|first| placed(&all, &first.check.place))
+}
+
 /// Asks them of the table as it is now.
 pub async fn look(
     warehouse: &dyn Warehouse,
     of: &TableChecks<'_>,
     now: Timestamp,
 ) -> Result<Vec<CheckOutcome>, WarehouseError> {
-    let checks: Vec<Resolved> = of.checks.iter().filter(|check| !matches_source(check)).cloned().collect();
+    let checks = of.asked();
     let Some(first) = checks.first() else { return Ok(Vec::new()) };
     let dialect = warehouse.dialect();
-    let looked = Looked { dialect, table: of.table, mark: of.mark, beside: None, now };
+    let looked = of.looked(dialect, now);
     let known = known(warehouse, of.table, &checks, None).await?;
     let questions = looked.questions(&checks);
     let place = &first.check.place;

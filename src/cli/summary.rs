@@ -14,7 +14,11 @@ use crate::{
 
 /// Where a run writes: `production: analytics, raw_shop on warehouse.internal`.
 pub(super) fn first_line(mode: &str, schemas: &[String], place: &str) -> String {
-    format!("{mode}: {} on {place}", schemas.join(", "))
+    match schemas {
+        // Checks write nowhere.
+        [] => format!("{mode}: {place}"),
+        schemas => format!("{mode}: {} on {place}", schemas.join(", ")),
+    }
 }
 
 /// The whole summary, with a newline at its end.

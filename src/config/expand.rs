@@ -64,9 +64,15 @@ impl Project {
     /// The loads that have a row of their own, whether or not their sources have the tables.
     pub fn named_loads(&self) -> Vec<LoadSpec> {
         let (mut loads, mistakes) = (Vec::new(), Collector::default());
+        let mut groups = 0;
         for loader in &self.loaders {
             let names: Vec<&str> = loader.exact_names().collect();
+            let start = loads.len();
             expand(loader, self.warehouse.place.kind(), &names, &mut loads, &mistakes);
+            for group in &loader.consistent {
+                mark_group(loader, group, groups, &mut loads[start..], &mistakes);
+                groups += 1;
+            }
         }
         loads
     }

@@ -33,6 +33,22 @@ pub(super) struct BuiltInChecks {
 }
 
 impl BuiltInChecks {
+    /// The source that one of them reads.
+    pub(super) fn source(&self) -> Option<&str> {
+        let reads = self.checks.iter().any(check::matches_source);
+        self.load.as_ref().filter(|_| reads).map(|load| load.source.as_str())
+    }
+
+    /// What is asked of the warehouse.
+    pub(super) fn compiled(&self, dialect: Dialect) -> Option<Select> {
+        check::compiled(dialect, &self.of_table(), clock::System.now())
+    }
+
+    fn of_table(&self) -> TableChecks<'_> {
+        let mark = self.load.as_ref().and_then(|load| load.deletes.mark());
+        TableChecks { table: &self.table, mark, checks: &self.checks, private: &self.private }
+    }
+
     /// How they are written, without the places.
     pub(super) fn written(&self) -> String {
         let one = |Resolved { check, .. }: &Resolved| format!("{:?} {:?}", check.kind, check.options);
@@ -132,8 +148,7 @@ pub(super) async fn ask(
     let mut outcomes = match_source(workshop, spec, around).await?;
     let name = format!("{}.checks", spec.table);
     let _held = workshop.connections(&[name], 1, around.tier).await?;
-    let mark = spec.load.as_ref().and_then(|load| load.deletes.mark());
-    let of = TableChecks { table: &spec.table, mark, checks: &spec.checks, private: &spec.private };
+    let of = spec.of_table();
     let looked = tokio::select! {
         biased;
         () = workshop.cancel.cancelled() => return Err(CheckError::Cancelled.into()),

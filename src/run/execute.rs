@@ -60,11 +60,11 @@ pub(super) async fn execute(
     let before = Before { expected_seconds: &expected_seconds, published: &published, ended: &known.ended };
     let limits = Limits { jobs: request.jobs.max(1), ..Limits::default() };
     let scheduler = Scheduler::new(&tasks.graph, tasks.selected(), before, &limits);
-    let mut loads_left: HashMap<String, usize> = HashMap::new();
+    let mut readers_left: HashMap<String, usize> = HashMap::new();
     let ended: HashSet<NodeId> = known.ended.iter().map(|(task, _)| *task).collect();
     let is_open = |task: &&NodeId| !ended.contains(task);
-    for spec in tasks.selected().iter().filter(is_open).filter_map(|task| tasks.job(*task).load()) {
-        *loads_left.entry(spec.source.clone()).or_default() += 1;
+    for source in tasks.selected().iter().filter(is_open).filter_map(|task| tasks.job(*task).source()) {
+        *readers_left.entry(source.to_owned()).or_default() += 1;
     }
     let walk = Walk {
         workshop: workshop.clone(),
@@ -74,7 +74,7 @@ pub(super) async fn execute(
         under_way: JoinSet::new(),
         doing: HashMap::new(),
         outcomes: Vec::new(),
-        loads_left,
+        readers_left,
         crashed: known.crashed,
         teller,
     };
@@ -95,7 +95,7 @@ struct Walk<'a> {
     doing: HashMap<Id, Vec<NodeId>>,
     outcomes: Vec<TaskOutcome>,
     /// By source.
-    loads_left: HashMap<String, usize>,
+    readers_left: HashMap<String, usize>,
     crashed: HashMap<NodeId, u32>,
     teller: Option<&'a Teller>,
 }
@@ -246,11 +246,11 @@ impl Walk<'_> {
         self.outcomes.push(outcome);
     }
 
-    /// When no load of a source is left nobody needs its snapshot any more: it must not be held while models
+    /// When nobody is left who reads a source nobody needs its snapshot any more: it must not be held while models
     /// are made.
     async fn release_snapshot(&mut self, task: NodeId) {
-        let Some(source) = self.tasks.job(task).load().map(|spec| &spec.source) else { return };
-        let Some(left) = self.loads_left.get_mut(source) else { return };
+        let Some(source) = self.tasks.job(task).source() else { return };
+        let Some(left) = self.readers_left.get_mut(source) else { return };
         *left = left.saturating_sub(1);
         if *left == 0
             && let Some(snapshots) = self.workshop.sources.get(source)

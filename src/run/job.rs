@@ -81,6 +81,15 @@ impl Job {
         }
     }
 
+    /// The source that it reads.
+    pub(super) fn source(&self) -> Option<&str> {
+        match self {
+            Self::Load(spec) => Some(&spec.source),
+            Self::Checks(spec) => spec.source(),
+            _ => None,
+        }
+    }
+
     pub(super) fn kind(&self) -> Kind {
         match self {
             Self::Load(_) => Kind::Load,

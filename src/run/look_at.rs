@@ -7,13 +7,14 @@ use jiff::Timestamp;
 
 use super::{
     Mode, Request, RunError, blocked, facts,
+    job::Job,
     open::{Looked, look},
     ready::End,
     tasks::{self, Tasks},
 };
 use crate::{
-    clock,
-    config::{Environment, Project},
+    check, clock,
+    config::{Environment, Project, Statement},
     control::{HistoryRow, Hold},
     dag::{Critical, Graph, NodeId},
     event::{TaskStatus, Tier},
@@ -96,9 +97,13 @@ pub async fn compile(
         let name_of = |reference: &Reference| tasks.meanings.of_reference(reference);
         let job = tasks.job(task);
         let since = job.first_since();
-        let statement = job.statement();
         let dialect = looked.warehouse.dialect();
-        Ok(statement.map(|statement| Select::of(statement, dialect, since, &name_of)))
+        let of = |statement: &Statement| Select::of(statement, dialect, since, &name_of);
+        Ok(match job {
+            Job::Check(spec) => Some(check::select_of(spec, &of)),
+            Job::Checks(spec) => spec.compiled(dialect),
+            _ => job.statement().map(of),
+        })
     };
     let compiled = compiled.await;
     close(looked).await;

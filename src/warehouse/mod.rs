@@ -134,8 +134,8 @@ pub trait Warehouse: Send + Sync {
     /// The columns of a table made of a SELECT. Reads no row, and leaves nothing behind.
     async fn describe(&self, select: &Select) -> Result<Vec<StagingColumn>, WarehouseError>;
 
-    /// What SELECTs answer whose columns are all texts, in their order. Nothing is written, whatever functions
-    /// they call.
+    /// What SELECTs answer whose columns are all texts, in their order. On Postgres nothing is written, whatever
+    /// functions they call.
     async fn answers(&self, selects: &[Select]) -> Result<Vec<TextRows>, WarehouseError>;
 
     /// Makes a view of a SELECT, or replaces it without a gap, and writes the ledger's row in the same

@@ -122,3 +122,38 @@ async fn a_selection_of_tables_means_the_checks_that_look_at_them() {
     let loads = "SELECT count(*)::text FROM barncat.loads";
     assert_eq!(project.database.text(loads).await, "1", "nothing was loaded");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_cannot_be_meant_is_a_mistake_with_its_place_and_a_suggestion() {
+    let loaders = "consistent = [[\"orders\", \"riders\"]]\n[tables]\nriders = \"full\"\n\
+        orders = { strategy = \"full\", checks = { relationship = { id = \"ridrs.id\" }, not_nul = [\"id\"] } }\n";
+    let project = Project::new("CREATE TABLE orders (id int)", loaders).await;
+    let told = async |project: &Project| text(&project.barncat(&["validate"], &[]).await.stderr);
+    let mistakes = told(&project).await;
+    assert!(mistakes.contains("unknown key `not_nul` for `checks` of table `orders`"), "{mistakes}");
+    assert!(
+        mistakes.contains("did you mean `not_null`?") && mistakes.contains("loaders/shop.toml:7:"),
+        "{mistakes}"
+    );
+    project.write_loaders(&loaders.replace("not_nul ", "not_null "));
+    let mistakes = told(&project).await;
+    assert!(mistakes.contains("`ridrs`") && mistakes.contains("`riders`"), "{mistakes}");
+    // Which of a group is published first nobody knows.
+    let before = "relationship = { id = { to = \"riders.id\", before_publish = true } }";
+    let right = loaders.replace("not_nul ", "not_null ");
+    project.write_loaders(&right.replace("relationship = { id = \"ridrs.id\" }", before));
+    let mistakes = told(&project).await;
+    assert!(mistakes.contains("both tables are of one group"), "{mistakes}");
+    project.write_loaders(&right.replace("ridrs", "riders"));
+    project.write("sql/models/seen.sql", "/* barncat\nkind = \"view\"\nchecks = { not_null = [\"id\"], before_publish = true }\n*/\nselect id from orders");
+    project.write(
+        "sql/checks/both.sql",
+        "/* barncat\nbefore_publish = true\n*/\nselect o.id from orders o join riders r on r.id = o.id",
+    );
+    let mistakes = told(&project).await;
+    assert!(
+        mistakes.contains("a view holds no rows") && mistakes.contains("sql/models/seen.sql:3:"),
+        "{mistakes}"
+    );
+    assert!(mistakes.contains("`before_publish` of check `both` is about one table"), "{mistakes}");
+}

@@ -66,6 +66,11 @@ async fn each_kind_passes_what_is_well_and_finds_what_is_planted(ground: Ground)
         assert_eq!(check(&outcome, &name, label)["status"], "passed", "{label}: {outcome:#}");
     }
 
+    let compiled = scene.barncat(&["compile", "orders.checks"], &[]).await;
+    let sql = String::from_utf8_lossy(&compiled.stdout).into_owned();
+    // One scan, two statements for `unique`, one for `relationship`.
+    assert_eq!((sql.matches(";\n").count(), sql.matches("sum(").count()), (4, 3), "{sql}");
+
     // The warehouse is as it was; the source is not.
     on_primary(&scene, BREAK).await;
     let (status, outcome) = checked(&scene, &["orders"]).await;

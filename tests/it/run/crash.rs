@@ -37,7 +37,7 @@ const SOURCE: &str = "
     CREATE TABLE clients (id bigint PRIMARY KEY, version int);
     INSERT INTO clients SELECT n, 1 FROM generate_series(1, 50) n;";
 
-const LOADERS: &str = "[tables]\norders = \"full\"\nevents = { strategy = \"full\", fill_jobs = 2 }\n\
+const LOADERS: &str = "[tables]\norders = { strategy = \"full\", checks = { before_publish = true, not_null = [\"status\"] } }\nevents = { strategy = \"full\", fill_jobs = 2 }\n\
                        prices = { strategy = \"full\", publish = \"replace\" }\n\
                        log = { strategy = \"append\", cursor = \"id\", on_schema_change = \"extend\" }\n\
                        accounts = { strategy = \"merge\", cursor = \"at\", deletes = \"detect\" }\n\
