@@ -7,6 +7,7 @@ mod alerts;
 mod check;
 mod choices;
 mod command;
+mod deadline;
 mod deletes;
 mod expand;
 mod header;
@@ -33,6 +34,7 @@ pub use self::{
     check::{CheckSpec, Severity},
     choices::{OnBrokenView, OnSchemaChange, PublishChoice, Strategy},
     command::CommandSpec,
+    deadline::{Deadline, Due},
     deletes::Deletes,
     expand::Missing,
     hook::{HookSpec, Occasion},

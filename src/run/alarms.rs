@@ -99,7 +99,7 @@ fn effect(tasks: &Tasks, task: NodeId) -> Effect {
     let is_critical = |task: &NodeId| tasks.graph.tier(*task) == Tier::Critical;
     let affected = |task: &NodeId| Affected {
         task: tasks.job(*task).name(),
-        deadline: tasks.job(*task).deadline().map(str::to_owned),
+        deadline: tasks.job(*task).deadline().map(ToString::to_string),
     };
     let critical: Vec<Affected> = found.iter().filter(|task| is_critical(task)).map(affected).collect();
     let others = u32::try_from(found.len() - critical.len()).unwrap_or(u32::MAX);

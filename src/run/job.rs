@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     check::{self, CheckError, Checked},
-    config::{CheckSpec, CommandSpec, LoadSpec, ModelSpec, NodeSpec, Statement},
+    config::{CheckSpec, CommandSpec, Deadline, LoadSpec, ModelSpec, NodeSpec, Statement},
     dag::{Graph, Kind},
     error::{Class, Fault},
     event::{TaskOutcome, Tier},
@@ -103,11 +103,11 @@ impl Job {
         }
     }
 
-    /// The time of day by which it must be published.
-    pub(super) fn deadline(&self) -> Option<&str> {
+    /// By when it must be done.
+    pub(super) fn deadline(&self) -> Option<&Deadline> {
         match self {
-            Self::Load(spec) => spec.deadline.as_deref(),
-            _ => self.node()?.deadline.as_deref(),
+            Self::Load(spec) => spec.deadline.as_ref(),
+            _ => self.node()?.deadline.as_ref(),
         }
     }
 
