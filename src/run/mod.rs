@@ -11,6 +11,7 @@ mod backfill;
 mod blocked;
 mod clean;
 mod command;
+pub mod deadlines;
 mod error;
 mod execute;
 mod facts;
