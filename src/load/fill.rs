@@ -4,9 +4,10 @@ use tokio::sync::mpsc;
 
 use super::{Attempt, Decision, LoadError, Workshop, decide::staging_columns, marks, progress::Progress};
 use crate::{
+    clock::{Clock, System},
     config::{LoadSpec, OnBrokenView},
     event::Step,
-    publish::{Ready, hand_over},
+    publish::{Ready, hand_over, is_near},
     schema::Layout,
     source::Position,
     stage::{LoadPrefix, manifest::Manifest},
@@ -112,7 +113,7 @@ pub(super) async fn publish(
         lock_timeout: publishing.lock_timeout,
         lock_wait: publishing.lock_wait,
         snapshot_wait: publishing.snapshot_wait,
-        deadline_near: attempt.deadline_near,
+        deadline_near: is_near(attempt.due_at, System.now()),
     };
     let ready = Ready::Table(staging);
     let published = hand_over(&*workshop.warehouse, ready, publication, &workshop.cancel).await;

@@ -89,7 +89,7 @@ fn told(tasks: &Tasks, task: NodeId, outcome: &TaskOutcome, alarm: Alarm) -> Ala
 }
 
 /// All that cannot run without a task, of this run or not.
-fn effect(tasks: &Tasks, task: NodeId) -> Effect {
+pub(super) fn effect(tasks: &Tasks, task: NodeId) -> Effect {
     let mut found = BTreeSet::new();
     let mut open = vec![task];
     while let Some(task) = open.pop() {

@@ -50,26 +50,26 @@ async fn work(
     beginning: &Beginning,
 ) -> Vec<Result<Came, JobError>> {
     let how = around.how;
-    if let [Member { job, stale, outcome, .. }] = members
+    if let [Member { job, stale, outcome, due_at, .. }] = members
         && job.load().is_none()
     {
         let (meanings, showing) = (&around.tasks.meanings, around.showing);
-        let around = Around { meanings, showing, stale, tier: outcome.tier, beginning };
+        let around = Around { meanings, showing, stale, tier: outcome.tier, due_at: *due_at, beginning };
         return vec![job::attempt(workshop, job, &around, (number, how.full)).await];
     }
     let attempts: Vec<Attempt> = members
         .iter()
-        .filter_map(|member| Some((member.job.load()?, member.outcome.tier)))
-        .map(|(spec, tier)| Attempt {
+        .filter_map(|member| Some((member.job.load()?, member)))
+        .map(|(spec, member)| Attempt {
             spec: spec.clone(),
             number,
-            tier,
+            tier: member.outcome.tier,
             beginning: beginning.clone(),
             full: how.full,
             accept_shrink: how.accept_shrink,
             repair: None,
             chunk: None,
-            deadline_near: false,
+            due_at: member.due_at,
         })
         .collect();
     let results = how.work.attempt(workshop, &attempts).await;

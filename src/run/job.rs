@@ -253,7 +253,7 @@ pub(super) async fn attempt(
                 reads_others: around.meanings.reads_others(&spec.statement) || !spec.node.needs.is_empty(),
                 number,
                 full,
-                deadline_near: false,
+                due_at: around.due_at,
             };
             Ok(Came::Made(model::make(workshop, &attempt).await?))
         }
@@ -380,6 +380,8 @@ pub(super) struct Around<'a> {
     pub(super) stale: &'a BTreeMap<TableName, Duration>,
     /// Its tier: which connections it may take.
     pub(super) tier: Tier,
+    /// When its deadline is or was due, where it is not met.
+    pub(super) due_at: Option<Timestamp>,
     /// Told when it has them.
     pub(super) beginning: &'a Beginning,
 }

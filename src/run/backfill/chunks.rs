@@ -142,7 +142,7 @@ impl Backfilling {
             accept_shrink: false,
             repair: None,
             chunk: None,
-            deadline_near: false,
+            due_at: None,
         };
         fail_point!("backfill.chunk.before");
         let limit = self.spec.time_limit;

@@ -133,7 +133,7 @@ impl Scene {
             accept_shrink: false,
             repair: None,
             chunk: None,
-            deadline_near: false,
+            due_at: None,
         };
         load::load(&workshop, &attempt).await
     }
