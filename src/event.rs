@@ -179,6 +179,22 @@ pub struct RunOutcome {
     /// What people should know and that is about no task's data: hooks that failed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
+    /// How deadlines stand that it had to do with.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub deadlines: Vec<DeadlineOutcome>,
+}
+
+/// How a deadline stands at a run's end.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeadlineOutcome {
+    /// The task's full name.
+    pub task: String,
+    /// By when it must be done.
+    pub due_at: Timestamp,
+    /// When it was; `None`: it is not.
+    pub ready_at: Option<Timestamp>,
+    /// The same for people, in the project's time zone.
+    pub words: String,
 }
 
 /// How a task went.

@@ -2,8 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use jiff::tz::TimeZone;
-
 use super::{
     Channel, Router,
     heartbeat::Heartbeat,
@@ -87,7 +85,7 @@ impl Channels {
             on: channels.keys().filter_map(|name| ChannelName::of(name)).collect(),
             has_low,
             digest: config.digest,
-            timezone: TimeZone::get(&project.timezone).unwrap_or(TimeZone::UTC),
+            timezone: project.zone(),
             routes: config.routes.clone(),
         };
         Self { project: project.name.clone(), router, heartbeat, off, on: channels }

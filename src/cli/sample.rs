@@ -119,5 +119,6 @@ pub(super) fn outcome(status: RunStatus, tasks: Vec<TaskOutcome>) -> RunOutcome 
         seconds: 41.3,
         tasks,
         warnings: Vec::new(),
+        deadlines: Vec::new(),
     }
 }

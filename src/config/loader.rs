@@ -6,7 +6,8 @@ use globset::{GlobBuilder, GlobMatcher};
 use toml_edit::Item;
 
 use super::{
-    BuiltIn, Deletes, Keys, OnBrokenView, OnSchemaChange, PublishChoice, Strategy, Text, checks, deletes,
+    BuiltIn, Deadline, Deletes, Keys, OnBrokenView, OnSchemaChange, PublishChoice, Strategy, Text, checks,
+    deadline, deletes,
     layout,
     mistake::{Collector, Place},
     warehouse::compression,
@@ -63,8 +64,8 @@ pub struct LoadSpec {
     pub private: Vec<String>,
     /// Who is asked about it.
     pub owner: Option<String>,
-    /// The time of day by which it must be published: `06:00`.
-    pub deadline: Option<String>,
+    /// By when it must be published.
+    pub deadline: Option<Deadline>,
     /// How far below the watermark rows are read again: longer than any transaction that writes the
     /// table takes from its first statement to its COMMIT.
     pub overlap: Duration,
@@ -400,10 +401,7 @@ fn settings(keys: &Keys<'_>, over: Settings, is_row: bool) -> Settings {
         if spec.columns.as_ref().is_some_and(Vec::is_empty) {
             keys.wrong("columns", "names no column");
         }
-        spec.deadline = keys.string("deadline");
-        if spec.deadline.as_ref().is_some_and(|at| at.parse::<jiff::civil::Time>().is_err()) {
-            keys.wrong("deadline", "is not a time of day like `06:00`");
-        }
+        spec.deadline = deadline::read(keys);
     }
     let strategies = [("full", Strategy::Full), ("append", Strategy::Append), ("merge", Strategy::Merge)];
     take(&mut spec.strategy, keys.choice("strategy", &strategies));

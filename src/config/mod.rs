@@ -8,6 +8,7 @@ mod check;
 mod checks;
 mod choices;
 mod command;
+mod deadline;
 mod deletes;
 mod expand;
 mod header;
@@ -35,6 +36,7 @@ pub use self::{
     checks::{BuiltIn, CheckKind, CheckOptions, Literal, Threshold},
     choices::{OnBrokenView, OnSchemaChange, PublishChoice, Strategy},
     command::CommandSpec,
+    deadline::{Deadline, Due},
     deletes::Deletes,
     expand::Missing,
     hook::{HookSpec, Occasion},

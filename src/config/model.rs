@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, path::Path, time::Duration};
 
 use super::{
-    BuiltIn, CheckKind, Keys, OnBrokenView, PublishChoice, checks,
+    BuiltIn, CheckKind, Deadline, Keys, OnBrokenView, PublishChoice, checks, deadline,
     header::SqlFile,
     layout,
     mistake::{Collector, Place},
@@ -107,8 +107,8 @@ pub struct NodeSpec {
     pub tags: Vec<String>,
     /// Who is asked about it.
     pub owner: Option<String>,
-    /// The time of day by which it must be done: `06:00`.
-    pub deadline: Option<String>,
+    /// By when it must be done.
+    pub deadline: Option<Deadline>,
     /// How often it is tried at most.
     pub attempts: u32,
     /// How long one attempt may take.
@@ -254,10 +254,6 @@ fn kind(keys: &Keys<'_>) -> Option<ModelKind> {
 pub(super) fn node(keys: &Keys<'_>, place: Place) -> NodeSpec {
     let needs = keys.strings("needs");
     let needs_place = keys.place_of("needs");
-    let deadline = keys.string("deadline");
-    if deadline.as_ref().is_some_and(|at| at.parse::<jiff::civil::Time>().is_err()) {
-        keys.wrong("deadline", "is not a time of day like `06:00`");
-    }
     let (warn_after, time_limit) = super::loader::time_limits(keys, (None, None));
     NodeSpec {
         needs: needs.iter().map(|name| Named::new(name, needs_place.clone())).collect(),
@@ -265,7 +261,7 @@ pub(super) fn node(keys: &Keys<'_>, place: Place) -> NodeSpec {
         tier: keys.choice("tier", &[("critical", Tier::Critical), ("optional", Tier::Optional)]),
         tags: keys.strings("tags"),
         owner: keys.string("owner"),
-        deadline,
+        deadline: deadline::read(keys),
         attempts: keys.number("attempts", 1..=100).unwrap_or(3),
         time_limit,
         warn_after,

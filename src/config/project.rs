@@ -7,6 +7,7 @@ use std::{
     time::Duration,
 };
 
+use jiff::tz::TimeZone;
 use toml_edit::Item;
 
 use super::{
@@ -49,6 +50,13 @@ pub struct Project {
     pub commands: Vec<CommandSpec>,
     /// Its hooks, in the order of their names.
     pub hooks: Vec<HookSpec>,
+}
+
+impl Project {
+    /// The time zone of its schedules and deadlines.
+    pub fn zone(&self) -> TimeZone {
+        TimeZone::get(&self.timezone).unwrap_or(TimeZone::UTC)
+    }
 }
 
 /// When `serve` runs what. Read and checked; nothing runs by it yet.
@@ -167,7 +175,7 @@ fn project(file: &Keys<'_>) -> (Option<String>, String) {
         _ => {}
     }
     let timezone = keys.string("timezone").unwrap_or_else(utc);
-    if jiff::tz::TimeZone::get(&timezone).is_err() {
+    if TimeZone::get(&timezone).is_err() {
         keys.wrong("timezone", "is not a time zone like `Europe/London`");
     }
     if let Some(requires) = keys.string("requires") {

@@ -118,6 +118,19 @@ fn a_project_has_critical_tasks_by_a_tier_or_by_a_deadline() {
 }
 
 #[test]
+fn a_deadline_has_a_time_of_day_and_days() {
+    let loader = |deadlines: &str| format!("source = \"shop\"\n[tables]\n{deadlines}");
+    let rows = "a = { strategy = \"full\", deadline = \"06:00\" }\n\
+                b = { strategy = \"full\", deadline = { at = \"06:00\", days = [\"mon\", \"fri\"], within = \"1h\" } }\n";
+    assert_eq!(loads(&loader(rows), &["a", "b"]).unwrap().len(), 2);
+    let rows = "a = { strategy = \"full\", deadline = \"6 o'clock\" }\n\
+                b = { strategy = \"full\", deadline = { at = \"06:00\", days = [\"mo\"] } }\n\
+                c = { strategy = \"full\", deadline = { days = [], day = \"mon\" } }\n\
+                d = { strategy = \"full\", deadline = 6 }\n";
+    insta::assert_snapshot!(loads(&loader(rows), &["a", "b", "c", "d"]).unwrap_err());
+}
+
+#[test]
 fn an_overlays_sections_take_the_place_of_the_others() {
     let over = "[warehouse]\nkind = \"postgres\"\nurl = \"postgres://staging/w\"\n";
     let files = [("barncat.toml", BASE), ("barncat.staging.toml", over), ("loaders/shop.toml", LOADER)];

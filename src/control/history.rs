@@ -179,6 +179,17 @@ impl Control {
         Ok(rows.first().map(history_row))
     }
 
+    /// When each of these tasks last came to a good end, by its full name.
+    pub async fn last_good_ends(&self, tasks: &[String]) -> Result<HashMap<String, Timestamp>, ControlError> {
+        let select = format!(
+            "SELECT task, max(ended_at) FROM control.tasks
+            WHERE task = ANY($1) AND ended_at IS NOT NULL AND status IN ('succeeded', 'unchanged')
+              AND kind IN {KINDS_OF_TASKS} GROUP BY task"
+        );
+        let rows = self.database().query("read when tasks were last done", &select, &[&tasks]).await?;
+        Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
+    }
+
     /// Each way in which each task ended, by its full name and the status, the latest first.
     pub async fn last_statuses(&self) -> Result<Vec<(String, String)>, ControlError> {
         let select = format!(

@@ -52,8 +52,10 @@ pub enum AlarmKind {
     Verify,
     /// A number is not what its history makes one expect.
     Anomaly,
-    /// A deadline is going to be missed, or was.
+    /// A deadline is going to be missed.
     Deadline,
+    /// A deadline was missed: the same incident, and worse.
+    Missed,
 }
 
 /// What it does to other tasks.
@@ -82,7 +84,7 @@ impl Alarm {
             AlarmKind::Run => "run".to_owned(),
             AlarmKind::Verify => format!("verify {task}"),
             AlarmKind::Anomaly => format!("anomaly {task}"),
-            AlarmKind::Deadline => format!("deadline {task}"),
+            AlarmKind::Deadline | AlarmKind::Missed => format!("deadline {task}"),
         };
         Self {
             cause,
@@ -103,7 +105,9 @@ impl Alarm {
 
     /// Whether somebody is woken for it: only for what operations depend on and that cannot wait.
     pub fn pages(&self) -> bool {
-        self.kind == AlarmKind::Deadline && self.tier == Tier::Critical && self.severity == Severity::Error
+        matches!(self.kind, AlarmKind::Deadline | AlarmKind::Missed)
+            && self.tier == Tier::Critical
+            && self.severity == Severity::Error
     }
 
     /// Whether it can wait until people look by themselves.
@@ -113,7 +117,10 @@ impl Alarm {
 
     /// Whether it became worse in kind: what could wait cannot any more.
     pub(super) fn rose_above(&self, before: &Self) -> bool {
-        (before.can_wait() && !self.can_wait()) || (self.pages() && !before.pages())
+        let is_missed = |alarm: &Self| alarm.kind == AlarmKind::Missed;
+        (before.can_wait() && !self.can_wait())
+            || (self.pages() && !before.pages())
+            || (is_missed(self) && !is_missed(before))
     }
 
     /// Whether critical tasks are affected that were not before.

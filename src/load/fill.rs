@@ -5,10 +5,10 @@ use tokio::sync::mpsc;
 use super::{Attempt, Decision, LoadError, Workshop, decide::staging_columns, marks, progress::Progress};
 use crate::{
     check::{self, Audited, Staged},
-    clock::{self, Clock},
+    clock::{self, Clock, System},
     config::{LoadSpec, OnBrokenView},
     event::{CheckOutcome, Step},
-    publish::{Ready, hand_over},
+    publish::{Ready, hand_over, is_near},
     schema::Layout,
     source::Position,
     stage::{LoadPrefix, manifest::Manifest},
@@ -115,7 +115,7 @@ pub(super) async fn publish(
         lock_timeout: publishing.lock_timeout,
         lock_wait: publishing.lock_wait,
         snapshot_wait: publishing.snapshot_wait,
-        deadline_near: attempt.deadline_near,
+        deadline_near: is_near(attempt.due_at, System.now()),
     };
     let ready = Ready::Table(staging);
     let published = hand_over(&*workshop.warehouse, ready, publication, &workshop.cancel).await;

@@ -149,8 +149,8 @@ pub struct Attempt {
     pub repair: Option<Arc<Repair>>,
     /// Bring just this chunk of a backfill.
     pub chunk: Option<Arc<Chunk>>,
-    /// The table's deadline is less than ten minutes away.
-    pub deadline_near: bool,
+    /// When the table's deadline is or was due, where it is not met.
+    pub due_at: Option<Timestamp>,
 }
 
 /// Rows that are not as the source has them.

@@ -20,11 +20,11 @@ use super::{
     tidy,
 };
 use crate::{
-    clock,
+    clock::{self, Clock, System},
     config::{LoadSpec, OnBrokenView},
     event::Step,
     fail_point,
-    publish::{self, Ready, hand_over},
+    publish::{self, Ready, hand_over, is_near},
     schema::{Layout, diff},
     sql::TableName,
     stage::Stage,
@@ -284,7 +284,7 @@ async fn publish(
         lock_timeout: publishing.lock_timeout,
         lock_wait: publishing.lock_wait,
         snapshot_wait: publishing.snapshot_wait,
-        deadline_near: attempt.deadline_near,
+        deadline_near: is_near(attempt.due_at, System.now()),
     };
     let ready = Ready::Table(staging);
     let published = hand_over(&*workshop.warehouse, ready, publication, &workshop.cancel).await;

@@ -7,12 +7,12 @@ use super::{
 };
 use crate::{
     check::{self, Audited, Staged},
-    clock::{self, Clock},
+    clock::{self, Clock, System},
     config::{ModelKind, OnBrokenView},
     error::{Class, Fault},
     event::CheckOutcome,
     load::{Workshop, is_superseded},
-    publish::{self, Ready, hand_over},
+    publish::{self, Ready, hand_over, is_near},
     schema::{Layout, RelationKind},
     warehouse::{
         Filling, Increment, LedgerRow, LiveTable, Publication, PublishKind, Published, Select, Staging,
@@ -237,7 +237,7 @@ async fn publish_it(
         lock_timeout: publishing.lock_timeout,
         lock_wait: publishing.lock_wait,
         snapshot_wait: publishing.snapshot_wait,
-        deadline_near: attempt.deadline_near,
+        deadline_near: is_near(attempt.due_at, System.now()),
     };
     let published = hand_over(&*workshop.warehouse, ready, publication, &workshop.cancel).await;
     let published = published.map_err(ModelError::Warehouse)?.ok_or(ModelError::Cancelled)?;

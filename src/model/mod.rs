@@ -50,8 +50,8 @@ pub struct Attempt<'a> {
     pub number: u32,
     /// Make it anew even if nothing changed, and an incremental one whole.
     pub full: bool,
-    /// Its deadline is less than ten minutes away.
-    pub deadline_near: bool,
+    /// When its deadline is or was due, where it is not met.
+    pub due_at: Option<Timestamp>,
 }
 
 /// How an attempt went well.

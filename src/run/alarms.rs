@@ -100,7 +100,7 @@ fn warned(tasks: &Tasks, task: NodeId, outcome: &TaskOutcome, alarm: Alarm) -> A
 }
 
 /// All that cannot run without a task, of this run or not.
-fn effect(tasks: &Tasks, task: NodeId) -> Effect {
+pub(super) fn effect(tasks: &Tasks, task: NodeId) -> Effect {
     let mut found = BTreeSet::new();
     let mut open = vec![task];
     while let Some(task) = open.pop() {
@@ -110,7 +110,7 @@ fn effect(tasks: &Tasks, task: NodeId) -> Effect {
     let is_critical = |task: &NodeId| tasks.graph.tier(*task) == Tier::Critical;
     let affected = |task: &NodeId| Affected {
         task: tasks.job(*task).name(),
-        deadline: tasks.job(*task).deadline().map(str::to_owned),
+        deadline: tasks.job(*task).deadline().map(ToString::to_string),
     };
     let critical: Vec<Affected> = found.iter().filter(|task| is_critical(task)).map(affected).collect();
     let others = u32::try_from(found.len() - critical.len()).unwrap_or(u32::MAX);

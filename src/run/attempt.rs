@@ -50,29 +50,30 @@ async fn work(
     beginning: &Beginning,
 ) -> Vec<Result<Came, JobError>> {
     let how = around.how;
-    if let [Member { job, stale, outcome, .. }] = members
+    if let [Member { job, stale, outcome, due_at, .. }] = members
         && job.load().is_none()
     {
         let (meanings, showing) = (&around.tasks.meanings, around.showing);
         let audit = job.target().and_then(|table| around.tasks.audits.get(table));
         let private = &around.tasks.private;
-        let around = Around { meanings, showing, stale, audit, private, tier: outcome.tier, beginning };
+        let (tier, due_at) = (outcome.tier, *due_at);
+        let around = Around { meanings, showing, stale, audit, private, tier, due_at, beginning };
         return vec![job::attempt(workshop, job, &around, (number, how.full)).await];
     }
     let attempts: Vec<Attempt> = members
         .iter()
-        .filter_map(|member| Some((member.job.load()?, member.outcome.tier)))
-        .map(|(spec, tier)| Attempt {
+        .filter_map(|member| Some((member.job.load()?, member)))
+        .map(|(spec, member)| Attempt {
             spec: spec.clone(),
             number,
-            tier,
+            tier: member.outcome.tier,
             beginning: beginning.clone(),
             full: how.full,
             accept_shrink: how.accept_shrink,
             audit: around.tasks.audits.get(&spec.target),
             repair: None,
             chunk: None,
-            deadline_near: false,
+            due_at: member.due_at,
         })
         .collect();
     let results = how.work.attempt(workshop, &attempts).await;

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use jiff::Timestamp;
+use jiff::{Timestamp, tz::TimeZone};
 use tokio::{
     task::{Id, JoinError, JoinSet},
     time::Instant,
@@ -16,7 +16,9 @@ use tokio::{
 use super::{
     Request, alarms,
     attempt::attempt,
-    blocked, held,
+    blocked,
+    deadlines::{self, Attempts, Deadlines},
+    held,
     job::{self, Came, Job, JobError, Showing, Shown},
     ready::{Because, Before, Blocked, End, Limits, Scheduler, Start},
     retry,
@@ -29,7 +31,7 @@ use crate::{
     control::{Holder, Lease},
     dag::{Kind, NodeId},
     error::{Class, Failure, Fault},
-    event::{Event, InputTaken, Step, TaskOutcome, TaskStatus, Verification},
+    event::{DeadlineOutcome, Event, InputTaken, Step, TaskOutcome, TaskStatus, Verification},
     load::{LoadError, Loaded, Verified, Workshop, verified_in_words},
     schema::in_words,
     sql::TableName,
@@ -43,16 +45,25 @@ pub(super) struct Known {
     pub(super) ended: Vec<(NodeId, End)>,
     /// How many attempts at each task ended with their process.
     pub(super) crashed: HashMap<NodeId, u32>,
+    /// The time zone of the project's deadlines.
+    pub(super) zone: TimeZone,
 }
 
-/// Does all selected tasks; answers in the order in which they ended.
+/// What became of a run.
+pub(super) struct Executed {
+    /// In the order in which they ended.
+    pub(super) tasks: Vec<TaskOutcome>,
+    pub(super) deadlines: Vec<DeadlineOutcome>,
+}
+
+/// Does all selected tasks.
 pub(super) async fn execute(
     workshop: &Arc<Workshop>,
     tasks: Tasks,
     known: Known,
     request: &Request,
     teller: Option<&Teller>,
-) -> Vec<TaskOutcome> {
+) -> Executed {
     let (tasks, showing) = (Arc::new(tasks), Arc::new(known.showing));
     let expected_seconds = tasks.expected_seconds();
     let as_of = |task: NodeId| Some(showing.get(tasks.job(task).target()?)?.as_of);
@@ -60,6 +71,23 @@ pub(super) async fn execute(
     let before = Before { expected_seconds: &expected_seconds, published: &published, ended: &known.ended };
     let limits = Limits { jobs: request.jobs.max(1), ..Limits::default() };
     let scheduler = Scheduler::new(&tasks.graph, tasks.selected(), before, &limits);
+    let attempts = Attempts::default();
+    let deadlines = match teller {
+        Some(teller) if request.work == Work::Load => {
+            let known = deadlines::Known {
+                tasks: &tasks,
+                zone: known.zone,
+                published: published.clone(),
+                ended: &known.ended,
+                limits: limits.clone(),
+                attempts: attempts.clone(),
+                control: &workshop.control,
+                run: &workshop.run,
+            };
+            Deadlines::watch(known, teller.observer()).await
+        }
+        _ => None,
+    };
     let mut readers_left: HashMap<String, usize> = HashMap::new();
     let ended: HashSet<NodeId> = known.ended.iter().map(|(task, _)| *task).collect();
     let is_open = |task: &&NodeId| !ended.contains(task);
@@ -77,6 +105,8 @@ pub(super) async fn execute(
         readers_left,
         crashed: known.crashed,
         teller,
+        deadlines,
+        attempts,
     };
     if let Some(teller) = teller {
         teller.observe(alarms::run_began());
@@ -98,10 +128,12 @@ struct Walk<'a> {
     readers_left: HashMap<String, usize>,
     crashed: HashMap<NodeId, u32>,
     teller: Option<&'a Teller>,
+    deadlines: Option<Deadlines>,
+    attempts: Attempts,
 }
 
 impl Walk<'_> {
-    async fn end_all(mut self, mut scheduler: Scheduler<'_>) -> Vec<TaskOutcome> {
+    async fn end_all(mut self, mut scheduler: Scheduler<'_>) -> Executed {
         loop {
             if self.workshop.cancel.is_cancelled() {
                 for task in scheduler.stop() {
@@ -137,11 +169,18 @@ impl Walk<'_> {
             ended.sort_by_key(|(_, outcome)| outcome.status != TaskStatus::Failed);
             for (task, outcome) in ended {
                 scheduler.ended(task, end_of(&outcome));
+                if let Some(deadlines) = &self.deadlines {
+                    deadlines.end(task, end_of(&outcome));
+                }
                 self.release_snapshot(task).await;
                 self.keep(task, outcome);
             }
         }
-        self.outcomes
+        let deadlines = match self.deadlines {
+            Some(deadlines) => deadlines.finish().await,
+            None => Vec::new(),
+        };
+        Executed { tasks: self.outcomes, deadlines }
     }
 
     /// A task as it is before it starts: stopped, until something else is known.
@@ -160,9 +199,13 @@ impl Walk<'_> {
         let ids: Vec<NodeId> = starts.iter().map(|start| start.task).collect();
         let members = starts.iter().map(|start| self.member(start)).collect();
         let (workshop, tasks, showing) = (self.workshop.clone(), self.tasks.clone(), self.showing.clone());
-        let (how, of) = (self.how.clone(), ids.clone());
+        let (how, attempts, of) = (self.how.clone(), self.attempts.clone(), ids.clone());
+        if let Some(deadlines) = &self.deadlines {
+            ids.iter().for_each(|task| deadlines.begin(*task));
+        }
         let handle = self.under_way.spawn(async move {
-            let outcomes = do_unit(&workshop, members, &tasks, &showing, &how).await;
+            let around = Surroundings { tasks: &tasks, showing: &showing, how: &how, attempts: &attempts };
+            let outcomes = do_unit(&workshop, members, &around).await;
             of.into_iter().zip(outcomes).collect()
         });
         self.doing.insert(handle.id(), ids);
@@ -192,6 +235,7 @@ impl Walk<'_> {
             stale,
             rows_expected: self.tasks.expected(start.task).and_then(|expected| expected.rows),
             crashed: self.crashed.get(&start.task).copied().unwrap_or(0),
+            due_at: self.deadlines.as_ref().and_then(|deadlines| deadlines.due_at(start.task)),
             done: false,
         }
     }
@@ -294,10 +338,9 @@ fn kind_of(job: &Job, how: &How) -> &'static str {
 async fn do_unit(
     workshop: &Workshop,
     mut members: Vec<Member>,
-    tasks: &Tasks,
-    showing: &Showing,
-    how: &How,
+    around: &Surroundings<'_>,
 ) -> Vec<TaskOutcome> {
+    let Surroundings { showing, how, .. } = *around;
     let begun = Instant::now();
     for Member { outcome, .. } in &members {
         let started = workshop.control.start_task(&workshop.run, &outcome.task, &outcome.kind, outcome.tier);
@@ -310,12 +353,11 @@ async fn do_unit(
         () = workshop.cancel.cancelled() => Err(LoadError::Cancelled),
         leases = may_begin(workshop, &members, how) => leases,
     };
-    let surroundings = Surroundings { tasks, showing, how };
     let mut held = Vec::new();
     match leases {
         Ok(May::Begin(leases)) => {
             tokio::select! {
-                () = tries(workshop, &mut members, &surroundings, &leases) => {}
+                () = tries(workshop, &mut members, around, &leases) => {}
                 () = lost(&leases) => fail_all(&mut members, &lock_lost()),
             }
             held = leases;
@@ -371,6 +413,7 @@ pub(super) struct Surroundings<'a> {
     pub(super) tasks: &'a Tasks,
     pub(super) showing: &'a Showing,
     pub(super) how: &'a How,
+    pub(super) attempts: &'a Attempts,
 }
 
 /// A task of a unit and what is known of it so far.
@@ -383,6 +426,8 @@ pub(super) struct Member {
     rows_expected: Option<u64>,
     /// How many earlier attempts ended with their process: they count.
     crashed: u32,
+    /// When its deadline is or was due, where it is not met.
+    pub(super) due_at: Option<Timestamp>,
     done: bool,
 }
 
@@ -628,6 +673,8 @@ async fn tries(workshop: &Workshop, members: &mut [Member], around: &Surrounding
         }
         let Some(wait) = waits.next() else { return };
         tell_retry(workshop, members, number, most, wait);
+        let again = members.iter().filter(|member| !member.done);
+        again.for_each(|member| around.attempts.begin(&member.outcome.task, wait));
         tokio::select! {
             () = workshop.cancel.cancelled() => return,
             () = tokio::time::sleep(wait) => {}
@@ -644,6 +691,7 @@ async fn one_try(
     let mut places = Vec::new();
     for (place, member) in members.iter_mut().enumerate().filter(|(_, member)| !member.done) {
         member.outcome.attempts = number;
+        around.attempts.begin(&member.outcome.task, Duration::ZERO);
         start(workshop, member, number).await;
         places.push(place);
     }

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     check::{self, Audit, CheckError},
-    config::{CheckSpec, CommandSpec, LoadSpec, ModelSpec, NodeSpec, Statement},
+    config::{CheckSpec, CommandSpec, Deadline, LoadSpec, ModelSpec, NodeSpec, Statement},
     dag::{Graph, Kind},
     error::{Class, Failure, Fault},
     event::{CheckOutcome, TaskOutcome, Tier},
@@ -117,11 +117,11 @@ impl Job {
         }
     }
 
-    /// The time of day by which it must be published.
-    pub(super) fn deadline(&self) -> Option<&str> {
+    /// By when it must be done.
+    pub(super) fn deadline(&self) -> Option<&Deadline> {
         match self {
-            Self::Load(spec) => spec.deadline.as_deref(),
-            _ => self.node()?.deadline.as_deref(),
+            Self::Load(spec) => spec.deadline.as_ref(),
+            _ => self.node()?.deadline.as_ref(),
         }
     }
 
@@ -287,7 +287,7 @@ pub(super) async fn attempt(
                 reads_others: around.meanings.reads_others(&spec.statement) || !spec.node.needs.is_empty(),
                 number,
                 full,
-                deadline_near: false,
+                due_at: around.due_at,
             };
             Ok(Came::Made(model::make(workshop, &attempt).await?))
         }
@@ -456,6 +456,8 @@ pub(super) struct Around<'a> {
     pub(super) private: &'a BTreeSet<String>,
     /// Its tier: which connections it may take.
     pub(super) tier: Tier,
+    /// When its deadline is or was due, where it is not met.
+    pub(super) due_at: Option<Timestamp>,
     /// Told when it has them.
     pub(super) beginning: &'a Beginning,
 }

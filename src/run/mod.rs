@@ -12,6 +12,7 @@ mod blocked;
 mod checks;
 mod clean;
 mod command;
+pub mod deadlines;
 mod error;
 mod execute;
 mod facts;
@@ -165,7 +166,8 @@ pub async fn run(
     };
     let _ = hooks.events().send(told).await;
     let (prepared, known) = prepared;
-    let tasks = execute::execute(&opened.workshop, prepared, known, request, teller.as_ref()).await;
+    let executed = execute::execute(&opened.workshop, prepared, known, request, teller.as_ref()).await;
+    let execute::Executed { tasks, deadlines } = executed;
     let mut outcome = RunOutcome {
         status: verdict::status(&tasks, request.work.all_count(), cancel.is_cancelled()),
         run,
@@ -174,6 +176,7 @@ pub async fn run(
         seconds: clock::seconds(begun.elapsed()),
         tasks,
         warnings: Vec::new(),
+        deadlines,
     };
     let control = &opened.workshop.control;
     let finished = control.finish_run(&outcome).await;
@@ -274,7 +277,8 @@ async fn prepare(
         Some(resumed) => resume::ended(&workshop.control, &tasks, resumed).await?,
         None => Default::default(),
     };
-    Ok((tasks, execute::Known { showing: job::Showing::of(&published), ended, crashed }))
+    let zone = project.zone();
+    Ok((tasks, execute::Known { showing: job::Showing::of(&published), ended, crashed, zone }))
 }
 
 /// Lists the tasks; a source that restarts just then is waited for.
@@ -322,6 +326,6 @@ fn start(mode: Mode, selection: String, run: &str) -> RunStart {
 fn stopped_early(run: String, mode: Mode, started_at: Timestamp) -> RunOutcome {
     let tasks: Vec<TaskOutcome> = Vec::new();
     let status = verdict::status(&tasks, false, true);
-    let warnings = Vec::new();
-    RunOutcome { run, mode: mode.to_string(), status, started_at, seconds: 0.0, tasks, warnings }
+    let (warnings, deadlines) = (Vec::new(), Vec::new());
+    RunOutcome { run, mode: mode.to_string(), status, started_at, seconds: 0.0, tasks, warnings, deadlines }
 }

@@ -55,6 +55,11 @@ impl Teller {
         let _ = self.observations.send(observation);
     }
 
+    /// For who sees things beside the run, and ends before it is finished.
+    pub(super) fn observer(&self) -> mpsc::UnboundedSender<Observation> {
+        self.observations.clone()
+    }
+
     /// Everything was seen: waits for what is still to be written down and sent, within a limit. What is not sent by
     /// then, the next run sends.
     pub(super) async fn finish(self, is_stopped: bool) {

@@ -392,7 +392,7 @@ pub struct Publication {
     pub lock_wait: Duration,
     /// How long readers with older snapshots are waited for where FREEZE does not serve.
     pub snapshot_wait: Duration,
-    /// Past `snapshot_wait`, publish all the same: the deadline is near.
+    /// Past `snapshot_wait`, publish all the same: the deadline is near, or over.
     pub deadline_near: bool,
 }
 

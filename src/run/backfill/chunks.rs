@@ -144,7 +144,7 @@ impl Backfilling {
             audit: None,
             repair: None,
             chunk: None,
-            deadline_near: false,
+            due_at: None,
         };
         fail_point!("backfill.chunk.before");
         let limit = self.spec.time_limit;

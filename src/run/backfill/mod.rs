@@ -79,6 +79,7 @@ pub async fn backfill(
                 seconds: begun.elapsed().as_secs_f64(),
                 tasks: vec![task],
                 warnings: Vec::new(),
+                deadlines: Vec::new(),
             };
             if let Err(error) = control.finish_run(&run).await {
                 tracing::warn!(%error, "the run's end was not written to the control database");

@@ -145,6 +145,20 @@ impl<'g> Scheduler<'g> {
         })
     }
 
+    /// A task runs already, whatever its turn: for who looks at a run from outside. `false`: it is not of this run,
+    /// or has ended.
+    pub fn runs_already(&mut self, task: NodeId) -> bool {
+        if !matches!(self.state(task), State::Waiting | State::Ready) {
+            return false;
+        }
+        self.states[task.index()] = State::Running;
+        if self.is_urgent(task) {
+            self.slots.forget_urgent(task);
+        }
+        self.slots.take(task);
+        true
+    }
+
     /// A task that ran has ended. Of one that does not run nothing is changed.
     pub fn ended(&mut self, task: NodeId, end: End) {
         if self.state(task) != State::Running {

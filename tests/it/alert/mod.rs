@@ -1,6 +1,7 @@
 //! Incidents and their messages, against a double of Slack and PagerDuty that refuses what they would.
 
 mod by_hand;
+mod deadlines;
 mod down;
 mod told;
 

@@ -10,8 +10,8 @@ const SOURCE: &str = "
 const LOADERS: &str =
     "[tables]\norders = { strategy = \"full\", owner = \"logistics\", attempts = 1 }\nextras = \"full\"\n";
 
-/// A critical model on orders that fails on demand: it reads a column that may be missing.
-const MODEL: &str = "/* barncat\ndeadline = \"06:00\"\n*/\nselect id, 100 / note::int as share from orders";
+/// A critical model on orders that fails on demand: it reads a text as a number. Its deadline is never near.
+const MODEL: &str = "/* barncat\ndeadline = { at = \"06:00\", within = \"1s\" }\n*/\nselect id, 100 / note::int as share from orders";
 
 async fn project(alerts: &str) -> (Project, AlertDouble) {
     let project = Project::new(SOURCE, LOADERS).await;

@@ -65,6 +65,7 @@ fn run_outcome(run: &str) -> RunOutcome {
         seconds: 3.5,
         tasks: vec![outcome("raw.orders", TaskStatus::Succeeded, 3.0)],
         warnings: Vec::new(),
+        deadlines: Vec::new(),
     }
 }
 

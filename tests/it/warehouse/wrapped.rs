@@ -134,7 +134,7 @@ impl Scene {
             audit: None,
             repair: None,
             chunk: None,
-            deadline_near: false,
+            due_at: None,
         };
         load::load(&workshop, &attempt).await
     }

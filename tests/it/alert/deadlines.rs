@@ -1,0 +1,120 @@
+//! Deadlines of real runs: in danger, missed, met, lost, and with no run at all.
+
+use super::*;
+use crate::support::project::{Project, on_primary, task};
+
+const SOURCE: &str =
+    "CREATE TABLE orders (id int PRIMARY KEY, note text); INSERT INTO orders VALUES (1, '5');
+    CREATE TABLE extras (id int PRIMARY KEY);";
+
+/// A project that has run once, and whose command `slow` then took 50 minutes as far as anybody knows.
+async fn project(more: &str, slow_seconds: u32) -> (Project, AlertDouble) {
+    let project = Project::new(SOURCE, "[tables]\norders = \"full\"\nextras = \"full\"\n").await;
+    let double = AlertDouble::start().await.unwrap();
+    let config = std::fs::read_to_string(project.dir().join("barncat.toml")).unwrap();
+    let alerts = with_addresses(&format!("{BOT}\n{more}"), &double);
+    let with_task = |seconds: u32| {
+        let task = format!("[tasks.slow]\ncommand = [\"sleep\", \"{seconds}\"]\n");
+        project.write("barncat.toml", &format!("{config}\n{task}\n[alerts]\n{alerts}\n"));
+    };
+    with_task(0);
+    due_in(&project, 23 * 3600);
+    project.run(&[]).await;
+    assert_eq!(told(&double).len(), 0, "nothing was ever missed");
+    let took = "UPDATE barncat_control.tasks SET seconds = 3000 WHERE task = 'slow';
+                UPDATE barncat_control.tasks SET ended_at = ended_at - interval '1 day'";
+    project.database.run(took).await;
+    with_task(slow_seconds);
+    (project, double)
+}
+
+/// Gives `pay` a deadline in so many seconds, in the project's time zone, which is UTC.
+fn due_in(project: &Project, seconds: i64) {
+    let at = jiff::Timestamp::try_from(std::time::SystemTime::now()).unwrap()
+        + jiff::SignedDuration::from_secs(seconds);
+    let at = at.strftime("%H:%M:%S");
+    project.write(
+        "sql/models/pay.sql",
+        &format!("/* barncat\ndeadline = \"{at}\"\nneeds = [\"slow\"]\n*/\nselect id, note::int as owed from orders"),
+    );
+}
+
+fn words(outcome: &Value) -> &str {
+    outcome["deadlines"][0]["words"].as_str().unwrap_or_default()
+}
+
+#[tokio::test]
+async fn a_deadline_in_danger_is_told_once_before_it_and_its_end_when_it_is_met() {
+    let pager = "pagerduty = { key = \"0123456789abcdef0123456789abcdef\", url = \"PAGER\" }";
+    let (project, double) = project(pager, 4).await;
+    due_in(&project, 120);
+    let run = project.run(&[]);
+    let watch = until("people are told", async || !told(&double).is_empty());
+    let (outcome, ()) = tokio::join!(async { run.await }, async {
+        watch.await;
+        let kept = &double.knobs().kept_by("slack")[0];
+        assert!(headline(kept).starts_with("🔴 tests: raw.pay is due at"), "{}", headline(kept));
+    });
+    let kept = double.knobs().kept_by("slack");
+    assert_eq!(kept.len(), 2, "{:#?}", told(&double));
+    let first = all_text(&kept[0].before[0]);
+    for part in ["and expected at", "it began at", "takes 50 min", "<!here>", "barncat status"] {
+        assert!(first.contains(part), "{part} in {first}");
+    }
+    assert!(headline(&kept[1]).contains("recovered"), "{}", headline(&kept[1]));
+    let actions: Vec<Value> =
+        double.knobs().kept_by("pagerduty").iter().map(|kept| kept.body["event_action"].clone()).collect();
+    assert_eq!(actions, ["trigger", "resolve"]);
+    assert!(words(&outcome).contains("and was ready at"), "{outcome:#}");
+    assert!(!words(&outcome).contains("late"), "{outcome:#}");
+    nothing_refused(&double);
+}
+
+#[tokio::test]
+async fn a_missed_deadline_is_told_when_it_is_missed_and_when_it_is_done() {
+    let (project, double) = project("", 12).await;
+    due_in(&project, 6);
+    let outcome = project.run(&[]).await;
+    let told = told(&double);
+    assert_eq!(told.len(), 3, "{told:#?}");
+    assert!(told[0].contains("raw.pay is due at") && told[0].contains("expected at"), "{told:#?}");
+    assert!(told[1].contains("raw.pay was due at") && told[2].contains("recovered"), "{told:#?}");
+    assert!(words(&outcome).contains("was due at") && words(&outcome).ends_with("late"), "{outcome:#}");
+    let again = project.run(&[]).await;
+    assert_eq!((super::told(&double).len(), again["deadlines"].clone()), (3, Value::Null), "{again:#}");
+}
+
+#[tokio::test]
+async fn a_deadline_that_the_run_cannot_meet_any_more_names_what_failed() {
+    let (project, double) = project("", 0).await;
+    on_primary(&project, "UPDATE orders SET note = 'five'").await;
+    due_in(&project, 3600);
+    let (_, outcome) = project.try_run(&[]).await;
+    assert_eq!(task(&outcome, "raw.pay")["status"], "failed", "{outcome:#}");
+    let of_deadline = |told: &[String]| told.iter().filter(|text| text.contains("is due at")).count();
+    let first = told(&double);
+    assert_eq!((first.len(), of_deadline(&first)), (2, 1), "{first:#?}");
+    let kept = double.knobs().kept_by("slack");
+    assert!(kept.iter().any(|kept| all_text(&kept.body).contains("barncat run --failed")), "{kept:#?}");
+    project.try_run(&["--failed"]).await;
+    assert_eq!(told(&double).len(), 2, "a repeat does not ring");
+    on_primary(&project, "UPDATE orders SET note = '6'").await;
+    project.run(&[]).await;
+    let told = told(&double);
+    assert_eq!(told.iter().filter(|text| text.contains("recovered")).count(), 2, "{told:#?}");
+}
+
+#[tokio::test]
+async fn a_deadline_that_no_run_works_for_is_told_by_another_run() {
+    let (project, double) = project("", 0).await;
+    due_in(&project, 1800);
+    let outcome = project.run(&["extras"]).await;
+    assert_eq!(outcome["deadlines"], Value::Null, "it had nothing to do with it");
+    let [kept] = double.knobs().kept_by("slack").try_into().unwrap();
+    let text = all_text(&kept.body);
+    for part in ["and no run does it", "it takes 50 min and is due in 30 min", "barncat run +raw.pay"] {
+        assert!(text.contains(part), "{part} in {text}");
+    }
+    project.run(&["+raw.pay"]).await;
+    assert!(told(&double)[1].contains("recovered"), "{:#?}", told(&double));
+}
