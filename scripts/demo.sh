@@ -74,7 +74,7 @@ make_databases() { # warehouse
       psql_at "$admin" -c "CREATE DATABASE $name"
   done
   PGOPTIONS='-c client_min_messages=warning' psql_at "${admin%/*}/${behind}_control" -v role=barncat_control -v "database=${behind}_control" \
-    -v schema=barncat_control -f sql/roles/control.sql >/dev/null
+    -v schema=barncat_control -v test_schema=barncat_control_test -f sql/roles/control.sql >/dev/null
 }
 
 start_warehouse() {

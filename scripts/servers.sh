@@ -259,7 +259,8 @@ make_warehouse() {
   start_on_free_port warehouse
   admin_psql warehouse postgres -c 'CREATE DATABASE warehouse' -c 'CREATE DATABASE control'
   make_role warehouse warehouse barncat_warehouse "$BARNCAT_WAREHOUSE_PASSWORD" warehouse.sql
-  make_role warehouse control barncat_control "$BARNCAT_CONTROL_PASSWORD" control.sql schema=barncat_control
+  make_role warehouse control barncat_control "$BARNCAT_CONTROL_PASSWORD" control.sql \
+    schema=barncat_control test_schema=barncat_control_test
 }
 
 ensure_member() {

@@ -404,6 +404,9 @@ pub struct Verification {
     pub different: u64,
     /// How many of the missing and the extra rows are of a key that both sides have.
     pub doubled: u64,
+    /// Of these, extra rows: the warehouse has their key in more rows than the source.
+    #[serde(default)]
+    pub repeated: u64,
     /// Rows beyond the watermark, which count neither as missing nor as different.
     pub newer: u64,
     /// In how many of the different rows a column differs, where it does in any.
@@ -418,6 +421,14 @@ pub struct Verification {
     /// Keys of the rows that differ. They are rows' values: kept and written nowhere but for who asked.
     #[serde(skip)]
     pub keys: DifferingKeys,
+}
+
+impl Verification {
+    /// Whether rows are there twice beside some that are kept: no key takes one of two away, and made anew the
+    /// table would not have those that are kept.
+    pub fn is_stuck(&self) -> bool {
+        self.repeated > 0 && self.kept > 0
+    }
 }
 
 /// Keys of rows that differ, some of each kind, as text.

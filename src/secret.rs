@@ -1,6 +1,52 @@
 //! Strings that must never be seen: they print as `***`.
 
+use std::sync::{PoisonError, RwLock};
+
 use secrecy::{ExposeSecret, SecretString};
+
+/// The passwords that this process logs in with: what other programs print is held against them.
+static PASSWORDS: RwLock<Vec<SecretString>> = RwLock::new(Vec::new());
+
+/// A shorter one would hide half of every text.
+const PASSWORD_LENGTH_MIN: usize = 6;
+
+/// Remembers the password in a url, for [`conceal`].
+pub(crate) fn remember_password(url: &str) {
+    let Some((_, password)) = passwords(url).next() else { return };
+    if password.len() < PASSWORD_LENGTH_MIN {
+        return;
+    }
+    let mut known = PASSWORDS.write().unwrap_or_else(PoisonError::into_inner);
+    if !known.iter().any(|one| one.expose_secret() == password) {
+        known.push(SecretString::from(password));
+    }
+}
+
+/// A text of somebody else's, without the passwords of this process and those in urls.
+pub(crate) fn conceal(text: &str) -> String {
+    let mut concealed = text.to_owned();
+    for password in PASSWORDS.read().unwrap_or_else(PoisonError::into_inner).iter() {
+        concealed = concealed.replace(password.expose_secret(), "***");
+    }
+    let places: Vec<(usize, usize)> =
+        passwords(&concealed).map(|(at, password)| (at, at + password.len())).collect();
+    for (start, end) in places.into_iter().rev() {
+        concealed.replace_range(start..end, "***");
+    }
+    concealed
+}
+
+/// The passwords in the urls of a text, each with its place.
+fn passwords(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    text.match_indices("://").filter_map(|(at, slashes)| {
+        let start = at + slashes.len();
+        let ends = |character: char| character.is_whitespace() || "/?#\"'<>".contains(character);
+        let authority = text[start..].split(ends).next()?;
+        let (login, _) = authority.rsplit_once('@')?;
+        let (user, password) = login.split_once(':')?;
+        (!password.is_empty()).then_some((start + user.len() + 1, password))
+    })
+}
 
 /// A secret: neither `Debug` nor `Display` shows it; memory is wiped when it is dropped.
 #[derive(Clone)]
@@ -27,5 +73,23 @@ impl std::fmt::Debug for Secret {
 impl std::fmt::Display for Secret {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("***")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn passwords_are_concealed_in_urls_and_where_they_are_known() {
+        assert_eq!(
+            conceal("cannot reach postgres://me:open%20sesame@there:5432/db?x=1, nor http://a/b:c@d"),
+            "cannot reach postgres://me:***@there:5432/db?x=1, nor http://a/b:c@d"
+        );
+        assert_eq!(conceal("s3://u:p@ss@h https://u:pw@"), "s3://u:***@h https://u:***@");
+        remember_password("postgres://me:unlikely-to-be-said@there/db");
+        remember_password("postgres://me:a@there/db");
+        assert_eq!(conceal("PGPASSWORD=unlikely-to-be-said a"), "PGPASSWORD=*** a");
+        assert_eq!(conceal("nothing: here"), "nothing: here");
     }
 }

@@ -163,6 +163,7 @@ mod tests {
             kept: 0,
             different: 0,
             doubled: 0,
+            repeated: 0,
             newer: 0,
             columns: std::collections::BTreeMap::new(),
             not_compared: Vec::new(),

@@ -114,7 +114,7 @@ fn text(why: &Why, now: Timestamp) -> String {
         lines.push(format!("because {} {}{error}", cause.task, cause.status));
     }
     for need in &why.needs {
-        let how = if need.is_hard { "needs" } else { "goes on without" };
+        let how = if need.is_hard { "needs" } else { "can go on without" };
         let shows =
             need.as_of.map_or("never published".to_owned(), |as_of| format!("of {}", moment(as_of, now)));
         let status = need.status.map_or(String::new(), |status| format!(", {}", task_status_word(status)));

@@ -18,6 +18,8 @@ pub struct Differences {
     pub different: u64,
     /// How many of the missing and the extra rows have a key that is on both sides, there in fewer rows.
     pub doubled: u64,
+    /// Of these, extra rows: the warehouse has the key in more rows.
+    pub repeated: u64,
     /// Keys of missing rows, each once, up to the limit.
     pub missing_keys: Vec<Key>,
     /// Keys of extra rows, each once, up to the limit.
@@ -149,6 +151,7 @@ impl Tally {
         found.extra += extra;
         if on_both || different > 0 {
             found.doubled += missing + extra;
+            found.repeated += extra;
         }
         if different > 0 {
             found.differing.resize(in_source.first.len().max(found.differing.len()), 0);

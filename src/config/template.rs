@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, env};
 use super::mistake::Place;
 use crate::{
     error::{Class, Fault},
-    secret::Secret,
+    secret::{self, Secret},
 };
 
 /// A text with `${NAME}` and `${NAME:-default}` in it, not resolved yet. A url with a password in it
@@ -141,7 +141,10 @@ impl Template {
             Some(name) if resolved.is_empty() => {
                 Err(ConfigError::EmptyVariable { name: name.clone(), place: self.place.clone() })
             }
-            _ => Ok(Secret::new(resolved)),
+            _ => {
+                secret::remember_password(&resolved);
+                Ok(Secret::new(resolved))
+            }
         }
     }
 

@@ -13,7 +13,6 @@ use super::{Control, ControlError, session::SEEN};
 use crate::{
     event::{RunOutcome, TaskOutcome},
     fail_point,
-    sql::TableName,
 };
 
 /// The kinds of the graph's tasks, for SQL. Rows of any other kind are what a person did by hand: a comparison
@@ -152,14 +151,9 @@ impl Control {
     }
 
     /// The last `limit` tasks that ended, of one table or of all, the latest first.
-    pub async fn history(
-        &self,
-        table: Option<&TableName>,
-        limit: u32,
-    ) -> Result<Vec<HistoryRow>, ControlError> {
+    pub async fn history(&self, task: Option<&str>, limit: u32) -> Result<Vec<HistoryRow>, ControlError> {
         let select =
             format!("{HISTORY} AND ($1::text IS NULL OR task = $1) ORDER BY started_at DESC LIMIT $2");
-        let task = table.map(ToString::to_string);
         let rows = self.database().query("read the history", &select, &[&task, &i64::from(limit)]).await?;
         Ok(rows.iter().map(history_row).collect())
     }
@@ -258,6 +252,24 @@ impl Control {
             (row.get(0), expected)
         });
         Ok(expected.collect())
+    }
+
+    /// By the task, the last time that it was found unchanged: the load that it showed, and the moment at which
+    /// that was right.
+    pub async fn last_unchanged(
+        &self,
+        tasks: &[String],
+    ) -> Result<HashMap<String, (String, Timestamp)>, ControlError> {
+        let last = "SELECT n.task, l.load, l.outcome->>'as_of' FROM unnest($1::text[]) AS n (task)
+            CROSS JOIN LATERAL (
+                SELECT load, outcome FROM control.tasks t WHERE t.task = n.task AND t.status = 'unchanged'
+                ORDER BY started_at DESC LIMIT 1) l";
+        let rows = self.database().query("read what was found unchanged", last, &[&tasks]).await?;
+        let found = rows.iter().filter_map(|row| {
+            let (load, as_of): (Option<String>, Option<String>) = (row.get(1), row.get(2));
+            Some((row.get(0), (load?, as_of?.parse().ok()?)))
+        });
+        Ok(found.collect())
     }
 
     /// Forgets runs that ended longer ago than `keep`, processes that have long died, and holds whose

@@ -83,6 +83,8 @@ pub enum LoadError {
         table: TableName,
         /// What changed, in words.
         changes: String,
+        /// Whether it has rows that are nowhere else.
+        keeps_marked: bool,
     },
     /// The table is too large to be rebuilt by itself.
     #[error("the schema of {table} changed and the table is larger than its `rebuild_limit`: {changes}")]
@@ -343,6 +345,9 @@ impl Fault for LoadError {
             Self::SchemaChanged { .. } => Some(
                 "the last good rows stay; `on_schema_change = \"rebuild\"` takes the new columns".to_owned(),
             ),
+            Self::NotAddable { table, keeps_marked: true, .. } => Some(format!(
+                "the last good rows stay; make {table} as the source has it by ALTER TABLE: made anew it would lose the rows that are marked as deleted"
+            )),
             Self::NotAddable { table, .. } | Self::RebuildLimit { table, .. } => Some(format!(
                 "the last good rows stay; `barncat run --full {table}` loads the whole table anew"
             )),

@@ -30,7 +30,10 @@ pub(super) fn answer(
     match (spec.on_schema_change, addable(changes)) {
         (OnSchemaChange::Refuse, _) => Err(LoadError::SchemaChanged { table, changes: words }),
         (OnSchemaChange::Extend, Some(added)) => Ok(Answer::Extend(added)),
-        (OnSchemaChange::Extend, None) => Err(LoadError::NotAddable { table, changes: words }),
+        (OnSchemaChange::Extend, None) => {
+            let keeps_marked = spec.deletes.mark().is_some();
+            Err(LoadError::NotAddable { table, changes: words, keeps_marked })
+        }
         (OnSchemaChange::Rebuild, Some(added)) if too_large => Ok(Answer::Extend(added)),
         (OnSchemaChange::Rebuild, None) if too_large => {
             let limit_bytes = spec.rebuild_limit.unwrap_or_default();

@@ -124,7 +124,8 @@ impl Verifying<'_> {
         let Some(last) = last else { return Ok(Verified { loaded, verification: None }) };
         refuse_if_behind(spec, Some(&last), self.snapshot.position())?;
         let (found, differing) = self.compare(&last).await?;
-        if found.equal || !self.how.repair || self.how.as_is {
+        let is_hopeless = found.is_stuck() && found.missing + found.different == 0;
+        if found.equal || !self.how.repair || self.how.as_is || is_hopeless {
             return Ok(Verified { loaded, verification: Some(found) });
         }
         fail_point!("verify.repair.before");
@@ -150,7 +151,7 @@ impl Verifying<'_> {
         let repair = Repair { mend, gone, counted: found.warehouse_rows };
         let all = found.missing + found.different + extra;
         let is_listed = (repair.mend.len() + repair.gone.len()) as u64 == all && found.doubled == 0;
-        let by_keys = *has_key && is_listed && found.not_compared.is_empty();
+        let by_keys = *has_key && found.not_compared.is_empty() && (is_listed || found.is_stuck());
         let attempt = match by_keys {
             true => Attempt { repair: Some(Arc::new(repair)), ..self.attempt.clone() },
             false => Attempt { full: true, ..self.attempt.clone() },
@@ -185,7 +186,8 @@ impl Verifying<'_> {
     /// Whether nothing differs but rows that the loader keeps on purpose.
     fn is_good(&self, differences: &Differences) -> bool {
         let is_kept = differences.extra == 0 || keeps_deleted(&self.attempt.spec);
-        differences.missing == 0 && differences.different == 0 && is_kept
+        // A row that is there twice is none that is gone from the source.
+        differences.missing == 0 && differences.different == 0 && is_kept && differences.repeated == 0
     }
 
     /// The keys that are shown.
@@ -204,9 +206,13 @@ impl Verifying<'_> {
             warehouse_rows: found.warehouse_rows,
             missing: differences.missing,
             extra: differences.extra,
-            kept: if keeps_deleted(&self.attempt.spec) { differences.extra } else { 0 },
+            kept: match keeps_deleted(&self.attempt.spec) {
+                true => differences.extra - differences.repeated,
+                false => 0,
+            },
             different: differences.different,
             doubled: differences.doubled,
+            repeated: differences.repeated,
             newer: differences.newer,
             columns: differing.map(|(column, rows)| ((*column).to_owned(), *rows)).collect(),
             not_compared,
@@ -230,7 +236,10 @@ pub(super) fn keeps_deleted(spec: &LoadSpec) -> bool {
 pub fn in_words(found: &Verification) -> String {
     let mut words = Vec::new();
     let only_there = if found.kept > 0 { "only in the warehouse, and kept" } else { "only in the warehouse" };
-    for (rows, what) in [(found.missing, "missing from the warehouse"), (found.extra, only_there)] {
+    let (more, missing) =
+        ("more in the warehouse, of keys that the source has", "missing from the warehouse");
+    let extra = found.extra.saturating_sub(found.repeated);
+    for (rows, what) in [(found.missing, missing), (extra, only_there), (found.repeated, more)] {
         match rows {
             0 => {}
             1 => words.push(format!("1 row is {what}")),

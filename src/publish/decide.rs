@@ -129,7 +129,7 @@ impl Fault for Refusal {
                 table.quoted()
             ),
             Self::NoTable { table, .. } => {
-                format!("rename or drop {}, or set `as` for another name", table.quoted())
+                format!("rename or drop {}, or give the task's table another name", table.quoted())
             }
             Self::ForeignColumns { .. } => {
                 "keep them in a table or view of their own, then drop them here".to_owned()

@@ -38,7 +38,15 @@ fn in_words(blocked: &Blocked, tasks: &Tasks, failed: &str) -> Failure {
             in_hours(max_age)
         ),
     };
-    let message = if through == cause { what } else { format!("{what}; between them stands {through}") };
+    let mut message = if through == cause { what } else { format!("{what}; between them stands {through}") };
+    let edge = tasks.graph.needs(blocked.task).iter().find(|edge| edge.task == blocked.through);
+    let is_told = matches!(blocked.cause.why, Why::TooOld { .. }) && through == cause;
+    if let (Some(age), Some(max_age)) = (blocked.too_old, edge.and_then(|edge| edge.way.max_age()))
+        && !is_told
+    {
+        let (age, max_age) = (in_hours(age), in_hours(max_age));
+        message += &format!("; the published data of {through} is {age} old, and {max_age} is the most");
+    }
     let hint = match blocked.cause.why {
         Why::Failed => {
             format!("`barncat why {cause}` tells why; once it is mended, `barncat run --failed` does both")
@@ -88,6 +96,7 @@ pub(super) fn foreseen(
 fn in_hours(span: Duration) -> String {
     let minutes = span.as_secs() / 60;
     match (minutes / 60, minutes % 60) {
+        (0, 0) => format!("{} s", span.as_secs()),
         (0, minutes) => format!("{minutes} min"),
         (hours, 0) => format!("{hours} h"),
         (hours, minutes) => format!("{hours} h {minutes} min"),

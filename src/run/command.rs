@@ -10,7 +10,10 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::error::{Class, Fault};
+use crate::{
+    error::{Class, Fault},
+    secret,
+};
 
 /// Of its output the last lines are kept, and of each line so many characters.
 const LINES_KEPT: usize = 40;
@@ -153,12 +156,20 @@ async fn give(stdin: Option<ChildStdin>, input: &[u8]) {
     }
 }
 
+/// A line without what steers a terminal, which no database would keep, and without passwords.
+fn readable(line: &[u8]) -> String {
+    let line = anstream::adapter::strip_bytes(line).into_vec();
+    let line = secret::conceal(&String::from_utf8_lossy(&line));
+    let characters = line.trim_end().chars();
+    characters.map(|one| if one.is_control() { ' ' } else { one }).take(CHARACTERS_KEPT).collect()
+}
+
 /// Keeps the last lines of a stream.
 async fn keep(stream: Option<impl AsyncRead + Unpin>, kept: &Mutex<VecDeque<String>>) {
     let Some(stream) = stream else { return };
     let mut lines = BufReader::new(stream).split(b'\n');
     while let Ok(Some(line)) = lines.next_segment().await {
-        let line: String = String::from_utf8_lossy(&line).trim_end().chars().take(CHARACTERS_KEPT).collect();
+        let line = readable(&line);
         tracing::debug!(line, "command.output");
         let mut kept = kept.lock().await;
         if kept.len() == LINES_KEPT {

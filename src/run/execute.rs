@@ -530,6 +530,10 @@ fn take_verification(outcome: &mut TaskOutcome, verification: Option<Verificatio
     outcome.status = if found.equal { TaskStatus::Succeeded } else { TaskStatus::Failed };
     if !found.equal {
         let hint = match &found.before_repair {
+            _ if found.is_stuck() => format!(
+                "`barncat run --full {}` makes the table anew, without the rows that are gone from the source",
+                outcome.task
+            ),
             Some(_) => "does something else write to the table?".to_owned(),
             None => format!("`barncat verify {} --repair` mends it", outcome.task),
         };
@@ -569,6 +573,9 @@ async fn may_begin(workshop: &Workshop, members: &[Member], how: &How) -> Result
     Ok(why.map_or_else(|| May::Begin(leases), May::Wait))
 }
 
+/// How long a lock is waited for before connections that rest are given up again.
+const WAIT_SLICE: Duration = Duration::from_secs(5);
+
 /// One lock a table, in the order of their names, so that two runs never wait for each other.
 async fn take_locks(
     workshop: &Workshop,
@@ -579,14 +586,16 @@ async fn take_locks(
     names.sort();
     let mut leases = Vec::with_capacity(names.len());
     for name in names {
-        let wait = workshop.publishing.lock_wait;
         let holder = Holder { run: workshop.run.clone(), what: format!("{} {name}", how.work.verb()) };
         let lock = format!("task/{name}");
+        let waited = Instant::now();
         let mut lease = workshop.control.acquire(&lock, &holder, Duration::ZERO).await?;
-        if lease.is_none() {
-            // Who has it may wait for the connections that are kept for the loads to come.
+        while lease.is_none() && waited.elapsed() < workshop.publishing.lock_wait {
+            // Who has it may wait for the connections that are kept for the loads to come, and another load of
+            // this run may have taken some meanwhile.
             give_up_snapshots(workshop, members).await;
-            lease = workshop.control.acquire(&lock, &holder, wait).await?;
+            let slice = workshop.publishing.lock_wait.saturating_sub(waited.elapsed()).min(WAIT_SLICE);
+            lease = workshop.control.acquire(&lock, &holder, slice).await?;
         }
         match lease {
             Some(lease) => leases.push(lease),

@@ -108,3 +108,20 @@ async fn has_another_schema(job: &Job, known: &Known<'_>, snapshot: &dyn Snapsho
     // Whatever is wrong with it, its load says best.
     load::has_another_schema(spec, last, snapshot).await.unwrap_or(true)
 }
+
+/// A table that was found unchanged is as right as it was then, though the ledger has no row of that.
+pub(super) async fn note_unchanged(
+    control: &Control,
+    published: &mut BTreeMap<TableName, LedgerRow>,
+) -> Result<(), RunError> {
+    let tasks: Vec<String> = published.keys().map(ToString::to_string).collect();
+    let unchanged = control.last_unchanged(&tasks).await?;
+    for row in published.values_mut() {
+        if let Some((load, as_of)) = unchanged.get(&row.table.to_string())
+            && *load == row.load
+        {
+            row.as_of = row.as_of.max(*as_of);
+        }
+    }
+    Ok(())
+}

@@ -228,7 +228,8 @@ async fn prepare(
 ) -> Result<(tasks::Tasks, execute::Known), RunError> {
     let workshop = &opened.workshop;
     workshop.warehouse.prepare().await.map_err(RunError::Below)?;
-    let published = workshop.warehouse.last_loads().await.map_err(RunError::Below)?;
+    let mut published = workshop.warehouse.last_loads().await.map_err(RunError::Below)?;
+    facts::note_unchanged(&workshop.control, &mut published).await?;
     let mut tasks = list(project, opened, &published).await?;
     if let Some(rows) = request.sample {
         tasks.sample(rows, &workshop.sources).await?;

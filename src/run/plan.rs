@@ -92,7 +92,7 @@ pub async fn plan(project: &Project, environment: &Environment, request: &Reques
 
 async fn look_at(project: &Project, request: &Request, looked: &Looked) -> Result<Plan, RunError> {
     let warehouse = &*looked.warehouse;
-    let published = warehouse.last_loads().await.map_err(RunError::Below)?;
+    let published = looked.published().await?;
     let mut tasks = tasks::list(project, &looked.sources, &looked.schemas, &published).await?;
     if let Some(rows) = request.sample {
         tasks.sample(rows, &looked.sources).await?;

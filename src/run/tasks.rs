@@ -134,7 +134,9 @@ pub(super) fn named(
 /// The tables of a source's schema that are published.
 fn loaded_before(published: &BTreeMap<TableName, LedgerRow>, source: &str, schema: &str) -> Vec<String> {
     let rows = published.values().filter(|row| row.source == source && row.source_table.schema == schema);
-    rows.map(|row| row.source_table.name.clone()).collect()
+    // One table may have been loaded into several.
+    let names: BTreeSet<&String> = rows.map(|row| &row.source_table.name).collect();
+    names.into_iter().cloned().collect()
 }
 
 impl Tasks {

@@ -174,6 +174,12 @@ pub enum ShapeError {
         /// The source's table.
         table: TableName,
     },
+    /// A table without columns, where none is known.
+    #[error("the source's table {table} has no columns, and Redshift knows no such table")]
+    NoColumns {
+        /// The source's table.
+        table: TableName,
+    },
     /// Two columns would have one name.
     #[error(
         "the columns `{}` and `{}` of the source's table {table} have one name in Redshift, which knows lower case alone",
@@ -276,6 +282,7 @@ impl Fault for ShapeError {
         Some(match self {
             Self::NotBinary { .. } => "leave `format` out, or exclude these columns".to_owned(),
             Self::OnlyCsv { .. } => "leave `format` out".to_owned(),
+            Self::NoColumns { .. } => "`skip` it".to_owned(),
             Self::SameName { .. } => {
                 "exclude one of them, or load a view that names them otherwise".to_owned()
             }
@@ -366,6 +373,9 @@ fn to_redshift(
 ) -> Result<Shape, ShapeError> {
     if wishes.format == Some(Format::Binary) {
         return Err(ShapeError::OnlyCsv { table: table.clone() });
+    }
+    if schema.columns.is_empty() {
+        return Err(ShapeError::NoColumns { table: table.clone() });
     }
     redshift::refuse_names(table, schema)?;
     let arrivals = redshift::policies(table, schema, source_version, &wishes.unfit)?;

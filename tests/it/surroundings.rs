@@ -185,18 +185,24 @@ async fn the_servers_settings_are_judged() {
 #[tokio::test]
 async fn a_control_database_without_rights_fails_until_the_printed_sql_has_run() {
     let name = format!("doctor_{}", std::process::id());
+    let of_test = format!("{name}_test");
     let admin = crate::support::connect_to(
         &variable("BARNCAT_WAREHOUSE_ADMIN_URL").replace("/warehouse", "/control"),
     )
     .await;
-    let found = Control::diagnose(&endpoint("BARNCAT_CONTROL_URL"), &name).await;
+    let found = Control::diagnose(&endpoint("BARNCAT_CONTROL_URL"), &name, &of_test).await;
     let failure = found.iter().find(|finding| finding.status == Verdict::Fail).expect("it may not create it");
     assert_eq!(failure.test, "schema", "{failure:?}");
     admin.batch_execute(failure.sql.as_deref().expect("SQL that mends it")).await.expect("valid SQL");
-    let found = Control::diagnose(&endpoint("BARNCAT_CONTROL_URL"), &name).await;
+    // Production can do without test mode's.
+    let warned =
+        found.iter().find(|finding| finding.status == Verdict::Warn).expect("test mode cannot begin");
+    assert!(warned.message.contains(&of_test), "{warned:?}");
+    admin.batch_execute(warned.sql.as_deref().expect("SQL that mends it")).await.expect("valid SQL");
+    let found = Control::diagnose(&endpoint("BARNCAT_CONTROL_URL"), &name, &of_test).await;
     assert!(found.iter().all(|finding| finding.status == Verdict::Ok), "{found:#?}");
     Control::open(&endpoint("BARNCAT_CONTROL_URL"), &name).await.expect("it may be made now");
-    let found = Control::diagnose(&endpoint("BARNCAT_CONTROL_URL"), &name).await;
+    let found = Control::diagnose(&endpoint("BARNCAT_CONTROL_URL"), &name, &of_test).await;
     assert!(found.iter().any(|finding| finding.message == "are those of this release"), "{found:#?}");
 }
 
@@ -208,7 +214,7 @@ async fn a_server_that_does_not_answer_is_one_failure() {
         std::path::Path::new("."),
     )
     .expect("a valid url");
-    let found = Control::diagnose(&nowhere, "barncat_control").await;
+    let found = Control::diagnose(&nowhere, "barncat_control", "barncat_control_test").await;
     assert_eq!(found.len(), 1, "{found:?}");
     assert!(found[0].message.starts_with("cannot reach 127.0.0.1:1/control: "), "{found:?}");
 }

@@ -147,7 +147,8 @@ pub(super) async fn control(project: &Project, environment: &Environment) -> Par
             return unknown(name, url, &error);
         }
     };
-    let findings = Control::diagnose(&endpoint, &reach::control_schema(Mode::Production)).await;
+    let [schema, test_schema] = [Mode::Production, Mode::Test].map(reach::control_schema);
+    let findings = Control::diagnose(&endpoint, &schema, &test_schema).await;
     Part { name: name.to_owned(), place: endpoint.place(), findings }
 }
 

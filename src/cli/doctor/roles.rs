@@ -63,8 +63,9 @@ pub(super) fn scripts(project: &Project, environment: &Environment) -> Scripts {
     // One that resolves to nothing is in the warehouse, whose role makes it.
     if control.is_some_and(|url| url.resolve(environment).map_or(true, |url| !url.expose().is_empty())) {
         let endpoint = reach::control_endpoint(project, environment).ok();
-        let schema = reach::control_schema(Mode::Production);
-        roles.push(script("control database", CONTROL, None, endpoint.as_ref(), &[("schema", &schema)], &[]));
+        let [schema, test_schema] = [Mode::Production, Mode::Test].map(reach::control_schema);
+        let schemas = [("schema", schema.as_str()), ("test_schema", &test_schema)];
+        roles.push(script("control database", CONTROL, None, endpoint.as_ref(), &schemas, &[]));
     }
     Scripts { roles, policies: policies(project, environment) }
 }
@@ -145,7 +146,14 @@ mod tests {
 
     #[test]
     fn no_variable_is_left_when_all_are_known() {
-        let values = [("role", "r"), ("database", "d"), ("schema", "s"), ("owner", "o"), ("control", "c")];
+        let values = [
+            ("role", "r"),
+            ("database", "d"),
+            ("schema", "s"),
+            ("test_schema", "t"),
+            ("owner", "o"),
+            ("control", "c"),
+        ];
         for script in [SOURCE, WAREHOUSE, REDSHIFT, CONTROL] {
             let sql = fill(script, &values, &[]);
             let statements = sql.lines().filter(|line| !line.starts_with("--"));

@@ -103,10 +103,11 @@ async fn expect_task(
 /// The schemas that the project's tables are published to, of production only: a test's table is
 /// asked for by its full name.
 fn schemas(project: &Project) -> BTreeSet<String> {
-    project.loaders.iter().map(|loader| loader.into.clone()).collect()
+    let of_loaders = project.loaders.iter().map(|loader| loader.into.clone());
+    of_loaders.chain(project.models.iter().map(|model| model.target.schema.clone())).collect()
 }
 
-/// The history of a table; a name without a schema is looked for in each of `schemas`.
+/// The history of a task; a name without a schema is looked for in each of `schemas`.
 async fn found(
     schemas: &BTreeSet<String>,
     controls: &[Control],
@@ -114,17 +115,17 @@ async fn found(
     limit: u32,
 ) -> Result<Vec<HistoryRow>, Complaint> {
     let mut found = Vec::new();
-    for table in candidates(name, schemas) {
+    for task in candidates(name, schemas) {
         let mut rows = Vec::new();
         for control in controls {
-            rows.extend(control.history(Some(&table), limit).await?);
+            rows.extend(control.history(Some(&task), limit).await?);
         }
         if !rows.is_empty() {
-            found.push((table, rows));
+            found.push((task, rows));
         }
     }
     if found.len() > 1 {
-        let choices: Vec<_> = found.iter().map(|(table, _)| table.to_string()).collect();
+        let choices: Vec<_> = found.iter().map(|(task, _)| task.clone()).collect();
         let message = format!("`{name}` is not unique");
         return Err(Complaint::usage(message, Some(format!("one of {}", choices.join(", ")))));
     }
@@ -173,11 +174,10 @@ fn restores_text(rows: &[HistoryRow], restores: &BTreeMap<String, String>) -> St
     if text.is_empty() { text } else { format!("\nearlier states that the stage still has:\n{text}") }
 }
 
-fn candidates(name: &str, schemas: &BTreeSet<String>) -> Vec<TableName> {
-    match name.split_once('.') {
-        Some((schema, table)) => vec![TableName::new(schema, table)],
-        None => schemas.iter().map(|schema| TableName::new(schema, name)).collect(),
-    }
+/// Full names: its own, which a check's and a command's is, and that of a table of these schemas.
+fn candidates(name: &str, schemas: &BTreeSet<String>) -> Vec<String> {
+    let tables = schemas.iter().map(|schema| format!("{schema}.{name}"));
+    tables.chain([name.to_owned()]).collect()
 }
 
 fn json<'a>(row: &'a HistoryRow, restore: Option<&'a String>) -> Task<'a> {
@@ -316,7 +316,7 @@ mod tests {
     #[test]
     fn a_name_without_a_schema_is_looked_for_in_every_schema() {
         let schemas = BTreeSet::from(["a".to_owned(), "b".to_owned()]);
-        assert_eq!(candidates("t", &schemas), [TableName::new("a", "t"), TableName::new("b", "t")]);
-        assert_eq!(candidates("c.t", &schemas), [TableName::new("c", "t")]);
+        assert_eq!(candidates("t", &schemas), ["a.t", "b.t", "t"]);
+        assert_eq!(candidates("c.t", &schemas).last().map(String::as_str), Some("c.t"));
     }
 }

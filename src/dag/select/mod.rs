@@ -67,6 +67,9 @@ pub enum SelectError {
         /// As it was written.
         word: String,
     },
+    /// An argument without a word in it: of a variable that is not set, say.
+    #[error("a selection is empty")]
+    Empty,
     /// A pattern, tag, tier, kind or source that no task has.
     #[error("no task is selected by `{word}`")]
     Nothing {
@@ -91,6 +94,7 @@ impl Fault for SelectError {
                 Some("there are tier:, kind:, source:, tag:, state: and result:".to_owned())
             }
             Self::Fact { choices, .. } => Some(format!("there is {choices}")),
+            Self::Empty => Some("leave it out to select all tasks".to_owned()),
             Self::NotKnown { .. } => Some("states and results are known where a run is known".to_owned()),
         }
     }
@@ -139,21 +143,29 @@ fn among(
     wanted: &[String],
     exclude: &[String],
 ) -> Result<impl Iterator<Item = usize> + use<>, SelectError> {
-    let kept = if words(wanted).next().is_none() { vec![true; pool.len()] } else { union(pool, wanted)? };
+    let kept = if wanted.is_empty() { vec![true; pool.len()] } else { union(pool, wanted)? };
     let dropped = union(pool, exclude)?;
     let is_in = move |place: &usize| kept[*place] && !dropped[*place];
     Ok((0..pool.len()).filter(is_in))
 }
 
-fn words(texts: &[String]) -> impl Iterator<Item = &str> {
-    texts.iter().flat_map(|text| text.split_whitespace())
-}
-
 fn union(pool: &Pool<'_>, texts: &[String]) -> Result<Vec<bool>, SelectError> {
     let mut selected = vec![false; pool.len()];
-    for text in words(texts) {
-        let meant = intersection(pool, text)?;
+    let mut add = |meant: Vec<bool>| {
         selected.iter_mut().zip(meant).for_each(|(selected, meant)| *selected |= meant);
+    };
+    for text in texts {
+        if text.trim().is_empty() {
+            return Err(SelectError::Empty);
+        }
+        // A name may have blanks in it, and commas.
+        if pool.has(text) {
+            add(pool.by_name(text)?);
+            continue;
+        }
+        for word in text.split_whitespace() {
+            add(intersection(pool, word)?);
+        }
     }
     Ok(selected)
 }

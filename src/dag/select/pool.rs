@@ -127,8 +127,13 @@ impl<'a> Pool<'a> {
         (0..self.tasks.len()).map(NodeId::new)
     }
 
+    /// Whether it is the name of a task, with its schema or without.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.tasks.iter().any(|task| task.name == name || task.is_full_name(name))
+    }
+
     /// A full name is nobody else's; one without its schema must be one task's alone.
-    fn by_name(&self, name: &str) -> Result<Vec<bool>, SelectError> {
+    pub(super) fn by_name(&self, name: &str) -> Result<Vec<bool>, SelectError> {
         let all = || self.tasks.iter();
         if all().any(|task| task.is_full_name(name)) {
             return Ok(all().map(|task| task.is_full_name(name)).collect());

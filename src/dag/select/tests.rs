@@ -149,3 +149,15 @@ fn what_means_nothing_in_a_graph_is_refused() {
     assert!(matches!(refused("+"), SelectError::Unknown { .. }));
     assert!(matches!(refused("a,"), SelectError::Unknown { .. }));
 }
+
+#[test]
+fn a_name_may_have_blanks_and_commas_and_nothing_is_not_everything() {
+    assert_eq!(names(&["  "], &[]), Err(SelectError::Empty));
+    assert_eq!(names(&["orders"], &[""]), Err(SelectError::Empty));
+    let odd = Candidate { name: TableName::new("a", "Odd, 2+ Name"), ..tasks()[0].clone() };
+    let tasks = [tasks(), vec![odd]].concat();
+    for name in ["Odd, 2+ Name", "a.Odd, 2+ Name"] {
+        let selected = select(&tasks, &[name.to_owned()], &[]).unwrap();
+        assert_eq!(selected, [TableName::new("a", "Odd, 2+ Name")], "{name}");
+    }
+}

@@ -1,9 +1,9 @@
 //! The handle of one load: its staging table, from empty to published.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, time::timeout};
 
 use super::{
     PostgresWarehouseError, Server, belongings, fill, in_place, prepare, publish, select, sessions::InUse,
@@ -38,7 +38,12 @@ pub(super) struct PostgresStaging {
     pub(super) connection: InUse,
     /// Whether the staging table is committed already, and the publish a transaction of its own.
     pub(super) is_committed: bool,
+    /// Whether the server is at work; it still is when whoever waited for it has given up.
+    is_asking: bool,
 }
+
+/// How long a server is waited for that is asked to cancel a statement.
+const CANCEL_WAIT: Duration = Duration::from_secs(3);
 
 impl PostgresStaging {
     pub(super) async fn open(server: Arc<Server>, spec: StagingSpec) -> Result<Self, PostgresWarehouseError> {
@@ -55,9 +60,29 @@ impl PostgresStaging {
         }
         create(&connection, &table, &spec).await?;
         fail_point!("staging.create.after");
-        let staging = Self { server, spec, table, connection, is_committed };
+        let staging = Self { server, spec, table, connection, is_committed, is_asking: false };
         belongings::shape(&staging).await?;
         Ok(staging)
+    }
+
+    async fn filled(
+        &mut self,
+        parts: mpsc::Receiver<Fill>,
+        stage: &SharedStage,
+    ) -> Result<u64, PostgresWarehouseError> {
+        let rows = fill::fill(self, parts, stage).await?;
+        self.finish_fill().await?;
+        Ok(rows)
+    }
+
+    async fn filled_from(&mut self, select: &Select) -> Result<u64, PostgresWarehouseError> {
+        let rows = select::fill(self, select).await?;
+        self.finish_fill().await?;
+        fail_point!("staging.commit.before");
+        self.connection.run(&format!("fill {}", self.spec.table), "COMMIT").await?;
+        self.is_committed = true;
+        fail_point!("staging.commit.after");
+        Ok(rows)
     }
 
     /// What happens when the last part is in: the key, and the figures for the planner.
@@ -85,24 +110,24 @@ impl PostgresStaging {
 #[async_trait]
 impl Staging for PostgresStaging {
     async fn fill(&mut self, parts: mpsc::Receiver<Fill>, stage: SharedStage) -> Result<u64, WarehouseError> {
-        let rows = fill::fill(self, parts, &stage).await?;
-        self.finish_fill().await?;
-        Ok(rows)
+        self.is_asking = true;
+        let filled = self.filled(parts, &stage).await;
+        self.is_asking = false;
+        Ok(filled?)
     }
 
     async fn fill_from(&mut self, select: &Select) -> Result<u64, WarehouseError> {
-        let rows = select::fill(self, select).await?;
-        self.finish_fill().await?;
-        fail_point!("staging.commit.before");
-        let committed = self.connection.run(&format!("fill {}", self.spec.table), "COMMIT").await;
-        committed.map_err(PostgresWarehouseError::from)?;
-        self.is_committed = true;
-        fail_point!("staging.commit.after");
-        Ok(rows)
+        self.is_asking = true;
+        let filled = self.filled_from(select).await;
+        self.is_asking = false;
+        Ok(filled?)
     }
 
     async fn apply(&mut self, delta: &Delta, stage: SharedStage) -> Result<(), WarehouseError> {
-        Ok(in_place::apply(self, delta, &stage).await?)
+        self.is_asking = true;
+        let applied = in_place::apply(self, delta, &stage).await;
+        self.is_asking = false;
+        Ok(applied?)
     }
 
     async fn greatest(&mut self, column: &str) -> Result<Option<String>, WarehouseError> {
@@ -151,6 +176,10 @@ impl Staging for PostgresStaging {
     }
 
     async fn discard(self: Box<Self>) {
+        if self.is_asking {
+            // What comes next would wait for the end of the statement.
+            let _ = timeout(CANCEL_WAIT, self.connection.cancel_handle().fire()).await;
+        }
         let drop = format!("DROP TABLE IF EXISTS {}", self.table.quoted());
         let sql = if self.is_committed { drop } else { "ROLLBACK".to_owned() };
         // If even this fails the connection is gone: the server rolls back, the next run sweeps.

@@ -234,7 +234,7 @@ impl Fault for RedshiftError {
                 Some("leave columns out, or reach Redshift by wire, which takes statements of 16 MB".to_owned())
             }
             Self::NotWidened { table, .. } => Some(format!(
-                "the last good rows stay; `barncat run --full {table}` makes the table anew, if nothing is bound to it"
+                "the last good rows stay; `publish = \"swap\"` for the loader and `barncat run --full {table}` make the table anew, and the views that are bound to it"
             )),
             Self::Bound { .. } => Some("the next load is decided upon anew".to_owned()),
             Self::Superseded { .. } => Some("the next load is decided upon anew".to_owned()),

@@ -230,7 +230,7 @@ impl Cluster {
             }
         };
         format!(
-            "INSERT INTO {}.\"loads\" ({}) SELECT {}, {}, {}, {}, getdate(), {table_rows}, {}, {}, {}{from}",
+            "INSERT INTO {}.\"loads\" ({}) SELECT {}, {}, {}, {}, sysdate, {table_rows}, {}, {}, {}{from}",
             self.ledger(),
             COLUMNS.map(quote_ident).join(", "),
             texts.join(", "),

@@ -168,7 +168,14 @@ impl Cluster {
         let batch = Batch::new(format!("copy into {} from {url}", spec.table), format!("{} copy", spec.load))
             .then(copy)
             .then("SELECT pg_last_copy_count()::varchar");
-        let [_, count] = match self.ask(batch).await {
+        let copied = self.ask(batch).await;
+        // What was changed between the check and the COPY is not known to have been read as it was staged, and
+        // explains a failure.
+        match (parts::check(manifest, stage).await, &copied) {
+            (Err(error @ RedshiftError::Part { .. }), _) | (Err(error), Ok(_)) => return Err(error),
+            (Ok(()), _) | (Err(_), Err(_)) => {}
+        }
+        let [_, count] = match copied {
             Ok(answers) => answers,
             Err(error) => return Err(self.why(spec, manifest, stage, error).await),
         };

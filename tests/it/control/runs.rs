@@ -102,9 +102,9 @@ async fn a_run_is_told_from_its_start_to_its_end() {
         (past[0].status.as_str(), past[0].outcome.as_ref()),
         ("succeeded", Some(&run_outcome("run-1")))
     );
-    let history = control.history(Some(&TableName::new("raw", "orders")), 5).await.unwrap();
+    let history = control.history(Some("raw.orders"), 5).await.unwrap();
     assert_eq!((history[0].rows, history[0].outcome.as_ref()), (Some(300), Some(&done)));
-    assert!(control.history(Some(&TableName::new("raw", "riders")), 5).await.unwrap().is_empty());
+    assert!(control.history(Some("raw.riders"), 5).await.unwrap().is_empty());
 }
 
 #[tokio::test]

@@ -57,3 +57,31 @@ async fn rows_that_a_check_finds_fail_it_or_are_told() {
     assert_eq!(task(&outcome, "few")["warnings"][0], "sql/checks/few.sql found 7 rows");
     assert_eq!(status(&outcome, "orders"), "succeeded", "what was published stays published");
 }
+
+/// What a program prints is somebody else's: what this process logs in with may be in it, and what steers a terminal.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_command_prints_is_kept_without_secrets_and_control_characters() {
+    let told =
+        r#"printf '\033[31mcannot\000 reach %s\007 as %s\n' "$WAREHOUSE_URL" "${WAREHOUSE_URL#*://*:}""#;
+    let project = project(&format!(
+        "[tasks.leak]\ncommand = ['sh', '-c', '''{told}; {told} >&2; exit 3''']\nattempts = 1\n\
+         [hooks.leaks]\non = [\"run.finished\"]\ncommand = ['sh', '-c', '''{told}; exit 3''']\n"
+    ))
+    .await;
+    let url = project.database.url();
+    let login =
+        url.split_once("://").and_then(|(_, rest)| rest.rsplit_once('@')).expect("a url with a login").0;
+    let password = login.split_once(':').expect("a password").1;
+    let output = project.barncat(&["run", "--output", "json"], &[("WAREHOUSE_URL", &url)]).await;
+    let said = [String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr)].concat();
+    assert!(!said.contains(password), "a secret was told");
+    let outcome: serde_json::Value = serde_json::from_slice(&output.stdout).expect("it is JSON");
+    let error = task(&outcome, "leak")["error"]["message"].as_str().unwrap_or_default().to_owned();
+    assert!(error.contains("reach postgres://") && error.contains(":***@"), "{error}");
+    assert!(!error.contains(['\u{7}', '\u{1b}', '\0']), "{error:?}");
+    assert!(outcome["warnings"][0].as_str().is_some_and(|warning| warning.contains(":***@")), "{outcome:#}");
+    // The database has the run's end.
+    let kept = "SELECT string_agg(outcome::text, '') || string_agg(status, ' ') FROM barncat_control.runs";
+    let kept = project.database.text(kept).await;
+    assert!(!kept.contains(password) && kept.ends_with("failed"), "{kept}");
+}

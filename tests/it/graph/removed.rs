@@ -74,3 +74,17 @@ async fn a_view_that_something_reads_stays_and_what_it_reads() {
     assert_eq!(json_of(&project, &["clean", "--removed", "--yes"]).await.1, Some(0));
     assert_eq!(relations(&project).await, ["r orders", "r rates", "r riders"]);
 }
+
+/// A table that was loaded under two names is one table of the source.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_table_under_another_name_leaves_its_old_one_to_be_dropped() {
+    let project = Project::new(SOURCE, LOADERS).await;
+    project.run(&[]).await;
+    project
+        .write_loaders(&LOADERS.replace("rates = \"full\"", "rates = { strategy = \"full\", as = \"fx\" }"));
+    project.run(&[]).await;
+    let (plan, code) = json_of(&project, &["plan"]).await;
+    assert_eq!((code, &plan["orphans"]), (Some(0), &serde_json::json!(["raw.rates"])), "{plan:#}");
+    assert_eq!(json_of(&project, &["clean", "--removed", "--yes"]).await.1, Some(0));
+    assert_eq!(relations(&project).await, ["r fx", "r orders", "r riders"]);
+}

@@ -92,3 +92,33 @@ async fn a_soft_need_that_failed_is_taken_as_last_published_if_it_is_young_enoug
     let comment = format!("SELECT coalesce(obj_description('{INTO}.owed'::regclass), '')");
     assert_eq!(project.database.text(&comment).await, "", "what an earlier load said is gone");
 }
+
+/// What was found unchanged was right at that time, whenever it last changed.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_age_of_a_soft_need_counts_from_when_it_was_last_found_current() {
+    let project =
+        Project::new(SOURCE, &LOADERS.replace("\"full\"", "{ strategy = \"full\", attempts = 1 }")).await;
+    write(&project, "1h");
+    project.run(&[]).await;
+    // It was loaded two hours ago, and found unchanged just now.
+    let earlier = "UPDATE barncat.loads SET as_of = as_of - INTERVAL '2 hours' WHERE table_name = 'rates'";
+    project.database.run(earlier).await;
+    let outcome = project.run(&["rates"]).await;
+    assert_eq!(status(&outcome, "rates"), "unchanged");
+    break_table(&project, "rates").await;
+    on_primary(&project, "UPDATE orders SET fee = fee + 1").await;
+    let outcome = project.run(&[]).await;
+    assert_eq!(status(&outcome, "owed"), "succeeded", "{outcome:#}");
+    // Two hours later it is too old, and that is what is said.
+    let earlier = "UPDATE barncat_control.tasks SET outcome = outcome || jsonb_build_object('as_of',
+            to_char(now() AT TIME ZONE 'UTC' - INTERVAL '2 hours', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'))
+        WHERE task LIKE '%.rates'";
+    project.database.run(earlier).await;
+    on_primary(&project, "UPDATE orders SET fee = fee + 1").await;
+    let (_, outcome) = project.try_run(&[]).await;
+    assert_eq!(status(&outcome, "owed"), "blocked", "{outcome:#}");
+    let owed = task(&outcome, &format!("{INTO}.owed"));
+    let told = owed["error"]["message"].as_str().unwrap_or_default();
+    assert!(told.contains("rates failed; the published data of"), "{told}");
+    assert!(told.contains("is 2 h old, and 1 h is the most"), "{told}");
+}

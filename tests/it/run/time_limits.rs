@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use crate::support::{
     ground::{Ground, Scene, on_each_ground},
+    process::Process,
     project::{Project, task},
 };
 
@@ -61,5 +62,33 @@ async fn past_its_hard_limit_a_task_fails_and_the_servers_query_is_over() {
     while project.database.text(ours).await != "0" {
         assert!(Instant::now() < limit, "a query goes on");
         tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn stopped_or_killed_in_a_model_its_query_is_over_soon() {
+    let project = Project::new(SLOW, "[tables]\norders = \"full\"\n").await;
+    project.write("sql/models/sleeps.sql", "select id, pg_sleep(600)::text as slept from orders");
+    project.run(&["orders"]).await;
+    // A server looks after its clients every ten seconds.
+    for (signal, within, code) in [("TERM", 8, Some(143)), ("INT", 8, Some(130)), ("KILL", 30, None)] {
+        let run = Process::run(&project, &["sleeps"], &[]);
+        until(&project, "1", 60).await;
+        let begun = Instant::now();
+        run.send(signal);
+        assert_eq!(run.end().await.0, code, "{signal}");
+        assert!(begun.elapsed() < Duration::from_secs(8), "{signal}: it ended after {:?}", begun.elapsed());
+        until(&project, "0", within).await;
+    }
+}
+
+/// Waits until so many queries of the model are under way.
+async fn until(project: &Project, count: &str, seconds: u64) {
+    let ours = "SELECT count(*)::text FROM pg_stat_activity WHERE datname = current_database()
+        AND query LIKE '%pg_sleep(600)%' AND state = 'active' AND pid <> pg_backend_pid()";
+    let limit = Instant::now() + Duration::from_secs(seconds);
+    while project.database.text(ours).await != count {
+        assert!(Instant::now() < limit, "not {count} queries within {seconds} s");
+        tokio::time::sleep(Duration::from_millis(100)).await;
     }
 }

@@ -8,7 +8,11 @@ use std::{
 
 use serde_json::Value;
 
-use crate::support::{connect, process::send, project::Project};
+use crate::support::{
+    connect,
+    process::{Process, send},
+    project::Project,
+};
 
 const SOURCE: &str = "
     CREATE TABLE orders (id bigint PRIMARY KEY, note text);
@@ -223,6 +227,29 @@ async fn a_table_that_another_run_loads_is_held_and_its_status_says_so() {
     let status = project.barncat(&["status"], &[]).await;
     assert!(String::from_utf8_lossy(&status.stdout).contains("raw.slowest"), "{status:?}");
     send("TERM", first.id());
+    assert_eq!(first.wait().unwrap().code(), Some(143));
+}
+
+/// Two runs that each wait for what the other has would wait until `lock_wait` is over.
+#[tokio::test]
+async fn whoever_waits_for_a_tables_lock_keeps_no_connection_to_its_source() {
+    let more =
+        "CREATE TABLE quick (id int); CREATE VIEW later AS SELECT id, pg_sleep(1)::text AS slept FROM quick;
+                INSERT INTO quick VALUES (1);";
+    let loaders = "[tables]\nslowest = \"full\"\nquick = \"full\"\nlater = \"full\"\n";
+    let project = Project::new(&format!("{SLOW}\n{more}"), loaders).await;
+    let mut first =
+        project.command(&["run", "slowest"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    until("the COPY runs", async || copies_under_way(project.source.name()).await > 0).await;
+    // The last of them begins when the lock has been waited for already, and reads in a snapshot of its own.
+    let waits = Process::run(&project, &["--jobs", "2", "slowest", "later", "quick"], &[]);
+    let ended = "SELECT count(*)::text FROM barncat_control.tasks WHERE status = 'succeeded'";
+    until("the others are done", async || project.database.text(ended).await == "2").await;
+    let sessions = "SELECT count(DISTINCT session)::text FROM barncat_control.locks WHERE name LIKE 'source/%' AND session IS NOT NULL";
+    until("they keep no connection", async || project.database.text(sessions).await == "1").await;
+    waits.send("TERM");
+    send("TERM", first.id());
+    assert_eq!(waits.end().await.0, Some(143));
     assert_eq!(first.wait().unwrap().code(), Some(143));
 }
 

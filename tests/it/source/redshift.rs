@@ -210,7 +210,7 @@ const LEAST: &str = "-99999999999999999999.999999999999999999";
 
 const UNFITTING: &[Unfitting] = &[
     ("real", "'NaN'", Nan, &[(Null, NULL), (Text, "NaN")]),
-    ("real", "'Infinity'", TooLarge, &[(Null, NULL), (Clamp, "3.4028235e+38"), (Text, "Infinity")]),
+    ("real", "'Infinity'", TooLarge, &[(Null, NULL), (Clamp, "3.4028233e+38"), (Text, "Infinity")]),
     ("double precision", "'NaN'", Nan, &[(Null, NULL)]),
     ("double precision", "'-Infinity'", TooLarge, &[(Clamp, "-1.7976931348623157e+308")]),
     ("numeric(30,2)", "'NaN'", Nan, &[(Null, NULL), (Text, "NaN")]),

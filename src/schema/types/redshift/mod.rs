@@ -159,12 +159,14 @@ pub(in crate::schema) fn arrival(column_type: &ColumnType, source_version: u32) 
 /// The same as text, for the policy `text`: JSON stays JSON, bytes are hex, and all else is what
 /// Postgres writes.
 fn arrival_as_text(natural: &Arrival) -> Arrival {
-    match natural.sql_type.as_str() {
+    let mut text = match natural.sql_type.as_str() {
         "super" => texts::of(&natural.value),
         sql_type if sql_type.starts_with("varbyte") => texts::hex(),
         _ => texts::as_text(),
-    }
-    .because("the loader asks for text")
+    };
+    // A column has one policy, and its own type cannot be cut.
+    text.cases.iter_mut().for_each(|case| case.nearest = None);
+    text.because("the loader asks for text")
 }
 
 /// Types that arrive as the same whatever they hold: name, Redshift's type, expression.

@@ -70,15 +70,16 @@ fn bounded(digits: i32, decimals: i32) -> Arrival {
 }
 
 pub(super) fn real() -> Arrival {
-    float("real", "3.4028235e38")
+    // A larger one reads its own text as beyond a real: as a double it is.
+    float("real", "3.4028235e38", "3.4028233e38")
 }
 
 pub(super) fn double() -> Arrival {
-    float("double precision", "1.7976931348623157e308")
+    float("double precision", "1.7976931348623157e308", "1.7976931348623157e308")
 }
 
-fn float(sql: &str, most: &str) -> Arrival {
-    let nearest = format!("CASE WHEN $c > 0 THEN '{most}'::{sql} ELSE '-{most}'::{sql} END");
+fn float(sql: &str, most: &str, nearest: &str) -> Arrival {
+    let nearest = format!("CASE WHEN $c > 0 THEN '{nearest}'::{sql} ELSE '-{nearest}'::{sql} END");
     let cases = vec![
         Case::new(UnfitKind::Nan, "$c = 'NaN'"),
         Case::new(UnfitKind::TooLarge, "true").or(UnfitPolicy::Clamp, nearest),

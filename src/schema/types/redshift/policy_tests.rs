@@ -65,6 +65,12 @@ fn names_that_redshift_cannot_keep_are_refused() {
 }
 
 #[test]
+fn a_table_without_columns_is_refused() {
+    let told = message(&table(&[], Vec::new()), &Wishes::default());
+    assert_eq!(told, "the source's table public.orders has no columns, and Redshift knows no such table");
+}
+
+#[test]
 fn binary_is_refused() {
     let wishes = Wishes { format: Some(Format::Binary), ..Default::default() };
     assert!(message(&orders(), &wishes).ends_with("cannot be loaded as binary: Redshift reads CSV"));

@@ -182,7 +182,7 @@ pub(super) fn statements(staging: &RedshiftStaging, publication: &Publication) -
         by_key.count_there(publication.kind),
         gone.as_ref().map_or_else(|| "SELECT '0'".to_owned(), |gone| by_key.count_gone(gone)),
     ];
-    statements.extend(gone.as_ref().map(|gone| by_key.take_away(gone, "getdate()")));
+    statements.extend(gone.as_ref().map(|gone| by_key.take_away(gone, "sysdate")));
     statements.extend(by_key.write(publication.kind));
     (statements, true)
 }
@@ -227,7 +227,7 @@ pub(super) async fn apply(
         let at =
             delta.marked_at.map(|at| format!("'{}'::timestamptz", at.strftime("%Y-%m-%d %H:%M:%S%.6f+00")));
         batch = batch
-            .then(by_key.take_away(&gone, at.as_deref().unwrap_or("getdate()")))
+            .then(by_key.take_away(&gone, at.as_deref().unwrap_or("sysdate")))
             .then(format!("DROP TABLE {}", dialect::table(&gone)));
     }
     batch.statements.extend(by_key.write(delta.kind));

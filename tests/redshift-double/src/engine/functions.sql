@@ -1,6 +1,9 @@
 -- Functions that Redshift has and Postgres has not.
 CREATE OR REPLACE FUNCTION redshift_double.getdate() RETURNS timestamp LANGUAGE sql STABLE AS
     $$ SELECT date_trunc('second', statement_timestamp() AT TIME ZONE 'UTC') $$;
+-- That of the transaction, and finer.
+CREATE OR REPLACE FUNCTION redshift_double.sysdate() RETURNS timestamp LANGUAGE sql STABLE AS
+    $$ SELECT transaction_timestamp() AT TIME ZONE 'UTC' $$;
 CREATE OR REPLACE FUNCTION redshift_double.len(text) RETURNS integer LANGUAGE sql IMMUTABLE AS $$ SELECT char_length($1) $$;
 CREATE OR REPLACE FUNCTION redshift_double.nvl(anycompatible, anycompatible) RETURNS anycompatible LANGUAGE sql IMMUTABLE AS
     $$ SELECT coalesce($1, $2) $$;

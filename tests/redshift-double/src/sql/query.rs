@@ -231,7 +231,7 @@ impl Writer<'_> {
             return Ok(format!("redshift_double.{word}"));
         }
         if word == "sysdate" {
-            return Ok("redshift_double.getdate()".to_owned());
+            return Ok("redshift_double.sysdate()".to_owned());
         }
         let folded = self.naming.fold(token)?;
         Ok(if folded.starts_with('#') { super::quoted(&folded) } else { folded })
