@@ -176,7 +176,7 @@ async fn match_source(
         audit: None,
         repair: None,
         chunk: None,
-        deadline_near: false,
+        due_at: None,
     };
     let how = Verify { as_is: true, repair: false, keys: 0 };
     let verified = load::verify(workshop, &[attempt], how).await.pop().ok_or(LoadError::Cancelled)??;
