@@ -2,6 +2,7 @@
 
 mod advice;
 
+use jiff::Timestamp;
 use serde::Serialize;
 
 use self::advice::{JsonCursor, JsonLateRows};
@@ -20,7 +21,7 @@ use crate::{
     error::{Class, Failure},
     event::Tier,
     load::Forecast,
-    run::{self, Plan, PlannedOther, PlannedTask},
+    run::{self, Foreseen, Plan, PlannedOther, PlannedTask},
     schema::{Format, in_words},
 };
 
@@ -34,10 +35,20 @@ struct Json<'a> {
     tasks: Vec<JsonTask<'a>>,
     /// Models, checks and commands.
     others: Vec<JsonOther<'a>>,
+    /// When tasks with a deadline would be done.
+    deadlines: Vec<JsonDeadline<'a>>,
     /// Published, and no longer in the project.
     orphans: Vec<String>,
     /// Published and in the project, and no longer in its source.
     gone: Vec<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct JsonDeadline<'a> {
+    task: &'a str,
+    due_at: Timestamp,
+    /// From the run's beginning to the task's end.
+    seconds_expected: Option<f64>,
 }
 
 #[derive(Debug, Serialize)]
@@ -135,9 +146,15 @@ fn json(plan: &Plan) -> Json<'_> {
         sees_snapshots: plan.sees_snapshots,
         tasks: plan.tasks.iter().map(json_task).collect(),
         others: plan.others.iter().map(json_other).collect(),
+        deadlines: plan.deadlines.iter().map(json_deadline).collect(),
         orphans: plan.orphans.iter().map(ToString::to_string).collect(),
         gone: plan.gone.iter().map(ToString::to_string).collect(),
     }
+}
+
+fn json_deadline(deadline: &Foreseen) -> JsonDeadline<'_> {
+    let Foreseen { task, due, seconds_expected, .. } = deadline;
+    JsonDeadline { task, due_at: due.at, seconds_expected: *seconds_expected }
 }
 
 fn json_other(other: &PlannedOther) -> JsonOther<'_> {
@@ -201,6 +218,10 @@ fn text(plan: &Plan) -> String {
         text.push_str(&below(task, names.short(&task.spec.target.to_string())));
     }
     text.push_str(&advice::text(plan, &names));
+    for deadline in &plan.deadlines {
+        let mark = if deadline.is_late { style::paint(style::WARNING, "!") } else { " ".to_owned() };
+        text.push_str(&format!("  {mark} {}\n", deadline.words));
+    }
     for lag in lags(plan) {
         text.push_str(&lag);
     }

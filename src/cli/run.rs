@@ -12,9 +12,6 @@ use super::{
 };
 use crate::{event::RunOutcome, run};
 
-/// How many tables at once, unless `--jobs` says otherwise.
-pub(super) const JOBS: u32 = 4;
-
 /// How many events may wait to be shown.
 pub(super) const EVENTS_WAITING: usize = 1024;
 
@@ -30,7 +27,7 @@ pub(super) async fn run(context: &Context, args: RunArgs) -> Result<Exit, Compla
         sample: sample(args.sample, args.mode)?,
         resume: args.resume,
         work: run::Work::Load,
-        jobs: args.jobs.unwrap_or(JOBS) as usize,
+        jobs: args.jobs.unwrap_or(run::JOBS) as usize,
     };
     let outcome = watched(context, &request).await?;
     if context.output.is_json() {

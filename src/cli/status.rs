@@ -1,4 +1,4 @@
-//! `status`: what is running, what is on hold, and what awaits a backfill.
+//! `status`: what is running, what is on hold, what awaits a backfill, and how deadlines stand.
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -9,7 +9,7 @@ use crate::{
     config::{Environment, Project},
     control::{self, RunningRun},
     error::Failure,
-    run::{self, Awaiting},
+    run::{self, Awaiting, DeadlineState, ShownDeadline},
 };
 
 /// What `--output json` prints.
@@ -19,6 +19,21 @@ struct Status<'a> {
     holds: Vec<Hold<'a>>,
     /// Tables whose older rows do not have the values of columns that were added in place.
     awaiting_backfill: Vec<JsonAwaiting<'a>>,
+    /// Today's, and the next one of tasks that have none today.
+    deadlines: Vec<JsonDeadline<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+struct JsonDeadline<'a> {
+    task: &'a str,
+    due_at: Timestamp,
+    state: &'static str,
+    ready_at: Option<Timestamp>,
+    expected_at: Option<Timestamp>,
+    /// Where no run works for it.
+    takes_seconds: Option<f64>,
+    held_up_by: Option<&'a str>,
+    held_up_seconds: Option<f64>,
 }
 
 #[derive(Debug, Serialize)]
@@ -58,11 +73,13 @@ pub(super) async fn status(context: &Context) -> Result<Exit, Complaint> {
     }
     runs.sort_by_key(|run| run.started_at);
     let awaiting = awaiting(&project, &environment).await;
+    let deadlines = deadlines(&project, &environment).await;
     if context.output.is_json() {
         context.output.json(&Status {
             runs: runs.iter().map(json).collect(),
             holds: holds.iter().map(Hold::from).collect(),
             awaiting_backfill: awaiting.iter().map(json_awaiting).collect(),
+            deadlines: deadlines.iter().map(json_deadline).collect(),
         })?;
         return Ok(Exit::Done);
     }
@@ -70,7 +87,7 @@ pub(super) async fn status(context: &Context) -> Result<Exit, Complaint> {
         context.output.say("nothing is running; `barncat history` shows what ran");
     }
     let text = text(&runs, System.now());
-    context.output.data(&format!("{text}{}{}", on_hold(&holds), in_want(&awaiting)))?;
+    context.output.data(&format!("{text}{}{}{}", on_hold(&holds), in_want(&awaiting), due(&deadlines)))?;
     Ok(Exit::Done)
 }
 
@@ -81,6 +98,33 @@ async fn awaiting(project: &Project, environment: &Environment) -> Vec<Awaiting>
         tracing::warn!(%error, "which tables await a backfill is not known");
         Vec::new()
     })
+}
+
+/// What runs is told also where deadlines are not known.
+async fn deadlines(project: &Project, environment: &Environment) -> Vec<ShownDeadline> {
+    run::deadlines(project, environment).await.unwrap_or_else(|error| {
+        let error = Failure::of(&error);
+        tracing::warn!(%error, "how the deadlines stand is not known");
+        Vec::new()
+    })
+}
+
+fn json_deadline(deadline: &ShownDeadline) -> JsonDeadline<'_> {
+    JsonDeadline {
+        task: &deadline.task,
+        due_at: deadline.due.at,
+        state: match deadline.state {
+            DeadlineState::Met => "met",
+            DeadlineState::Expected => "expected",
+            DeadlineState::InDanger => "in_danger",
+            DeadlineState::Missed => "missed",
+        },
+        ready_at: deadline.ready_at,
+        expected_at: deadline.expected_at,
+        takes_seconds: deadline.takes_seconds,
+        held_up_by: deadline.held_up_by.as_deref(),
+        held_up_seconds: deadline.held_up_seconds,
+    }
 }
 
 fn json_awaiting(awaiting: &Awaiting) -> JsonAwaiting<'_> {
@@ -141,6 +185,17 @@ fn text(runs: &[RunningRun], now: Timestamp) -> String {
 fn on_hold(holds: &[control::Hold]) -> String {
     let mark = style::paint(style::WARNING, "○");
     holds.iter().map(|hold| format!("{mark} {}   {hold}\n", hold.task)).collect()
+}
+
+/// A line for each deadline.
+fn due(deadlines: &[ShownDeadline]) -> String {
+    let mark = |state: DeadlineState| match state {
+        DeadlineState::Met => style::paint(style::GOOD, "✓"),
+        DeadlineState::Expected => " ".to_owned(),
+        DeadlineState::InDanger => style::paint(style::WARNING, "!"),
+        DeadlineState::Missed => style::paint(style::ERROR, "✗"),
+    };
+    deadlines.iter().map(|one| format!("{} {}\n", mark(one.state), one.words)).collect()
 }
 
 /// A line for each table that awaits a backfill.

@@ -125,6 +125,11 @@ pub(super) fn ending(outcome: &RunOutcome, names: &ShortNames) -> String {
     if outcome.status == RunStatus::Degraded && outcome.tasks.iter().any(|t| t.tier == Tier::Critical) {
         text.push_str("  all critical tasks are published\n");
     }
+    for deadline in &outcome.deadlines {
+        let is_met = deadline.ready_at.is_some_and(|at| at <= deadline.due_at);
+        let mark = if is_met { " ".to_owned() } else { style::paint(style::WARNING, "!") };
+        text.push_str(&format!("  {mark} {}\n", deadline.words));
+    }
     text
 }
 

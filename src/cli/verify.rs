@@ -3,15 +3,8 @@
 use serde_json::{Map, Value};
 
 use super::{
-    Context,
-    args::VerifyArgs,
-    columns,
-    complaint::Complaint,
-    exit::Exit,
-    names::ShortNames,
-    quantity,
-    run::{JOBS, watched},
-    style, summary,
+    Context, args::VerifyArgs, columns, complaint::Complaint, exit::Exit, names::ShortNames, quantity,
+    run::watched, style, summary,
 };
 use crate::{
     event::{DifferingKeys, KeyValues, RunOutcome, TaskOutcome, Verification},
@@ -29,7 +22,7 @@ pub(super) async fn verify(context: &Context, args: VerifyArgs) -> Result<Exit, 
         select: args.selection.select,
         exclude: args.selection.exclude,
         work: run::Work::Verify(Verify { as_is: args.as_is, repair: args.repair, keys }),
-        jobs: args.jobs.unwrap_or(JOBS) as usize,
+        jobs: args.jobs.unwrap_or(run::JOBS) as usize,
         ..run::Request::of(args.mode.into())
     };
     let outcome = watched(context, &request).await?;

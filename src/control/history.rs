@@ -184,6 +184,25 @@ impl Control {
         Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
     }
 
+    /// Each good end of these tasks since a moment, by the task's full name, the earliest first.
+    pub async fn good_ends(
+        &self,
+        tasks: &[String],
+        since: Timestamp,
+    ) -> Result<HashMap<String, Vec<Timestamp>>, ControlError> {
+        let select = format!(
+            "SELECT task, ended_at FROM control.tasks
+            WHERE task = ANY($1) AND ended_at >= $2 AND status IN ('succeeded', 'unchanged')
+              AND kind IN {KINDS_OF_TASKS} ORDER BY ended_at"
+        );
+        let rows = self.database().query("read when tasks were done", &select, &[&tasks, &since]).await?;
+        let mut ends: HashMap<String, Vec<Timestamp>> = HashMap::new();
+        for row in &rows {
+            ends.entry(row.get(0)).or_default().push(row.get(1));
+        }
+        Ok(ends)
+    }
+
     /// Each way in which each task ended, by its full name and the status, the latest first.
     pub async fn last_statuses(&self) -> Result<Vec<(String, String)>, ControlError> {
         let select = format!(

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::{Mode, RunError, reach};
+use super::{Mode, RunError, deadlines, reach};
 use crate::{
     alert::{AlertError, Channels, Delivered, Message, Off, deliver},
     clock::{self, Clock},
@@ -108,14 +108,25 @@ pub async fn unmute(
     Ok((what, was))
 }
 
-/// Sends what waits in the outbox and is due. Answers with what still waits, too.
+/// Looks at deadlines that no run works for, and sends what waits in the outbox and is due. Answers with what still
+/// waits, too.
 pub async fn send_alerts(
     project: &Project,
     environment: &Environment,
 ) -> Result<(Delivered, Vec<Waiting>), RunError> {
     let control = open(project, environment).await?;
     let channels = Channels::of(project, environment);
-    control.settle_incidents(&project.name, |notice| channels.router.route(notice)).await?;
+    let route = |notice: &Notice| channels.router.route(notice);
+    control.settle_incidents(&project.name, route).await?;
+    match deadlines::tell_idle(project, environment, &control).await {
+        Ok(seen) => {
+            for observation in seen {
+                control.observe(&project.name, &observation, route).await?;
+            }
+        }
+        // What waits already is sent all the same.
+        Err(error) => tracing::warn!(%error, "how the deadlines stand is not known"),
+    }
     let delivered = deliver(&control, &channels, LIMIT).await?;
     let waiting = control.waiting_messages(&project.name).await?;
     close(control).await;

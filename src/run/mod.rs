@@ -48,6 +48,7 @@ pub use self::{
     awaiting::{Awaiting, awaiting},
     backfill::{BackfillRequest, Begin, PlannedBackfill, backfill, plan_backfill},
     clean::{Cleaned, Dropped, Orphan, clean, drop_orphans, orphans},
+    deadlines::{DeadlineState, Foreseen, Shown as ShownDeadline, deadlines},
     error::RunError,
     holds::{HoldRequest, hold, release},
     incidents::{
@@ -82,6 +83,9 @@ const HISTORY_KEPT: Duration = Duration::from_secs(400 * 24 * 60 * 60);
 
 /// How often the sources' tables are listed before a run gives up.
 const LISTINGS_MAX: u32 = 4;
+
+/// How many tasks at once, unless somebody says otherwise.
+pub const JOBS: u32 = 4;
 
 /// What a run is asked to do.
 #[derive(Debug, Clone)]

@@ -2,15 +2,19 @@
 
 use std::collections::BTreeSet;
 
+use jiff::Timestamp;
+
 use super::{
-    Request, RunError, blocked, clean, facts,
+    Mode, Request, RunError, blocked, clean,
+    deadlines::{Foreseen, foresee},
+    facts,
     look_at::critical_in_words,
     open::{Looked, Sources, look},
     ready::End,
     tasks,
 };
 use crate::{
-    clock,
+    clock::{self, Clock, System},
     config::{Environment, LoadSpec, Project},
     control::{Expected, Hold},
     dag::{Edge, Kind},
@@ -35,6 +39,8 @@ pub struct Plan {
     pub tasks: Vec<PlannedTask>,
     /// Models, checks and commands, in their turn.
     pub others: Vec<PlannedOther>,
+    /// Its deadlines, if it began now.
+    pub deadlines: Vec<Foreseen>,
     /// Tables that are published but no longer in the project.
     pub orphans: Vec<TableName>,
     /// Tables that are published and in the project, and that their source has no longer.
@@ -149,7 +155,16 @@ async fn look_at(project: &Project, request: &Request, looked: &Looked) -> Resul
     for (other, task) in others.iter_mut().zip(ids) {
         other.error = blocked.remove(&task);
     }
+    let deadlines = match request.mode {
+        Mode::Production => {
+            let as_of = |task| Some(published.get(tasks.job(task).target()?)?.as_of);
+            let shown: Vec<Option<Timestamp>> = tasks.graph.tasks().map(as_of).collect();
+            foresee(&tasks, &shown, &project.zone(), System.now())
+        }
+        Mode::Test => Vec::new(),
+    };
     Ok(Plan {
+        deadlines,
         mode: request.mode.to_string(),
         place: warehouse.place(),
         schemas: tasks.schemas(),

@@ -73,10 +73,28 @@ pub(super) async fn list(
         found.insert((loader.source.clone(), loader.schema.clone()), names);
     }
     let specs = project.loads(&found, Missing::Load)?;
-    let mut tasks = Tasks::new(project, specs, schemas)?;
+    let mut tasks = Tasks::new(project, specs, schemas, false)?;
     found.retain(|place, _| answered.contains(place));
     tasks.missing = tasks.without(&found);
     Ok(tasks)
+}
+
+/// Lists the project's tasks without asking source or warehouse: what wildcards stand for is known by the names of
+/// the tasks that ever ran.
+pub(super) fn remembered(project: &Project, schemas: &Schemas, ran: &[String]) -> Result<Tasks, RunError> {
+    let models: HashSet<String> = project.models.iter().map(|model| model.target.to_string()).collect();
+    let mut found: BTreeMap<(String, String), Vec<String>> = BTreeMap::new();
+    for loader in &project.loaders {
+        let own = ran.iter().filter(|name| !models.contains(*name));
+        let tables = own.filter_map(|name| name.strip_prefix(&loader.into)?.strip_prefix('.'));
+        let tables = found
+            .entry((loader.source.clone(), loader.schema.clone()))
+            .or_insert_with(|| tables.map(str::to_owned).collect());
+        tables.sort();
+    }
+    // Two wildcards may claim the same name; then those with a row of their own will do.
+    let specs = project.loads(&found, Missing::Load).unwrap_or_else(|_| project.named_loads());
+    Tasks::new(project, specs, schemas, true)
 }
 
 /// The one load that a name means.
@@ -140,8 +158,13 @@ fn loaded_before(published: &BTreeMap<TableName, LedgerRow>, source: &str, schem
 }
 
 impl Tasks {
-    fn new(project: &Project, loads: Vec<LoadSpec>, schemas: &Schemas) -> Result<Self, RunError> {
-        let graph = dag::of_project(project, &loads, false)?;
+    fn new(
+        project: &Project,
+        loads: Vec<LoadSpec>,
+        schemas: &Schemas,
+        may_be_more: bool,
+    ) -> Result<Self, RunError> {
+        let graph = dag::of_project(project, &loads, may_be_more)?;
         let meanings = Meanings::of(&graph, schemas);
         let mut jobs: HashMap<TaskName, Job> = HashMap::new();
         let mapped = |table: &TableName| TableName::new(schemas.name(&table.schema), &table.name);

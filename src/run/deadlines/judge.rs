@@ -18,8 +18,11 @@ const EARLY_SECONDS: f64 = 12.0 * 60.0;
 /// Until then the end must be past the deadline by this share of what is left to do: medians are no better.
 const UNSURE: f64 = 0.2;
 
-/// A miss by less is none that can be foreseen.
-const SLIGHT_SECONDS: f64 = 90.0;
+/// Later it must be past it by so much: a miss by less cannot be foreseen.
+const SLIGHT_SECONDS: f64 = 150.0;
+
+/// A task is at fault if without it half of the delay would not be. Else the run began too late, or all is slow.
+const SHARE_AT_FAULT: f64 = 0.5;
 
 /// What becomes of a task until its deadline.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -74,7 +77,7 @@ impl Judged {
                 Outlook::Expected {
                     at: span.end,
                     began_at: began_at(picture, forecast, task).unwrap_or(span.start),
-                    held_up: culprit(picture, forecast, task, late_seconds.max(0.0) / 4.0),
+                    held_up: culprit(picture, forecast, task, late_seconds.max(0.0) * SHARE_AT_FAULT),
                 }
             }
             (Fate::Failed(_), Some((_, End::Failed))) => Outlook::Lost { cause: None },

@@ -49,7 +49,7 @@ pub(super) fn what(
     zone: &TimeZone,
     now: Timestamp,
 ) -> String {
-    let (task, due) = (name(judged.task), clock_time(judged.due.at, judged.due.at, zone));
+    let (task, due) = (name(judged.task), due_time(judged.due.at, now, zone));
     let is = if judged.due.at < now { "was" } else { "is" };
     let expected = |at: Timestamp| clock_time(at, judged.due.at, zone);
     match judged.outlook {
@@ -57,6 +57,32 @@ pub(super) fn what(
         Outlook::Expected { at, .. } => format!("{task} {is} due at {due} and expected at {}", expected(at)),
         Outlook::Lost { .. } => format!("{task} {is} due at {due} and cannot be done"),
         Outlook::Idle { .. } => format!("{task} {is} due at {due}, and no run does it"),
+    }
+}
+
+/// What of it, and why.
+pub(super) fn line(
+    judged: &Judged,
+    name: &dyn Fn(NodeId) -> String,
+    zone: &TimeZone,
+    now: Timestamp,
+) -> String {
+    let what = what(judged, name, zone, now);
+    let late = match judged.outlook {
+        Outlook::Met { at } if at > judged.due.at => {
+            Some(format!("{} late", span(seconds(judged.due.at, at))))
+        }
+        _ => why(judged, name, zone, now),
+    };
+    late.map_or(what.clone(), |late| format!("{what}: {late}"))
+}
+
+/// The task that holds it up, where there is one, and by how many seconds.
+pub(super) fn held_up_by(judged: &Judged) -> Option<(NodeId, Option<f64>)> {
+    match judged.outlook {
+        Outlook::Expected { held_up, .. } => held_up.map(|delay| (delay.task, Some(delay.seconds))),
+        Outlook::Lost { cause } => Some((cause.map_or(judged.task, |cause| cause.task), None)),
+        Outlook::Met { .. } | Outlook::Idle { .. } => None,
     }
 }
 
@@ -71,10 +97,7 @@ pub(super) fn outcome(
         Outlook::Met { at } => Some(at),
         _ => None,
     };
-    let what = what(judged, name, zone, now);
-    let late = ready_at.filter(|at| *at > judged.due.at).map(|at| seconds(judged.due.at, at));
-    let more = late.map(|seconds| format!("{} late", span(seconds))).or_else(|| why(judged, name, zone, now));
-    let words = more.map_or(what.clone(), |more| format!("{what}: {more}"));
+    let words = line(judged, name, zone, now);
     DeadlineOutcome { task: name(judged.task), due_at: judged.due.at, ready_at, words }
 }
 
@@ -140,6 +163,13 @@ fn command(judged: &Judged, name: &dyn Fn(NodeId) -> String) -> String {
         }
         Outlook::Idle { .. } => format!("barncat run +{}", name(judged.task)),
     }
+}
+
+/// The same of a deadline, with its day where that is not today.
+pub(super) fn due_time(due: Timestamp, now: Timestamp, zone: &TimeZone) -> String {
+    let (at, today) = (due.to_zoned(zone.clone()), now.to_zoned(zone.clone()).date());
+    let time = clock_time(due, due, zone);
+    if at.date() == today { time } else { format!("{} {time}", at.strftime("%a")) }
 }
 
 /// The project's time of day: `06:00`, with its day where that is another than `beside` has.

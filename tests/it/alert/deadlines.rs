@@ -43,18 +43,30 @@ fn words(outcome: &Value) -> &str {
     outcome["deadlines"][0]["words"].as_str().unwrap_or_default()
 }
 
+async fn json(project: &Project, arguments: &[&str]) -> Value {
+    let all: Vec<&str> = arguments.iter().chain(&["--output", "json"]).copied().collect();
+    let output = project.barncat(&all, &[]).await;
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
 #[tokio::test]
 async fn a_deadline_in_danger_is_told_once_before_it_and_its_end_when_it_is_met() {
     let pager = "pagerduty = { key = \"0123456789abcdef0123456789abcdef\", url = \"PAGER\" }";
     let (project, double) = project(pager, 4).await;
     due_in(&project, 120);
-    let run = project.run(&[]);
-    let watch = until("people are told", async || !told(&double).is_empty());
-    let (outcome, ()) = tokio::join!(async { run.await }, async {
-        watch.await;
+    let plan = json(&project, &["plan"]).await;
+    let expected = plan["deadlines"][0]["seconds_expected"].as_f64().unwrap();
+    assert!((3000.0..3060.0).contains(&expected), "{plan:#}");
+    let meanwhile = async {
+        until("people are told", async || !told(&double).is_empty()).await;
         let kept = &double.knobs().kept_by("slack")[0];
         assert!(headline(kept).starts_with("🔴 tests: raw.pay is due at"), "{}", headline(kept));
-    });
+        json(&project, &["status"]).await
+    };
+    let (outcome, status) = tokio::join!(project.run(&[]), meanwhile);
+    let shown = &status["deadlines"][0];
+    assert_eq!((&shown["task"], &shown["state"]), (&"raw.pay".into(), &"in_danger".into()), "{status:#}");
+    assert!(shown["expected_at"].is_string() && shown["ready_at"].is_null(), "{status:#}");
     let kept = double.knobs().kept_by("slack");
     assert_eq!(kept.len(), 2, "{:#?}", told(&double));
     let first = all_text(&kept[0].before[0]);
@@ -67,6 +79,7 @@ async fn a_deadline_in_danger_is_told_once_before_it_and_its_end_when_it_is_met(
     assert_eq!(actions, ["trigger", "resolve"]);
     assert!(words(&outcome).contains("and was ready at"), "{outcome:#}");
     assert!(!words(&outcome).contains("late"), "{outcome:#}");
+    assert_eq!(json(&project, &["status"]).await["deadlines"][0]["state"], "met");
     nothing_refused(&double);
 }
 
@@ -117,4 +130,19 @@ async fn a_deadline_that_no_run_works_for_is_told_by_another_run() {
     }
     project.run(&["+raw.pay"]).await;
     assert!(told(&double)[1].contains("recovered"), "{:#?}", told(&double));
+}
+
+#[tokio::test]
+async fn a_deadline_that_nothing_has_started_for_is_seen_without_a_run() {
+    let (project, double) = project("", 0).await;
+    due_in(&project, 1800);
+    let status = json(&project, &["status"]).await;
+    let shown = &status["deadlines"][0];
+    let takes = shown["takes_seconds"].as_f64().unwrap();
+    assert!(shown["state"] == "in_danger" && (3000.0..3060.0).contains(&takes), "{status:#}");
+    assert_eq!(told(&double).len(), 0, "to look tells nobody");
+    project.barncat(&["alert", "send"], &[]).await;
+    project.barncat(&["alert", "send"], &[]).await;
+    assert_eq!(told(&double).len(), 1, "{:#?}", told(&double));
+    assert!(all_text(&double.knobs().kept_by("slack")[0].body).contains("is due in 30 min"));
 }

@@ -183,6 +183,29 @@ impl Night {
         left.is_infinite() || left > due.duration_since(now).as_secs_f64()
     }
 
+    /// The night as if nothing went wrong but what had shown by a moment.
+    pub(super) fn known_at(&self, project: &Drawn, begin: Timestamp, at: Timestamp) -> Self {
+        let mut known = self.clone();
+        let log = self.log(project, begin);
+        for (task, fortune) in project.graph.tasks().zip(&mut known.fortunes) {
+            let entry = log.iter().find(|entry| entry.task == task && entry.start <= at);
+            let shown =
+                entry.map_or(0, |entry| entry.attempts.iter().filter(|(_, known)| *known <= at).count() - 1);
+            let is_over = entry.and_then(|entry| entry.ended).is_some_and(|(end, _)| end <= at);
+            let standing = entry.and_then(|entry| entry.standing(at));
+            let so_far =
+                standing.map_or(0.0, |standing| at.duration_since(standing.attempt_at).as_secs_f64());
+            if !is_over {
+                fortune.is_lost = false;
+                fortune.failures.truncate(shown);
+                if so_far <= project.medians[task.index()] {
+                    fortune.slow = 1.0;
+                }
+            }
+        }
+        known
+    }
+
     /// What made the deadline's task late most: the fault without which it would have ended first, with those that
     /// are as bad but for a twentieth. `None`: nothing went wrong.
     pub(super) fn worst_fault(&self, project: &Drawn, begin: Timestamp) -> Option<Vec<Fault>> {
