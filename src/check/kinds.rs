@@ -99,10 +99,14 @@ impl Looked<'_> {
         Some(match kind {
             CheckKind::NotNull(column) => format!("{} IS NULL", self.ident(column)),
             CheckKind::AcceptedValues { column, values } => {
-                let list: Vec<String> = values.iter().map(|value| self.literal(value)).collect();
-                let are_texts = values.iter().all(|value| matches!(value, Literal::Text(_)));
+                // As texts, so that a value that an enum does not have is no error.
+                let are_texts = values.iter().any(|value| matches!(value, Literal::Text(_)));
+                let one = |value: &Literal| match value {
+                    Literal::Number(number) if are_texts => self.dialect.literal(number),
+                    value => self.literal(value),
+                };
+                let list: Vec<String> = values.iter().map(one).collect();
                 let column = self.ident(column);
-                // As text, so that a value that an enum does not have is no error.
                 let value = if are_texts { format!("cast({column} AS varchar)") } else { column };
                 format!("{value} NOT IN ({})", list.join(", "))
             }

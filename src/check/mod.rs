@@ -224,14 +224,14 @@ async fn known(
     checks: &[Resolved],
     staged: Option<(bool, Timestamp)>,
 ) -> Result<Known, WarehouseError> {
-    let is_wanted = |check: &Resolved| {
-        matches!(
-            check.check.kind,
-            CheckKind::RowCount { change: Some(_), .. } | CheckKind::Freshness { column: None, .. }
-        )
-    };
+    let has_any = |is_it: fn(&CheckKind) -> bool| checks.iter().any(|check| is_it(&check.check.kind));
+    let asks_before = has_any(|kind| matches!(kind, CheckKind::RowCount { change: Some(_), .. }));
+    let asks_as_of = has_any(|kind| matches!(kind, CheckKind::Freshness { column: None, .. }));
     let mut known = Known { as_of: staged.map(|(_, as_of)| as_of), before: Vec::new() };
-    if !checks.iter().any(is_wanted) {
+    if asks_as_of && staged.is_none() {
+        known.as_of = warehouse.last_load(table).await?.map(|row| row.as_of);
+    }
+    if !asks_before {
         return Ok(known);
     }
     let loads = warehouse.loads(table).await?;
@@ -240,10 +240,7 @@ async fn known(
         // Rows that come are held against those that came, a whole table against whole ones.
         Some((true, _)) => loads.iter().filter(|row| is_of_some(row)).map(|row| row.rows).collect(),
         Some((false, _)) => loads.iter().map(|row| row.table_rows).collect(),
-        None => {
-            known.as_of = loads.first().map(|row| row.as_of);
-            loads.iter().skip(1).map(|row| row.table_rows).collect()
-        }
+        None => loads.iter().skip(1).map(|row| row.table_rows).collect(),
     };
     known.before.truncate(LOADS_LOOKED_AT);
     Ok(known)

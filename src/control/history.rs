@@ -312,6 +312,9 @@ impl Control {
         self.database().execute(doing, incidents, &[&keep.as_secs_f64()]).await?;
         let mutes = "DELETE FROM control.mutes WHERE until < clock_timestamp() - interval '1 day'";
         self.database().execute(doing, mutes, &[]).await?;
+        let samples = "UPDATE control.check_results SET sample = NULL
+            WHERE sample IS NOT NULL AND at < clock_timestamp() - interval '30 days'";
+        self.database().execute(doing, samples, &[]).await?;
         let kept = "DELETE FROM control.kept_staging WHERE kept_at < clock_timestamp() - interval '30 days'";
         self.database().execute(doing, kept, &[]).await?;
         fail_point!("control.prune.after");

@@ -62,6 +62,17 @@ pub(super) async fn loads(
     let controls = context.controls(&project, &environment).await?;
     let rows = found(&schemas(&project), &controls, name, limit).await?;
     let output = &context.output;
+    if rows.is_empty() && with_rows {
+        // A check in a file has no schema.
+        let checks = found::found(&controls, name, limit).await?;
+        if !checks.is_empty() {
+            match output.is_json() {
+                true => output.json(&Tasks { tasks: Vec::new(), checks: found::json(&checks) })?,
+                false => output.data(&found::text(&checks))?,
+            }
+            return Ok(Exit::Done);
+        }
+    }
     if rows.is_empty() {
         expect_task(&project, &environment, &controls, name).await?;
         match output.is_json() {

@@ -67,6 +67,8 @@ async fn rows_are_shown_to_who_asks_and_private_columns_to_nobody(ground: Ground
     let rows = scene.barncat(&["history", "copied", "--rows"], &[]).await;
     let told = text(&rows.stdout);
     assert!(told.contains("walrus") && !told.contains("zebra"), "{told}{}", text(&rows.stderr));
+    let rows = scene.barncat(&["history", "odd", "--rows"], &[]).await;
+    assert!(text(&rows.stdout).contains("walrus"), "{}", text(&rows.stderr));
     let rows = scene.barncat(&["check", "orders", "--rows"], &[]).await;
     assert_eq!(rows.status.code(), Some(1), "{}", text(&rows.stderr));
     let told = text(&rows.stdout);
