@@ -3,13 +3,7 @@
 use serde_json::Value;
 
 use super::{
-    Context,
-    args::CheckArgs,
-    columns,
-    complaint::Complaint,
-    exit::Exit,
-    names::ShortNames,
-    run::{JOBS, watched},
+    Context, args::CheckArgs, columns, complaint::Complaint, exit::Exit, names::ShortNames, run::watched,
     style, summary,
 };
 use crate::{
@@ -23,7 +17,7 @@ pub(super) async fn check(context: &Context, args: CheckArgs) -> Result<Exit, Co
         select: args.selection.select,
         exclude: args.selection.exclude,
         work: run::Work::Check,
-        jobs: args.jobs.unwrap_or(JOBS) as usize,
+        jobs: args.jobs.unwrap_or(run::JOBS) as usize,
         ..run::Request::of(args.mode.into())
     };
     let outcome = watched(context, &request).await?;

@@ -7,8 +7,7 @@ use toml_edit::Item;
 
 use super::{
     BuiltIn, Deadline, Deletes, Keys, OnBrokenView, OnSchemaChange, PublishChoice, Strategy, Text, checks,
-    deadline, deletes,
-    layout,
+    deadline, deletes, layout,
     mistake::{Collector, Place},
     warehouse::compression,
 };
