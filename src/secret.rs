@@ -2,6 +2,7 @@
 
 use std::sync::{PoisonError, RwLock};
 
+use percent_encoding::percent_decode_str;
 use secrecy::{ExposeSecret, SecretString};
 
 /// The passwords that this process logs in with: what other programs print is held against them.
@@ -12,13 +13,13 @@ const PASSWORD_LENGTH_MIN: usize = 6;
 
 /// Remembers the password in a url, for [`conceal`].
 pub(crate) fn remember_password(url: &str) {
-    let Some((_, password)) = passwords(url).next() else { return };
-    if password.len() < PASSWORD_LENGTH_MIN {
-        return;
-    }
+    let Some((_, written)) = passwords(url).next() else { return };
     let mut known = PASSWORDS.write().unwrap_or_else(PoisonError::into_inner);
-    if !known.iter().any(|one| one.expose_secret() == password) {
-        known.push(SecretString::from(password));
+    for password in [written.into(), percent_decode_str(written).decode_utf8_lossy()] {
+        let is_known = known.iter().any(|one| one.expose_secret() == password);
+        if password.len() >= PASSWORD_LENGTH_MIN && !is_known {
+            known.push(SecretString::from(password.into_owned()));
+        }
     }
 }
 
@@ -90,6 +91,8 @@ mod tests {
         remember_password("postgres://me:unlikely-to-be-said@there/db");
         remember_password("postgres://me:a@there/db");
         assert_eq!(conceal("PGPASSWORD=unlikely-to-be-said a"), "PGPASSWORD=*** a");
+        remember_password("postgres://me:also%20seldom%2Fsaid@there/db");
+        assert_eq!(conceal("as also seldom/said, as also%20seldom%2Fsaid"), "as ***, as ***");
         assert_eq!(conceal("nothing: here"), "nothing: here");
     }
 }

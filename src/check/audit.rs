@@ -191,15 +191,7 @@ async fn ask(
     }
     for (file, answer) in audit.files.iter().zip(&of_files) {
         let rows = super::count_of(Some(answer));
-        outcomes.push(CheckOutcome {
-            check: file.name.clone(),
-            status: file.options.verdict(rows, rows),
-            rows: Some(rows),
-            of: None,
-            message: format!("{} found {}", file.select.file, super::words::rows(rows)),
-            before_publish: true,
-            sample: None,
-        });
+        outcomes.push(super::of_file((&file.name, &file.options), &file.select.file, rows, true));
     }
     Ok(outcomes)
 }

@@ -22,7 +22,7 @@ use self::{
     sample::Shown,
 };
 use crate::{
-    config::{CheckKind, CheckSpec},
+    config::{CheckKind, CheckOptions, CheckSpec},
     error::{Class, Failure, Fault},
     event::{CheckOutcome, CheckStatus, RowSample},
     sql::{Dialect, TableName},
@@ -144,7 +144,7 @@ pub async fn ask_file(
     let dialect = warehouse.dialect();
     let select = select_of(spec, &|statement| Select::of(statement, dialect, None, name_of));
     let rows = count_of(warehouse.answers(&[counted(&select)]).await?.first());
-    let mut outcome = of_file(spec, &select.file, rows, false);
+    let mut outcome = of_file((&spec.name, &spec.options), &select.file, rows, false);
     if outcome.status != CheckStatus::Passed && spec.options.sample > 0 {
         // Two columns of one name, as `sum` and `sum` are, cannot be told apart: what was found stands all the same.
         match sample_of_file(warehouse, &select, spec.options.sample, private).await {
@@ -193,10 +193,15 @@ fn count_of(answer: Option<&crate::warehouse::TextRows>) -> u64 {
     answer.and_then(|rows| rows.first()?.first()?.as_deref()?.parse().ok()).unwrap_or(0)
 }
 
-fn of_file(spec: &CheckSpec, file: &str, rows: u64, before_publish: bool) -> CheckOutcome {
+fn of_file(
+    (name, options): (&str, &CheckOptions),
+    file: &str,
+    rows: u64,
+    before_publish: bool,
+) -> CheckOutcome {
     CheckOutcome {
-        check: spec.name.clone(),
-        status: spec.options.verdict(rows, rows),
+        check: name.to_owned(),
+        status: options.verdict(rows, rows),
         rows: Some(rows),
         of: None,
         message: format!("{file} found {}", words::rows(rows)),

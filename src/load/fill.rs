@@ -5,7 +5,7 @@ use tokio::sync::mpsc;
 use super::{Attempt, Decision, LoadError, Workshop, decide::staging_columns, marks, progress::Progress};
 use crate::{
     check::{self, Audited, Staged},
-    clock::{self, Clock, System},
+    clock::{Clock, System},
     config::{LoadSpec, OnBrokenView},
     event::{CheckOutcome, Step},
     publish::{Ready, hand_over, is_near},
@@ -143,7 +143,7 @@ async fn sound(
         key: &decision.shape.key,
         is_part: !decision.is_whole(),
         as_of: position.as_of,
-        now: clock::System.now(),
+        now: System.now(),
     };
     let audited = tokio::select! {
         biased;

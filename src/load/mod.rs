@@ -153,6 +153,24 @@ pub struct Attempt {
     pub due_at: Option<Timestamp>,
 }
 
+impl Attempt {
+    /// The first one, as it is where nothing else is asked for.
+    pub fn of(spec: LoadSpec, tier: Tier) -> Self {
+        Self {
+            spec,
+            number: 1,
+            tier,
+            beginning: Beginning::default(),
+            full: false,
+            accept_shrink: false,
+            audit: None,
+            repair: None,
+            chunk: None,
+            due_at: None,
+        }
+    }
+}
+
 /// Rows that are not as the source has them.
 #[derive(Debug, Clone)]
 pub struct Repair {

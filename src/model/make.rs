@@ -260,7 +260,7 @@ async fn sound(
         key: &attempt.spec.key,
         is_part: !decision.is_whole,
         as_of: ledger::as_of(attempt),
-        now: clock::System.now(),
+        now: System.now(),
     };
     let audited = tokio::select! {
         biased;

@@ -64,16 +64,13 @@ async fn work(
         .iter()
         .filter_map(|member| Some((member.job.load()?, member)))
         .map(|(spec, member)| Attempt {
-            spec: spec.clone(),
             number,
-            tier: member.outcome.tier,
             beginning: beginning.clone(),
             full: how.full,
             accept_shrink: how.accept_shrink,
             audit: around.tasks.audits.get(&spec.target),
-            repair: None,
-            chunk: None,
             due_at: member.due_at,
+            ..Attempt::of(spec.clone(), member.outcome.tier)
         })
         .collect();
     let results = how.work.attempt(workshop, &attempts).await;

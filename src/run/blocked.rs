@@ -5,8 +5,6 @@ use std::{
     time::Duration,
 };
 
-use jiff::Timestamp;
-
 use super::{
     ready::{Before, Blocked, End, Limits, Scheduler, Why},
     tasks::Tasks,
@@ -69,8 +67,7 @@ pub(super) fn foreseen(
     ended: &[(NodeId, End)],
 ) -> HashMap<NodeId, Failure> {
     let (now, expected_seconds) = (clock::System.now(), tasks.expected_seconds());
-    let as_of = |task: NodeId| Some(published.get(tasks.job(task).target()?)?.as_of);
-    let published: Vec<Option<Timestamp>> = tasks.graph.tasks().map(as_of).collect();
+    let published = tasks.as_of(published);
     let before = Before { expected_seconds: &expected_seconds, published: &published, ended };
     let mut scheduler = Scheduler::new(&tasks.graph, selected, before, &Limits::default());
     let mut foreseen = HashMap::new();

@@ -166,18 +166,8 @@ async fn match_source(
 ) -> Result<Vec<CheckOutcome>, JobError> {
     let wanted: Vec<&Resolved> = spec.checks.iter().filter(|check| check::matches_source(check)).collect();
     let (Some(load), false) = (&spec.load, wanted.is_empty()) else { return Ok(Vec::new()) };
-    let attempt = Attempt {
-        spec: (**load).clone(),
-        number: 1,
-        tier: around.tier,
-        beginning: around.beginning.clone(),
-        full: false,
-        accept_shrink: false,
-        audit: None,
-        repair: None,
-        chunk: None,
-        due_at: None,
-    };
+    let beginning = around.beginning.clone();
+    let attempt = Attempt { beginning, ..Attempt::of((**load).clone(), around.tier) };
     let how = Verify { as_is: true, repair: false, keys: 0 };
     let verified = load::verify(workshop, &[attempt], how).await.pop().ok_or(LoadError::Cancelled)??;
     let Some(found) = verified.verification else { return Ok(Vec::new()) };

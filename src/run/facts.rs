@@ -14,7 +14,7 @@ use crate::{
     load, model,
     source::Snapshot,
     sql::{Dialect, Reference, TableName},
-    warehouse::LedgerRow,
+    warehouse::{LedgerRow, Warehouse},
 };
 
 /// What tasks are held against.
@@ -109,11 +109,14 @@ async fn has_another_schema(job: &Job, known: &Known<'_>, snapshot: &dyn Snapsho
     load::has_another_schema(spec, last, snapshot).await.unwrap_or(true)
 }
 
-/// A table that was found unchanged is as right as it was then, though the ledger has no row of that.
-pub(super) async fn note_unchanged(
-    control: &Control,
-    published: &mut BTreeMap<TableName, LedgerRow>,
-) -> Result<(), RunError> {
+/// The last published load of each table. One that was found unchanged is as right as it was then, though the ledger
+/// has no row of that.
+pub(super) async fn published(
+    warehouse: &dyn Warehouse,
+    control: Option<&Control>,
+) -> Result<BTreeMap<TableName, LedgerRow>, RunError> {
+    let mut published = warehouse.last_loads().await.map_err(RunError::Below)?;
+    let Some(control) = control else { return Ok(published) };
     let tasks: Vec<String> = published.keys().map(ToString::to_string).collect();
     let unchanged = control.last_unchanged(&tasks).await?;
     for row in published.values_mut() {
@@ -123,5 +126,5 @@ pub(super) async fn note_unchanged(
             row.as_of = row.as_of.max(*as_of);
         }
     }
-    Ok(())
+    Ok(published)
 }

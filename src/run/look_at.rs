@@ -218,7 +218,7 @@ pub(super) fn critical_in_words(graph: &Graph, critical: Critical) -> String {
 type Published = std::collections::BTreeMap<crate::sql::TableName, LedgerRow>;
 
 async fn list(project: &Project, looked: &Looked) -> Result<(Tasks, Published), RunError> {
-    let published = looked.published().await?;
+    let published = facts::published(&*looked.warehouse, looked.control.as_ref()).await?;
     let tasks = tasks::list(project, &looked.sources, &looked.schemas, &published).await?;
     Ok((tasks, published))
 }

@@ -31,6 +31,7 @@ mod restore;
 mod resume;
 mod retry;
 mod schemas;
+mod selection;
 mod tasks;
 mod tell;
 mod time_limits;
@@ -232,8 +233,7 @@ async fn prepare(
 ) -> Result<(tasks::Tasks, execute::Known), RunError> {
     let workshop = &opened.workshop;
     workshop.warehouse.prepare().await.map_err(RunError::Below)?;
-    let mut published = workshop.warehouse.last_loads().await.map_err(RunError::Below)?;
-    facts::note_unchanged(&workshop.control, &mut published).await?;
+    let published = facts::published(&*workshop.warehouse, Some(&workshop.control)).await?;
     let mut tasks = list(project, opened, &published).await?;
     if let Some(rows) = request.sample {
         tasks.sample(rows, &workshop.sources).await?;
@@ -261,11 +261,11 @@ async fn prepare(
     if request.failed {
         tasks.keep_unfinished(&facts);
     }
-    let mut selection = selection(select, exclude);
+    let mut selection = selection::written(select, exclude);
     if request.work == Work::Check {
         tasks.only_checks(exclude, &facts)?;
         // Whoever goes on with this run asks checks alone.
-        selection = tasks.names().join(" ");
+        selection = selection::written(&tasks.names(), &[]);
     }
     let resumes = resumed.as_ref().map(|resumed| resumed.run.clone());
     let start = RunStart { resumes, ..start(request.mode, selection, run) };
@@ -305,14 +305,6 @@ async fn list(
         };
         tracing::warn!(%error, seconds = clock::seconds(wait), "the sources' tables are listed again");
         tokio::time::sleep(wait).await;
-    }
-}
-
-fn selection(select: &[String], exclude: &[String]) -> String {
-    let selection = if select.is_empty() { "*".to_owned() } else { select.join(" ") };
-    match exclude {
-        [] => selection,
-        exclude => format!("{selection} --exclude {}", exclude.join(" ")),
     }
 }
 

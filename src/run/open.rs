@@ -103,15 +103,6 @@ pub(super) struct Looked {
 }
 
 impl Looked {
-    /// The last published load of each table, as right as it was found to be.
-    pub(super) async fn published(&self) -> Result<BTreeMap<TableName, LedgerRow>, RunError> {
-        let mut published = self.warehouse.last_loads().await.map_err(RunError::Below)?;
-        if let Some(control) = &self.control {
-            facts::note_unchanged(control, &mut published).await?;
-        }
-        Ok(published)
-    }
-
     /// What a selection can ask of tasks.
     pub(super) fn known<'a>(
         &'a self,

@@ -2,8 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use jiff::Timestamp;
-
 use super::{
     Mode, Request, RunError, blocked, clean,
     deadlines::{Foreseen, foresee},
@@ -98,7 +96,7 @@ pub async fn plan(project: &Project, environment: &Environment, request: &Reques
 
 async fn look_at(project: &Project, request: &Request, looked: &Looked) -> Result<Plan, RunError> {
     let warehouse = &*looked.warehouse;
-    let published = looked.published().await?;
+    let published = facts::published(warehouse, looked.control.as_ref()).await?;
     let mut tasks = tasks::list(project, &looked.sources, &looked.schemas, &published).await?;
     if let Some(rows) = request.sample {
         tasks.sample(rows, &looked.sources).await?;
@@ -156,11 +154,7 @@ async fn look_at(project: &Project, request: &Request, looked: &Looked) -> Resul
         other.error = blocked.remove(&task);
     }
     let deadlines = match request.mode {
-        Mode::Production => {
-            let as_of = |task| Some(published.get(tasks.job(task).target()?)?.as_of);
-            let shown: Vec<Option<Timestamp>> = tasks.graph.tasks().map(as_of).collect();
-            foresee(&tasks, &shown, &project.zone(), System.now())
-        }
+        Mode::Production => foresee(&tasks, &tasks.as_of(&published), &project.zone(), System.now()),
         Mode::Test => Vec::new(),
     };
     Ok(Plan {

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::{Mode, RunError, ready::End, tasks::Tasks};
+use super::{Mode, RunError, ready::End, selection, tasks::Tasks};
 use crate::{
     control::{Control, PastRun},
     dag::NodeId,
@@ -36,10 +36,8 @@ pub(super) async fn find(control: &Control, mode: Mode, id: Option<&str>) -> Res
     if matches!(run.status.as_str(), "succeeded") {
         return Err(RunError::NothingToResume { run: run.run.clone() });
     }
-    let (select, exclude) = run.selection.split_once(" --exclude ").unwrap_or((&run.selection, ""));
-    let words = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
-    let select = if select == "*" { Vec::new() } else { words(select) };
-    Ok(Resumed { run: run.run.clone(), select, exclude: words(exclude) })
+    let (select, exclude) = selection::read(&run.selection);
+    Ok(Resumed { run: run.run.clone(), select, exclude })
 }
 
 /// What ended well in that run, in the order in which it did; and how many attempts at each other task ended

@@ -5,6 +5,8 @@ use std::{
     sync::Arc,
 };
 
+use jiff::Timestamp;
+
 use super::{
     RunError,
     checks::{Audits, BuiltInChecks, holds_of_a_sample, resolved},
@@ -402,6 +404,12 @@ impl Tasks {
     /// All tables that tasks make.
     pub(super) fn targets(&self) -> BTreeSet<TableName> {
         self.jobs.iter().filter_map(|job| job.target().cloned()).collect()
+    }
+
+    /// The moments that the tasks' tables show, by the tasks' numbers.
+    pub(super) fn as_of(&self, published: &BTreeMap<TableName, LedgerRow>) -> Vec<Option<Timestamp>> {
+        let as_of = |task: NodeId| Some(published.get(self.job(task).target()?)?.as_of);
+        self.graph.tasks().map(as_of).collect()
     }
 
     /// What a task took before.

@@ -17,7 +17,7 @@ use crate::{
     error::{Class, Failure},
     event::{BackfillOutcome, ChunkOutcome, Event, TaskOutcome, TaskStatus, Tier},
     fail_point,
-    load::{Attempt, BackfillError, Beginning, Chunk, LoadError, Loaded, load_chunk},
+    load::{Attempt, BackfillError, Chunk, LoadError, Loaded, load_chunk},
 };
 
 /// How long a chunk waits for the table's lock: loads go first, and a first load may take long.
@@ -132,20 +132,9 @@ impl Backfilling {
         let workshop = self.workshop.clone();
         let lease = self.unless_cancelled(self.lock()).await??;
         let chunk = Arc::new(self.chunk(place));
-        let attempt = Attempt {
-            spec: self.spec.clone(),
-            number,
-            // Nothing waits for it: a load goes first, whatever its tier.
-            tier: Tier::Optional,
-            beginning: Beginning::default(),
-            full: false,
-            accept_shrink: false,
-            // Rows of before are brought as they are: what is checked is what loads bring.
-            audit: None,
-            repair: None,
-            chunk: None,
-            due_at: None,
-        };
+        // Nothing waits for it: a load goes first, whatever its tier. Rows of before are brought as they are: what is
+        // checked is what loads bring.
+        let attempt = Attempt { number, ..Attempt::of(self.spec.clone(), Tier::Optional) };
         fail_point!("backfill.chunk.before");
         let limit = self.spec.time_limit;
         let timed = [Timed::new(self.task.clone(), self.spec.warn_after)];

@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 
 use super::{
     follow::Followed,
-    forecast::{Picture, Standing, after, forecast},
+    forecast::{Forecast, Picture, Standing, after, forecast},
     idle::takes_seconds,
     judge::{Judged, Outlook},
     words,
@@ -20,6 +20,7 @@ use crate::{
         JOBS, Mode, RunError, reach,
         ready::{End, Limits},
         schemas::Schemas,
+        selection,
         tasks::{self, Tasks},
     },
 };
@@ -108,7 +109,7 @@ pub(in crate::run) async fn tell_idle(
         return Ok(Vec::new());
     }
     let seen = outside.followed.iter().filter_map(|followed| {
-        let judged = outside.judge(followed, followed.due(now, now, &outside.zone)?, now)?;
+        let judged = outside.judge(followed, followed.due(now, now, &outside.zone)?, &[], now)?;
         let say = followed.watch.clone().step(&judged, now)?;
         Some(words::observation(&judged, say, (&outside.tasks, &outside.zone), now))
     });
@@ -162,6 +163,11 @@ struct Seen {
     standings: BTreeMap<NodeId, Standing>,
 }
 
+/// What is known of a run, and how it goes on.
+type Played<'a> = (Picture<'a>, Forecast);
+
+static NOTHING_BEGUN: BTreeMap<NodeId, Standing> = BTreeMap::new();
+
 struct Outside {
     tasks: Tasks,
     zone: TimeZone,
@@ -169,6 +175,8 @@ struct Outside {
     /// The good ends of each of those.
     ends: Vec<Vec<Timestamp>>,
     published: Vec<Option<Timestamp>>,
+    expected_seconds: Vec<f64>,
+    limits: Limits,
     runs: Vec<Seen>,
 }
 
@@ -207,16 +215,20 @@ impl Outside {
             followed: with_deadline.into_iter().map(follow).collect(),
             ends: own.iter().map(|name| ends.remove(name).unwrap_or_default()).collect(),
             published: names.iter().map(|name| last.get(name).copied()).collect(),
+            expected_seconds: tasks.expected_seconds(),
+            limits: limits(),
             runs,
             tasks,
         }))
     }
 
     fn shown(&self, now: Timestamp) -> Vec<Shown> {
+        let played: Vec<Played<'_>> = self.runs.iter().map(|run| self.played(run, now)).collect();
         let mut shown: Vec<Shown> = Vec::new();
         for (followed, ends) in self.followed.iter().zip(&self.ends) {
             let done = self.done_today(followed, ends, now);
-            let judged = done.or_else(|| self.judge(followed, followed.due(now, now, &self.zone)?, now));
+            let judge = || self.judge(followed, followed.due(now, now, &self.zone)?, &played, now);
+            let judged = done.or_else(judge);
             shown.extend(judged.map(|judged| self.show(&judged, now)));
         }
         shown.sort_by(|a, b| (a.due.at, &a.task).cmp(&(b.due.at, &b.task)));
@@ -232,30 +244,37 @@ impl Outside {
         (day(due.at) == day(now)).then_some(Judged { task: followed.task, due, outlook: Outlook::Met { at } })
     }
 
-    fn judge(&self, followed: &Followed, due: Due, now: Timestamp) -> Option<Judged> {
+    fn judge(&self, followed: &Followed, due: Due, played: &[Played<'_>], now: Timestamp) -> Option<Judged> {
         let task = followed.task;
         if let Some(at) = followed.met_at(due) {
             return Some(Judged { task, due, outlook: Outlook::Met { at } });
         }
-        let (expected_seconds, limits) = (self.tasks.expected_seconds(), limits());
-        let (along, none) = (|task: NodeId| self.tasks.along(task), BTreeMap::new());
-        let idle = Picture {
-            graph: &self.tasks.graph,
-            selected: &[],
-            expected_seconds: &expected_seconds,
-            published: &self.published,
-            standings: &none,
-            limits: &limits,
-            along: &along,
-        };
-        let by_run = |run: &Seen| {
-            let picture = Picture { selected: &run.selected, standings: &run.standings, ..idle };
-            Judged::of_run(&picture, &forecast(&picture, now), task, due)
-        };
-        self.runs.iter().find_map(by_run).or_else(|| {
-            let takes_seconds = takes_seconds(&idle, task, now)?;
+        let by_run = |(picture, forecast): &Played<'_>| Judged::of_run(picture, forecast, task, due);
+        played.iter().find_map(by_run).or_else(|| {
+            let along = |task: NodeId| self.tasks.along(task);
+            let takes_seconds = takes_seconds(&Picture { along: &along, ..self.idle() }, task, now)?;
             Some(Judged { task, due, outlook: Outlook::Idle { takes_seconds } })
         })
+    }
+
+    /// As if nothing ran.
+    fn idle(&self) -> Picture<'_> {
+        Picture {
+            graph: &self.tasks.graph,
+            selected: &[],
+            expected_seconds: &self.expected_seconds,
+            published: &self.published,
+            standings: &NOTHING_BEGUN,
+            limits: &self.limits,
+            along: &|_| Vec::new(),
+        }
+    }
+
+    /// A run, played through to its end.
+    fn played<'a>(&'a self, run: &'a Seen, now: Timestamp) -> Played<'a> {
+        let picture = Picture { selected: &run.selected, standings: &run.standings, ..self.idle() };
+        let along = |task: NodeId| self.tasks.along(task);
+        (picture, forecast(&Picture { along: &along, ..picture }, now))
     }
 
     fn show(&self, judged: &Judged, now: Timestamp) -> Shown {
@@ -290,9 +309,8 @@ impl Outside {
 
 /// What the control database knows of a run. A selection that asks for facts is taken for all tasks.
 fn seen(tasks: &Tasks, by_name: &HashMap<&str, NodeId>, run: &RunningRun, ended: &[HistoryRow]) -> Seen {
-    let (select, exclude) = run.selection.split_once(" --exclude ").unwrap_or((&run.selection, ""));
-    let words = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
-    let selected = tasks.graph.select(&Facts::default(), &words(select), &words(exclude));
+    let (select, exclude) = selection::read(&run.selection);
+    let selected = tasks.graph.select(&Facts::default(), &select, &exclude);
     let mut standings = BTreeMap::new();
     for row in ended {
         let Some(task) = by_name.get(row.task.as_str()) else { continue };

@@ -7,7 +7,7 @@ use barncat::{
     config::{self, LoadSpec},
     control::{Control, RunStart, Timing},
     event::Tier,
-    load::{self, Attempt, Beginning, LeasedSlots, LoadError, Loaded, Publishing, Workshop},
+    load::{self, Attempt, LeasedSlots, LoadError, Loaded, Publishing, Workshop},
     pg::{Endpoint, TlsSettings},
     secret::Secret,
     source::{
@@ -124,18 +124,7 @@ impl Scene {
             cancel: CancellationToken::new(),
         };
         load::tidy(&workshop).await.expect("what dead loads left is swept");
-        let attempt = Attempt {
-            spec: self.spec.clone(),
-            number: 1,
-            tier: Tier::Optional,
-            beginning: Beginning::default(),
-            full: false,
-            accept_shrink: false,
-            audit: None,
-            repair: None,
-            chunk: None,
-            due_at: None,
-        };
+        let attempt = Attempt::of(self.spec.clone(), Tier::Optional);
         load::load(&workshop, &attempt).await
     }
 
