@@ -184,8 +184,9 @@ max_prepared_transactions = 20
 # them: what the README asks of a replica too.
 hot_standby_feedback = on
 wal_receiver_status_interval = '1s'
-# Rare checkpoints: on a small machine they are the noise in every figure.
-max_wal_size = '4GB'
+# Rare checkpoints: on a small machine they are the noise in every figure. A checkpoint by size comes after a third of
+# this; three clusters each keep as much on a disk that may be small.
+max_wal_size = '1GB'
 checkpoint_timeout = '30min'
 log_line_prefix = '%m [%p] %q%u@%d/%a '
 CONF
