@@ -106,7 +106,7 @@ FROM items ORDER BY order_id, line;
 
 -- Orders of before that were under way arrive, or are given up.
 CREATE TEMPORARY TABLE moved ON COMMIT DROP AS
-SELECT o.id, CASE WHEN pg_temp.pick(o.id, 970, 20) > 0 THEN 'delivered' ELSE 'cancelled' END::order_status AS status,
+SELECT o.id, CASE WHEN pg_temp.pick(o.id, 970, 20) > 0 AND o.ordered_at > :'since'::timestamptz - interval '3 hours' THEN 'delivered' ELSE 'cancelled' END::order_status AS status,
        :'since'::timestamptz + (20 + pg_temp.pick(o.id, 971, 60)) * interval '1 minute' AS at, coalesce(o.rider_id, w.id) AS rider_id
 FROM orders o JOIN restaurants r ON r.id = o.restaurant_id
 JOIN LATERAL (SELECT id FROM riders WHERE city_id = r.city_id ORDER BY id LIMIT 1) w ON true
