@@ -11,7 +11,7 @@ cd "$(dirname "$0")/.."
 warehouses=(postgres redshift redshift-wire)
 changed='customers deliveries fx_rates monthly_revenue order_events order_items orders'
 unchanged='analytics.best_restaurants raw_shop.cities raw_shop.currencies raw_shop.restaurants raw_shop.riders'
-blocked='analytics.best_restaurants analytics.customer_lifetime_value analytics.margins analytics.margins.checks analytics.orders_in_euro margins_add_up orders_have_a_rate raw_shop.fx_rates.checks'
+blocked='analytics.best_restaurants analytics.customer_lifetime_value analytics.margins analytics.margins.checks analytics.orders_in_euro analytics.orders_in_euro.checks every_currency_has_a_rate margins_add_up orders_have_a_rate orders_reach_the_newest_rate rates_are_of_their_day raw_shop.fx_rates.checks'
 
 fail() {
   printf 'error: %s\n' "$1" >&2

@@ -107,10 +107,10 @@ FROM items ORDER BY order_id, line;
 -- Orders of before that were under way arrive, or are given up.
 CREATE TEMPORARY TABLE moved ON COMMIT DROP AS
 SELECT o.id, CASE WHEN pg_temp.pick(o.id, 970, 20) > 0 AND o.ordered_at > :'since'::timestamptz - interval '3 hours' THEN 'delivered' ELSE 'cancelled' END::order_status AS status,
-       :'since'::timestamptz + (20 + pg_temp.pick(o.id, 971, 60)) * interval '1 minute' AS at, coalesce(o.rider_id, w.id) AS rider_id
+       :'since'::timestamptz + (45 + pg_temp.pick(o.id, 971, 40)) * interval '1 minute' AS at, coalesce(o.rider_id, w.id) AS rider_id
 FROM orders o JOIN restaurants r ON r.id = o.restaurant_id
 JOIN LATERAL (SELECT id FROM riders WHERE city_id = r.city_id ORDER BY id LIMIT 1) w ON true
-WHERE o.id <= :last_order AND o.status IN ('placed', 'accepted', 'cooking', 'picked up');
+WHERE o.id <= :last_order AND o.ordered_at < :'since' AND o.status IN ('placed', 'accepted', 'cooking', 'picked up');
 UPDATE orders o SET status = m.status, updated_at = m.at, rider_id = CASE m.status WHEN 'delivered' THEN m.rider_id END
 FROM moved m WHERE m.id = o.id;
 DELETE FROM deliveries d USING moved m WHERE m.id = d.order_id AND m.status = 'cancelled';

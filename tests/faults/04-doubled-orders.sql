@@ -12,5 +12,5 @@ FROM orders o JOIN twice t ON t.first = o.id;
 INSERT INTO order_items (order_id, line, dish, quantity, unit_price, options)
 SELECT t.second, line, dish, quantity, unit_price, options FROM order_items i JOIN twice t ON t.first = i.order_id;
 INSERT INTO order_events (id, order_id, status, happened_at, actor, details)
-SELECT t.second * 8 + e.id % 8, t.second, status, happened_at, actor, details
+SELECT (SELECT max(id) FROM order_events) + row_number() OVER (ORDER BY e.id), t.second, status, happened_at, actor, details
 FROM order_events e JOIN twice t ON t.first = e.order_id;
