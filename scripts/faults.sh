@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Whether the demo's checks find what goes wrong with data, and are silent where nothing does: 60 simulated days of business, a
-# run after each; then, on copies of what is there by then, one more day with each fault of tests/faults, and one without any.
+# Whether the demo's checks find what goes wrong with data, and are silent where nothing does: a month of business, as a shop has
+# when it gets a warehouse; 60 simulated days more, a run after each; then, on copies of what is there by then, one more day with each fault of tests/faults, and one without any.
 # Fails when a fault is not found, when more than two checks were raised on the clean days, or a run went wrong in itself.
 #
 #   scripts/faults.sh              prints what found each fault
@@ -13,7 +13,7 @@ set -euo pipefail
 
 repo=$(cd "$(dirname "$0")/.." && pwd)
 dir=$repo/target/faults
-days=60 scale=0.02 first_day=2026-11-01
+days=60 before=30 scale=0.02 first_day=2026-11-01
 cd "$repo"
 
 fail() {
@@ -76,7 +76,7 @@ start_servers() {
   scripts/servers.sh up --dir "$dir/servers" --only primary,warehouse >/dev/null
   # shellcheck disable=SC1091  # made by servers.sh
   . "$dir/servers/env"
-  set_clock "$(morning_after 0)"
+  set_clock "$(morning_after "$before")"
   for member in primary warehouse; do
     scripts/servers.sh stop "$member" --dir "$dir/servers"
     LD_PRELOAD=$library FAKETIME_TIMESTAMP_FILE=$BARNCAT_SERVERS_DATA/clock FAKETIME_NO_CACHE=1 \
@@ -102,7 +102,7 @@ play_day() { # number shop
 # One fault on a copy of both databases, as they are on the last day before its run.
 play_fault() { # file-or-none name
   local number=${2%%-*} since
-  since=$(morning_after "$((days - 1))")
+  since=$(morning_after "$((before + days - 1))")
   psql_at "${BARNCAT_PRIMARY_ADMIN_URL%/*}/postgres" -c "CREATE DATABASE shop_$number TEMPLATE shop"
   psql_at "${BARNCAT_WAREHOUSE_ADMIN_URL%/*}/postgres" -c "CREATE DATABASE warehouse_$number TEMPLATE warehouse" \
     -c "GRANT CONNECT, CREATE ON DATABASE warehouse_$number TO barncat_warehouse"
@@ -143,12 +143,13 @@ say "1. A shop, its warehouse, and a clock for both"
 start_servers
 psql_at "$BARNCAT_PRIMARY_ADMIN_URL" -v "scale=$scale" -f sql/demo/generate.sql
 say "2. $days clean days"
-for ((day = 0; day < days; day++)); do
-  play_day "$day" shop
-  run_once "day-$(printf %02d $((day + 1)))" shop warehouse
+for ((day = 0; day < before; day++)); do play_day "$day" shop; done
+for ((day = 1; day <= days; day++)); do
+  play_day "$((before + day - 1))" shop
+  run_once "day-$(printf %02d "$day")" shop warehouse
 done
 say "3. One more day, with each fault"
-play_day "$days" shop
+play_day "$((before + days))" shop
 play_faults
 say "4. What was found"
 scripts/faults.py "$dir/said" $write
