@@ -8,7 +8,7 @@
 #   scripts/faults.sh --keep       leaves the servers running, and what each run said (target/faults), for a look
 #
 # Servers and barncat take the simulated day for the real one, by libfaketime.
-# BUILT (a folder with the programs in it, as target/debug): nothing is built. FAULTS="04 19": these alone.
+# BUILT (a folder with the programs in it, as target/debug): nothing is built. FAULTS="04 19": these faults alone.
 set -euo pipefail
 
 repo=$(cd "$(dirname "$0")/.." && pwd)
@@ -133,6 +133,7 @@ for option; do
     *) fail "unknown option \`$option\`" "scripts/faults.sh [--write] [--keep]" ;;
   esac
 done
+[ -z "$write" ] || [ -z "${FAULTS:-}" ] || fail "some faults are not the catalogue" "--write without FAULTS"
 library=$(find_library) || { install_library && library=$(find_library); } || fail "libfaketime was installed, but not found"
 barncat=${BUILT:-${CARGO_TARGET_DIR:-target}/release}/barncat
 [ -n "${BUILT:-}" ] || cargo build --release --bin barncat
