@@ -4,7 +4,7 @@
 //! evenly, so that what came is always asked of the last 24 hours, whenever somebody looked: a run right after another
 //! has nothing new, and the same day behind it.
 
-use jiff::{Timestamp, ToSpan, tz::TimeZone};
+use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 
 /// How many days back are looked at: nine weeks.
 const DAYS: i64 = 63;
@@ -38,8 +38,13 @@ impl Curve {
 
     /// The levels at the same time of day, today's first.
     pub(super) fn days(&self, today: Timestamp, zone: &TimeZone) -> Vec<Option<f64>> {
-        let now = today.to_zoned(zone.clone());
-        let at = |day: i64| now.checked_sub(day.days()).ok().and_then(|then| self.level(then.timestamp()));
+        let offset = |at: Timestamp| i64::from(zone.to_offset(at).seconds());
+        let at = |day: i64| {
+            let then = today.checked_sub(SignedDuration::from_hours(24 * day)).ok()?;
+            // The clock may have changed in between.
+            let shift = SignedDuration::from_secs(offset(today) - offset(then));
+            self.level(then.checked_add(shift).ok()?)
+        };
         (0..=DAYS).map(at).collect()
     }
 

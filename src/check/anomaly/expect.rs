@@ -9,7 +9,7 @@ const MAD_TO_DEVIATION: f64 = 1.4826;
 const WEEKDAYS_MIN: usize = 3;
 
 /// How many weeks back the same weekday is looked at.
-const WEEKS: usize = 4;
+const WEEKS: u8 = 4;
 
 /// How many distances say how far apart values are.
 const DISTANCES_MIN: usize = 7;
@@ -118,7 +118,6 @@ fn value(days: &[Option<f64>], day: usize) -> Option<f64> {
 /// What the same weekday of the weeks before says of a day.
 fn by_weekday(days: &[Option<f64>], day: usize, growth: f64, least: usize) -> Option<f64> {
     let of_week = |week: u8| Some(value(days, day + 7 * usize::from(week))? + f64::from(week) * growth);
-    let weeks = u8::try_from(WEEKS).unwrap_or(u8::MAX);
-    let same: Vec<f64> = (1..=weeks).filter_map(of_week).collect();
+    let same: Vec<f64> = (1..=WEEKS).filter_map(of_week).collect();
     if same.len() < least { None } else { median(same) }
 }
