@@ -267,7 +267,7 @@ pub struct TaskOutcome {
 }
 
 /// What a check found.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CheckOutcome {
     /// `not_null (rider_id)`; of a file its name.
     pub check: String,
@@ -281,9 +281,49 @@ pub struct CheckOutcome {
     pub message: String,
     /// Whether it was asked of the staging table.
     pub before_publish: bool,
+    /// What it held against the table's own history.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub measures: Vec<Measure>,
     /// Some of the rows. Values of the table: kept and written nowhere but for who asks.
     #[serde(skip)]
     pub sample: Option<RowSample>,
+}
+
+/// A number that tells how a table is, and what is usual of it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Measure {
+    /// `rows`, `bytes`, `duration`, `freshness`, `nulls`.
+    pub what: String,
+    /// A column; of `bytes` and `duration` `whole` or `new rows`, by what was loaded; else empty.
+    pub of: String,
+    /// The moment that the rows show.
+    pub moment: Timestamp,
+    /// Rows, bytes a row, seconds; of `nulls` their share, from 0 to 1.
+    pub value: f64,
+    /// Of `nulls`: of how many rows.
+    pub of_rows: Option<f64>,
+    /// The least that is expected; `None`: nothing is too little, or too little is known.
+    pub low: Option<f64>,
+    /// The most.
+    pub high: Option<f64>,
+    /// Whether it lies between these.
+    pub found: Found,
+    /// It has a new level since then, which is usual from now on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accepted_since: Option<Timestamp>,
+}
+
+/// Where a measure lies.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Found {
+    /// Where it is expected, or too little is known.
+    #[default]
+    Normal,
+    /// Below.
+    Low,
+    /// Above.
+    High,
 }
 
 /// What the rows that a check found mean.

@@ -2,17 +2,17 @@
 
 use std::collections::BTreeSet;
 
-use jiff::Timestamp;
+use jiff::{Timestamp, tz::TimeZone};
 
 use super::{
-    Resolved, failed_in_words,
+    Coming, Grounds, Resolved, failed_in_words, is_anomaly,
     kinds::Looked,
-    known, outcome, placed,
+    known, measure_columns, measured_before, outcome, placed,
     sample::{self, Shown},
 };
 use crate::{
     config::CheckOptions,
-    control::Control,
+    control::{Control, Series},
     error::{Class, Fault},
     event::{CheckOutcome, CheckStatus},
     fail_point,
@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// What is asked before a table is published.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Audit {
     /// Built-in checks.
     pub kinds: Vec<Resolved>,
@@ -29,6 +29,8 @@ pub struct Audit {
     pub files: Vec<AuditedFile>,
     /// The columns that nobody is shown, in lower case.
     pub private: BTreeSet<String>,
+    /// In which zone days begin.
+    pub zone: TimeZone,
 }
 
 /// A check in a file that looks at a staging table.
@@ -57,8 +59,12 @@ pub struct Staged<'a> {
     pub key: &'a [String],
     /// Whether its rows are written into the live table, and do not take the place of all of it.
     pub is_part: bool,
+    /// Whether none of them takes the place of one that is there.
+    pub are_new: bool,
     /// The moment that they show.
     pub as_of: Timestamp,
+    /// The moment by which they are held against what came before them.
+    pub moment: Timestamp,
     /// The time.
     pub now: Timestamp,
 }
@@ -104,6 +110,23 @@ impl Staged<'_> {
         let beside = self.is_part.then_some((self.table, self.key));
         Looked { dialect, table, mark: self.mark, beside, now: self.now }
     }
+
+    fn grounds(&self, series: Option<Vec<Series>>, zone: &TimeZone) -> Grounds {
+        let staged = match (self.is_part, self.are_new) {
+            (false, _) => Coming::Whole,
+            (true, true) => Coming::New,
+            (true, false) => Coming::Merged,
+        };
+        Grounds {
+            at: Some(self.moment),
+            now: self.now,
+            zone: zone.clone(),
+            series,
+            load: None,
+            staged: Some(staged),
+            accept: false,
+        }
+    }
 }
 
 impl Audit {
@@ -125,7 +148,7 @@ pub async fn audit(
         return Ok(Audited::Sound(staging, Vec::new()));
     }
     fail_point!("staging.audit.before");
-    let checks = match ask(warehouse, audit, staged, &mut staging).await {
+    let checks = match ask((warehouse, control), audit, staged, &mut staging).await {
         Ok(checks) => checks,
         Err(error) => {
             staging.discard().await;
@@ -152,16 +175,21 @@ pub async fn audit(
 }
 
 async fn ask(
-    warehouse: &dyn Warehouse,
+    (warehouse, control): (&dyn Warehouse, &Control),
     audit: &Audit,
     staged: &Staged<'_>,
     staging: &mut Box<dyn Staging>,
 ) -> Result<Vec<CheckOutcome>, WarehouseError> {
     let dialect = warehouse.dialect();
-    let known = known(warehouse, staged.table, &audit.kinds, Some((staged.is_part, staged.as_of))).await?;
-    let place = audit.kinds.first().map(|first| &first.check.place);
+    let mut kinds = audit.kinds.clone();
+    measure_columns(&mut kinds, staged.columns, staged.mark);
+    let mut known = known(warehouse, staged.table, &kinds, Some((staged.is_part, staged.as_of))).await?;
+    if kinds.iter().any(is_anomaly) {
+        known.grounds = Some(staged.grounds(measured_before(control, staged.table).await, &audit.zone));
+    }
+    let place = kinds.first().map(|first| &first.check.place);
     let built_in = |table: &TableName| {
-        let statements = staged.looked(table, dialect).questions(&audit.kinds).statements;
+        let statements = staged.looked(table, dialect).questions(&kinds).statements;
         let placed = |sql: &String| place.map(|place| placed(sql, place));
         statements.iter().filter_map(placed).collect::<Vec<Select>>()
     };
@@ -172,20 +200,15 @@ async fn ask(
     let mut answers = staging.answers(&all).await?;
     let of_files = answers.split_off(answers.len().saturating_sub(audit.files.len()));
     // Which table is asked is of no matter to what the answers mean.
-    let judged = staged.looked(staged.table, dialect).questions(&audit.kinds).judge(
-        &audit.kinds,
-        &answers,
-        &known,
-        staged.now,
-    );
-    let kinds = audit.kinds.iter().zip(judged);
-    let mut outcomes: Vec<CheckOutcome> = kinds.map(|(check, judged)| outcome(check, judged, true)).collect();
-    let wanted = sample::wanted(&audit.kinds, &outcomes);
+    let questions = staged.looked(staged.table, dialect).questions(&kinds);
+    let judged = kinds.iter().zip(questions.judge(&kinds, &answers, &known, staged.now));
+    let mut outcomes: Vec<CheckOutcome> =
+        judged.map(|(check, judged)| outcome(check, judged, true)).collect();
+    let wanted = sample::wanted(&kinds, &outcomes);
     if !wanted.is_empty() {
         let shown = Shown::of(staged.columns, dialect, &audit.private);
-        let some = |table: &TableName| {
-            sample::selects(&staged.looked(table, dialect), &audit.kinds, &wanted, &shown)
-        };
+        let some =
+            |table: &TableName| sample::selects(&staged.looked(table, dialect), &kinds, &wanted, &shown);
         let rows = staging.answers(&some).await?;
         sample::keep(&mut outcomes, &wanted, &shown, rows);
     }

@@ -6,10 +6,13 @@
 
 use jiff::Timestamp;
 
-use super::words;
+use super::{
+    anomaly::{self, Counted, Grounds},
+    words,
+};
 use crate::{
-    config::{BuiltIn, CheckKind, Literal},
-    event::CheckStatus,
+    config::{Anomaly, BuiltIn, CheckKind, Literal, Measured},
+    event::{CheckStatus, Measure},
     sql::{Dialect, TableName},
     warehouse::TextRows,
 };
@@ -44,6 +47,8 @@ pub(super) struct Known {
     pub(super) as_of: Option<Timestamp>,
     /// How many rows the loads before had, the newest first.
     pub(super) before: Vec<u64>,
+    /// What its measures are held against, where any is.
+    pub(super) grounds: Option<Grounds>,
 }
 
 /// How many loads before must be known to say what is usual.
@@ -57,12 +62,14 @@ pub(super) struct Questions {
     places: Vec<Places>,
 }
 
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 struct Places {
     /// The rows that it looks at: a column of the scan.
     of: Option<usize>,
     /// Those that fail: statement and column.
     failing: Option<(usize, usize)>,
+    /// What is measured beside the rows: columns of the scan.
+    measured: Vec<usize>,
 }
 
 impl Looked<'_> {
@@ -128,6 +135,31 @@ impl Looked<'_> {
         Some(format!("{} >= cast({since} AS timestamptz)", self.ident(column)))
     }
 
+    /// What a measure needs beside the number of rows.
+    fn measured(&self, anomaly: &Anomaly, own: Option<&str>) -> Vec<String> {
+        match (anomaly.of, &anomaly.column) {
+            (Measured::Nulls, _) => {
+                let is_null = |column: &String| {
+                    let is_null = format!("{} IS NULL", self.ident(column));
+                    counted(Some(
+                        own.iter()
+                            .map(|own| (*own).to_owned())
+                            .chain([is_null])
+                            .collect::<Vec<_>>()
+                            .join(" AND "),
+                    ))
+                };
+                anomaly.columns.iter().map(is_null).collect()
+            }
+            (Measured::Freshness, Some(column)) => {
+                let column = self.ident(column);
+                let value = own.map_or(column.clone(), |own| format!("CASE WHEN {own} THEN {column} END"));
+                vec![format!("extract(epoch FROM max({value}))")]
+            }
+            _ => Vec::new(),
+        }
+    }
+
     /// The values that several rows have, as `columns`, `n` rows of them, `staged` of these looked at.
     fn doubled(&self, check: &BuiltIn, columns: &[String]) -> String {
         let listed = self.idents(columns, "").join(", ");
@@ -163,26 +195,25 @@ impl Looked<'_> {
     pub(super) fn questions(&self, checks: &[Resolved]) -> Questions {
         let mut scan: Vec<String> = Vec::new();
         let mut places = vec![Places::default(); checks.len()];
-        let mut column = |condition: Option<String>| {
-            let counted = match condition {
-                Some(condition) => format!("count(CASE WHEN {condition} THEN 1 END)"),
-                None => "count(*)".to_owned(),
-            };
+        let mut column = |counted: String| {
             scan.iter().position(|other| *other == counted).unwrap_or_else(|| {
                 scan.push(counted);
                 scan.len() - 1
             })
         };
         for (place, Resolved { check, .. }) in places.iter_mut().zip(checks) {
-            if matches!(check.kind, CheckKind::MatchSource { .. } | CheckKind::Freshness { column: None, .. })
-            {
+            if !is_of_rows(&check.kind) {
                 continue;
             }
             let own = check.options.condition.as_ref().map(|condition| format!("({condition}\n)"));
-            place.of = Some(column(own.clone()));
+            place.of = Some(column(counted(own.clone())));
+            if let CheckKind::Anomaly(anomaly) = &check.kind {
+                place.measured =
+                    self.measured(anomaly, own.as_deref()).into_iter().map(&mut column).collect();
+            }
             if let Some(told) = self.fails(&check.kind).or(self.is_fresh(&check.kind)) {
                 let both = own.into_iter().chain([told]).collect::<Vec<_>>().join(" AND ");
-                place.failing = Some((0, column(Some(both))));
+                place.failing = Some((0, column(counted(Some(both)))));
             }
         }
         let mut statements = Vec::new();
@@ -258,24 +289,46 @@ impl Looked<'_> {
     }
 }
 
+/// Whether a check is answered by rows of the table.
+fn is_of_rows(kind: &CheckKind) -> bool {
+    match kind {
+        CheckKind::MatchSource { .. } | CheckKind::Freshness { column: None, .. } => false,
+        CheckKind::Anomaly(Anomaly { of, column, .. }) => {
+            of.is_of_rows() || (*of == Measured::Freshness && column.is_some())
+        }
+        _ => true,
+    }
+}
+
+fn counted(condition: Option<String>) -> String {
+    match condition {
+        Some(condition) => format!("count(CASE WHEN {condition} THEN 1 END)"),
+        None => "count(*)".to_owned(),
+    }
+}
+
 /// Rows that take each other's places by their key cannot share these values once they are published.
 fn is_held_to(columns: &[String], key: &[String]) -> bool {
     !key.is_empty() && key.iter().all(|of_key| columns.contains(of_key))
 }
 
 /// What an answer means: rows that fail, of how many, the status, and the words for it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) struct Judged {
     pub(super) rows: Option<u64>,
     pub(super) of: Option<u64>,
     pub(super) status: CheckStatus,
     pub(super) message: String,
+    pub(super) measures: Vec<Measure>,
 }
 
 impl Questions {
-    fn number(answers: &[TextRows], (statement, column): (usize, usize)) -> u64 {
-        let value = answers.get(statement).and_then(|rows| rows.first()?.get(column)?.as_deref());
-        value.and_then(|value| value.parse().ok()).unwrap_or(0)
+    fn answer<T: std::str::FromStr>(answers: &[TextRows], (statement, column): (usize, usize)) -> Option<T> {
+        answers.get(statement)?.first()?.get(column)?.as_deref()?.parse().ok()
+    }
+
+    fn number(answers: &[TextRows], place: (usize, usize)) -> u64 {
+        Self::answer(answers, place).unwrap_or(0)
     }
 
     /// What the answers mean to each check, in their order.
@@ -288,11 +341,33 @@ impl Questions {
     ) -> Vec<Judged> {
         let judged = |(resolved, places): (&Resolved, &Places)| {
             let of = places.of.map(|column| Self::number(answers, (0, column)));
+            if let CheckKind::Anomaly(anomaly) = &resolved.check.kind {
+                let counted = Counted {
+                    rows: of.unwrap_or(0),
+                    nulls: places.measured.iter().map(|column| Self::number(answers, (0, *column))).collect(),
+                    newest: places.measured.first().and_then(|column| Self::answer(answers, (0, *column))),
+                };
+                return measured(&resolved.check, anomaly, &counted, known);
+            }
             let failing = places.failing.map(|place| Self::number(answers, place));
             judge(resolved, (of, failing), known, now)
         };
         checks.iter().zip(&self.places).map(judged).collect()
     }
+}
+
+fn measured(check: &BuiltIn, anomaly: &Anomaly, counted: &Counted, known: &Known) -> Judged {
+    let nothing = || anomaly::Said {
+        measures: Vec::new(),
+        status: CheckStatus::Passed,
+        message: "nothing was published yet".to_owned(),
+    };
+    let said = known
+        .grounds
+        .as_ref()
+        .map_or_else(nothing, |grounds| anomaly::judge(check, anomaly, counted, grounds));
+    let anomaly::Said { measures, status, message } = said;
+    Judged { rows: None, of: None, status, message, measures }
 }
 
 fn judge(
@@ -304,7 +379,8 @@ fn judge(
     let all_or_nothing = |wrong: Option<String>, well: &str| {
         let rows = u64::from(wrong.is_some());
         let message = wrong.unwrap_or_else(|| well.to_owned());
-        Judged { rows: None, of, status: check.options.verdict(rows, 1), message }
+        let status = check.options.verdict(rows, 1);
+        Judged { rows: None, of, status, message, measures: Vec::new() }
     };
     let rows_now = of.unwrap_or(0);
     match &check.kind {
@@ -332,7 +408,8 @@ fn judge(
         kind => {
             let rows = counted.unwrap_or(0);
             let message = words::failing(kind, rows, rows_now, other.as_ref());
-            Judged { rows: Some(rows), of, status: check.options.verdict(rows, rows_now), message }
+            let status = check.options.verdict(rows, rows_now);
+            Judged { rows: Some(rows), of, status, message, measures: Vec::new() }
         }
     }
 }

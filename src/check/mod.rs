@@ -4,6 +4,7 @@
 //! Counts rows, and shows none: what is kept of failing rows goes where somebody asks for it, never into a
 //! message, and private columns are not even read.
 
+mod anomaly;
 mod audit;
 mod kinds;
 mod sample;
@@ -11,22 +12,24 @@ mod words;
 
 use std::collections::BTreeSet;
 
-use jiff::Timestamp;
+use jiff::{Timestamp, tz::TimeZone};
 
+use self::{
+    anomaly::{Coming, Grounds, LoadTold},
+    kinds::{Known, Looked},
+    sample::Shown,
+};
 pub use self::{
     audit::{Audit, Audited, AuditedFile, Staged, Unsound, audit},
     kinds::Resolved,
 };
-use self::{
-    kinds::{Known, Looked},
-    sample::Shown,
-};
 use crate::{
-    config::{CheckKind, CheckOptions, CheckSpec},
+    config::{Anomaly, CheckKind, CheckOptions, CheckSpec, Measured},
+    control::Control,
     error::{Class, Failure, Fault},
     event::{CheckOutcome, CheckStatus, RowSample},
     sql::{Dialect, TableName},
-    warehouse::{LedgerRow, NameOf, PublishKind, Select, Warehouse, WarehouseError},
+    warehouse::{LedgerRow, NameOf, PublishKind, Select, StagingColumn, Warehouse, WarehouseError},
 };
 
 /// How many loads before say what is usual.
@@ -85,6 +88,19 @@ impl TableChecks<'_> {
     }
 }
 
+/// What a table is held against that is not in the warehouse.
+#[derive(Clone, Copy)]
+pub struct History<'a> {
+    /// Where it stands.
+    pub control: &'a Control,
+    /// In which zone days begin.
+    pub zone: &'a TimeZone,
+    /// The moment that the table shows; `None`: that of its last load.
+    pub shown_at: Option<Timestamp>,
+    /// A person takes what is abnormal for usual.
+    pub accept: bool,
+}
+
 /// The SQL that the warehouse gets, all of it; `None`: it is asked nothing.
 pub fn compiled(dialect: Dialect, of: &TableChecks<'_>, now: Timestamp) -> Option<Select> {
     let checks = of.asked();
@@ -97,13 +113,21 @@ pub fn compiled(dialect: Dialect, of: &TableChecks<'_>, now: Timestamp) -> Optio
 pub async fn look(
     warehouse: &dyn Warehouse,
     of: &TableChecks<'_>,
+    history: History<'_>,
     now: Timestamp,
 ) -> Result<Vec<CheckOutcome>, WarehouseError> {
-    let checks = of.asked();
+    let mut checks = of.asked();
+    if checks.iter().any(measures_all_columns) {
+        let live = warehouse.live(of.table).await?;
+        measure_columns(&mut checks, &live.map(|live| live.columns).unwrap_or_default(), of.mark);
+    }
     let Some(first) = checks.first() else { return Ok(Vec::new()) };
     let dialect = warehouse.dialect();
     let looked = of.looked(dialect, now);
-    let known = known(warehouse, of.table, &checks, None).await?;
+    let mut known = known(warehouse, of.table, &checks, None).await?;
+    if checks.iter().any(is_anomaly) {
+        known.grounds = Some(grounds(warehouse, of.table, history, now).await?);
+    }
     let questions = looked.questions(&checks);
     let place = &first.check.place;
     let selects = questions.statements.iter().map(|sql| placed(sql, place)).collect::<Vec<_>>();
@@ -111,6 +135,9 @@ pub async fn look(
     let judged = questions.judge(&checks, &answers, &known, now);
     let mut outcomes: Vec<CheckOutcome> =
         checks.iter().zip(judged).map(|(check, judged)| outcome(check, judged, false)).collect();
+    if history.accept {
+        anomaly::accept_next(&checks, &mut outcomes, now);
+    }
     let wanted = sample::wanted(&checks, &outcomes);
     if !wanted.is_empty() {
         let columns = warehouse.live(of.table).await?.map(|live| live.columns).unwrap_or_default();
@@ -131,7 +158,8 @@ pub fn matches_source(check: &Resolved) -> bool {
 pub fn matched(check: &Resolved, rows: u64, of: u64) -> CheckOutcome {
     let message = words::failing(&check.check.kind, rows, of, None);
     let status = check.check.options.verdict(rows, of);
-    outcome(check, kinds::Judged { rows: Some(rows), of: Some(of), status, message }, false)
+    let measures = Vec::new();
+    outcome(check, kinds::Judged { rows: Some(rows), of: Some(of), status, message, measures }, false)
 }
 
 /// Asks a check in a file of the tables as they are now.
@@ -206,15 +234,16 @@ fn of_file(
         of: None,
         message: format!("{file} found {}", words::rows(rows)),
         before_publish,
+        measures: Vec::new(),
         sample: None,
     }
 }
 
 fn outcome(resolved: &Resolved, judged: kinds::Judged, before_publish: bool) -> CheckOutcome {
-    let kinds::Judged { rows, of, status, message } = judged;
+    let kinds::Judged { rows, of, status, message, measures } = judged;
     let check = resolved.check.label();
     let message = format!("{check}: {message}");
-    CheckOutcome { check, status, rows, of, message, before_publish, sample: None }
+    CheckOutcome { check, status, rows, of, message, before_publish, measures, sample: None }
 }
 
 fn placed(sql: &str, place: &crate::config::Place) -> Select {
@@ -232,7 +261,7 @@ async fn known(
     let has_any = |is_it: fn(&CheckKind) -> bool| checks.iter().any(|check| is_it(&check.check.kind));
     let asks_before = has_any(|kind| matches!(kind, CheckKind::RowCount { change: Some(_), .. }));
     let asks_as_of = has_any(|kind| matches!(kind, CheckKind::Freshness { column: None, .. }));
-    let mut known = Known { as_of: staged.map(|(_, as_of)| as_of), before: Vec::new() };
+    let mut known = Known { as_of: staged.map(|(_, as_of)| as_of), ..Known::default() };
     if asks_as_of && staged.is_none() {
         known.as_of = warehouse.last_load(table).await?.map(|row| row.as_of);
     }
@@ -249,6 +278,70 @@ async fn known(
     };
     known.before.truncate(LOADS_LOOKED_AT);
     Ok(known)
+}
+
+/// Whether a check holds a table against its own history.
+pub fn is_anomaly(check: &Resolved) -> bool {
+    matches!(check.check.kind, CheckKind::Anomaly(_))
+}
+
+/// How many columns are looked at where none are named.
+const COLUMNS_MEASURED: usize = 100;
+
+fn measures_all_columns(check: &Resolved) -> bool {
+    matches!(&check.check.kind, CheckKind::Anomaly(Anomaly { of: Measured::Nulls, columns, .. }) if columns.is_empty())
+}
+
+/// Names the columns to those that are asked of all.
+fn measure_columns(checks: &mut [Resolved], columns: &[StagingColumn], mark: Option<&str>) {
+    for check in checks.iter_mut().filter(|check| measures_all_columns(check)) {
+        if let CheckKind::Anomaly(anomaly) = &mut check.check.kind {
+            let names = columns.iter().map(|column| column.name.clone());
+            let own = names.filter(|name| Some(name.as_str()) != mark);
+            anomaly.columns = own.take(COLUMNS_MEASURED).collect();
+        }
+    }
+}
+
+/// What was measured of a table before. What cannot be read is no reason not to publish.
+async fn measured_before(control: &Control, table: &TableName) -> Option<Vec<crate::control::Series>> {
+    let measures = control.measures(&format!("{table}.checks")).await;
+    let unread = |error: &_| tracing::warn!(%table, %error, "what it was measured to be is not read");
+    measures.inspect_err(unread).ok()
+}
+
+/// What the measures of a published table are held against.
+async fn grounds(
+    warehouse: &dyn Warehouse,
+    table: &TableName,
+    History { control, zone, shown_at, accept }: History<'_>,
+    now: Timestamp,
+) -> Result<Grounds, WarehouseError> {
+    let last = warehouse.last_load(table).await?;
+    let load = match &last {
+        // Neither what an earlier load was nor some of the past is as loads are.
+        Some(row) if row.strategy == row.loaders_strategy() => {
+            let seconds = control.load_seconds(&table.to_string(), &row.load).await;
+            let is_part = matches!(row.publish, PublishKind::Insert | PublishKind::Merge);
+            Some(LoadTold {
+                moment: row.as_of,
+                of: if is_part { "new rows" } else { "whole" },
+                rows: row.rows,
+                bytes: row.bytes,
+                seconds: seconds.ok().flatten(),
+            })
+        }
+        _ => None,
+    };
+    Ok(Grounds {
+        at: last.map(|row| shown_at.map_or(row.as_of, |shown| shown.max(row.as_of))),
+        now,
+        zone: zone.clone(),
+        series: measured_before(control, table).await,
+        load,
+        staged: None,
+        accept,
+    })
 }
 
 /// The checks that failed, each with what it found.

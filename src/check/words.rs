@@ -38,7 +38,7 @@ pub(super) fn failing(kind: &CheckKind, failing: u64, of: u64, other: Option<&Ta
         CheckKind::Range { column, .. } => format!("have a `{column}` out of its range"),
         CheckKind::MatchSource { by_hash: true } => "are not as the source has them".to_owned(),
         CheckKind::MatchSource { by_hash: false } => "are too few or too many".to_owned(),
-        CheckKind::RowCount { .. } | CheckKind::Freshness { .. } => "fail".to_owned(),
+        CheckKind::RowCount { .. } | CheckKind::Freshness { .. } | CheckKind::Anomaly(_) => "fail".to_owned(),
     };
     format!("{failing} of {} {what}", rows(of))
 }
@@ -66,4 +66,45 @@ pub(super) fn row_count(
     let percent = change * 100.0;
     (off > change)
         .then(|| format!("{has}, more than {percent} % off {usual}, the median of the loads before"))
+}
+
+/// In what a measure is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Unit {
+    Rows,
+    Bytes,
+    Seconds,
+    Share,
+}
+
+impl Unit {
+    pub(super) fn told(self, value: f64) -> String {
+        match self {
+            Self::Rows => format!("{value:.0}"),
+            Self::Bytes => format!("{value:.1} bytes"),
+            Self::Share => format!("{:.1} %", value * 100.0),
+            Self::Seconds if value < 120.0 => format!("{value:.1} s"),
+            Self::Seconds if value < 7200.0 => format!("{:.0} min", value / 60.0),
+            Self::Seconds if value < 172_800.0 => format!("{:.1} h", value / 3600.0),
+            Self::Seconds => format!("{:.1} days", value / 86_400.0),
+        }
+    }
+}
+
+/// What lies between these is as ever.
+pub(super) fn expected(low: Option<f64>, high: Option<f64>, unit: Unit) -> String {
+    let low = low.filter(|low| *low > 0.0);
+    match (low, high) {
+        (Some(low), Some(high)) if unit == Unit::Rows => {
+            format!("expected are {} to {}", unit.told(low.ceil()), unit.told(high.floor()))
+        }
+        (Some(low), Some(high)) => format!("expected are {} to {}", unit.told(low), unit.told(high)),
+        (Some(low), None) => format!("expected are at least {}", unit.told(low)),
+        (None, Some(high)) => format!("expected are at most {}", unit.told(high.max(0.0))),
+        (None, None) => "anything is expected".to_owned(),
+    }
+}
+
+pub(super) fn too_little_history(days: usize, of: usize) -> String {
+    format!("too little history: {days} of {of} days")
 }

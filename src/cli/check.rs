@@ -17,6 +17,7 @@ pub(super) async fn check(context: &Context, args: CheckArgs) -> Result<Exit, Co
         select: args.selection.select,
         exclude: args.selection.exclude,
         work: run::Work::Check,
+        accept_measures: args.accept,
         jobs: args.jobs.unwrap_or(run::JOBS) as usize,
         ..run::Request::of(args.mode.into())
     };
@@ -99,6 +100,7 @@ mod tests {
             of: Some(200),
             message: format!("{name}: {message}"),
             before_publish: false,
+            measures: Vec::new(),
             sample: None,
         };
         let sample = RowSample {

@@ -23,6 +23,7 @@ pub(super) async fn run(context: &Context, args: RunArgs) -> Result<Exit, Compla
         mode: args.mode.into(),
         full: args.full,
         accept_shrink: args.accept_shrink,
+        accept_measures: false,
         failed: args.failed,
         sample: sample(args.sample, args.mode)?,
         resume: args.resume,

@@ -1,5 +1,7 @@
 //! `checks = { … }` in a loader's row and a model's first comment: the kinds of checks that need no SQL.
 
+mod anomalies;
+
 use std::time::Duration;
 
 use toml_edit::{Item, Value};
@@ -76,6 +78,58 @@ pub enum CheckKind {
         /// Row by row; else by their number.
         by_hash: bool,
     },
+    /// The table is as its own history lets expect.
+    Anomaly(Anomaly),
+}
+
+/// What is held against its own history, and how closely.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Anomaly {
+    /// What is measured.
+    pub of: Measured,
+    /// Of these columns; empty: of all.
+    pub columns: Vec<String>,
+    /// By which column's newest value freshness is told; `None`: by the loads.
+    pub column: Option<String>,
+    /// How many robust standard deviations off is abnormal.
+    pub sensitivity: f64,
+    /// On how many days it must have been measured before it is judged.
+    pub history: u32,
+}
+
+/// What is measured of a table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Measured {
+    /// How many rows it has, and how many came.
+    Rows,
+    /// How many bytes a row of its loads has in the stage.
+    Bytes,
+    /// How long its task took.
+    Duration,
+    /// How old its newest row or its last load is.
+    Freshness,
+    /// The share of NULLs of its columns.
+    Nulls,
+}
+
+impl Measured {
+    const ALL: [Self; 5] = [Self::Rows, Self::Bytes, Self::Duration, Self::Freshness, Self::Nulls];
+
+    /// As it is written.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Rows => "rows",
+            Self::Bytes => "bytes",
+            Self::Duration => "duration",
+            Self::Freshness => "freshness",
+            Self::Nulls => "nulls",
+        }
+    }
+
+    /// Whether it can be told of a staging table.
+    pub fn is_of_rows(self) -> bool {
+        matches!(self, Self::Rows | Self::Nulls)
+    }
 }
 
 /// A value as it is written.
@@ -179,6 +233,7 @@ impl BuiltIn {
             CheckKind::Freshness { column, .. } => ("freshness", column.clone().unwrap_or_default()),
             CheckKind::Range { column, .. } => ("range", column.clone()),
             CheckKind::MatchSource { .. } => ("match_source", String::new()),
+            CheckKind::Anomaly(Anomaly { of, .. }) => ("anomalies", of.word().to_owned()),
         };
         if columns.is_empty() { kind.to_owned() } else { format!("{kind} ({columns})") }
     }
@@ -201,6 +256,7 @@ pub(super) fn read(keys: &Keys<'_>) -> Vec<BuiltIn> {
     found.extend(reader.alone("row_count", row_count));
     found.extend(reader.alone("freshness", freshness));
     found.extend(reader.match_source());
+    found.extend(anomalies::read(&checks, &reader.defaults));
     checks.finish();
     found
 }

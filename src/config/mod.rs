@@ -33,7 +33,7 @@ use std::path::Path;
 pub use self::{
     alerts::{AlertsConfig, ChannelName, Mention, PagerDutyConfig, Route, SlackConfig, SlackWay, on},
     check::{CheckSpec, Severity},
-    checks::{BuiltIn, CheckKind, CheckOptions, Literal, Threshold},
+    checks::{Anomaly, BuiltIn, CheckKind, CheckOptions, Literal, Measured, Threshold},
     choices::{OnBrokenView, OnSchemaChange, PublishChoice, Strategy},
     command::CommandSpec,
     deadline::{Deadline, Due},

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, path::Path, time::Duration};
 
 use super::{
-    BuiltIn, CheckKind, Deadline, Keys, OnBrokenView, PublishChoice, checks, deadline,
+    Anomaly, BuiltIn, CheckKind, Deadline, Keys, Measured, OnBrokenView, PublishChoice, checks, deadline,
     header::SqlFile,
     layout,
     mistake::{Collector, Place},
@@ -214,8 +214,11 @@ fn read(file: &SqlFile, schema: &str, dialect: Dialect, mistakes: &Collector) ->
 /// What cannot be checked of a model, or not then.
 fn refuse_checks(checks: &[BuiltIn], kind: Option<&ModelKind>, keys: &Keys<'_>) {
     for check in checks {
-        let what = match check.kind {
+        let what = match &check.kind {
             CheckKind::MatchSource { .. } => "is for tables that are loaded",
+            CheckKind::Anomaly(Anomaly { of: Measured::Bytes, .. }) => {
+                "is for tables that are loaded: a model has no bytes in the stage"
+            }
             _ if check.options.before_publish && kind == Some(&ModelKind::View) => {
                 "asks for `before_publish`: a view holds no rows that could be looked at before"
             }

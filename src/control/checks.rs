@@ -34,7 +34,7 @@ pub struct KeptCheck {
 }
 
 impl Control {
-    /// Records what the checks of a task found. A task that nobody wrote down keeps none.
+    /// Records what the checks of a task found, and measured. A task that nobody wrote down keeps no results.
     pub async fn record_checks(
         &self,
         run: &str,
@@ -64,7 +64,7 @@ impl Control {
             &[&run, &task, &names, &before, &statuses, &rows, &of, &messages, &samples];
         self.database().execute("record what checks found", insert, parameters).await?;
         fail_point!("control.record_checks.after");
-        Ok(())
+        self.record_measures(run, task, checks).await
     }
 
     /// The last results of a task that are not good, or of a run if one is named; the latest first.

@@ -317,6 +317,7 @@ impl Control {
         self.database().execute(doing, samples, &[]).await?;
         let kept = "DELETE FROM control.kept_staging WHERE kept_at < clock_timestamp() - interval '30 days'";
         self.database().execute(doing, kept, &[]).await?;
+        self.prune_measures().await?;
         fail_point!("control.prune.after");
         Ok(forgotten)
     }

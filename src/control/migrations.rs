@@ -58,6 +58,12 @@ const MIGRATIONS: &[Migration] = &[
         sql: include_str!("../../sql/control/0006_checks.sql"),
         compatible_from: 1,
     },
+    Migration {
+        number: 7,
+        name: "measures",
+        sql: include_str!("../../sql/control/0007_measures.sql"),
+        compatible_from: 1,
+    },
 ];
 
 /// A migration as the database has it.

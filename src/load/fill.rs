@@ -142,7 +142,9 @@ async fn sound(
         mark: attempt.spec.deletes.mark(),
         key: &decision.shape.key,
         is_part: !decision.is_whole(),
+        are_new: decision.publish == PublishKind::Insert,
         as_of: position.as_of,
+        moment: position.as_of,
         now: System.now(),
     };
     let audited = tokio::select! {

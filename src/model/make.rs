@@ -252,6 +252,7 @@ async fn sound(
     staging: Box<dyn Staging>,
 ) -> Result<(Box<dyn Staging>, Vec<CheckOutcome>), ModelError> {
     let Some(audit) = &attempt.audit else { return Ok((staging, Vec::new())) };
+    let now = System.now();
     let staged = Staged {
         load: &decision.load,
         table: &attempt.target,
@@ -259,8 +260,11 @@ async fn sound(
         mark: None,
         key: &attempt.spec.key,
         is_part: !decision.is_whole,
+        are_new: false,
         as_of: ledger::as_of(attempt),
-        now: System.now(),
+        // It shows the moment of its oldest input, and may have new rows all the same.
+        moment: now,
+        now,
     };
     let audited = tokio::select! {
         biased;

@@ -57,7 +57,8 @@ async fn work(
         let audit = job.target().and_then(|table| around.tasks.audits.get(table));
         let private = &around.tasks.private;
         let (tier, due_at) = (outcome.tier, *due_at);
-        let around = Around { meanings, showing, stale, audit, private, tier, due_at, beginning };
+        let accept = how.accept_measures;
+        let around = Around { meanings, showing, stale, audit, private, tier, due_at, accept, beginning };
         return vec![job::attempt(workshop, job, &around, (number, how.full)).await];
     }
     let attempts: Vec<Attempt> = members

@@ -6,15 +6,17 @@ use std::{
     sync::Arc,
 };
 
+use jiff::tz::TimeZone;
+
 use super::job::{Around, JobError, Meanings};
 use crate::{
-    check::{self, Audit, AuditedFile, CheckError, Resolved, TableChecks},
+    check::{self, Audit, AuditedFile, CheckError, History, Resolved, TableChecks},
     clock::{self, Clock},
     config::{BuiltIn, CheckKind, CheckSpec, LoadSpec, Project, Statement},
     event::CheckOutcome,
     load::{self, Attempt, LoadError, Verify, Workshop},
     sql::{Dialect, Reference, TableName, refs::Kind},
-    warehouse::Select,
+    warehouse::{Select, WarehouseError},
 };
 
 /// The built-in checks of one table.
@@ -30,6 +32,8 @@ pub(super) struct BuiltInChecks {
     pub(super) owner: Option<String>,
     /// The columns that nobody is shown.
     pub(super) private: Arc<BTreeSet<String>>,
+    /// In which zone days begin.
+    pub(super) zone: TimeZone,
 }
 
 impl BuiltInChecks {
@@ -92,12 +96,15 @@ impl Audits {
         meanings: &Meanings,
         tables: impl Iterator<Item = (&'a TableName, &'a [BuiltIn])>,
     ) -> Self {
-        let private = project.private_columns();
+        let (private, zone) = (project.private_columns(), project.zone());
         let mut audits: HashMap<TableName, Audit> = HashMap::new();
         for (table, checks) in tables {
             let before = checks.iter().filter(|check| check.options.before_publish).cloned();
             let kinds = resolved(&before.collect::<Vec<_>>(), meanings);
-            audits.insert(table.clone(), Audit { kinds, files: Vec::new(), private: private.clone() });
+            audits.insert(
+                table.clone(),
+                Audit { kinds, files: Vec::new(), private: private.clone(), zone: zone.clone() },
+            );
         }
         let dialect = project.warehouse.place.kind().dialect();
         for spec in project.checks.iter().filter(|spec| spec.options.before_publish) {
@@ -111,10 +118,10 @@ impl Audits {
         Self(asked.map(|(table, audit)| (table, Arc::new(audit))).collect())
     }
 
-    /// Leaves out what a sample cannot be held to.
-    pub(super) fn of_a_sample(&mut self) {
+    /// Leaves out what does not hold.
+    pub(super) fn keep(&mut self, holds: fn(&Resolved) -> bool) {
         for audit in self.0.values_mut() {
-            Arc::make_mut(audit).kinds.retain(holds_of_a_sample);
+            Arc::make_mut(audit).kinds.retain(holds);
         }
     }
 
@@ -125,7 +132,13 @@ impl Audits {
 
 /// Whether a check says something of a table that has few of its rows.
 pub(super) fn holds_of_a_sample(check: &Resolved) -> bool {
-    !matches!(check.check.kind, CheckKind::RowCount { .. } | CheckKind::MatchSource { .. })
+    let is_of_all = matches!(check.check.kind, CheckKind::RowCount { .. } | CheckKind::MatchSource { .. });
+    !is_of_all && has_no_history(check)
+}
+
+/// Whether a check says something of a table that is loaded now and then for a try.
+pub(super) fn has_no_history(check: &Resolved) -> bool {
+    !check::is_anomaly(check)
 }
 
 /// The file's query with the table by its bare name: that is what the staging table will be called.
@@ -148,14 +161,32 @@ pub(super) async fn ask(
     let mut outcomes = match_source(workshop, spec, around).await?;
     let name = format!("{}.checks", spec.table);
     let _held = workshop.connections(&[name], 1, around.tier).await?;
-    let of = spec.of_table();
     let looked = tokio::select! {
         biased;
         () = workshop.cancel.cancelled() => return Err(CheckError::Cancelled.into()),
-        looked = check::look(&*workshop.warehouse, &of, clock::System.now()) => looked,
+        looked = look(workshop, spec, around) => looked,
     };
     outcomes.extend(looked.map_err(CheckError::Warehouse)?);
     Ok(outcomes)
+}
+
+async fn look(
+    workshop: &Workshop,
+    spec: &BuiltInChecks,
+    around: &Around<'_>,
+) -> Result<Vec<CheckOutcome>, WarehouseError> {
+    let control = &workshop.control;
+    let shown_at = match &spec.load {
+        Some(_) => around.showing.get(&spec.table).map(|shown| shown.as_of),
+        // A model shows the moment of its oldest input, and may have new rows all the same.
+        None => {
+            let name = spec.table.to_string();
+            let ends = control.last_good_ends(std::slice::from_ref(&name)).await;
+            ends.ok().and_then(|ends| ends.get(&name).copied())
+        }
+    };
+    let history = History { control, zone: &spec.zone, shown_at, accept: around.accept };
+    check::look(&*workshop.warehouse, &spec.of_table(), history, clock::System.now()).await
 }
 
 /// Compares it with its source as it is.

@@ -458,6 +458,8 @@ pub(super) struct Around<'a> {
     pub(super) tier: Tier,
     /// When its deadline is or was due, where it is not met.
     pub(super) due_at: Option<Timestamp>,
+    /// A person takes what is abnormal for usual.
+    pub(super) accept: bool,
     /// Told when it has them.
     pub(super) beginning: &'a Beginning,
 }

@@ -101,6 +101,8 @@ pub struct Request {
     pub full: bool,
     /// Publish although more rows vanished than `shrink_limit` allows.
     pub accept_shrink: bool,
+    /// Take what checks find abnormal for usual.
+    pub accept_measures: bool,
     /// Only what did not end well the last time it was tried, and what never was.
     pub failed: bool,
     /// In test mode: only so many rows a table, and those that they refer to.
@@ -122,6 +124,7 @@ impl Request {
             mode,
             full: false,
             accept_shrink: false,
+            accept_measures: false,
             failed: false,
             sample: None,
             resume: None,
@@ -235,6 +238,9 @@ async fn prepare(
     workshop.warehouse.prepare().await.map_err(RunError::Below)?;
     let published = facts::published(&*workshop.warehouse, Some(&workshop.control)).await?;
     let mut tasks = list(project, opened, &published).await?;
+    if request.mode == Mode::Test {
+        tasks.keep_checks(checks::has_no_history);
+    }
     if let Some(rows) = request.sample {
         tasks.sample(rows, &workshop.sources).await?;
     }

@@ -15,7 +15,7 @@ use super::{
     schemas::Schemas,
 };
 use crate::{
-    check,
+    check::{self, Resolved},
     config::{BuiltIn, LoadSpec, Loader, Missing, Project, Statement},
     control::{Control, Expected},
     dag::{self, Facts, Graph, Kind, NodeId, TaskName},
@@ -176,7 +176,8 @@ impl Tasks {
                 let checks = resolved(checks, &meanings);
                 let load = load.map(|spec| Box::new(LoadSpec { target: mapped(table), ..spec.clone() }));
                 let (owner, private) = (owner.cloned(), private.clone());
-                Job::Checks(Box::new(BuiltInChecks { table: mapped(table), checks, load, owner, private }))
+                let (table, zone) = (mapped(table), project.zone());
+                Job::Checks(Box::new(BuiltInChecks { table, checks, load, owner, private, zone }))
             };
         let mut checked = Vec::new();
         for spec in loads {
@@ -225,15 +226,20 @@ impl Tasks {
         &self.missing
     }
 
+    /// Asks of the built-in checks only those that hold.
+    pub(super) fn keep_checks(&mut self, holds: fn(&Resolved) -> bool) {
+        self.audits.keep(holds);
+        for job in &mut self.jobs {
+            if let Job::Checks(spec) = job {
+                spec.checks.retain(holds);
+            }
+        }
+    }
+
     /// Makes every load one of a sample, the selected ones or not: which rows a table gives must not depend on
     /// what else is loaded just then.
     pub(super) async fn sample(&mut self, rows: u32, sources: &Sources) -> Result<(), RunError> {
-        self.audits.of_a_sample();
-        for job in &mut self.jobs {
-            if let Job::Checks(spec) = job {
-                spec.checks.retain(holds_of_a_sample);
-            }
-        }
+        self.keep_checks(holds_of_a_sample);
         for (name, snapshots) in sources {
             let is_its = |spec: &&LoadSpec| spec.source == *name;
             let loads = self.jobs.iter().filter_map(Job::load).filter(is_its);

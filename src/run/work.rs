@@ -89,11 +89,13 @@ impl Work {
 pub(super) struct How {
     pub(super) full: bool,
     pub(super) accept_shrink: bool,
+    pub(super) accept_measures: bool,
     pub(super) work: Work,
 }
 
 impl How {
     pub(super) fn of(request: &Request) -> Self {
-        Self { full: request.full, accept_shrink: request.accept_shrink, work: request.work.clone() }
+        let Request { full, accept_shrink, accept_measures, .. } = *request;
+        Self { full, accept_shrink, accept_measures, work: request.work.clone() }
     }
 }

@@ -113,7 +113,7 @@ fn answers_are_judged_without_any_value() {
 fn row_counts_are_held_against_bounds_and_against_the_loads_before() {
     use CheckStatus::{Failed, Passed};
     let count = |min, max, change| resolved(CheckKind::RowCount { min, max, change });
-    let known = |before: &[u64]| Known { as_of: None, before: before.to_vec() };
+    let known = |before: &[u64]| Known { before: before.to_vec(), ..Known::default() };
     let of = |check, rows: &str, before: &[u64]| judged(check, &[&[rows]], &known(before)).0;
     assert_eq!(of(count(Some(10), None, None), "9", &[]), Failed);
     assert_eq!(of(count(Some(10), Some(20), None), "10", &[]), Passed);
@@ -129,7 +129,7 @@ fn row_counts_are_held_against_bounds_and_against_the_loads_before() {
 fn the_ledger_says_how_old_a_table_is() {
     use CheckStatus::{Failed, Passed};
     let hour = || resolved(CheckKind::Freshness { column: None, max: Duration::from_secs(3600) });
-    let known = |as_of: &str| Known { as_of: Some(as_of.parse().expect("a time")), before: Vec::new() };
+    let known = |as_of: &str| Known { as_of: Some(as_of.parse().expect("a time")), ..Known::default() };
     assert_eq!(judged(hour(), &[], &known("2026-11-28T09:30:00Z")).0, Passed);
     assert_eq!(judged(hour(), &[], &known("2026-11-28T10:30:00Z")).0, Passed);
     let (status, message) = judged(hour(), &[], &known("2026-11-28T08:59:59Z"));

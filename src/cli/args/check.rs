@@ -15,6 +15,10 @@ pub(in crate::cli) struct CheckArgs {
     #[arg(long)]
     pub(in crate::cli) rows: bool,
 
+    /// Take what is abnormal in the tables' history for usual from now on
+    #[arg(long)]
+    pub(in crate::cli) accept: bool,
+
     /// Where to look: production, or test (the test schemas only)
     #[arg(long, value_name = "MODE", env = "BARNCAT_MODE", default_value = "production")]
     #[arg(hide_possible_values = true, hide_env_values = true)]

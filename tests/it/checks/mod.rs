@@ -1,5 +1,6 @@
 //! Checks of tables: what each kind finds, what is asked before a publish, what is kept of failing rows.
 
+mod anomalies;
 mod before_publish;
 mod by_hand;
 mod killed;
