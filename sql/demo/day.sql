@@ -34,9 +34,9 @@ SELECT :'until'::date, currency,
 FROM fx_rates WHERE day >= :'until'::date - 40 GROUP BY currency;
 
 -- New customers, of names that others have too.
-INSERT INTO customers (email, password_hash, full_name, nickname, phone, birthday, address, city_id, newsletter, preferences,
+INSERT INTO customers (id, email, password_hash, full_name, nickname, phone, birthday, address, city_id, newsletter, preferences,
                        referred_by, created_at, updated_at)
-SELECT format('customer.%s@example.com', i), md5(i::text), a.full_name, a.nickname,
+SELECT i, format('customer.%s@example.com', i), md5(i::text), a.full_name, a.nickname,
        CASE WHEN pg_temp.pick(i, 910, 6) > 0 THEN format('+%s %s', 1 + pg_temp.pick(i, 911, 98), 1000000 + pg_temp.pick(i, 912, 8999999)) END,
        CASE WHEN pg_temp.pick(i, 913, 3) > 0 THEN date '1931-05-17' + pg_temp.pick(i, 914, 28000) END,
        b.address, b.city_id, CASE pg_temp.pick(i, 915, 3) WHEN 0 THEN NULL WHEN 1 THEN true ELSE false END, b.preferences,
@@ -161,6 +161,7 @@ SELECT id FROM orders WHERE :n % 5 = 3 AND id <= :last_order AND status = 'cance
 DELETE FROM order_items WHERE order_id IN (SELECT id FROM forgotten);
 DELETE FROM orders WHERE id IN (SELECT id FROM forgotten);
 
-SELECT setval(pg_get_serial_sequence('orders', 'id'), (SELECT max(id) FROM orders))
+SELECT setval(pg_get_serial_sequence('orders', 'id'), (SELECT max(id) FROM orders)),
+       setval(pg_get_serial_sequence('customers', 'id'), (SELECT max(id) FROM customers))
 \g /dev/null
 COMMIT;
