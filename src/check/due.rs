@@ -29,10 +29,10 @@ pub fn not_due(every: Duration, last: Option<&Answer>, definition: Option<&str>)
 
 /// The checks that have a time of their own and are due. `last` tells a check's last answer, and how it is written
 /// now.
-pub fn due<'a>(
-    checks: &'a [CheckSpec],
+pub fn due(
+    checks: &[CheckSpec],
     last: impl Fn(&CheckSpec) -> (Option<Answer>, Option<String>),
-) -> Vec<&'a CheckSpec> {
+) -> Vec<&CheckSpec> {
     let is_due = |check: &&CheckSpec| {
         check.every.is_some_and(|every| {
             let (answer, definition) = last(check);

@@ -84,7 +84,7 @@ impl Control {
         if measures.is_empty() {
             return Ok(());
         }
-        let upsert = "WITH m AS (SELECT * FROM unnest($3::text[], $4::text[], $5::timestamptz[], $6::float8[], $7::float8[],
+        let upsert = "WITH m AS (SELECT DISTINCT ON (what, of, moment) * FROM unnest($3::text[], $4::text[], $5::timestamptz[], $6::float8[], $7::float8[],
                 $8::text[], $9::timestamptz[]) AS m (what, of, moment, value, of_rows, found, accepted_since)),
             restarted AS (
                 INSERT INTO control.measure_restarts (task, what, of, moment)
