@@ -125,6 +125,7 @@ impl Staged<'_> {
             load: None,
             staged: Some(staged),
             accept: false,
+            by_hand_at: None,
         }
     }
 }

@@ -6,6 +6,7 @@
 
 mod anomaly;
 mod audit;
+mod due;
 mod kinds;
 mod sample;
 mod words;
@@ -21,6 +22,7 @@ use self::{
 };
 pub use self::{
     audit::{Audit, Audited, AuditedFile, Staged, Unsound, audit},
+    due::{Answer, due, not_due},
     kinds::Resolved,
 };
 use crate::{
@@ -341,6 +343,7 @@ async fn grounds(
         load,
         staged: None,
         accept,
+        by_hand_at: control.last_by_hand(&table.to_string()).await.ok().flatten(),
     })
 }
 

@@ -13,6 +13,12 @@ use crate::{
 
 /// Asks, and tells what was found.
 pub(super) async fn check(context: &Context, args: CheckArgs) -> Result<Exit, Complaint> {
+    if args.accept && args.selection.select.is_empty() {
+        return Err(Complaint::usage(
+            "`--accept` is about tables, and none is named".to_owned(),
+            Some("barncat check orders --accept".to_owned()),
+        ));
+    }
     let request = run::Request {
         select: args.selection.select,
         exclude: args.selection.exclude,

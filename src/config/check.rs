@@ -1,7 +1,7 @@
 //! `sql/checks/*.sql`: one query a file, the settings in its first comment. The rows that it returns are the
 //! failures; with `reconcile`, those that only one of two queries returns.
 
-use std::path::Path;
+use std::{path::Path, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
@@ -25,6 +25,8 @@ pub struct CheckSpec {
     pub name: String,
     /// What a failure means.
     pub options: CheckOptions,
+    /// How often it is asked at most; `None`: by each run.
+    pub every: Option<Duration>,
     /// The tables that it is about, where that is not what its SQL reads.
     pub on: Vec<Named>,
     /// What graph and schedule must know of it.
@@ -73,6 +75,7 @@ fn read(file: &SqlFile, dialect: Dialect, mistakes: &Collector) -> Option<CheckS
     let item = file.settings.document.as_item();
     let keys = Keys::new(&file.settings, item, format!("check `{name}`"), place.clone(), mistakes)?;
     let options = CheckOptions::read(&keys, &CheckOptions::default(), false);
+    let every = keys.duration("every");
     let on_place = keys.place_of("on");
     let on: Vec<Named> = keys.strings("on").iter().map(|name| Named::new(name, on_place.clone())).collect();
     let node = node(&keys, place);
@@ -83,7 +86,7 @@ fn read(file: &SqlFile, dialect: Dialect, mistakes: &Collector) -> Option<CheckS
         refuse_before_publish(&keys, &on, statement.as_ref());
     }
     keys.finish();
-    Some(CheckSpec { name, options, on, node, description, statement: statement?, reconcile })
+    Some(CheckSpec { name, options, every, on, node, description, statement: statement?, reconcile })
 }
 
 /// The other query, in the settings.

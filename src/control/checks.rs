@@ -95,6 +95,22 @@ impl Control {
         Ok(kept.collect())
     }
 
+    /// The last time that a check was asked: how long ago, whether it did not fail, and how it was written.
+    pub async fn last_answer(
+        &self,
+        task: &str,
+    ) -> Result<Option<(Duration, bool, Option<String>)>, ControlError> {
+        let select = "SELECT extract(epoch FROM clock_timestamp() - ended_at)::float8, status = 'succeeded',
+                outcome->>'definition' FROM control.tasks
+            WHERE task = $1 AND kind = 'check' AND ended_at IS NOT NULL AND status IN ('succeeded', 'failed')
+            ORDER BY started_at DESC LIMIT 1";
+        let rows = self.database().query("read when a check was asked last", select, &[&task]).await?;
+        Ok(rows.first().map(|row| {
+            let age = Duration::try_from_secs_f64(row.get(0)).unwrap_or_default();
+            (age, row.get(1), row.get(2))
+        }))
+    }
+
     /// Says that a load's staging table stays though its attempt ends, in the place of the table's one before.
     pub async fn keep_staging(&self, table: &TableName, load: &str) -> Result<(), ControlError> {
         let upsert = "INSERT INTO control.kept_staging (task, load) VALUES ($1, $2)

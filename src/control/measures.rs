@@ -40,15 +40,11 @@ pub struct Point {
 }
 
 impl Control {
-    /// All measures of a task. Of those older than two days one in six hours is told: hours need not be known so well.
+    /// All measures of a task since their last new level.
     pub async fn measures(&self, task: &str) -> Result<Vec<Series>, ControlError> {
-        let select = "SELECT what, of, moment, value, of_rows, found, restarted_at FROM (
-                SELECT DISTINCT ON (what, of, slot) m.*
-                FROM (SELECT *, CASE WHEN moment > clock_timestamp() - interval '2 days'
-                        THEN extract(epoch FROM moment) ELSE floor(extract(epoch FROM moment) / 21600) END AS slot
-                    FROM control.measures
-                    WHERE task = $1 AND moment > clock_timestamp() - make_interval(secs => $2)) m
-                ORDER BY what, of, slot, moment DESC) m
+        let select = "SELECT what, of, moment, value, of_rows, found, restarted_at
+            FROM (SELECT * FROM control.measures
+                WHERE task = $1 AND moment > clock_timestamp() - make_interval(secs => $2)) m
             FULL JOIN (SELECT what, of, moment AS restarted_at FROM control.measure_restarts WHERE task = $1) r
                 USING (what, of)
             ORDER BY what, of, moment";
@@ -88,7 +84,7 @@ impl Control {
         if measures.is_empty() {
             return Ok(());
         }
-        let upsert = "WITH m AS (SELECT * FROM unnest($3::text[], $4::text[], $5::timestamptz[], $6::float8[], $7::float8[],
+        let upsert = "WITH m AS (SELECT DISTINCT ON (what, of, moment) * FROM unnest($3::text[], $4::text[], $5::timestamptz[], $6::float8[], $7::float8[],
                 $8::text[], $9::timestamptz[]) AS m (what, of, moment, value, of_rows, found, accepted_since)),
             restarted AS (
                 INSERT INTO control.measure_restarts (task, what, of, moment)
@@ -132,9 +128,27 @@ impl Control {
         Ok(rows.first().and_then(|row| row.get(0)))
     }
 
-    /// Forgets old measures.
+    /// When a person last filled a table back, restored or adopted it.
+    pub async fn last_by_hand(&self, task: &str) -> Result<Option<Timestamp>, ControlError> {
+        let select = "SELECT max(ended_at) FROM control.tasks
+            WHERE task = $1 AND kind IN ('backfill', 'restore', 'adopt') AND status = 'succeeded'";
+        let rows = self.database().query("read what was done to a table by hand", select, &[&task]).await?;
+        Ok(rows.first().and_then(|row| row.get(0)))
+    }
+
+    /// Forgets old measures, and of those older than a day all but one in six hours: hours need not be known so well.
     pub(super) async fn prune_measures(&self) -> Result<(), ControlError> {
+        let doing = "forget old measures";
         let old = "DELETE FROM control.measures WHERE moment < clock_timestamp() - make_interval(secs => $1)";
-        self.database().execute("forget old measures", old, &[&KEPT_FOR.as_secs_f64()]).await.map(drop)
+        self.database().execute(doing, old, &[&KEPT_FOR.as_secs_f64()]).await?;
+        let many = "WITH n AS (
+                SELECT task, what, of, moment, row_number() OVER (
+                    PARTITION BY task, what, of, floor(extract(epoch FROM moment) / 21600) ORDER BY moment DESC) AS nth
+                FROM control.measures
+                WHERE moment < to_timestamp(floor(extract(epoch FROM clock_timestamp() - interval '1 day') / 21600) * 21600)
+                    AND moment > clock_timestamp() - interval '4 days')
+            DELETE FROM control.measures m USING n
+            WHERE n.nth > 1 AND (m.task, m.what, m.of, m.moment) = (n.task, n.what, n.of, n.moment)";
+        self.database().execute(doing, many, &[]).await.map(drop)
     }
 }

@@ -4,6 +4,7 @@ use super::{
     execute::{Member, Surroundings},
     job::{self, Around, Came, JobError},
     time_limits::{Timed, within},
+    work::Work,
 };
 use crate::load::{Attempt, Beginning, LoadError, Workshop};
 
@@ -56,9 +57,19 @@ async fn work(
         let (meanings, showing) = (&around.tasks.meanings, around.showing);
         let audit = job.target().and_then(|table| around.tasks.audits.get(table));
         let private = &around.tasks.private;
-        let (tier, due_at) = (outcome.tier, *due_at);
-        let accept = how.accept_measures;
-        let around = Around { meanings, showing, stale, audit, private, tier, due_at, accept, beginning };
+        let around = Around {
+            meanings,
+            showing,
+            stale,
+            audit,
+            private,
+            tier: outcome.tier,
+            due_at: *due_at,
+            accept: how.accept_measures,
+            by_hand: how.work == Work::Check,
+            definition: outcome.definition.as_deref(),
+            beginning,
+        };
         return vec![job::attempt(workshop, job, &around, (number, how.full)).await];
     }
     let attempts: Vec<Attempt> = members

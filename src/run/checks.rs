@@ -10,7 +10,7 @@ use jiff::tz::TimeZone;
 
 use super::job::{Around, JobError, Meanings};
 use crate::{
-    check::{self, Audit, AuditedFile, CheckError, History, Resolved, TableChecks},
+    check::{self, Answer, Audit, AuditedFile, CheckError, History, Resolved, TableChecks},
     clock::{self, Clock},
     config::{BuiltIn, CheckKind, CheckSpec, LoadSpec, Project, Statement},
     event::CheckOutcome,
@@ -149,6 +149,19 @@ fn audited(spec: &CheckSpec, table: &TableName, meanings: &Meanings, dialect: Di
     };
     let select = check::select_of(spec, &|statement: &Statement| Select::with(statement, None, &written));
     AuditedFile { name: spec.name.clone(), options: spec.options.clone(), select }
+}
+
+/// Why a check in a file need not be asked by this run.
+pub(super) async fn not_due(
+    workshop: &Workshop,
+    spec: &CheckSpec,
+    definition: Option<&str>,
+) -> Option<String> {
+    let every = spec.every?;
+    let answer = workshop.control.last_answer(&spec.name).await;
+    // What nobody knows is asked.
+    let (age, is_good, written) = answer.ok().flatten()?;
+    check::not_due(every, Some(&Answer { age, is_good, definition: written }), definition)
 }
 
 /// Asks a table's built-in checks. Connections to its source are had and given back before the one to the

@@ -457,7 +457,7 @@ impl Member {
                 self.done = true;
                 outcome.error = None;
                 outcome.status = TaskStatus::Skipped;
-                outcome.reason = Some(why.to_owned());
+                outcome.reason = Some(why);
                 None
             }
             Ok(Came::Loaded(verified)) => {

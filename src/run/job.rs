@@ -184,7 +184,7 @@ pub(super) enum Came {
     },
     Ran,
     /// It is none of this mode.
-    Skipped(&'static str),
+    Skipped(String),
 }
 
 /// Why a task failed.
@@ -268,6 +268,11 @@ pub(super) async fn attempt(
     {
         return Err(JobError::Unread { file: statement.file.clone() });
     }
+    if let (Job::Check(spec), false) = (job, around.by_hand)
+        && let Some(why) = checks::not_due(workshop, spec, around.definition).await
+    {
+        return Ok(Came::Skipped(why));
+    }
     let _held = match job {
         // These take a source's connections first.
         Job::Command(_) | Job::Checks(_) => None,
@@ -315,7 +320,8 @@ pub(super) async fn attempt(
             Ok(Came::Checked { outcomes, hint })
         }
         Job::Command(spec) if workshop.mode == Mode::Test.to_string() && !spec.test => {
-            Ok(Came::Skipped("commands are off in test mode; `test = true` lets it run there"))
+            let why = "commands are off in test mode; `test = true` lets it run there";
+            Ok(Came::Skipped(why.to_owned()))
         }
         Job::Command(spec) => {
             let variables = [
@@ -460,6 +466,10 @@ pub(super) struct Around<'a> {
     pub(super) due_at: Option<Timestamp>,
     /// A person takes what is abnormal for usual.
     pub(super) accept: bool,
+    /// Checks are asked because a person wants to know.
+    pub(super) by_hand: bool,
+    /// Of a check: how it is written.
+    pub(super) definition: Option<&'a str>,
     /// Told when it has them.
     pub(super) beginning: &'a Beginning,
 }

@@ -57,7 +57,7 @@ impl Curve {
     }
 }
 
-/// What came within each day, today's first.
-pub(super) fn growth(levels: &[Option<f64>]) -> Vec<Option<f64>> {
-    levels.windows(2).map(|two| Some(two[0]? - two[1]?)).collect()
+/// What came within so many days up to each day, today's first.
+pub(super) fn growth(levels: &[Option<f64>], span: usize) -> Vec<Option<f64>> {
+    levels.iter().zip(levels.iter().skip(span)).map(|(now, before)| Some((*now)? - (*before)?)).collect()
 }

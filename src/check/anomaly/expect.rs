@@ -9,7 +9,7 @@ const MAD_TO_DEVIATION: f64 = 1.4826;
 const WEEKDAYS_MIN: usize = 3;
 
 /// How many weeks back the same weekday is looked at.
-const WEEKS: u8 = 4;
+const WEEKS: usize = 4;
 
 /// How many distances say how far apart values are.
 const DISTANCES_MIN: usize = 7;
@@ -64,8 +64,11 @@ impl Tolerance {
 
 /// The median; `None` of nothing.
 pub(super) fn median(values: impl IntoIterator<Item = f64>) -> Option<f64> {
-    let mut sorted: Vec<f64> = values.into_iter().filter(|value| value.is_finite()).collect();
-    sorted.sort_by(f64::total_cmp);
+    middle_of(&mut values.into_iter().filter(|value| value.is_finite()).collect::<Vec<f64>>())
+}
+
+fn middle_of(sorted: &mut [f64]) -> Option<f64> {
+    sorted.sort_unstable_by(f64::total_cmp);
     let middle = sorted.len() / 2;
     match sorted.len() {
         0 => None,
@@ -101,7 +104,7 @@ pub(super) fn of_days(days: &[Option<f64>], tolerance: Tolerance) -> Option<Rang
         let off = |day: usize| Some(value(days, day)? - by_weekday(days, day, growth, WEEKDAYS_MIN - 1)?);
         let off: Vec<f64> = (1..days.len()).filter_map(off).collect();
         if off.len() >= DISTANCES_MIN {
-            return Some(Range::around(middle, tolerance.of(deviation(&off))));
+            return Some(Range::around(middle, tolerance.of(deviation(&off) * of_few(off.len()))));
         }
     }
     let before = || days.iter().skip(1).flatten().copied();
@@ -111,13 +114,25 @@ pub(super) fn of_days(days: &[Option<f64>], tolerance: Tolerance) -> Option<Rang
     Some(Range { low: least - more, high: greatest + more })
 }
 
+/// A deviation told by few values may be far too small.
+fn of_few(values: usize) -> f64 {
+    1.0 + 4.0 / f64::from(u32::try_from(values).unwrap_or(u32::MAX))
+}
+
 fn value(days: &[Option<f64>], day: usize) -> Option<f64> {
     days.get(day).copied().flatten()
 }
 
 /// What the same weekday of the weeks before says of a day.
 fn by_weekday(days: &[Option<f64>], day: usize, growth: f64, least: usize) -> Option<f64> {
-    let of_week = |week: u8| Some(value(days, day + 7 * usize::from(week))? + f64::from(week) * growth);
-    let same: Vec<f64> = (1..=WEEKS).filter_map(of_week).collect();
-    if same.len() < least { None } else { median(same) }
+    let (mut same, mut known) = ([0.0; WEEKS], 0);
+    let mut grown = 0.0;
+    for week in 1..=WEEKS {
+        grown += growth;
+        if let Some(value) = value(days, day + 7 * week) {
+            same[known] = value + grown;
+            known += 1;
+        }
+    }
+    if known < least { None } else { middle_of(&mut same[..known]) }
 }

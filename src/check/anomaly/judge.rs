@@ -17,8 +17,9 @@ const LEVEL_FLOOR: f64 = 0.2;
 /// Nor by fewer rows.
 const ROWS_FLOOR: f64 = 5.0;
 
-/// What came in a day is never told from what is usual by less than this, on a log scale: a third less, half more.
-const GROWTH_FLOOR: f64 = 0.4;
+/// What came in a day is never told from what is usual by less than this, on a log scale: two fifths less, two
+/// thirds more.
+const GROWTH_FLOOR: f64 = 0.5;
 
 /// Fewer new rows a day are told from none by the level alone.
 const GROWTH_MIN: f64 = 20.0;
@@ -31,6 +32,9 @@ const NEW_SHARE_FLOOR: f64 = 0.2;
 
 /// Fewer new rows a day have no share of NULLs that would tell anything.
 const NEW_ROWS_MIN: f64 = 30.0;
+
+/// What came is looked at within no more days than that.
+const SPAN_MAX: usize = 28;
 
 /// For how long something must be abnormal in one way to be usual by itself.
 const ACCEPTED_AFTER: SignedDuration = SignedDuration::from_hours(72);
@@ -77,7 +81,8 @@ impl Manner<'_> {
         let own = |point: &Point| (point.moment, point.value);
         let curve = Curve::new(good(past, at).map(own).chain([(at, rows)]));
         let levels = curve.days(at, self.zone);
-        let came = growth(&levels);
+        let span = span(at, past);
+        let came = growth(&levels, span);
         let known = (curve.days_measured(self.zone) - 1).min(came.iter().skip(1).flatten().count());
         if known < self.history {
             return Expected::TooLittle(known);
@@ -91,7 +96,8 @@ impl Manner<'_> {
             low: (by_level.low - ROWS_FLOOR).max(by_level.low.min(1.0)),
             high: by_level.high + ROWS_FLOOR,
         };
-        let by_growth = levels[1].and_then(|before| Some((before, self.came(&came)?)));
+        let by_growth = levels.get(span).copied().flatten();
+        let by_growth = by_growth.and_then(|before| Some((before, self.came(&came)?)));
         let range = match by_growth {
             Some((before, came)) => came.map(|came| before + came).and(by_level),
             None => by_level,
@@ -102,11 +108,7 @@ impl Manner<'_> {
     /// What is expected to have come; `None`: the table does not grow day by day.
     fn came(&self, came: &[Option<f64>]) -> Option<Range> {
         let before: Vec<f64> = came.iter().skip(1).copied().flatten().collect();
-        let usual = median(before.iter().copied())?;
-        let shrank = before.iter().filter(|came| **came < 0.0).count();
-        if usual < GROWTH_MIN || shrank * 5 > before.len() {
-            return None;
-        }
+        let usual = median(before.iter().copied()).filter(|usual| *usual >= GROWTH_MIN && grows(&before))?;
         // A day without new rows, as Sundays may be, has a logarithm too.
         let least = usual / 50.0;
         let logs: Vec<Option<f64>> =
@@ -125,7 +127,12 @@ impl Manner<'_> {
             return Expected::TooLittle(days);
         };
         let moved: Vec<f64> = points.windows(2).map(|two| two[1].value - two[0].value).collect();
-        let moves = of_values(&moved, self.tolerance(SHARE_FLOOR)).unwrap_or(Range::around(0.0, SHARE_FLOOR));
+        // Shares of few rows move by chance, whatever their column is like.
+        let rows_then = last.of_rows.unwrap_or(of).max(1.0);
+        let usual = (last.value * rows_then + 1.0) / (rows_then + 2.0);
+        let chance = (usual * (1.0 - usual) * (1.0 / of.max(1.0) + 1.0 / rows_then)).sqrt();
+        let floor = SHARE_FLOOR.max(self.sensitivity * chance);
+        let moves = of_values(&moved, self.tolerance(floor)).unwrap_or(Range::around(0.0, floor));
         let whole = moves.map(|by| last.value + by);
         let new = self.share_of_new(at, (share, of), &points);
         // As the share of the whole that new rows beyond their range would make.
@@ -141,19 +148,22 @@ impl Manner<'_> {
         let rows = Curve::new(all().map(|(moment, _, of)| (moment, of)).chain([(at, of)]));
         let nulls = all().map(|(moment, share, of)| (moment, share * of)).chain([(at, share * of)]);
         let nulls = Curve::new(nulls).days(at, self.zone);
-        let came: Vec<(f64, f64)> = growth(&rows.days(at, self.zone))
+        let span = span(at, points);
+        let came: Vec<(f64, f64)> = growth(&rows.days(at, self.zone), span)
             .into_iter()
-            .zip(growth(&nulls))
+            .zip(growth(&nulls, span))
             .map(|(rows, nulls)| (rows.unwrap_or(0.0), nulls.unwrap_or(0.0)))
             .collect();
         let (new, _) = *came.first().filter(|(new, _)| *new >= NEW_ROWS_MIN)?;
+        let before: Vec<f64> = came.iter().skip(1).map(|(rows, _)| *rows).collect();
         let shares: Vec<f64> = came
             .iter()
             .skip(1)
             .filter(|(new, _)| *new >= NEW_ROWS_MIN)
             .map(|(new, nulls)| (nulls / new).clamp(0.0, 1.0))
             .collect();
-        if shares.len() < self.history {
+        // Of a table that rows leave too, those that came are not what it has more.
+        if shares.len() < self.history || !grows(&before) {
             return None;
         }
         let usual = median(shares.iter().copied())?;
@@ -198,8 +208,23 @@ impl Manner<'_> {
     }
 }
 
+/// Whether a table grows day by day: on four of five it did not shrink.
+fn grows(came: &[f64]) -> bool {
+    came.iter().filter(|came| **came < 0.0).count() * 5 <= came.len()
+}
+
 fn good(past: &[Point], before: Timestamp) -> impl Iterator<Item = &Point> {
     past.iter().filter(move |point| point.found == Found::Normal && point.moment < before)
+}
+
+/// Within how many days what came is looked at: one, or as many as have gone since the last measure that counts. Rows
+/// of two days are held against rows of the same two weekdays.
+fn span(at: Timestamp, past: &[Point]) -> usize {
+    let days = (1..SPAN_MAX).find(|days| {
+        let since = SignedDuration::from_hours(24 * i64::try_from(*days).unwrap_or(0) + 6);
+        good(past, at).last().is_some_and(|last| at.duration_since(last.moment) <= since)
+    });
+    days.unwrap_or(SPAN_MAX)
 }
 
 /// Since when a measure has been abnormal in this way without a break, where that is long enough to be usual.

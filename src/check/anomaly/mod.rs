@@ -36,6 +36,8 @@ pub(super) struct Grounds {
     pub(super) staged: Option<Coming>,
     /// A person takes what is abnormal for usual.
     pub(super) accept: bool,
+    /// When a person last filled the table back, restored or adopted it: what that brought is nobody's anomaly.
+    pub(super) by_hand_at: Option<Timestamp>,
 }
 
 /// What ledger and attempts tell of a load.
@@ -294,6 +296,16 @@ impl Around<'_> {
         if self.grounds.accept {
             let since = abnormal_since(measure.moment, past).unwrap_or(measure.moment);
             return Ok(Some((since, "; accepted: it is usual from now on")));
+        }
+        let last = past.iter().rev().find(|point| point.moment < measure.moment);
+        let is_of_rows = self.anomaly.of.is_of_rows();
+        if is_of_rows
+            && self.grounds.by_hand_at.is_some_and(|by_hand| last.is_some_and(|last| last.moment < by_hand))
+        {
+            return Ok(Some((
+                measure.moment,
+                "; a person filled it back or restored it: it is usual from now on",
+            )));
         }
         // What is not published is nobody's new level.
         let stayed = match self.grounds.staged {

@@ -58,7 +58,7 @@ fn growth_is_that_of_a_day_whenever_somebody_looks() {
     let points =
         hours.enumerate().map(|(hour, at)| (at, 100.0 * f64::from(u32::try_from(hour).unwrap_or(0))));
     let curve = Curve::new(points.chain([(again, 23_900.0)]));
-    let came = growth(&curve.days(again, &zone));
+    let came = growth(&curve.days(again, &zone), 1);
     assert!(
         (came[0].expect("known") - 2_391.0).abs() < 2.0 || (came[0].expect("known") - 2_400.0).abs() < 10.0,
         "{came:?}"
@@ -67,7 +67,7 @@ fn growth_is_that_of_a_day_whenever_somebody_looks() {
     // Once a week: a seventh a day.
     let weeks =
         Curve::new((0..9).map(|week| (day(week * 7), 700.0 * f64::from(i32::try_from(week).unwrap_or(0)))));
-    let came = growth(&weeks.days(day(56), &zone));
+    let came = growth(&weeks.days(day(56), &zone), 1);
     // But for the hour by which a day is shorter or longer where the clock changes.
     assert!(came.iter().flatten().all(|came| (came - 100.0).abs() < 5.0), "{came:?}");
 }

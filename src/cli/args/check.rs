@@ -15,7 +15,7 @@ pub(in crate::cli) struct CheckArgs {
     #[arg(long)]
     pub(in crate::cli) rows: bool,
 
-    /// Take what is abnormal in the tables' history for usual from now on
+    /// Take what `anomalies` finds abnormal in the named tables for usual from now on
     #[arg(long)]
     pub(in crate::cli) accept: bool,
 
@@ -34,17 +34,20 @@ Examples:
   barncat check                       # all checks
   barncat check orders                # those that look at this table
   barncat check raw_shop.orders.checks --rows
+  barncat check orders --accept       # what `anomalies` found is usual from now on
   barncat check --exclude match_all --output json | jq '.tasks[].checks[]'";
 
 pub(super) const CHECK_LONG_HELP: &str = "\
 Asks the checks of the tables as they are published now; nothing is loaded. A table stands for the checks \
 that look at it. What is found is told as after a run: incidents are opened and closed by it. No row's value is \
-in any message; --rows shows some of the failing rows, without private columns.
+in any message; --rows shows some of the failing rows, without private columns. With --accept what `anomalies` finds \
+abnormal in the named tables is usual from now on, and their history begins anew.
 
 Examples:
   barncat check                       # all checks
   barncat check orders                # those that look at this table
   barncat check raw_shop.orders.checks --rows
+  barncat check orders --accept       # what `anomalies` found is usual from now on
   barncat check --exclude match_all --output json | jq '.tasks[].checks[]'
 
 Exit status:

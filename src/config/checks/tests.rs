@@ -111,3 +111,50 @@ fn thresholds_say_what_failing_rows_mean() {
     }
     assert_eq!(options(error, None, Some(">10%")).verdict(0, 0), Passed);
 }
+
+#[test]
+fn anomalies_warn_unless_somebody_says_otherwise() {
+    let found = read_text(r#"checks = { before_publish = true, anomalies = ["rows", "nulls", "bytes"] }"#)
+        .expect("all is right");
+    let labels: Vec<String> = found.iter().map(BuiltIn::label).collect();
+    assert_eq!(labels, ["anomalies (rows)", "anomalies (nulls)", "anomalies (bytes)"]);
+    assert!(found.iter().all(|check| check.options.severity == Severity::Warn));
+    let before: Vec<bool> = found.iter().map(|check| check.options.before_publish).collect();
+    assert_eq!(before, [true, true, false], "of a staging table nobody knows its bytes");
+    let long = r#"checks = { error_if = ">3", severity = "error", anomalies = { of = ["nulls", "freshness"], columns = ["a"],
+        column = "at", sensitivity = 6, history = 14 } }"#;
+    let found = read_text(&long.replace('\n', " ")).expect("all is right");
+    let [nulls, freshness] = found.as_slice() else { panic!("{found:?}") };
+    assert_eq!((nulls.options.severity, nulls.options.error_if), (Severity::Error, None));
+    let like = Anomaly {
+        of: Measured::Nulls,
+        columns: vec!["a".into()],
+        column: Some("at".into()),
+        sensitivity: 6.0,
+        history: 14,
+    };
+    assert_eq!(nulls.kind, CheckKind::Anomaly(like.clone()));
+    assert_eq!(freshness.kind, CheckKind::Anomaly(Anomaly { of: Measured::Freshness, ..like }));
+}
+
+#[test]
+fn anomalies_that_cannot_be_meant_are_mistakes() {
+    let told = |toml: &str| read_text(toml).expect_err("it is wrong").join("\n");
+    let all = "takes `rows`, `bytes`, `duration`, `freshness`, `nulls`";
+    assert!(told(r#"checks = { anomalies = ["row"] }"#).contains(all));
+    assert!(told(r#"checks = { anomalies = ["rows", "rows"] }"#).contains("says one of them twice"));
+    assert!(told("checks = { anomalies = [] }").contains("says nothing"));
+    assert!(told("checks = { anomalies = { sensitivity = 3 } }").contains("of = [\"rows\", \"nulls\"]"));
+    assert!(
+        told(r#"checks = { anomalies = { of = ["rows"], columns = ["a"] } }"#)
+            .contains("`of` has no `nulls`")
+    );
+    assert!(
+        told(r#"checks = { anomalies = { of = ["rows"], error_if = ">1" } }"#)
+            .contains("it counts no failing rows")
+    );
+    assert!(
+        told(r#"checks = { anomalies = { of = ["bytes"], before_publish = true } }"#)
+            .contains("of a staging table `rows` and `nulls` can be asked")
+    );
+}

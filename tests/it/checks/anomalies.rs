@@ -194,3 +194,30 @@ async fn a_level_that_stays_is_usual_by_itself_and_test_mode_measures_nothing() 
     let states = "SELECT string_agg(DISTINCT found, ', ') FROM barncat_control.measures";
     assert_eq!(control.text(states).await, "normal");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_backfill_brought_is_nobodys_anomaly_and_nothing_is_accepted_unasked() {
+    // A check that stands in the defaults and in the row is measured once.
+    let loaders = "[defaults]\nchecks = { anomalies = [\"rows\"] }\n[tables]\n\
+        orders = { strategy = \"append\", cursor = \"id\", checks = { anomalies = [\"rows\"] } }\n";
+    let project = Project::new(SOURCE, loaders).await;
+    project.run(&[]).await;
+    let control = &project.database;
+    assert_eq!(control.text("SELECT count(*)::text FROM barncat_control.measures").await, "1");
+    control.run(HISTORY).await;
+    control.run(NEXT_DAY).await;
+    on_primary(&project, "INSERT INTO orders SELECT n, 1, 'early', now() FROM generate_series(-4999, 0) n")
+        .await;
+    let output = project.barncat(&["backfill", "orders"], &[]).await;
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    let (status, outcome) = asked(&project, &[]).await;
+    let told = message(&outcome, &full("orders.checks"), "anomalies (rows)");
+    assert_eq!(status, Some(0), "{outcome:#}");
+    assert!(told.contains("it has 7000 rows") && told.contains("a person filled it back"), "{told}");
+    let (_, outcome) = asked(&project, &[]).await;
+    let told = message(&outcome, &full("orders.checks"), "anomalies (rows)");
+    assert!(told.contains("too little history"), "{told}");
+    let all = project.barncat(&["check", "--accept"], &[]).await;
+    assert_eq!(all.status.code(), Some(2), "{}", String::from_utf8_lossy(&all.stderr));
+    assert!(String::from_utf8_lossy(&all.stderr).contains("`--accept` is about tables, and none is named"));
+}

@@ -159,3 +159,35 @@ async fn what_cannot_be_meant_is_a_mistake_with_its_place_and_a_suggestion() {
     );
     assert!(mistakes.contains("`before_publish` of check `both` is about one table"), "{mistakes}");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_run_asks_a_check_no_more_often_than_it_says() {
+    let project = Project::new(SOURCE, "[tables]\norders = \"full\"\n").await;
+    let write = |state: &str| {
+        let sql = format!("/* barncat\nevery = \"6h\"\n*/\nselect 1 from orders where state = '{state}'");
+        project.write("sql/checks/odd.sql", &sql);
+    };
+    write("odd");
+    let outcome = project.run(&[]).await;
+    assert_eq!(task(&outcome, "odd")["status"], "succeeded", "{outcome:#}");
+    let outcome = project.run(&[]).await;
+    assert_eq!(task(&outcome, "odd")["status"], "skipped", "{outcome:#}");
+    let reason = task(&outcome, "odd")["reason"].as_str().unwrap_or_default();
+    assert!(reason.contains("it was answered") && reason.contains("`every` is 6 h"), "{reason}");
+    // Who asks by hand gets an answer.
+    let output = project.barncat(&["check", "odd", "--output", "json"], &[]).await;
+    let asked: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert_eq!(asked["tasks"][0]["status"], "succeeded", "{asked:#}");
+    // Written anew it is another check, and one that failed is asked until it does not.
+    write("paid");
+    for _ in 0..2 {
+        let (_, outcome) = project.try_run(&[]).await;
+        assert_eq!(task(&outcome, "odd")["status"], "failed", "{outcome:#}");
+    }
+    write("odd");
+    project.run(&[]).await;
+    let ago = "UPDATE barncat_control.tasks SET ended_at = ended_at - interval '6 hours' WHERE task = 'odd'";
+    project.database.run(ago).await;
+    let outcome = project.run(&[]).await;
+    assert_eq!(task(&outcome, "odd")["status"], "succeeded", "{outcome:#}");
+}
