@@ -2,7 +2,8 @@
 # The demo as a check, small: every table of it into Postgres and into the double of Redshift by both
 # transports; then changes at the source, which the comparison must see before a run and no more after it,
 # and which must be all that the run brings. Then an optional table cannot be read: the run is degraded, and
-# mended.
+# mended. Then orders are wrong: they are held back before their publish, Slack is told, and told of the end in the
+# same thread.
 #
 # BUILT (a folder with the programs in it, as target/debug): nothing is built.
 set -euo pipefail
@@ -67,6 +68,25 @@ degraded() { # warehouse
   scripts/compare.sh "$1"
 }
 
+# The last message that was sent to Slack with this in its text: its `ts`, or what it stands below.
+sent() { # ts|thread_ts pattern
+  grep "\"text\":\"[^\"]*$2" .demo/alerts/sent | tail -n 1 | sed "s/.*\"$1\":\"\([^\"]*\)\".*/\1/"
+}
+
+damaged() { # warehouse
+  local opened url=$BARNCAT_WAREHOUSE_URL
+  [ "$1" = postgres ] || url=${BARNCAT_WAREHOUSE_ADMIN_URL%/*}/$1
+  scripts/demo.sh damage "$1" >.demo/damaged.txt 2>.demo/damaged.log || fail "$1: demo.sh damage" "$(cat .demo/damaged.log)"
+  expect "$1: wrong fees that people can read" 0 \
+    "$("$BARNCAT_SERVERS_BIN/psql" -X -At -d "$url" -c 'SELECT count(*) FROM raw_shop.orders WHERE delivery_fee < 0')"
+  opened=$(sent ts '@TOLD@')
+  [ -n "$opened" ] || fail "$1: Slack was not told" "$(cat .demo/alerts/slack)"
+  scripts/demo.sh repair "$1" >.demo/damaged.txt 2>.demo/damaged.log || fail "$1: demo.sh repair" "$(cat .demo/damaged.log)"
+  expect "$1: the message below which the end stands" "$opened" "$(sent thread_ts 'raw_shop.orders recovered')"
+  if grep refused: .demo/alerts/log; then fail "$1: Slack would have refused it"; fi
+  scripts/compare.sh "$1"
+}
+
 again() { # warehouse
   local seen outcome
   if seen=$(scripts/compare.sh "$1" 2>/dev/null); then fail "$1: the comparison saw no change"; fi
@@ -90,3 +110,4 @@ scripts/demo.sh up "${warehouses[@]}"
 change_source
 for warehouse in "${warehouses[@]}"; do again "$warehouse"; done
 for warehouse in postgres redshift; do degraded "$warehouse"; done
+for warehouse in postgres redshift; do damaged "$warehouse"; done

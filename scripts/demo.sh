@@ -8,7 +8,12 @@
 #   scripts/demo.sh break [WAREHOUSE] after `up`: nobody may read the optional `fx_rates` any more; a run is
 #                                     degraded, and `barncat why` says what that holds up
 #   scripts/demo.sh mend [WAREHOUSE]  makes it readable again, and runs
+#   scripts/demo.sh damage [WAREHOUSE] after `up`: the shop writes wrong fees into orders; a check before the publish
+#                                     holds them back, the last good table stays, and Slack is told
+#   scripts/demo.sh repair [WAREHOUSE] the shop corrects them; what a run then says in the same thread
 #   scripts/demo.sh down              stops the servers and removes .demo
+#
+# Slack is a double of ours (tests/alert-double), which refuses what Slack would; .demo/alerts/slack has its channels.
 #
 # SCALE (default 1: 1.4 million rows) sizes the data, when it is first made.
 # BUILT (a folder with the programs in it, as target/debug): nothing is built.
@@ -24,6 +29,9 @@ fail() {
   [ $# -lt 2 ] || printf 'hint: %s\n' "$2" >&2
   exit 1
 }
+
+# shellcheck source=scripts/double.sh
+. scripts/double.sh
 
 say() { printf '\n== %s\n' "$1" >&2; }
 
@@ -59,8 +67,8 @@ write_shell() { # warehouse lines…
   file=$(shell_of "$1")
   (
     umask 077
-    printf 'export SHOP_PRIMARY_URL=%s\nexport SHOP_REPLICA_URL=%s\n' \
-      "$BARNCAT_PRIMARY_ADMIN_URL" "$BARNCAT_REPLICA_URL" >"$file.new"
+    printf 'export SHOP_PRIMARY_URL=%s\nexport SHOP_REPLICA_URL=%s\n[ ! -e %q ] || . %q\n' \
+      "$BARNCAT_PRIMARY_ADMIN_URL" "$BARNCAT_REPLICA_URL" "$dir/alerts/shell" "$dir/alerts/shell" >"$file.new"
     printf '%s\n' "${@:2}" >>"$file.new"
   )
   mv "$file.new" "$file"
@@ -113,7 +121,11 @@ require_up() { # warehouse
   [ -f "$(shell_of "$1")" ] || fail "the demo is not up" "make $([ "$1" = postgres ] && echo demo || echo demo-redshift)"
   # shellcheck disable=SC1091  # made by servers.sh
   . "$dir/env"
+  double_start alert-double "$dir/alerts"
 }
+
+# How another step is written.
+for_warehouse() { [ "$1" = postgres ] || echo " $1"; }
 
 # The step more: an optional table cannot be read, and the riders are paid all the same.
 break_rates() { # warehouse
@@ -129,8 +141,7 @@ break_rates() { # warehouse
   barncat_at "$1" why margins
   say "4. barncat why rider_payments: critical, and made of last night's rates"
   barncat_at "$1" why rider_payments
-  printf '\n  scripts/demo.sh mend%s   # makes fx_rates readable again, and runs\n' \
-    "$([ "$1" = postgres ] || echo " $1")" >&2
+  printf '\n  scripts/demo.sh mend%s   # makes fx_rates readable again, and runs\n' "$(for_warehouse "$1")" >&2
 }
 
 mend_rates() { # warehouse
@@ -143,12 +154,51 @@ mend_rates() { # warehouse
   barncat_at "$1" run
 }
 
+# Every 500th order's fee, with its sign turned: what was wrong is right again the second time.
+turn_fees() {
+  psql_at "$BARNCAT_PRIMARY_ADMIN_URL" \
+    -c "UPDATE orders SET delivery_fee = -delivery_fee, updated_at = now() WHERE id % 500 = 0 AND delivery_fee <> 0"
+  scripts/servers.sh catch-up --dir "$dir"
+}
+
+# Its channels as people read them.
+show_slack() { sed 's/^/  /' "$dir/alerts/slack" >&2; }
+
+# A fault in the data, which no server says anything about.
+damage_fees() { # warehouse
+  local barncat status=0
+  require_up "$1"
+  say "1. A release of the shop writes delivery fees with a minus"
+  turn_fees
+  say "2. barncat run: the check before orders' publish finds them, and the riders are not paid by them (exit status 1)"
+  barncat_at "$1" run || status=$?
+  [ "$status" -eq 1 ] || fail "the run's exit status is $status, and should be 1"
+  say "3. barncat check orders: the table that people read is the last good one"
+  barncat_at "$1" check orders
+  say "4. What Slack has got (.demo/alerts/slack; as sent: .demo/alerts/sent)"
+  show_slack
+  printf '\n  scripts/demo.sh repair%s   # the shop corrects its fees, and a run publishes them\n' "$(for_warehouse "$1")" >&2
+}
+
+repair_fees() { # warehouse
+  local barncat
+  require_up "$1"
+  say "1. The shop corrects its fees"
+  turn_fees
+  say "2. barncat run"
+  barncat_at "$1" run
+  say "3. What Slack has got: the end, in the same thread"
+  show_slack
+}
+
 build() { # warehouses…
   [ -z "${BUILT:-}" ] || return 0
+  # In one build: alone each would have dependencies of other features.
   case $* in
-    *redshift*) scripts/redshift-double.sh build ;;
-    *) cargo build --release --bin barncat ;;
+    *redshift*) set -- --package redshift-double ;;
+    *) set -- ;;
   esac
+  cargo build --release --package barncat --package alert-double "$@" --bins
 }
 
 up() { # warehouses…
@@ -162,6 +212,7 @@ up() { # warehouses…
   make_data
   say "3. barncat itself (the first build takes minutes)"
   build "$@"
+  double_start alert-double "$dir/alerts"
   for warehouse; do load "$warehouse"; done
   case $1 in postgres) look_around ;; *) look_around_on_redshift ;; esac
 }
@@ -184,6 +235,8 @@ look_around() {
   target/release/barncat run                       # brings what is new or changed, and nothing else
   scripts/demo.sh break                            # an optional table fails: a degraded run, explained
   scripts/demo.sh mend                             # mends it
+  scripts/demo.sh damage                           # wrong data: held back before the publish, and told in Slack
+  scripts/demo.sh repair                           # put right, and told in the same thread
   make demo                                        # loads again
   make demo-down                                   # removes servers and data
 TEXT
@@ -205,6 +258,8 @@ look_around_on_redshift() {
   $barncat run                       # brings what is new or changed, and nothing else
   scripts/demo.sh break redshift                   # an optional table fails: a degraded run, explained
   scripts/demo.sh mend redshift                    # mends it
+  scripts/demo.sh damage redshift                  # wrong data: held back before the publish, and told in Slack
+  scripts/demo.sh repair redshift                  # put right, and told in the same thread
   make demo-redshift                               # loads again
   make demo-down                                   # removes servers and data
 TEXT
@@ -213,6 +268,7 @@ TEXT
 down() {
   local warehouse
   for warehouse in redshift redshift-wire; do scripts/redshift-double.sh stop "$dir/$warehouse"; done
+  double_stop alert-double "$dir/alerts"
   # The stage may be of another layout by now; the whole folder is ours.
   scripts/servers.sh down --dir "$dir"
   rm -rf "$dir"
@@ -232,6 +288,8 @@ case $command in
   up) up "$@" ;;
   break) break_rates "$1" ;;
   mend) mend_rates "$1" ;;
+  damage) damage_fees "$1" ;;
+  repair) repair_fees "$1" ;;
   down) down ;;
-  *) fail "unknown command \`$command\`" "scripts/demo.sh up, break, mend or down" ;;
+  *) fail "unknown command \`$command\`" "scripts/demo.sh up, break, mend, damage, repair or down" ;;
 esac

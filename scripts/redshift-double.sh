@@ -21,17 +21,11 @@ fail() {
   exit 1
 }
 
-program() { echo "${BUILT:-${CARGO_TARGET_DIR:-target}/release}/redshift-double"; }
+# shellcheck source=scripts/double.sh
+. scripts/double.sh
 
 # Together with barncat, which the demo needs too: alone it would have dependencies of other features.
 build() { [ -n "${BUILT:-}" ] || cargo build --release --package barncat --package redshift-double --bins; }
-
-# The process that a folder's file names, if that is a double still.
-pid_of() { # folder
-  local pid
-  pid=$(sed -n "s/^export REDSHIFT_DOUBLE_PID='\([0-9]*\)'$/\1/p" "$1/shell" 2>/dev/null) || return
-  [ -n "$pid" ] && grep -q '^redshift-double$' "/proc/$pid/comm" 2>/dev/null && echo "$pid"
-}
 
 run() {
   # Not local: the traps outlive the function.
@@ -44,40 +38,20 @@ run() {
   # Objects of another Postgres' tables are of no use.
   rm -rf --one-file-system "$dir/s3"
   "$BARNCAT_SERVERS_BIN/psql" -X -q -d "$BARNCAT_WAREHOUSE_ADMIN_URL" -c 'CREATE DATABASE dev'
-  REDSHIFT_DOUBLE_POSTGRES_URL=${BARNCAT_WAREHOUSE_ADMIN_URL%/*}/dev "$(program)" --folder "$dir" "$@" &
+  REDSHIFT_DOUBLE_POSTGRES_URL=${BARNCAT_WAREHOUSE_ADMIN_URL%/*}/dev "$(double_program redshift-double)" --folder "$dir" "$@" &
   pid=$!
   # Whoever ends the script ends the double, and Postgres after it.
   trap 'kill "$pid" 2>/dev/null || true' INT TERM
   wait "$pid" || wait "$pid"
 }
 
-start() { # folder
-  local pid
-  pid_of "$1" >/dev/null && return
-  mkdir -p "$1"
-  rm -f "$1/shell"
-  # A group of its own: Ctrl-C is for whoever started it.
-  setsid "$(program)" --folder "$1" ${BARNCAT_RECORD_INTO:+--record "$BARNCAT_RECORD_INTO"} \
-    </dev/null >"$1/log" 2>&1 &
-  pid=$!
-  until [ -e "$1/shell" ]; do
-    kill -0 "$pid" 2>/dev/null || fail "the double of Redshift did not start: $(tail -n 1 "$1/log")"
-    sleep 0.1
-  done
-}
-
-stop() { # folder
-  local pid
-  pid=$(pid_of "$1") || return 0
-  kill "$pid" 2>/dev/null || true
-  while [ -e "/proc/$pid" ]; do sleep 0.1; done
-}
-
 case ${1:-run} in
   run) run "${@:2}" ;;
   -*) run "$@" ;;
   build) build ;;
-  start) start "${2:?start needs a folder}" ;;
-  stop) stop "${2:?stop needs a folder}" ;;
+  start)
+    double_start redshift-double "${2:?start needs a folder}" ${BARNCAT_RECORD_INTO:+--record "$BARNCAT_RECORD_INTO"}
+    ;;
+  stop) double_stop redshift-double "${2:?stop needs a folder}" ;;
   *) fail "unknown command \`$1\`" "scripts/redshift-double.sh run, start, stop or build" ;;
 esac

@@ -7,11 +7,13 @@
 mod knobs;
 mod pagerduty;
 mod server;
+mod shown;
 mod slack;
 
 pub use self::{
     knobs::{Fault, Kept, Knobs},
     pagerduty::refuses as pagerduty_refuses,
     server::AlertDouble,
+    shown::{line, shown},
     slack::refuses as slack_refuses,
 };

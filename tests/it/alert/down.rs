@@ -71,12 +71,7 @@ async fn two_processes_send_the_same_outbox_once() {
     let config = std::fs::read_to_string(project.dir().join("barncat.toml")).unwrap();
     project.write("barncat.toml", &format!("{config}\n[alerts]\n{}\n", with_addresses(BOT, &double)));
     project.run(&[]).await;
-    let control = {
-        let endpoint =
-            Endpoint::parse(&Secret::new(project.database.url()), &TlsSettings::default(), Path::new("."))
-                .unwrap();
-        Control::open_with(&endpoint, "barncat_control", QUICK).await.unwrap()
-    };
+    let control = control_of(&project).await;
     let read = config::read(project.dir(), None).unwrap();
     let channels = Channels::of(&read, &Environment::of([]));
     for number in 0..4 {
@@ -104,6 +99,77 @@ async fn two_processes_send_the_same_outbox_once() {
     told.sort();
     told.dedup();
     assert_eq!(told.len(), 6);
+}
+
+/// All of it in one: down for an hour, throttled, an answer lost, one process killed before it sends and one after, then
+/// two at once.
+#[tokio::test]
+async fn every_incident_arrives_once_in_order_with_its_recovery_whatever_happens() {
+    let project = crate::support::project::Project::new(
+        "CREATE TABLE t (id int PRIMARY KEY)",
+        "[tables]\nt = \"full\"\n",
+    )
+    .await;
+    let double = AlertDouble::start().await.unwrap();
+    let config = std::fs::read_to_string(project.dir().join("barncat.toml")).unwrap();
+    project.write("barncat.toml", &format!("{config}\n[alerts]\n{}\n", with_addresses(BOT, &double)));
+    project.run(&[]).await;
+    let control = control_of(&project).await;
+    let read = config::read(project.dir(), None).unwrap();
+    let channels = Channels::of(&read, &Environment::of([]));
+    let see = async |task: &str, is_wrong: bool| {
+        let observation = if is_wrong { wrong(task, Tier::Critical) } else { well(task) };
+        control.observe("tests", &observation, |notice| channels.router.route(notice)).await.unwrap();
+    };
+    let hour_later = async || {
+        let sql =
+            "UPDATE barncat_control.outbox SET due_at = due_at - interval '1 hour' WHERE sent_at IS NULL;
+                   UPDATE barncat_control.alert_places SET not_before = not_before - interval '1 hour'";
+        project.database.connect().await.batch_execute(sql).await.unwrap();
+    };
+    let killed = async |point: &str| {
+        let points = [("BARNCAT_FAILPOINTS", &*format!("{point}=kill"))];
+        let output = project.barncat(&["alert", "send"], &points).await;
+        assert_eq!(output.status.code(), None, "{point}: {}", String::from_utf8_lossy(&output.stderr));
+    };
+
+    double.knobs().plan("slack", Fault::Down, u32::MAX);
+    for task in ["raw.a", "raw.b", "raw.c"] {
+        see(task, true).await;
+    }
+    assert_eq!(deliver(&control, &channels, Duration::from_secs(2)).await.unwrap().sent, 0);
+    see("raw.b", false).await;
+    hour_later().await;
+    double.knobs().clear();
+    double.knobs().plan("slack", Fault::Throttle(1), 2);
+    double.knobs().plan("slack", Fault::DoAndCut, 1);
+    killed("alert.send.before").await;
+    see("raw.a", false).await;
+    hour_later().await;
+    killed("alert.send.after").await;
+    until("all is sent", async || {
+        hour_later().await;
+        let send = || project.barncat(&["alert", "send"], &[]);
+        let (first, second) = tokio::join!(send(), send());
+        for output in [first, second] {
+            assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+        }
+        control.waiting_messages("tests").await.unwrap().is_empty()
+    })
+    .await;
+
+    nothing_refused(&double);
+    let told = told(&double);
+    let places = |text: &str| -> Vec<usize> {
+        let all = told.iter().enumerate();
+        all.filter(|(_, told)| told.contains(text)).map(|(place, _)| place).collect()
+    };
+    for (task, is_over) in [("raw.a", true), ("raw.b", true), ("raw.c", false)] {
+        let (opened, over) = (places(&format!("{task} failed")), places(&format!("{task} recovered")));
+        assert_eq!((opened.len(), over.len()), (1, usize::from(is_over)), "{task}: {told:#?}");
+        assert!(over.iter().all(|over| *over > opened[0]), "{task}: {told:#?}");
+    }
+    assert_eq!(told.len(), 5, "{told:#?}");
 }
 
 /// What was claimed by a process that died is sent by the next one, and what it had sent already not again.
@@ -284,6 +350,13 @@ async fn a_claim_ends_with_its_process_and_two_claims_never_overlap() {
         _ => false,
     })
     .await;
+}
+
+/// One process' view of a project's control database.
+async fn control_of(project: &crate::support::project::Project) -> Control {
+    let url = Secret::new(project.database.url());
+    let endpoint = Endpoint::parse(&url, &TlsSettings::default(), Path::new(".")).unwrap();
+    Control::open_with(&endpoint, "barncat_control", QUICK).await.unwrap()
 }
 
 impl Scene {

@@ -1,20 +1,25 @@
 //! The double by hand, for the demo: `alert-double --folder DIR`.
 //!
-//! DIR gets `shell`, with the addresses as variables, which is there as long as the double is; and `sent`, with one
-//! JSON object a line for each message that was taken.
+//! DIR gets `shell`, with the addresses as variables, which is there as long as the double is; `sent`, with one JSON
+//! object a line for each message that was taken, and for each change of one; `slack`, its channels as people read them;
+//! and on stderr stands what was refused, and why.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program by hand prints")]
 
-use std::{fs, io::Write, path::PathBuf, time::Duration};
+use std::{
+    fs,
+    io::Write,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
-use alert_double::AlertDouble;
+use alert_double::{AlertDouble, Kept};
 use clap::Parser;
-use serde_json::json;
 
 #[derive(Parser)]
 #[command(about = "Slack and PagerDuty, as strict as they are, on a loopback port, until Ctrl-C")]
 struct Arguments {
-    /// Where `shell` and `sent` are written
+    /// Where `shell`, `sent` and `slack` are written
     #[arg(long)]
     folder: PathBuf,
     /// The port; a free one unless it is said
@@ -44,7 +49,7 @@ async fn main() -> std::io::Result<()> {
         ),
     )?;
     println!("its addresses are in {}", shell.display());
-    let mut told = 0;
+    let mut told = Vec::new();
     let mut refusals = 0;
     let stopped = async {
         let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
@@ -59,11 +64,9 @@ async fn main() -> std::io::Result<()> {
             ended = &mut stopped => Some(ended),
             () = tokio::time::sleep(Duration::from_millis(100)) => None,
         };
-        for kept in double.knobs().kept().iter().skip(told) {
-            told += 1;
-            let line = json!({"service": kept.service, "place": kept.place, "ts": kept.ts, "thread_ts": kept.thread_ts,
-                              "body": kept.body});
-            writeln!(sent, "{line}")?;
+        let kept = double.knobs().kept();
+        if write_sent(&mut sent, &mut told, &kept)? {
+            replace(&arguments.folder.join("slack"), &alert_double::shown(&kept))?;
         }
         for why in double.knobs().refused().iter().skip(refusals) {
             refusals += 1;
@@ -74,4 +77,24 @@ async fn main() -> std::io::Result<()> {
             return ended;
         }
     }
+}
+
+/// Writes what is new: `told` has how many forms of each message are written. Whether there was anything.
+fn write_sent(sent: &mut fs::File, told: &mut Vec<usize>, kept: &[Kept]) -> std::io::Result<bool> {
+    told.resize(kept.len(), 0);
+    let mut is_new = false;
+    for (kept, told) in kept.iter().zip(told) {
+        for body in kept.before.iter().chain([&kept.body]).skip(*told) {
+            writeln!(sent, "{}", alert_double::line(kept, body))?;
+            (*told, is_new) = (*told + 1, true);
+        }
+    }
+    Ok(is_new)
+}
+
+/// A reader finds the whole of it, or the one before.
+fn replace(path: &Path, text: &str) -> std::io::Result<()> {
+    let new = path.with_extension("new");
+    fs::write(&new, text)?;
+    fs::rename(new, path)
 }
