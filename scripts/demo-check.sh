@@ -79,7 +79,7 @@ damaged() { # warehouse
   scripts/demo.sh damage "$1" >.demo/damaged.txt 2>.demo/damaged.log || fail "$1: demo.sh damage" "$(cat .demo/damaged.log)"
   expect "$1: wrong fees that people can read" 0 \
     "$("$BARNCAT_SERVERS_BIN/psql" -X -At -d "$url" -c 'SELECT count(*) FROM raw_shop.orders WHERE delivery_fee < 0')"
-  opened=$(sent ts '@TOLD@')
+  opened=$(sent ts 'demo: raw_shop.orders failed')
   [ -n "$opened" ] || fail "$1: Slack was not told" "$(cat .demo/alerts/slack)"
   scripts/demo.sh repair "$1" >.demo/damaged.txt 2>.demo/damaged.log || fail "$1: demo.sh repair" "$(cat .demo/damaged.log)"
   expect "$1: the message below which the end stands" "$opened" "$(sent thread_ts 'raw_shop.orders recovered')"

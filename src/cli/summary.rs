@@ -115,10 +115,11 @@ pub(super) fn ending(outcome: &RunOutcome, names: &ShortNames) -> String {
             text.push_str(&format!("  {} {name}   {warning}\n", style::paint(style::WARNING, "!")));
         }
     }
-    for task in &outcome.tasks {
+    for task in outcome.tasks.iter().filter(|task| task.status != TaskStatus::Blocked) {
         text.push_str(&trouble(task, names));
         text.push_str(&stale(task, names));
     }
+    text.push_str(&blocked(outcome, names));
     for warning in &outcome.warnings {
         text.push_str(&format!("  {} {warning}\n", style::paint(style::WARNING, "!")));
     }
@@ -165,7 +166,7 @@ fn status_line(outcome: &RunOutcome) -> String {
 /// A task's lines below the status: why it is not done, and what to do.
 fn trouble(task: &TaskOutcome, names: &ShortNames) -> String {
     let name = names.short(&task.task);
-    let mut text = match (task.status, &task.error) {
+    let text = match (task.status, &task.error) {
         (TaskStatus::Failed, Some(failure)) => {
             let times = match task.attempts {
                 0 | 1 => "failed".to_owned(),
@@ -175,10 +176,6 @@ fn trouble(task: &TaskOutcome, names: &ShortNames) -> String {
             format!("  {} {name}   {times}: {} ({class})\n", style::paint(style::ERROR, "✗"), failure.message)
         }
         (TaskStatus::Failed, None) => format!("  {} {name}   failed\n", style::paint(style::ERROR, "✗")),
-        (TaskStatus::Blocked, _) => {
-            let by: Vec<_> = task.blocked_by.iter().map(|by| names.short(by)).collect();
-            format!("  {} {name}   blocked by {}\n", style::paint(style::WARNING, "○"), by.join(", "))
-        }
         (TaskStatus::Held | TaskStatus::Cancelled, error) => {
             let why = error.as_ref().map_or(String::new(), |failure| format!(": {}", failure.message));
             let word = task_status_word(task.status);
@@ -190,11 +187,52 @@ fn trouble(task: &TaskOutcome, names: &ShortNames) -> String {
         }
         _ => String::new(),
     };
-    if let Some(Failure { hint: Some(hint), .. }) = &task.error {
-        text.push_str(&format!("      {} {hint}\n", style::paint(style::HINT, "hint:")));
+    text + &hint(task)
+}
+
+fn hint(task: &TaskOutcome) -> String {
+    match &task.error {
+        Some(Failure { hint: Some(hint), .. }) => {
+            format!("      {} {hint}\n", style::paint(style::HINT, "hint:"))
+        }
+        _ => String::new(),
+    }
+}
+
+/// What is blocked, by its cause: one failure may block hundreds.
+fn blocked(outcome: &RunOutcome, names: &ShortNames) -> String {
+    let mut causes: Vec<(&TaskOutcome, Vec<&str>)> = Vec::new();
+    for task in outcome.tasks.iter().filter(|task| task.status == TaskStatus::Blocked) {
+        let name = names.short(&task.task);
+        let is_same = |(other, _): &&mut (&TaskOutcome, _)| {
+            other.blocked_by == task.blocked_by && hint(other) == hint(task)
+        };
+        match causes.iter_mut().find(is_same) {
+            Some((_, tasks)) => tasks.push(name),
+            None => causes.push((task, vec![name])),
+        }
+    }
+    let mut text = String::new();
+    for (first, mut tasks) in causes {
+        let by: Vec<_> = first.blocked_by.iter().map(|by| names.short(by)).collect();
+        let more = match tasks.len().saturating_sub(BLOCKED_NAMED) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        tasks.truncate(BLOCKED_NAMED);
+        let mark = style::paint(style::WARNING, "○");
+        text.push_str(&format!(
+            "  {mark} {}{more}   blocked by {}\n{}",
+            tasks.join(", "),
+            by.join(", "),
+            hint(first)
+        ));
     }
     text
 }
+
+/// So many names of what one failure blocks: `run --output json` has all.
+const BLOCKED_NAMED: usize = 20;
 
 /// What a task was made of that should have been newer.
 fn stale(task: &TaskOutcome, names: &ShortNames) -> String {
@@ -253,6 +291,23 @@ mod tests {
         let orders = sample::task("raw_shop.orders", TaskStatus::Succeeded);
         let items = sample::task("raw_shop.order_items", TaskStatus::Succeeded);
         insta::assert_snapshot!(plain(&sample::outcome(RunStatus::Succeeded, vec![orders, late, items])));
+    }
+
+    #[test]
+    fn what_one_failure_blocks_stands_on_one_line() {
+        let blocked = |name: &str| {
+            let mut task = sample::task(name, TaskStatus::Blocked);
+            task.blocked_by = vec!["raw_shop.fx_rates".to_owned()];
+            task
+        };
+        let failed = sample::task("raw_shop.fx_rates", TaskStatus::Failed);
+        let many = (0..22).map(|number| blocked(&format!("analytics.m{number}")));
+        let all = std::iter::once(failed).chain(many).collect();
+        let text = plain(&sample::outcome(RunStatus::Failed, all));
+        assert!(
+            text.contains("  ○ m0, m1, ") && text.contains(", m19 and 2 more   blocked by fx_rates\n"),
+            "{text}"
+        );
     }
 
     #[test]

@@ -48,7 +48,7 @@ fn one(notice: &Notice, is_loud: bool, looks: &Looks<'_>) -> (String, Vec<Value>
     let mention = looks.mention.filter(|_| is_loud).map(called);
     let headline = headline(notice);
     let with_mention = |text: String| match &mention {
-        Some(mention) => format!("{mention} {text}"),
+        Some(mention) => format!("{mention} {text}").trim_end().to_owned(),
         None => text,
     };
     // What notifications show.
@@ -56,15 +56,14 @@ fn one(notice: &Notice, is_loud: bool, looks: &Looks<'_>) -> (String, Vec<Value>
     let header = line(&headline, HEADER);
     // What the header says whole is not said again.
     let why = alarm.why.as_deref().filter(|_| tells_why(notice)).map(|why| lines(why, 2_000));
-    let first = match (header.ends_with('…'), why) {
-        (true, Some(why)) => format!("*{}*\n{why}", line(&what(notice), 600)),
-        (false, Some(why)) => why,
-        (_, None) => format!("*{}*", line(&what(notice), 600)),
-    };
-    let mut blocks = vec![
-        json!({"type": "header", "text": {"type": "plain_text", "text": header, "emoji": false}}),
-        section(with_mention(first)),
-    ];
+    let whole = header.ends_with('…').then(|| format!("*{}*", line(&what(notice), 600)));
+    let first: Vec<String> = whole.into_iter().chain(why).collect();
+    let first = with_mention(first.join("\n"));
+    let mut blocks =
+        vec![json!({"type": "header", "text": {"type": "plain_text", "text": header, "emoji": false}})];
+    if !first.is_empty() {
+        blocks.push(section(first));
+    }
     if !looks.is_threaded {
         blocks.push(json!({"type": "section", "fields": fields(notice)}));
     }
