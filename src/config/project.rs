@@ -232,15 +232,20 @@ fn schedules(file: &Keys<'_>) -> BTreeMap<String, Schedule> {
     file.named("schedules").into_iter().filter_map(read).collect()
 }
 
-/// The files of a folder with this ending, relative to the project's own, in the order of their names.
+/// The files of a folder and of those in it with this ending, relative to the project's own, in the order of their names.
 pub(super) fn files(dir: &Path, folder: &str, ending: &str) -> Vec<String> {
-    let mut names: Vec<String> = fs::read_dir(dir.join(folder))
-        .into_iter()
-        .flatten()
-        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
-        .filter(|name| name.ends_with(ending) && !name.starts_with('.'))
-        .map(|name| format!("{folder}/{name}"))
-        .collect();
+    let mut names = Vec::new();
+    for entry in fs::read_dir(dir.join(folder)).into_iter().flatten().flatten() {
+        let Ok(name) = entry.file_name().into_string() else { continue };
+        let path = format!("{folder}/{name}");
+        // A link to a folder is not followed: it may lead in a circle.
+        match entry.file_type() {
+            _ if name.starts_with('.') => {}
+            Ok(kind) if kind.is_dir() => names.extend(files(dir, &path, ending)),
+            _ if name.ends_with(ending) => names.push(path),
+            _ => {}
+        }
+    }
     names.sort();
     names
 }

@@ -33,9 +33,10 @@ const LOADER: &str = "source = \"shop\"
 
 fn project(files: &[(&str, &str)], env: Option<&str>) -> Result<Project, String> {
     let dir = tempfile::tempdir().unwrap();
-    fs::create_dir(dir.path().join("loaders")).unwrap();
     for (name, text) in files {
-        fs::write(dir.path().join(name), text).unwrap();
+        let path = dir.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
     }
     read(dir.path(), env).map_err(|mistakes| mistakes.to_string())
 }
@@ -52,6 +53,23 @@ fn the_demo_is_read_without_a_mistake() {
     let project = read(Path::new(env!("CARGO_MANIFEST_DIR")), None).unwrap();
     assert_eq!(project.name, "demo");
     assert_eq!(project.loaders[0].into, "raw_shop");
+}
+
+#[test]
+fn files_in_folders_of_folders_count_and_hidden_ones_do_not() {
+    let select = "select 1 as one";
+    let files = [
+        ("barncat.toml", BASE),
+        ("loaders/eu/shop.toml", LOADER),
+        ("sql/models/finance/margins.sql", select),
+        ("sql/models/payments.sql", select),
+        ("sql/models/.old/gone.sql", select),
+        ("sql/checks/finance/add_up.sql", select),
+    ];
+    let project = project(&files, None).unwrap();
+    let models: Vec<_> = project.models.iter().map(|model| model.target.name.as_str()).collect();
+    assert_eq!(models, ["margins", "payments"]);
+    assert_eq!((project.checks[0].name.as_str(), project.loaders.len()), ("add_up", 1));
 }
 
 #[test]
