@@ -4,15 +4,14 @@
 //! What counts rows of one table by a condition is counted by one scan of it, whatever the number of checks;
 //! what must group them is a statement of its own.
 
+mod judge;
+
 use jiff::Timestamp;
 
-use super::{
-    anomaly::{self, Counted, Grounds},
-    words,
-};
+pub(super) use self::judge::Judged;
+use super::anomaly::{Counted, Grounds};
 use crate::{
     config::{Anomaly, BuiltIn, CheckKind, Literal, Measured},
-    event::{CheckStatus, Measure},
     sql::{Dialect, TableName},
     warehouse::TextRows,
 };
@@ -50,9 +49,6 @@ pub(super) struct Known {
     /// What its measures are held against, where any is.
     pub(super) grounds: Option<Grounds>,
 }
-
-/// How many loads before must be known to say what is usual.
-const LOADS_MIN: usize = 3;
 
 /// Statements that answer all checks of one table.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -312,16 +308,6 @@ fn is_held_to(columns: &[String], key: &[String]) -> bool {
     !key.is_empty() && key.iter().all(|of_key| columns.contains(of_key))
 }
 
-/// What an answer means: rows that fail, of how many, the status, and the words for it.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct Judged {
-    pub(super) rows: Option<u64>,
-    pub(super) of: Option<u64>,
-    pub(super) status: CheckStatus,
-    pub(super) message: String,
-    pub(super) measures: Vec<Measure>,
-}
-
 impl Questions {
     fn answer<T: std::str::FromStr>(answers: &[TextRows], (statement, column): (usize, usize)) -> Option<T> {
         answers.get(statement)?.first()?.get(column)?.as_deref()?.parse().ok()
@@ -347,78 +333,13 @@ impl Questions {
                     nulls: places.measured.iter().map(|column| Self::number(answers, (0, *column))).collect(),
                     newest: places.measured.first().and_then(|column| Self::answer(answers, (0, *column))),
                 };
-                return measured(&resolved.check, anomaly, &counted, known);
+                return judge::measured(&resolved.check, anomaly, &counted, known);
             }
             let failing = places.failing.map(|place| Self::number(answers, place));
-            judge(resolved, (of, failing), known, now)
+            judge::judge(resolved, (of, failing), known, now)
         };
         checks.iter().zip(&self.places).map(judged).collect()
     }
-}
-
-fn measured(check: &BuiltIn, anomaly: &Anomaly, counted: &Counted, known: &Known) -> Judged {
-    let nothing = || anomaly::Said {
-        measures: Vec::new(),
-        status: CheckStatus::Passed,
-        message: "nothing was published yet".to_owned(),
-    };
-    let said = known
-        .grounds
-        .as_ref()
-        .map_or_else(nothing, |grounds| anomaly::judge(check, anomaly, counted, grounds));
-    let anomaly::Said { measures, status, message } = said;
-    Judged { rows: None, of: None, status, message, measures }
-}
-
-fn judge(
-    Resolved { check, other }: &Resolved,
-    (of, counted): (Option<u64>, Option<u64>),
-    known: &Known,
-    now: Timestamp,
-) -> Judged {
-    let all_or_nothing = |wrong: Option<String>, well: &str| {
-        let rows = u64::from(wrong.is_some());
-        let message = wrong.unwrap_or_else(|| well.to_owned());
-        let status = check.options.verdict(rows, 1);
-        Judged { rows: None, of, status, message, measures: Vec::new() }
-    };
-    let rows_now = of.unwrap_or(0);
-    match &check.kind {
-        CheckKind::RowCount { min, max, change } => {
-            let usual = change.and_then(|change| Some((change, median(&known.before)?)));
-            let wrong = words::row_count(rows_now, (*min, *max), usual);
-            all_or_nothing(wrong, &words::has_rows(rows_now))
-        }
-        CheckKind::Freshness { column: Some(column), max } => {
-            let is_stale = counted == Some(0);
-            let told = format!("no row has a `{column}` of the last {}", words::duration(*max));
-            all_or_nothing(is_stale.then_some(told), "fresh")
-        }
-        CheckKind::Freshness { column: None, max } => {
-            let is_old = |as_of: Timestamp| now.duration_since(as_of).unsigned_abs() > *max && as_of < now;
-            let told = |as_of: Timestamp| {
-                format!("its rows are of {as_of:.0}, which is more than {} ago", words::duration(*max))
-            };
-            let wrong = match known.as_of {
-                Some(as_of) => is_old(as_of).then(|| told(as_of)),
-                None => Some("nothing was published yet".to_owned()),
-            };
-            all_or_nothing(wrong, "fresh")
-        }
-        kind => {
-            let rows = counted.unwrap_or(0);
-            let message = words::failing(kind, rows, rows_now, other.as_ref());
-            let status = check.options.verdict(rows, rows_now);
-            Judged { rows: Some(rows), of, status, message, measures: Vec::new() }
-        }
-    }
-}
-
-/// The median of what the loads before had; `None`: too few to say.
-fn median(before: &[u64]) -> Option<u64> {
-    let mut sorted = before.to_vec();
-    sorted.sort_unstable();
-    (sorted.len() >= LOADS_MIN).then(|| sorted[sorted.len() / 2])
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use toml_edit::{Item, Value};
 
+pub use self::anomalies::{Anomaly, Measured};
 use super::{Keys, Place, Severity, mistake::Collector, quantity};
 use crate::event::CheckStatus;
 
@@ -80,56 +81,6 @@ pub enum CheckKind {
     },
     /// The table is as its own history lets expect.
     Anomaly(Anomaly),
-}
-
-/// What is held against its own history, and how closely.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Anomaly {
-    /// What is measured.
-    pub of: Measured,
-    /// Of these columns; empty: of all.
-    pub columns: Vec<String>,
-    /// By which column's newest value freshness is told; `None`: by the loads.
-    pub column: Option<String>,
-    /// How many robust standard deviations off is abnormal.
-    pub sensitivity: f64,
-    /// On how many days it must have been measured before it is judged.
-    pub history: u32,
-}
-
-/// What is measured of a table.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Measured {
-    /// How many rows it has, and how many came.
-    Rows,
-    /// How many bytes a row of its loads has in the stage.
-    Bytes,
-    /// How long its task took.
-    Duration,
-    /// How old its newest row or its last load is.
-    Freshness,
-    /// The share of NULLs of its columns.
-    Nulls,
-}
-
-impl Measured {
-    const ALL: [Self; 5] = [Self::Rows, Self::Bytes, Self::Duration, Self::Freshness, Self::Nulls];
-
-    /// As it is written.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Rows => "rows",
-            Self::Bytes => "bytes",
-            Self::Duration => "duration",
-            Self::Freshness => "freshness",
-            Self::Nulls => "nulls",
-        }
-    }
-
-    /// Whether it can be told of a staging table.
-    pub fn is_of_rows(self) -> bool {
-        matches!(self, Self::Rows | Self::Nulls)
-    }
 }
 
 /// A value as it is written.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::config::{CheckOptions, Place};
+use crate::event::CheckStatus;
 
 fn resolved(kind: CheckKind) -> Resolved {
     let place = Place { file: "loaders/shop.toml".into(), line: 3, column: 1 };

@@ -1,6 +1,6 @@
 //! `anomalies = ["rows", "nulls"]`, or `{ of = ["rows"], sensitivity = 4 }`: what is held against its own history.
 
-use super::{Anomaly, BuiltIn, CheckKind, CheckOptions, Measured};
+use super::{BuiltIn, CheckKind, CheckOptions};
 use crate::config::{Keys, Severity};
 
 const KEY: &str = "anomalies";
@@ -10,6 +10,56 @@ const SENSITIVITY: u32 = 4;
 
 /// On how many days it must have been measured.
 const HISTORY: u32 = 7;
+
+/// What is held against its own history, and how closely.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Anomaly {
+    /// What is measured.
+    pub of: Measured,
+    /// Of these columns; empty: of all.
+    pub columns: Vec<String>,
+    /// By which column's newest value freshness is told; `None`: by the loads.
+    pub column: Option<String>,
+    /// How many robust standard deviations off is abnormal.
+    pub sensitivity: f64,
+    /// On how many days it must have been measured before it is judged.
+    pub history: u32,
+}
+
+/// What is measured of a table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Measured {
+    /// How many rows it has, and how many came.
+    Rows,
+    /// How many bytes a row of its loads has in the stage.
+    Bytes,
+    /// How long its task took.
+    Duration,
+    /// How old its newest row or its last load is.
+    Freshness,
+    /// The share of NULLs of its columns.
+    Nulls,
+}
+
+impl Measured {
+    const ALL: [Self; 5] = [Self::Rows, Self::Bytes, Self::Duration, Self::Freshness, Self::Nulls];
+
+    /// As it is written.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Rows => "rows",
+            Self::Bytes => "bytes",
+            Self::Duration => "duration",
+            Self::Freshness => "freshness",
+            Self::Nulls => "nulls",
+        }
+    }
+
+    /// Whether it can be told of a staging table.
+    pub fn is_of_rows(self) -> bool {
+        matches!(self, Self::Rows | Self::Nulls)
+    }
+}
 
 /// Reads the key of `checks`: a check for each thing that is measured.
 pub(super) fn read(checks: &Keys<'_>, defaults: &CheckOptions) -> Vec<BuiltIn> {
