@@ -218,21 +218,21 @@ up() { # warehouses…
 }
 
 look_around() {
-  local psql=psql
+  local psql=psql barncat=${BUILT:-${CARGO_TARGET_DIR:-target}/release}/barncat
   command -v psql >/dev/null || psql=$BARNCAT_SERVERS_BIN/psql
   say "Look around"
   cat >&2 <<TEXT
   . .demo/shell                                    # the two addresses, for this shell
   $psql "\$WAREHOUSE_URL" -c 'select * from barncat.tables'
   $psql "\$WAREHOUSE_URL" -c 'select * from analytics.rider_payments order by owed desc limit 10'
-  target/release/barncat graph                     # loads, models, checks: tiers, and what needs what
-  target/release/barncat why rider_payments        # why it is critical, and what it was made of
-  target/release/barncat plan                      # what a run would do, and why
-  target/release/barncat history                   # what ran, what it cost
-  target/release/barncat check orders              # what its checks find now
-  target/release/barncat status
+  $barncat graph                     # loads, models, checks: tiers, and what needs what
+  $barncat why rider_payments        # why it is critical, and what it was made of
+  $barncat plan                      # what a run would do, and why
+  $barncat history                   # what ran, what it cost
+  $barncat check orders              # what its checks find now
+  $barncat status
   $psql "\$SHOP_PRIMARY_URL" -c 'update orders set tip = 2, updated_at = now() where id % 1000 = 0'
-  target/release/barncat run                       # brings what is new or changed, and nothing else
+  $barncat run                       # brings what is new or changed, and nothing else
   scripts/demo.sh break                            # an optional table fails: a degraded run, explained
   scripts/demo.sh mend                             # mends it
   scripts/demo.sh damage                           # wrong data: held back before the publish, and told in Slack

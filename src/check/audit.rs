@@ -87,7 +87,16 @@ impl Fault for Unsound {
     }
 
     fn hint(&self) -> Option<String> {
-        let shows = format!("`barncat history {} --rows` shows some of the rows", self.table);
+        let mut shows = format!("`barncat history {} --rows` shows some of the rows", self.table);
+        let is_unusual = |check: &CheckOutcome| {
+            check.status == CheckStatus::Failed && check.check.starts_with("anomalies ")
+        };
+        if self.checks.iter().any(is_unusual) {
+            shows.push_str(&format!(
+                "; if it is right so, `barncat check {} --accept` takes it for usual",
+                self.table
+            ));
+        }
         Some(match &self.kept {
             Some(kept) => format!(
                 "the last good rows stay; the others are kept in {kept} until `barncat clean`; {shows}"

@@ -138,7 +138,11 @@ pub async fn look(
     let mut outcomes: Vec<CheckOutcome> =
         checks.iter().zip(judged).map(|(check, judged)| outcome(check, judged, false)).collect();
     if history.accept {
-        anomaly::accept_next(&checks, &mut outcomes, now);
+        let refused = history.control.refused_by(&of.table.to_string()).await.unwrap_or_else(|error| {
+            tracing::warn!(table = %of.table, %error, "what kept it from being published is not known");
+            Vec::new()
+        });
+        anomaly::accept_next(&checks, &mut outcomes, &refused, now);
     }
     let wanted = sample::wanted(&checks, &outcomes);
     if !wanted.is_empty() {

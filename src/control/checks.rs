@@ -111,6 +111,16 @@ impl Control {
         }))
     }
 
+    /// The checks that kept a task from being published when it was tried last.
+    pub async fn refused_by(&self, task: &str) -> Result<Vec<String>, ControlError> {
+        let select = "SELECT check_name FROM control.check_results
+            WHERE task = $1 AND before_publish AND status = 'failed' AND run = (
+                SELECT run FROM control.check_results WHERE task = $1 AND before_publish ORDER BY at DESC LIMIT 1)";
+        let rows =
+            self.database().query("read what kept a table from being published", select, &[&task]).await?;
+        Ok(rows.iter().map(|row| row.get(0)).collect())
+    }
+
     /// Says that a load's staging table stays though its attempt ends, in the place of the table's one before.
     pub async fn keep_staging(&self, table: &TableName, load: &str) -> Result<(), ControlError> {
         let upsert = "INSERT INTO control.kept_staging (task, load) VALUES ($1, $2)

@@ -204,7 +204,11 @@ impl Control {
         let claim = "UPDATE control.outbox o SET claimed_by = $2, claimed_at = clock_timestamp(),
                 tries = b.tries + 1, doubtful = true
             FROM control.outbox b WHERE b.message = o.message AND o.message = ANY($1)
-            RETURNING o.message, o.notice, o.loud, b.tries, b.doubtful,
+            RETURNING o.message, o.notice,
+                -- Nobody is called by name for what is over by now.
+                o.loud AND EXISTS (SELECT FROM control.incidents i
+                    WHERE i.incident = o.incident AND i.state <> 'recovered'),
+                b.tries, b.doubtful,
                 (SELECT f.receipt FROM control.outbox f WHERE f.incident = o.incident AND f.channel = o.channel
                      AND f.address = o.address AND f.receipt IS NOT NULL ORDER BY f.message LIMIT 1)";
         let mut rows = work.query(claim, &[&with_others, &session.id]).await?;

@@ -155,6 +155,32 @@ impl ServerError {
     }
 }
 
+impl ServerError {
+    /// The same of a statement that somebody of the project wrote: it may take rows' values for names (`x::regclass`),
+    /// and its functions may raise them.
+    #[must_use]
+    pub fn of_sql(mut self, sql: &str) -> Self {
+        self.message = match self.code {
+            SqlState::RAISE_EXCEPTION | SqlState::ASSERT_FAILURE => {
+                "a function raised an exception".to_owned()
+            }
+            _ => keep_what_stands_in(sql, &self.message),
+        };
+        self
+    }
+}
+
+/// Replaces what stands between quotes by `…`, unless the statement has all of it too.
+pub fn keep_what_stands_in(sql: &str, message: &str) -> String {
+    let sql = sql.to_lowercase();
+    let stands = |quoted: &str| quoted.split('.').all(|name| sql.contains(&name.to_lowercase()));
+    match message.split('"').skip(1).step_by(2).all(stands) {
+        true => message.to_owned(),
+        // A value may have quotes of its own: nobody knows which part is one.
+        false => cut_quoted(message),
+    }
+}
+
 /// `COPY orders, line 5, column fee: "abc"` → `line 5, column fee`.
 fn copy_place(context: &str) -> Option<String> {
     let line = context.lines().find(|line| line.starts_with("COPY "))?;
@@ -251,6 +277,16 @@ mod tests {
         assert_eq!(place("COPY t, line 7: \"1,secret: x, line 3\"").as_deref(), Some("line 7"));
         assert_eq!(place("COPY t, line 7, column c").as_deref(), Some("line 7, column c"));
         assert_eq!(place("PL/pgSQL function f()"), None);
+    }
+
+    #[test]
+    fn of_a_projects_sql_only_its_own_names_are_kept() {
+        let sql = "SELECT Id FROM raw.F WHERE secret::regclass IS NULL";
+        let kept = |message| keep_what_stands_in(sql, message);
+        assert_eq!(kept("relation \"raw.f\" does not exist"), "relation \"raw.f\" does not exist");
+        assert_eq!(kept("relation \"value1\" does not exist"), "relation \"…\" does not exist");
+        assert_eq!(kept("column \"x\"y\" of \"id\" is none"), "column \"…\" is none");
+        assert_eq!(kept("division by zero"), "division by zero");
     }
 
     #[test]

@@ -16,7 +16,7 @@ mod tls;
 
 pub use connect::{Cancel, Connection, connect, connect_bare};
 pub use endpoint::{Endpoint, TlsMode, TlsSettings};
-pub use error::{PgError, ServerError, TlsError};
+pub use error::{PgError, ServerError, TlsError, keep_what_stands_in};
 pub use pooler::sessions_are_shared;
 pub use session::{Session, set_application_name};
 pub use settle::settle;

@@ -28,10 +28,11 @@ use super::{
 };
 use crate::{
     clock::{self, Clock},
-    control::{Holder, Lease},
+    control::{Holder, Lease, Observation},
     dag::{Kind, NodeId},
     error::{Class, Failure, Fault},
     event::{DeadlineOutcome, Event, InputTaken, Step, TaskOutcome, TaskStatus, Verification},
+    incident::Seen,
     load::{LoadError, Loaded, Verified, Workshop, verified_in_words},
     schema::in_words,
     sql::TableName,
@@ -110,9 +111,35 @@ pub(super) async fn execute(
     };
     if let Some(teller) = teller {
         teller.observe(alarms::run_began());
+        if request.work == Work::Load && request.select.is_empty() {
+            tell_gone(workshop, &tasks, teller).await;
+        }
     }
     walk.end_all(scheduler).await
 }
+
+/// Ends incidents of tasks that the project has no more: nobody else would.
+async fn tell_gone(workshop: &Workshop, tasks: &Tasks, teller: &Teller) {
+    let open = match workshop.control.incidents(&workshop.project, false, INCIDENTS_LOOKED_AT).await {
+        Ok(open) => open,
+        Err(error) => {
+            tracing::warn!(%error, "what is open of tasks that are gone is not known");
+            return;
+        }
+    };
+    let names: HashSet<String> = tasks.graph.tasks().map(|task| tasks.job(task).name()).collect();
+    for kept in open {
+        let Some(task) = kept.incident.alarm.task.filter(|task| !names.contains(task)) else { continue };
+        tracing::info!(task, "its incident is over: the project has no such task any more");
+        teller.observe(Observation {
+            cause: kept.incident.alarm.cause,
+            seen: Seen::Well,
+            part_of: Vec::new(),
+        });
+    }
+}
+
+const INCIDENTS_LOOKED_AT: u32 = 1_000;
 
 /// A run under way.
 struct Walk<'a> {

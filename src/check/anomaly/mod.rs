@@ -98,7 +98,11 @@ pub(super) fn judge(check: &BuiltIn, anomaly: &Anomaly, counted: &Counted, groun
         message: message.to_owned(),
     };
     let Some(at) = grounds.at else { return passed("nothing was published yet") };
-    let Some(series) = &grounds.series else { return passed("its history could not be read") };
+    // What could not be asked does not pass.
+    let Some(series) = &grounds.series else {
+        let message = "its history could not be read from the control database".to_owned();
+        return Said { measures: Vec::new(), status: check.options.verdict(1, 1), message };
+    };
     let manner = Manner {
         zone: &grounds.zone,
         sensitivity: anomaly.sensitivity,
@@ -318,14 +322,24 @@ impl Around<'_> {
 
 /// Where a person accepts and nothing of what is published is abnormal, it is about what is not published yet: what
 /// comes next is usual, whatever it is.
-pub(super) fn accept_next(checks: &[super::Resolved], outcomes: &mut [CheckOutcome], now: Timestamp) {
+/// `refused`: the checks that kept it from being published.
+pub(super) fn accept_next(
+    checks: &[super::Resolved],
+    outcomes: &mut [CheckOutcome],
+    refused: &[String],
+    now: Timestamp,
+) {
     let accepts =
         |outcome: &CheckOutcome| outcome.measures.iter().any(|measure| measure.accepted_since.is_some());
     if outcomes.iter().any(accepts) {
         return;
     }
     for (check, outcome) in checks.iter().zip(outcomes) {
-        if check.check.options.before_publish && matches!(check.check.kind, CheckKind::Anomaly(_)) {
+        let is_refused = refused.contains(&outcome.check);
+        if is_refused
+            && check.check.options.before_publish
+            && matches!(check.check.kind, CheckKind::Anomaly(_))
+        {
             outcome.measures.iter_mut().for_each(|measure| measure.accepted_since = Some(now));
             outcome.message.push_str("; what comes next is accepted");
         }

@@ -26,7 +26,7 @@ pub enum Problem {
     #[error("the file holds no SELECT")]
     Empty,
     /// Something stands behind the first `;`.
-    #[error("a second statement; a model is one SELECT")]
+    #[error("a second statement; a file is one SELECT")]
     SecondStatement,
     /// It starts with another word.
     #[error("`{0}` is no SELECT")]
@@ -107,7 +107,7 @@ impl Fault for QueryError {
                 "if the warehouse understands it, name the tables that it reads in `needs` in the first comment"
             }
             Problem::Empty | Problem::NotASelect(_) => {
-                "write one SELECT; barncat makes the table or view from it"
+                "write one SELECT: the rows of a table, a view, or a check's failures"
             }
             Problem::SecondStatement => "put each SELECT in a file of its own",
             Problem::Writes("SELECT INTO") => {

@@ -125,7 +125,10 @@ fn of(select: &Select, head: &str, error: PgError) -> PostgresWarehouseError {
         None => select.file.clone(),
     };
     match error {
-        PgError::Statement { source, .. } => PostgresWarehouseError::Select { place, source },
+        PgError::Statement { source, .. } => {
+            let source = Box::new(source.of_sql(&select.sql));
+            PostgresWarehouseError::Select { place, source }
+        }
         error => PostgresWarehouseError::Server(error),
     }
 }

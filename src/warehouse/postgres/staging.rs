@@ -168,7 +168,7 @@ impl Staging for PostgresStaging {
             kept.map_err(PostgresWarehouseError::from)?;
         }
         self.connection.set_busy(false);
-        Ok(self.table.to_string())
+        Ok(self.table.quoted())
     }
 
     async fn publish(self: Box<Self>, publication: Publication) -> Result<Published, WarehouseError> {

@@ -9,6 +9,7 @@ use super::{
 };
 use crate::{
     clock, fail_point,
+    pg::keep_what_stands_in,
     warehouse::{Select, StagingColumn, TextRows},
 };
 
@@ -43,7 +44,11 @@ impl Cluster {
             let Some(first) = some.first() else { continue };
             let mut batch = Batch::new(format!("run {}", first.file), name);
             batch.statements.extend(some.iter().map(|select| select.sql.clone()));
-            let answered = self.transport.run(batch).await.map_err(|error| of(first, error))?;
+            let answered = self.transport.run(batch).await.map_err(|error| {
+                // Which of them failed is not always told: what all of them say is no row's value.
+                let sql = some.iter().map(|select| select.sql.as_str()).collect::<Vec<_>>().join("\n");
+                of(&Select { sql, ..first.clone() }, error)
+            })?;
             answers.extend(answered.into_iter().map(|answer| answer.rows));
         }
         Ok(answers)
@@ -68,6 +73,7 @@ pub(super) async fn fill(staging: &RedshiftStaging, select: &Select) -> Result<u
 pub(super) fn of(select: &Select, error: RedshiftError) -> RedshiftError {
     match error {
         RedshiftError::Statement { message, code, .. } => {
+            let message = keep_what_stands_in(&select.sql, &message);
             RedshiftError::Select { file: select.file.clone(), message, code }
         }
         error => error,

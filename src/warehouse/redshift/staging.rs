@@ -95,7 +95,7 @@ impl Staging for RedshiftStaging {
 
     async fn keep(self: Box<Self>) -> Result<String, WarehouseError> {
         // It is committed since it was made.
-        Ok(self.table.to_string())
+        Ok(self.table.quoted())
     }
 
     async fn publish(self: Box<Self>, publication: Publication) -> Result<Published, WarehouseError> {

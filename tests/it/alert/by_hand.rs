@@ -70,11 +70,11 @@ async fn what_is_muted_from_the_beginning_is_told_after_the_mute() {
     crate::support::project::on_primary(&project, "ALTER TABLE t RENAME TO t_away").await;
     project.write_loaders("[tables]\nt = \"full\"\n");
     project.try_run(&[]).await;
-    assert_eq!(told(&double).len(), 1, "{:#?}", told(&double));
+    let of_t = || told(&double).into_iter().filter(|text| text.contains("raw.t ")).collect::<Vec<_>>();
+    assert_eq!(of_t(), [""; 0]);
     json(&project, &["incidents", "unmute", "raw.t"]).await;
     project.try_run(&[]).await;
-    let told = told(&double);
-    assert!(told.len() == 2 && told[1].contains("raw.t failed"), "{told:#?}");
+    assert!(of_t().len() == 1 && of_t()[0].contains("raw.t failed"), "{:#?}", of_t());
 }
 
 #[tokio::test]

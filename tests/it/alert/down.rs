@@ -234,6 +234,23 @@ async fn an_answer_that_got_lost_makes_no_second_message() {
 }
 
 #[tokio::test]
+async fn what_is_over_when_it_is_told_calls_nobody() {
+    let scene = Scene::new(BOT).await;
+    let (control, channels) = (scene.control().await, scene.channels());
+    scene.see(&control, "raw.a", true).await;
+    scene.see(&control, "raw.a", false).await;
+    scene.see(&control, "raw.b", true).await;
+    assert_eq!(deliver(&control, &channels, LIMIT).await.unwrap().sent, 3);
+    let calls = |text: &str| {
+        let kept = scene.double.knobs().kept_by("slack");
+        let of = kept.iter().flat_map(|kept| kept.before.iter().chain([&kept.body]));
+        of.filter(|body| all_text(body).contains(text)).any(|body| all_text(body).contains("<!here>"))
+    };
+    assert!(!calls("raw.a failed") && !calls("raw.a recovered") && calls("raw.b failed"));
+    nothing_refused(&scene.double);
+}
+
+#[tokio::test]
 async fn what_cannot_wait_does_not_come_before_its_beginning() {
     let scene = Scene::new(&format!("{BOT}\ndigest = \"09:00\"")).await;
     let (control, channels) = (scene.control().await, scene.channels());

@@ -106,6 +106,22 @@ async fn in_test_mode_nobody_is_told_and_a_dead_channel_fails_no_run() {
 }
 
 #[tokio::test]
+async fn what_the_project_has_no_more_is_over_with_the_next_run_of_everything() {
+    let (project, double) = project(BOT).await;
+    project.write("sql/checks/odd.sql", "select 1 as one");
+    project.try_run(&[]).await;
+    assert!(told(&double).iter().any(|text| text.contains("odd failed")), "{:#?}", told(&double));
+    std::fs::remove_file(project.dir().join("sql/checks/odd.sql")).unwrap();
+    project.try_run(&["t"]).await;
+    assert!(
+        !told(&double).iter().any(|text| text.contains("odd recovered")),
+        "one table's run knows no more"
+    );
+    project.try_run(&[]).await;
+    assert!(told(&double).iter().any(|text| text.contains("odd recovered")), "{:#?}", told(&double));
+}
+
+#[tokio::test]
 async fn a_run_that_cannot_begin_is_told_until_one_can() {
     let (project, double) = project(BOT).await;
     project.run(&[]).await;

@@ -170,6 +170,26 @@ orders = { strategy = "append", cursor = "id", checks = { anomalies = { of = ["r
     assert_eq!(task(&outcome, &table)["status"], "succeeded", "{outcome:#}");
 }
 
+#[tokio::test]
+async fn a_history_that_cannot_be_read_passes_nothing() {
+    let loaders = r#"[tables]
+orders = { strategy = "full", checks = { anomalies = { of = ["rows"], before_publish = true, severity = "error" } } }
+"#;
+    let scene = Scene::on(Ground::Postgres, SOURCE, loaders).await;
+    scene.run(&[]).await;
+    scene.control().run("ALTER TABLE barncat_control.measures RENAME TO elsewhere").await;
+    on_primary(&scene, "DELETE FROM orders WHERE id = 1").await;
+    let (status, outcome) = scene.try_run(&[]).await;
+    assert_eq!(status, Some(1), "{outcome:#}");
+    let error = task(&outcome, &full("orders"))["error"]["message"].as_str().unwrap_or_default();
+    assert!(
+        error.contains("was not published") && error.contains("history could not be read"),
+        "{outcome:#}"
+    );
+    let (status, _) = asked(&scene, &[]).await;
+    assert_eq!(status, Some(1));
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_level_that_stays_is_usual_by_itself_and_test_mode_measures_nothing() {
     let loaders = "[tables]\norders = { strategy = \"full\", checks = { anomalies = [\"rows\"] } }\n";

@@ -143,9 +143,7 @@ async fn kept_tables(scene: &Scene) -> Vec<String> {
 fn kept(task: &Value) -> String {
     let hint = task["error"]["hint"].as_str().unwrap_or_default();
     let name = hint.split("are kept in ").nth(1).and_then(|rest| rest.split(" until").next());
-    let name = name.unwrap_or_else(|| panic!("no staging table in {hint}"));
-    let (schema, table) = name.split_once('.').expect("it has a schema");
-    format!("\"{schema}\".\"{table}\"")
+    name.unwrap_or_else(|| panic!("no staging table in {hint}")).to_owned()
 }
 
 async fn what_warns_is_published(ground: Ground) {

@@ -23,6 +23,39 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
+/// Queries by which a server takes a row's value for a name, or a function raises it.
+#[tokio::test]
+async fn a_query_that_fails_tells_no_value_that_it_met() {
+    let scene = Scene::on(Ground::Postgres, SOURCE, LOADERS).await;
+    let raises = "CREATE FUNCTION public.sound(t text) RETURNS boolean LANGUAGE plpgsql AS
+        $$ BEGIN RAISE EXCEPTION 'no good: %', t; END $$";
+    scene.control().run(raises).await;
+    let asked = [
+        "email::regclass is null",
+        "email::regrole is null",
+        "to_tsvector(email::regconfig, 'x') is null",
+        "current_setting(email) is null",
+        "has_table_privilege(email, 'select')",
+        "has_column_privilege('raw.orders', email, 'select')",
+        "sound(email)",
+        "email::int > 0",
+    ];
+    for (number, condition) in asked.iter().enumerate() {
+        scene
+            .write(&format!("sql/checks/c{number}.sql"), &format!("select id from orders where {condition}"));
+    }
+    let output = scene.barncat(&["run", "-vv", "--output", "json"], &[]).await;
+    let told = [text(&output.stdout), text(&output.stderr)].join("\n");
+    let alarms = scene.control().texts("SELECT alarm::text FROM barncat_control.incidents").await.join("\n");
+    for told in [&told, &alarms] {
+        assert!(told.contains("c7") && !told.contains("zebra"), "{told}");
+    }
+    // What the query says itself may be said.
+    scene.write("sql/checks/c8.sql", "select id from orders where \"emial\" is null");
+    let output = scene.barncat(&["check", "c8"], &[]).await;
+    assert!(text(&output.stderr).contains("emial"), "{}", text(&output.stderr));
+}
+
 async fn rows_are_shown_to_who_asks_and_private_columns_to_nobody(ground: Ground) {
     let scene = Scene::on(ground, SOURCE, LOADERS).await;
     scene.write(

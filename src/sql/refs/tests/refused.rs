@@ -17,8 +17,8 @@ fn what_is_no_select_is_refused_with_its_place() {
         ("-- nothing\n;", "line 1, column 1: the file holds no SELECT"),
         ("\n  INSERT INTO t SELECT 1", "line 2, column 3: `INSERT` is no SELECT"),
         ("EXPLAIN SELECT 1", "line 1, column 1: `EXPLAIN` is no SELECT"),
-        ("SELECT 1;\n SELECT 2", "line 2, column 2: a second statement; a model is one SELECT"),
-        ("SELECT 1; DROP TABLE t", "line 1, column 11: a second statement; a model is one SELECT"),
+        ("SELECT 1;\n SELECT 2", "line 2, column 2: a second statement; a file is one SELECT"),
+        ("SELECT 1; DROP TABLE t", "line 1, column 11: a second statement; a file is one SELECT"),
         ("WITH a AS (SELECT 1) DELETE FROM t", &format!("line 1, column 22: {writes}")),
         ("WITH a AS (\nDELETE FROM t RETURNING id) SELECT * FROM a", &format!("line 2, column 1: {writes}")),
         (
