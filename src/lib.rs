@@ -48,6 +48,7 @@ pub mod load;
 pub mod model;
 pub mod pg;
 pub mod publish;
+mod quantity;
 pub mod run;
 pub mod schema;
 pub mod secret;

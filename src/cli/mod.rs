@@ -20,7 +20,7 @@ use self::{
 use crate::{
     config::{Environment, Project},
     control::Control,
-    dag, pg,
+    dag, pg, quantity,
     run::{Mode, reach},
 };
 
@@ -48,7 +48,6 @@ mod names;
 mod output;
 mod plan;
 mod progress;
-mod quantity;
 mod restore;
 mod run;
 #[cfg(test)]

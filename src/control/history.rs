@@ -17,7 +17,15 @@ use crate::{
 
 /// The kinds of the graph's tasks, for SQL. Rows of any other kind are what a person did by hand: a comparison
 /// or a restored version says nothing of how the task itself fares.
-const KINDS_OF_TASKS: &str = "('load', 'model', 'check', 'command')";
+pub(super) const KINDS_OF_TASKS: &str = "('load', 'model', 'check', 'command')";
+
+/// The names of all tasks that ever ran, one step in the index a name: to go through all of their rows would take the
+/// longer the longer the history is. The last one is NULL.
+pub(super) const NAMES: &str = "WITH RECURSIVE names AS (
+    (SELECT task FROM control.tasks ORDER BY task LIMIT 1)
+    UNION ALL
+    SELECT (SELECT t.task FROM control.tasks t WHERE t.task > n.task ORDER BY t.task LIMIT 1)
+    FROM names n WHERE n.task IS NOT NULL)";
 
 /// What the history is read by.
 const HISTORY: &str = "SELECT run, task, status, started_at, seconds, rows, bytes, load, outcome, kind
@@ -103,6 +111,19 @@ pub struct HistoryRow {
     pub outcome: Option<TaskOutcome>,
 }
 
+/// When and how a task of a run ended.
+#[derive(Debug, Clone, PartialEq)]
+pub struct EndedTask {
+    /// The task's full name.
+    pub task: String,
+    /// As in `run --output json`, or `crashed`.
+    pub status: String,
+    /// When it began.
+    pub started_at: Timestamp,
+    /// How long it took, all attempts together.
+    pub seconds: Option<f64>,
+}
+
 /// What a task usually takes: medians of its last five publishes.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Expected {
@@ -165,6 +186,20 @@ impl Control {
         Ok(rows.iter().map(history_row).collect())
     }
 
+    /// The same without what each of them said: of a run with many tasks that is a lot.
+    pub async fn ends_of(&self, run: &str) -> Result<Vec<EndedTask>, ControlError> {
+        let select = "SELECT task, status, started_at, seconds FROM control.tasks
+            WHERE run = $1 AND ended_at IS NOT NULL ORDER BY started_at";
+        let rows = self.database().query("read what a run did", select, &[&run]).await?;
+        let ended = |row: &Row| EndedTask {
+            task: row.get(0),
+            status: row.get(1),
+            started_at: row.get(2),
+            seconds: row.get(3),
+        };
+        Ok(rows.iter().map(ended).collect())
+    }
+
     /// How a task ended the last time that a run tried it; `None` where none did.
     pub async fn last_end(&self, task: &str) -> Result<Option<HistoryRow>, ControlError> {
         let select =
@@ -176,9 +211,10 @@ impl Control {
     /// When each of these tasks last came to a good end, by its full name.
     pub async fn last_good_ends(&self, tasks: &[String]) -> Result<HashMap<String, Timestamp>, ControlError> {
         let select = format!(
-            "SELECT task, max(ended_at) FROM control.tasks
-            WHERE task = ANY($1) AND ended_at IS NOT NULL AND status IN ('succeeded', 'unchanged')
-              AND kind IN {KINDS_OF_TASKS} GROUP BY task"
+            "SELECT n.task, l.ended_at FROM unnest($1::text[]) AS n (task) CROSS JOIN LATERAL (
+                SELECT ended_at FROM control.tasks t
+                WHERE t.task = n.task AND t.status IN ('succeeded', 'unchanged') AND t.kind IN {KINDS_OF_TASKS}
+                ORDER BY started_at DESC LIMIT 1) l"
         );
         let rows = self.database().query("read when tasks were last done", &select, &[&tasks]).await?;
         Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
@@ -203,12 +239,13 @@ impl Control {
         Ok(ends)
     }
 
-    /// Each way in which each task ended, by its full name and the status, the latest first.
+    /// How each task that ever ran ended last, by its full name.
     pub async fn last_statuses(&self) -> Result<Vec<(String, String)>, ControlError> {
         let select = format!(
-            "SELECT task, status FROM control.tasks
-            WHERE ended_at IS NOT NULL AND kind IN {KINDS_OF_TASKS}
-            GROUP BY task, status ORDER BY max(started_at) DESC"
+            "{NAMES} SELECT n.task, l.status FROM names n CROSS JOIN LATERAL (
+                SELECT status FROM control.tasks t
+                WHERE t.task = n.task AND t.ended_at IS NOT NULL AND t.kind IN {KINDS_OF_TASKS}
+                ORDER BY started_at DESC LIMIT 1) l"
         );
         let rows = self.database().query("read how tasks ended last", &select, &[]).await?;
         Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
@@ -246,23 +283,24 @@ impl Control {
 
     /// The full names of all tasks that ever ran, as far as is remembered.
     pub async fn task_names(&self) -> Result<Vec<String>, ControlError> {
-        let select = "SELECT DISTINCT task FROM control.tasks ORDER BY task";
-        let rows = self.database().query("list the tasks of the past", select, &[]).await?;
+        let select = format!("{NAMES} SELECT task FROM names WHERE task IS NOT NULL ORDER BY task");
+        let rows = self.database().query("list the tasks of the past", &select, &[]).await?;
         Ok(rows.iter().map(|row| row.get(0)).collect())
     }
 
     /// What each task usually takes, by its full name; of those that were published at least once.
     pub async fn expected(&self) -> Result<BTreeMap<String, Expected>, ControlError> {
         let medians = format!(
-            "SELECT task,
-                percentile_cont(0.5) WITHIN GROUP (ORDER BY seconds),
-                percentile_disc(0.5) WITHIN GROUP (ORDER BY rows),
-                percentile_disc(0.5) WITHIN GROUP (ORDER BY bytes)
-            FROM (SELECT task, seconds, rows, bytes,
-                      row_number() OVER (PARTITION BY task ORDER BY started_at DESC) AS nth
-                  FROM control.tasks
-                  WHERE status = 'succeeded' AND kind IN {KINDS_OF_TASKS} AND seconds IS NOT NULL) t
-            WHERE nth <= 5 GROUP BY task"
+            "{NAMES} SELECT n.task,
+                percentile_cont(0.5) WITHIN GROUP (ORDER BY l.seconds),
+                percentile_disc(0.5) WITHIN GROUP (ORDER BY l.rows),
+                percentile_disc(0.5) WITHIN GROUP (ORDER BY l.bytes)
+            FROM names n CROSS JOIN LATERAL (
+                SELECT seconds, rows, bytes FROM control.tasks t
+                WHERE t.task = n.task AND t.status = 'succeeded' AND t.kind IN {KINDS_OF_TASKS}
+                    AND t.seconds IS NOT NULL
+                ORDER BY started_at DESC LIMIT 5) l
+            GROUP BY n.task"
         );
         let rows = self.database().query("read the expected times", &medians, &[]).await?;
         let expected = rows.iter().map(|row| {
@@ -372,11 +410,11 @@ fn history_row(row: &Row) -> HistoryRow {
     }
 }
 
-fn count(number: Option<i64>) -> Option<u64> {
+pub(super) fn count(number: Option<i64>) -> Option<u64> {
     number.and_then(|number| u64::try_from(number).ok())
 }
 
 /// What another release wrote may have another form: then it is left out.
-fn known<T: DeserializeOwned>(json: Option<serde_json::Value>) -> Option<T> {
+pub(super) fn known<T: DeserializeOwned>(json: Option<serde_json::Value>) -> Option<T> {
     json.and_then(|json| serde_json::from_value(json).ok())
 }

@@ -58,6 +58,12 @@ const MIGRATIONS: &[Migration] = &[
         sql: include_str!("../../sql/control/0006_checks.sql"),
         compatible_from: 1,
     },
+    Migration {
+        number: 9,
+        name: "long_history",
+        sql: include_str!("../../sql/control/0009_long_history.sql"),
+        compatible_from: 1,
+    },
 ];
 
 /// A migration as the database has it.

@@ -24,6 +24,7 @@ mod job;
 mod look_at;
 mod names;
 mod open;
+mod overview;
 mod plan;
 pub mod reach;
 pub mod ready;
@@ -58,6 +59,7 @@ pub use self::{
     look_at::{Drawn, Needed, Why, compile, graph, why},
     names::expect_task,
     open::Mode,
+    overview::{Going, Overview, TaskSeen, overview},
     plan::{Plan, PlannedOther, PlannedTask, plan},
     restore::{PlannedRestore, plan_restore, restorable},
     schemas::TestSchemaError,

@@ -306,12 +306,9 @@ impl Tasks {
         &self,
         control: &Control,
     ) -> Result<HashMap<NodeId, TaskStatus>, RunError> {
-        let mut last: HashMap<String, TaskStatus> = HashMap::new();
-        for (task, status) in control.last_statuses().await? {
-            if let Some(status) = status_of(&status) {
-                last.entry(task).or_insert(status);
-            }
-        }
+        let known = |(task, status): (String, String)| Some((task, status_of(&status)?));
+        let last: HashMap<String, TaskStatus> =
+            control.last_statuses().await?.into_iter().filter_map(known).collect();
         let of = |task: NodeId| Some((task, *last.get(&self.job(task).name())?));
         Ok(self.graph.tasks().filter_map(of).collect())
     }
@@ -442,7 +439,7 @@ impl Tasks {
 }
 
 /// A status as the control database writes it; `crashed` is a failure.
-fn status_of(word: &str) -> Option<TaskStatus> {
+pub(super) fn status_of(word: &str) -> Option<TaskStatus> {
     match word {
         "crashed" => Some(TaskStatus::Failed),
         word => serde_json::from_value(serde_json::Value::String(word.to_owned())).ok(),
