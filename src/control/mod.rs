@@ -19,6 +19,7 @@ mod migrations;
 mod mutes;
 mod outbox;
 mod runs;
+mod schedules;
 mod session;
 
 use std::{sync::Arc, time::Duration};
@@ -35,6 +36,7 @@ pub use locks::{HeldBy, Holder, Lease};
 pub use mutes::Mute;
 pub use outbox::{Claimed, Next, Waiting};
 pub use runs::RunStart;
+pub use schedules::{KnownSchedule, OpenTick, Origin, Outlook, PastTick, Pause, Tick, TicksRun};
 pub use session::{host_name, user_name};
 
 use self::{database::Database, migrations::State, session::Session};
