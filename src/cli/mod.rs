@@ -52,7 +52,9 @@ mod restore;
 mod run;
 #[cfg(test)]
 mod sample;
+mod schedules;
 mod screen;
+mod serve;
 mod signals;
 mod status;
 mod style;
@@ -192,6 +194,9 @@ async fn dispatch(context: &Context, command: Command) -> Result<Exit, Complaint
         Command::Incidents(args) => looking(context, incidents::incidents(context, args)).await,
         Command::Alert(command) => looking(context, alert::alert(context, command)).await,
         Command::Clean(args) => clean::clean(context, args).await,
+        Command::Serve(args) => serve::serve(context, args).await,
+        Command::Schedules(args) => looking(context, schedules::schedules(context, args)).await,
+        Command::Healthcheck(listen) => looking(context, serve::healthcheck(context, listen)).await,
         Command::Status => looking(context, status::status(context)).await,
         Command::History { table, limit, rows } => {
             looking(context, history::history(context, table.as_deref(), limit, rows)).await

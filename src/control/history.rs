@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use tokio_postgres::Row;
 
-use super::{Control, ControlError, session::SEEN};
+use super::{Control, ControlError, Origin, Tick, session::SEEN};
 use crate::{
     event::{RunOutcome, TaskOutcome},
     fail_point,
@@ -46,6 +46,8 @@ pub struct RunningRun {
     pub pid: i64,
     /// When it began.
     pub started_at: Timestamp,
+    /// Who asked for it; empty where a release before wrote it.
+    pub origin: Origin,
     /// Its process has died; the next run closes it.
     pub is_crashed: bool,
     /// Its tasks under way, the earliest first.
@@ -78,6 +80,8 @@ pub struct PastRun {
     pub selection: String,
     /// When it began.
     pub started_at: Timestamp,
+    /// Who asked for it; empty where a release before wrote it.
+    pub origin: Origin,
     /// When it ended; of a crashed one, when that was found.
     pub ended_at: Timestamp,
     /// How: as in `run --output json`, or `crashed`.
@@ -142,7 +146,7 @@ impl Control {
         let runs = format!(
             "SELECT r.run, r.mode, r.selection, r.host, r.pid, r.started_at,
                  NOT EXISTS (SELECT FROM control.sessions s WHERE s.session = r.session
-                     AND s.expires_at > clock_timestamp() AND {SEEN})
+                     AND s.expires_at > clock_timestamp() AND {SEEN}), r.started_by, r.schedule, r.tick
              FROM control.runs r WHERE r.ended_at IS NULL ORDER BY r.started_at"
         );
         let mut running: Vec<RunningRun> =
@@ -165,7 +169,8 @@ impl Control {
 
     /// The last `limit` runs that ended, the latest first.
     pub async fn past_runs(&self, limit: u32) -> Result<Vec<PastRun>, ControlError> {
-        let select = "SELECT run, mode, selection, started_at, ended_at, status, outcome
+        let select =
+            "SELECT run, mode, selection, started_at, ended_at, status, outcome, started_by, schedule, tick
             FROM control.runs WHERE ended_at IS NOT NULL ORDER BY started_at DESC LIMIT $1";
         let rows = self.database().query("list past runs", select, &[&i64::from(limit)]).await?;
         Ok(rows.iter().map(past_run).collect())
@@ -339,6 +344,9 @@ impl Control {
         let backfills =
             "DELETE FROM control.backfills WHERE ended_at < clock_timestamp() - make_interval(secs => $1)";
         self.database().execute(doing, backfills, &[&keep.as_secs_f64()]).await?;
+        let ticks =
+            "DELETE FROM control.ticks WHERE ended_at < clock_timestamp() - make_interval(secs => $1)";
+        self.database().execute(doing, ticks, &[&keep.as_secs_f64()]).await?;
         let sessions = "DELETE FROM control.sessions s
             WHERE s.expires_at < clock_timestamp() - interval '1 day'
               AND NOT EXISTS (SELECT FROM control.runs r WHERE r.session = s.session AND r.ended_at IS NULL)";
@@ -369,6 +377,7 @@ fn running_run(row: &Row) -> RunningRun {
         pid: row.get(4),
         started_at: row.get(5),
         is_crashed: row.get(6),
+        origin: origin(row, 7),
         tasks: Vec::new(),
     }
 }
@@ -392,7 +401,15 @@ fn past_run(row: &Row) -> PastRun {
         ended_at: row.get(4),
         status: row.get(5),
         outcome: known(row.get(6)),
+        origin: origin(row, 7),
     }
+}
+
+fn origin(row: &Row, first: usize) -> Origin {
+    let by: Option<String> = row.get(first);
+    let (schedule, at): (Option<String>, Option<Timestamp>) = (row.get(first + 1), row.get(first + 2));
+    let tick = schedule.zip(at).map(|(schedule, at)| Tick { schedule, at });
+    Origin { by: by.unwrap_or_default(), tick, claimed_by: None }
 }
 
 fn history_row(row: &Row) -> HistoryRow {

@@ -20,6 +20,7 @@ mod migrations;
 mod mutes;
 mod outbox;
 mod runs;
+mod schedules;
 mod seen;
 mod session;
 
@@ -38,6 +39,7 @@ pub use locks::{HeldBy, Holder, Lease};
 pub use mutes::Mute;
 pub use outbox::{Claimed, Next, Waiting};
 pub use runs::RunStart;
+pub use schedules::{KnownSchedule, OpenTick, Origin, Outlook, PastTick, Pause, Tick, TicksRun};
 pub use seen::{Part, Said, SeenAttempt, SeenRun, SeenSchema, SeenTask, Tally, Then};
 pub use session::{host_name, user_name};
 

@@ -248,6 +248,11 @@ impl Tasks {
         Ok(())
     }
 
+    /// Lets tables be rebuilt whatever their size.
+    pub(super) fn lift_rebuild_limits(&mut self) {
+        self.jobs.iter_mut().filter_map(Job::load_mut).for_each(|spec| spec.rebuild_limit = None);
+    }
+
     /// Keeps what `select` names, and of that what `exclude` does not.
     pub(super) fn select(
         &mut self,

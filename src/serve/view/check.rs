@@ -32,9 +32,7 @@ pub(in crate::serve) struct Check {
 /// All checks that were ever asked: what failed first, then what is warned of, then by name.
 pub(in crate::serve) fn checks(overview: &Overview) -> Vec<Check> {
     let mut checks: Vec<Check> = overview.checks.iter().map(Check::of).collect();
-    checks.sort_by(|a, b| {
-        (a.severity(), &a.task, &a.check).cmp(&(b.severity(), &b.task, &b.check))
-    });
+    checks.sort_by(|a, b| (a.severity(), &a.task, &a.check).cmp(&(b.severity(), &b.task, &b.check)));
     checks
 }
 

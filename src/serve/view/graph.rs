@@ -60,7 +60,7 @@ pub(in crate::serve) fn choose(look: &Look, select: &str) -> Result<Picture, Vie
             1..=DRAWN_MAX => {
                 let alone = count - connected.len();
                 (connected, Choice::Connected(alone))
-            },
+            }
             _ => match connected.into_iter().filter(critical).collect::<Vec<_>>() {
                 few if (1..=DRAWN_MAX).contains(&few.len()) => (few, Choice::Critical),
                 _ => (Vec::new(), Choice::TooMany),
@@ -96,7 +96,8 @@ pub(in crate::serve) fn json(look: &Look, select: &str) -> Result<Value, ViewErr
     let tasks = select_tasks(look, select)?;
     let (expected, results) = (look.overview.expected_seconds(), look.overview.results());
     let unreachable = HashMap::new();
-    let view = render::View::new(&look.overview.graph, &tasks, &expected, &results).with_unreachable(&unreachable);
+    let view =
+        render::View::new(&look.overview.graph, &tasks, &expected, &results).with_unreachable(&unreachable);
     Ok(render::json(&view))
 }
 

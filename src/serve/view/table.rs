@@ -135,7 +135,12 @@ pub(in crate::serve) async fn table(look: &Look, name: &str) -> Result<TablePage
     Ok(TablePage {
         needs: overview.graph.needs(task).iter().map(need).collect(),
         needed_by: overview.graph.needed_by(task).iter().map(need).collect(),
-        loads: loads(name, &history, seen.kind == crate::dag::Kind::Load, (look.project.stage.keep, look.now)),
+        loads: loads(
+            name,
+            &history,
+            seen.kind == crate::dag::Kind::Load,
+            (look.project.stage.keep, look.now),
+        ),
         columns: schemas.iter().find_map(|state| state.schema.as_ref()).map(columns).unwrap_or_default(),
         schemas: states(&schemas),
         checks: overview.checks.iter().filter(is_its).map(Check::of).collect(),

@@ -21,6 +21,8 @@ fn start(run: &str) -> RunStart {
         host: "here".to_owned(),
         pid: 7,
         resumes: None,
+        origin: barncat::control::Origin::default(),
+        project: "tests".to_owned(),
     }
 }
 
