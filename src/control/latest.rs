@@ -80,6 +80,45 @@ pub struct LastCheck {
     pub message: String,
 }
 
+/// What ended within a time.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Ended {
+    /// Up to when; the next time begins there.
+    pub until: Timestamp,
+    /// Runs, by how they ended.
+    pub runs: Vec<EndedRuns>,
+    /// Tasks, by what they are and how they ended.
+    pub tasks: Vec<EndedTasks>,
+}
+
+/// Runs that ended alike.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EndedRuns {
+    /// As in `run --output json`, or `crashed`.
+    pub status: String,
+    /// How many.
+    pub count: u64,
+}
+
+/// Tasks that ended alike.
+#[derive(Debug, Clone, PartialEq)]
+pub struct EndedTasks {
+    /// `load`, `model`, …
+    pub kind: String,
+    /// `critical`, `optional`.
+    pub tier: String,
+    /// As in `run --output json`, or `crashed`.
+    pub status: String,
+    /// How many.
+    pub count: u64,
+    /// Their rows.
+    pub rows: u64,
+    /// Their bytes in the stage.
+    pub bytes: u64,
+    /// How long they took.
+    pub seconds: f64,
+}
+
 /// Connections of a source or a warehouse that are in use.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SlotsInUse {
@@ -140,6 +179,40 @@ impl Control {
             (SELECT concat(count(*), max(until)) FROM control.mutes WHERE project = $1))";
         let rows = self.database().query("ask whether anything happened", select, &[&project]).await?;
         Ok(rows.first().map(|row| row.get(0)).unwrap_or_default())
+    }
+
+    /// What ended since a moment that this answered before; the first time nothing, up to now.
+    pub async fn ended_since(&self, since: Option<Timestamp>) -> Result<Ended, ControlError> {
+        let doing = "count what ended";
+        // What ends just now may not be seen by everybody yet: it is counted the next time.
+        let bound = "SELECT clock_timestamp() - interval '2 seconds'";
+        let rows = self.database().query(doing, bound, &[]).await?;
+        let until: Timestamp = rows.first().map_or(Timestamp::MIN, |row| row.get(0));
+        let Some(since) = since else { return Ok(Ended { until, runs: Vec::new(), tasks: Vec::new() }) };
+        let until = until.max(since);
+        let runs = "SELECT status, count(*) FROM control.runs WHERE ended_at > $1 AND ended_at <= $2 GROUP BY status";
+        let tasks = "SELECT kind, tier, status, count(*), coalesce(sum(rows), 0)::bigint,
+                coalesce(sum(bytes), 0)::bigint, coalesce(sum(seconds), 0)
+            FROM control.tasks WHERE ended_at > $1 AND ended_at <= $2 GROUP BY kind, tier, status";
+        let number = |row: &Row, nth| count(row.get(nth)).unwrap_or_default();
+        let runs = self.database().query(doing, runs, &[&since, &until]).await?;
+        let tasks = self.database().query(doing, tasks, &[&since, &until]).await?;
+        Ok(Ended {
+            until,
+            runs: runs.iter().map(|row| EndedRuns { status: row.get(0), count: number(row, 1) }).collect(),
+            tasks: tasks
+                .iter()
+                .map(|row| EndedTasks {
+                    kind: row.get(0),
+                    tier: row.get(1),
+                    status: row.get(2),
+                    count: number(row, 3),
+                    rows: number(row, 4),
+                    bytes: number(row, 5),
+                    seconds: row.get(6),
+                })
+                .collect(),
+        })
     }
 
     /// How many connections of each source and warehouse are in use.

@@ -34,7 +34,7 @@ pub use error::ControlError;
 pub use history::{EndedTask, Expected, HistoryRow, PastRun, RunningRun, RunningTask};
 pub use holds::{Hold, PlacedHold};
 pub use incidents::{Delivery, Due, KeptIncident, Observation};
-pub use latest::{LastCheck, LastEnd, Latest, Shows, SlotsInUse};
+pub use latest::{Ended, EndedRuns, EndedTasks, LastCheck, LastEnd, Latest, Shows, SlotsInUse};
 pub use locks::{HeldBy, Holder, Lease};
 pub use mutes::Mute;
 pub use outbox::{Claimed, Next, Waiting};

@@ -6,7 +6,7 @@ use super::decide;
 use crate::{
     clock::{Clock, System},
     config::{Environment, Project, Schedule, nearest},
-    control::{Control, HeldBy, PastTick, Pause},
+    control::{Control, ControlError, HeldBy, PastTick, Pause},
     error::{Class, Fault},
     run::{self, Mode, RunError, reach},
 };
@@ -75,6 +75,25 @@ pub async fn look(project: &Project, environment: &Environment) -> Result<Shown,
         }
     });
     Ok(Shown { leader, schedules: schedules.collect() })
+}
+
+/// When the next run of each schedule begins, the earliest first; `None`: it is paused.
+pub(super) async fn next_ticks(
+    project: &Project,
+    control: &Control,
+) -> Result<Vec<(String, Option<Timestamp>)>, ControlError> {
+    if project.schedules.is_empty() {
+        return Ok(Vec::new());
+    }
+    let (now, known) = control.known_schedules(&project.name).await?;
+    let zone = project.zone();
+    let next = |(name, schedule): (&String, &Schedule)| {
+        let known = known.iter().find(|known| known.schedule == *name);
+        (name.clone(), decide::next(schedule, &zone, now, known))
+    };
+    let mut next: Vec<_> = project.schedules.iter().map(next).collect();
+    next.sort_by_key(|(name, at)| (at.unwrap_or(Timestamp::MAX), name.clone()));
+    Ok(next)
 }
 
 /// Lets a schedule tick no more. Returns the pause that stood before.

@@ -11,6 +11,7 @@ mod health;
 mod http;
 mod life;
 mod look;
+mod metrics;
 mod pass;
 mod probe;
 mod protection;

@@ -6,9 +6,13 @@
 //! body and time limits, and then `access`, which everything but `/healthz` and `/readyz` stands behind.
 
 mod access;
+mod api;
 mod ask;
+mod events;
 mod headers;
 mod live;
+mod metrics;
+mod pages;
 mod server;
 
 use std::{sync::Arc, time::Duration};
@@ -21,9 +25,10 @@ use axum::{
     routing::get,
 };
 use serde::Serialize;
+use tokio::sync::Semaphore;
 use tower_http::{limit::RequestBodyLimitLayer, timeout::TimeoutLayer};
 
-use super::Shared;
+use super::{Shared, metrics::Counted, view::Desk};
 use crate::secret::Secret;
 
 pub use self::ask::check_health;
@@ -40,18 +45,46 @@ const ANSWER_MAX: Duration = Duration::from_secs(15);
 pub(super) struct State {
     pub(super) shared: Arc<Shared>,
     access: Arc<access::Access>,
+    desk: Arc<Desk>,
+    counted: Arc<Counted>,
+    listeners: Arc<Semaphore>,
 }
 
 impl State {
     pub(super) fn new(shared: Arc<Shared>, token: Option<Secret>) -> Self {
-        Self { shared, access: Arc::new(access::Access::new(token)) }
+        Self {
+            shared,
+            access: Arc::new(access::Access::new(token)),
+            desk: Arc::default(),
+            counted: Arc::default(),
+            listeners: events::places(),
+        }
     }
 }
 
 /// All that can be asked for.
 fn routes(state: State) -> Router {
     let guarded = Router::new()
-        .route("/", get(index))
+        .route("/", get(pages::today))
+        .route("/graph", get(pages::graph))
+        .route("/runs", get(pages::runs))
+        .route("/runs/{run}", get(pages::run))
+        .route("/tables", get(pages::tables))
+        .route("/tables/{name}", get(pages::table))
+        .route("/checks", get(pages::checks))
+        .route("/assets/{name}", get(pages::asset))
+        .route("/events", get(events::events))
+        .route("/metrics", get(metrics::metrics))
+        .route("/api/v1/openapi.json", get(api::openapi))
+        .route("/api/v1/runs", get(api::runs))
+        .route("/api/v1/runs/{run}", get(api::run))
+        .route("/api/v1/tasks", get(api::tasks))
+        .route("/api/v1/tables", get(api::tables))
+        .route("/api/v1/tables/{name}", get(api::table))
+        .route("/api/v1/graph", get(api::graph))
+        .route("/api/v1/incidents", get(api::incidents))
+        .route("/api/v1/deadlines", get(api::deadlines))
+        .route("/api/v1/checks", get(api::checks))
         .route_layer(middleware::from_fn_with_state(state.clone(), access::only_for_readers));
     let open = Router::new().route("/readyz", get(live::readyz)).merge(guarded).fallback(not_found);
     // Whoever decides whether the container lives must not be turned away because others ask much.
@@ -64,22 +97,6 @@ fn routes(state: State) -> Router {
         .layer(TimeoutLayer::with_status_code(StatusCode::GATEWAY_TIMEOUT, ANSWER_MAX))
         .layer(middleware::from_fn(headers::secure))
         .with_state(state)
-}
-
-/// What there is.
-#[derive(Serialize)]
-struct Index {
-    project: String,
-    version: &'static str,
-    links: [&'static str; 2],
-}
-
-async fn index(axum::extract::State(state): axum::extract::State<State>) -> Json<Index> {
-    Json(Index {
-        project: state.shared.project().name.clone(),
-        version: env!("CARGO_PKG_VERSION"),
-        links: ["/healthz", "/readyz"],
-    })
 }
 
 /// An error, for programs.

@@ -85,7 +85,10 @@ impl Desk {
                 }
             }
         };
-        let Kept { project, overview, pulse, trouble, .. } = kept;
+        let Kept { project, overview, mut pulse, trouble, .. } = kept;
+        if trouble.is_some() {
+            pulse.push_str(" late");
+        }
         let zone = project.zone();
         Ok(Look { project, control, overview, pulse, trouble, now, zone })
     }

@@ -25,7 +25,7 @@ pub(super) use self::{
     graph::{Choice, Picture, choose, json as graph_json},
     incident::{Incident, incidents},
     run::{Attempt, Compared, Run, RunPage, RunTask, SHOWN as TASKS_SHOWN, run, runs},
-    table::{Column, Load, SchemaState, TablePage, table},
+    table::{Load, TablePage, table},
     task::Task,
 };
 

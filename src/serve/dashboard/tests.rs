@@ -1,0 +1,1 @@
+//! Rendering, with names as hostile as they come.
