@@ -99,6 +99,15 @@ impl Control {
         })
     }
 
+    /// One that nobody can reach.
+    #[cfg(test)]
+    pub(crate) fn nowhere() -> Self {
+        let url = crate::secret::Secret::new("postgres://nobody@127.0.0.1:1/nothing");
+        let endpoint = Endpoint::parse(&url, &crate::pg::TlsSettings::default(), std::path::Path::new("."));
+        let database = Database::new(&endpoint.expect("an address"), "barncat_control");
+        Self::with(database.expect("a pool that connects to nothing yet"), Timing::default())
+    }
+
     fn with(database: Database, timing: Timing) -> Self {
         let shared = Shared { database: Arc::new(database), timing, session: OnceCell::new() };
         Self { shared: Arc::new(shared) }

@@ -170,6 +170,20 @@ async fn seen(
 }
 
 impl Overview {
+    /// Of tasks that are known otherwise.
+    #[cfg(test)]
+    pub(crate) fn of(
+        graph: Graph,
+        tasks: Vec<TaskSeen>,
+        checks: Vec<LastCheck>,
+        runs: Vec<SeenRun>,
+        read_at: Timestamp,
+    ) -> Self {
+        let numbers = graph.tasks().map(|task| (graph.name(task).to_string(), task)).collect();
+        let (deadlines, running, incidents, mutes, slots) = Default::default();
+        Self { read_at, graph, tasks, deadlines, running, incidents, mutes, checks, runs, slots, numbers }
+    }
+
     /// The task of a full name.
     pub fn find(&self, name: &str) -> Option<NodeId> {
         self.numbers.get(name).copied()

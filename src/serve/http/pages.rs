@@ -57,6 +57,7 @@ impl State {
 pub(super) fn kind_of(error: &ViewError, class: Class) -> (StatusCode, &'static str) {
     match (error, class) {
         (ViewError::Unknown { .. }, _) => (StatusCode::NOT_FOUND, "There is no such thing"),
+        (ViewError::Nothing { .. }, _) => (StatusCode::NOT_FOUND, "Nothing is meant by that"),
         (ViewError::Usage { .. }, _) => (StatusCode::BAD_REQUEST, "That cannot be asked"),
         (ViewError::NotReached, _) => (StatusCode::SERVICE_UNAVAILABLE, "Not there yet"),
         (ViewError::Control(_), _) => {

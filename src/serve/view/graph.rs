@@ -78,9 +78,9 @@ fn select_tasks(look: &Look, select: &str) -> Result<Vec<NodeId>, ViewError> {
     if dag::asks_for_changes(words.iter()) {
         let message = "what changed is known by asking the sources, and nobody asks them here".to_owned();
         let hint = Some(format!("barncat graph '{select}' asks them"));
-        return Err(ViewError::Usage { message, hint });
+        return Err(ViewError::Nothing { message, hint });
     }
-    let wrong = |error: dag::SelectError| ViewError::Usage { message: error.to_string(), hint: error.hint() };
+    let wrong = |error: dag::SelectError| ViewError::Nothing { message: error.to_string(), hint: error.hint() };
     overview.graph.select(&facts, &words, &[]).map_err(wrong)
 }
 

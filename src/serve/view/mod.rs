@@ -52,6 +52,14 @@ pub(super) enum ViewError {
         /// Its name.
         name: String,
     },
+    /// What is selected is not there.
+    #[error("{message}")]
+    Nothing {
+        /// What is wrong with it.
+        message: String,
+        /// What to select instead.
+        hint: Option<String>,
+    },
     /// The question makes no sense.
     #[error("{message}")]
     Usage {
@@ -68,7 +76,7 @@ impl Fault for ViewError {
             Self::NotReached => Class::Passing,
             Self::Control(error) => error.class(),
             Self::Run(error) => error.class(),
-            Self::Unknown { .. } | Self::Usage { .. } => Class::Usage,
+            Self::Unknown { .. } | Self::Nothing { .. } | Self::Usage { .. } => Class::Usage,
         }
     }
 
@@ -78,7 +86,7 @@ impl Fault for ViewError {
             Self::Control(error) => error.hint(),
             Self::Run(error) => error.hint(),
             Self::Unknown { .. } => None,
-            Self::Usage { hint, .. } => hint.clone(),
+            Self::Nothing { hint, .. } | Self::Usage { hint, .. } => hint.clone(),
         }
     }
 }
