@@ -2,7 +2,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::{
-    config::{CronTimes, Times},
+    config::{CronTimes, Place, Times},
     control::{Pause, TicksRun},
 };
 
@@ -17,6 +17,7 @@ fn nightly() -> Schedule {
         delay: Duration::ZERO,
         make_up: Duration::from_secs(12 * 3600),
         select: "*".to_owned(),
+        select_place: Place { file: "barncat.toml".to_owned(), line: 1, column: 1 },
         rebuild: false,
     }
 }

@@ -1,6 +1,6 @@
 //! SIGKILL at every fail point that the service itself passes for a tick: the next one ends it, once.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::collections::BTreeSet;
 
 use super::{MARK, assert_each_tick_ran_once, project, service::Service, ticks, until};
 use crate::support::project::Project;
@@ -34,17 +34,12 @@ async fn killed_at_any_point_of_a_tick_the_next_service_ends_it_once() {
     service.end().await;
     let project = scene().await;
     for point in points {
-        let killed = Service::start(
-            &project,
-            &["--stop-timeout", "2s"],
-            &[("BARNCAT_FAILPOINTS", &format!("{point}=kill"))],
-        );
-        // What is passed at the end alone is passed now.
-        if !ended_within(&killed, Duration::from_millis(2500)).await {
-            killed.send("TERM");
-        }
-        let ended = killed.end().await;
-        assert_eq!(ended, None, "{point} was not passed");
+        killed_at(&project, &point).await;
+    }
+    // What is passed where somebody goes on with a tick: when it is left, and taken over.
+    for point in ["control.take_tick_over.before", "control.take_tick_over.after"] {
+        killed_at(&project, "control.finish_run.before").await;
+        killed_at(&project, point).await;
     }
     let last = Service::start(&project, &[], &[]);
     let before = ticks(&project, "hot", "succeeded").await;
@@ -54,13 +49,13 @@ async fn killed_at_any_point_of_a_tick_the_next_service_ends_it_once() {
     assert_each_tick_ran_once(&project).await;
 }
 
-async fn ended_within(service: &Service, time: Duration) -> bool {
-    let limit = std::time::Instant::now() + time;
-    while std::time::Instant::now() < limit {
-        if service.has_ended() {
-            return true;
-        }
-        tokio::time::sleep(Duration::from_millis(20)).await;
+/// Runs a service until the point kills it; one of its end is passed when it is told to stop.
+async fn killed_at(project: &Project, point: &str) {
+    let points = format!("{point}=kill");
+    let service = Service::start(project, &["--stop-timeout", "2s"], &[("BARNCAT_FAILPOINTS", &points)]);
+    if point.contains("leave_ticks") {
+        service.until_it_leads().await;
+        service.send("TERM");
     }
-    false
+    assert_eq!(service.end().await, None, "{point} was not passed");
 }

@@ -58,10 +58,6 @@ impl Service {
         self.pid
     }
 
-    pub(super) fn has_ended(&self) -> bool {
-        self.reader.is_finished()
-    }
-
     /// Sends it a signal.
     pub(super) fn send(&self, signal: &str) {
         send(signal, self.pid);
