@@ -186,7 +186,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        config::{self, CronTimes, Times},
+        config::{self, CronTimes, Place, Times},
         control::Tick,
     };
 
@@ -200,6 +200,7 @@ mod tests {
             delay: Duration::ZERO,
             make_up: Duration::ZERO,
             select: "tag:hot+".to_owned(),
+            select_place: Place { file: "barncat.toml".to_owned(), line: 1, column: 1 },
             rebuild: false,
         }
     }

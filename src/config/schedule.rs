@@ -30,6 +30,8 @@ pub struct Schedule {
     pub make_up: Duration,
     /// What: a selection.
     pub select: String,
+    /// Where that is written.
+    pub select_place: Place,
     /// Whether tables larger than their `rebuild_limit` are rebuilt.
     pub rebuild: bool,
 }
@@ -224,7 +226,8 @@ fn one(keys: &Keys<'_>, project: &str, name: &str) -> Option<Schedule> {
     let rebuild = keys.boolean("rebuild").unwrap_or(false);
     let make_up = keys.duration("make_up").unwrap_or(MAKE_UP);
     let times = every.map(Times::Every).or_else(|| Some(Times::Cron(Box::new(cron?))))?;
-    Some(Schedule { times, delay: share(jitter, project, name), make_up, select, rebuild })
+    let select_place = keys.place_of("select");
+    Some(Schedule { times, delay: share(jitter, project, name), make_up, select, select_place, rebuild })
 }
 
 fn every(keys: &Keys<'_>) -> Option<Duration> {

@@ -232,11 +232,12 @@ impl Control {
         lease: &Lease,
         project: &str,
         tick: &Tick,
+        passed_over: u32,
         (status, why): (&str, &str),
     ) -> Result<bool, ControlError> {
         let insert = format!(
             "INSERT INTO control.ticks (project, schedule, tick, passed_over, ended_at, status, why)
-             SELECT $4, $5, $6, 0, clock_timestamp(), $7, $8 WHERE {LED} ON CONFLICT DO NOTHING"
+             SELECT $4, $5, $6, $9, clock_timestamp(), $7, $8 WHERE {LED} ON CONFLICT DO NOTHING"
         );
         let session = self.session_id().await?;
         let passed = self
@@ -244,7 +245,17 @@ impl Control {
             .execute(
                 "pass a tick",
                 &insert,
-                &[&lease.name(), &lease.epoch(), &session, &project, &tick.schedule, &tick.at, &status, &why],
+                &[
+                    &lease.name(),
+                    &lease.epoch(),
+                    &session,
+                    &project,
+                    &tick.schedule,
+                    &tick.at,
+                    &status,
+                    &why,
+                    &i64::from(passed_over),
+                ],
             )
             .await?;
         Ok(passed == 1)

@@ -130,7 +130,9 @@ pub(super) async fn run(of: &Program<'_>, cancel: &CancellationToken) -> Result<
     let stdin = if of.input.is_empty() { Stdio::null() } else { Stdio::piped() };
     command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped());
     // What a barncat around this one was told of is no business of the program's.
-    command.env_remove("BARNCAT_EVENT").env_remove("BARNCAT_STATUS").env_remove("BARNCAT_TASK");
+    for name in ["BARNCAT_EVENT", "BARNCAT_STATUS", "BARNCAT_TASK", "BARNCAT_TOKEN"] {
+        command.env_remove(name);
+    }
     command.envs(of.variables.iter().map(|(name, value)| (*name, value.as_str())));
     let started = command.spawn();
     let mut child = started.map_err(|source| CommandError::Start { program: program.to_owned(), source })?;

@@ -32,7 +32,6 @@ mod restore;
 mod resume;
 mod retry;
 mod schemas;
-mod selection;
 mod tasks;
 mod tell;
 mod time_limits;
@@ -77,6 +76,7 @@ use crate::{
     clock::{self, Clock},
     config::{Environment, Project},
     control::{self, Control, Origin, RunStart},
+    dag::selection,
     error::Fault,
     event::{Event, RunOutcome, RunStatus, TaskOutcome, TaskStatus},
     sql::TableName,
@@ -142,11 +142,6 @@ impl Request {
             drain: CancellationToken::new(),
         }
     }
-}
-
-/// A selection as one text, `tag:hot+ --exclude tag:slow`: what is selected, none for everything, and what is left out.
-pub fn selection_of(text: &str) -> (Vec<String>, Vec<String>) {
-    selection::read(text)
 }
 
 /// Whoever works at this machine.

@@ -2,10 +2,10 @@
 
 use std::collections::HashMap;
 
-use super::{Mode, RunError, ready::End, selection, tasks::Tasks};
+use super::{Mode, RunError, ready::End, tasks::Tasks};
 use crate::{
     control::{Control, PastRun, Tick},
-    dag::NodeId,
+    dag::{NodeId, selection},
 };
 
 /// How far back a run is looked for whose id is not named.

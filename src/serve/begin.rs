@@ -10,6 +10,7 @@ use super::{Shared, Watch, in_a_line, life::said};
 use crate::{
     config::{Project, Schedule},
     control::{self, Control, ControlError, Origin, Tick},
+    dag::selection,
     error::{Class, Fault},
     event::{RunOutcome, RunStatus},
     run::{self, Mode, Request, RunError},
@@ -102,7 +103,7 @@ impl TicksRun {
     }
 
     async fn once(&self) -> Result<RunOutcome, RunError> {
-        let (select, exclude) = run::selection_of(&self.schedule.select);
+        let (select, exclude) = selection::read(&self.schedule.select);
         let origin = Origin {
             by: format!("service@{}", control::host_name()),
             tick: Some(self.tick.clone()),

@@ -28,7 +28,7 @@ pub(super) enum Act {
     /// The run has ended, and nobody wrote it down at its tick.
     Settle { tick: Tick, status: String },
     /// A tick is not run: `skipped` or `missed`, and why.
-    Pass { tick: Tick, status: &'static str, why: String },
+    Pass { tick: Tick, passed_over: u32, status: &'static str, why: String },
     /// A tick that was begun is not gone on with, and why.
     GiveUp { tick: Tick, why: String },
 }
@@ -120,23 +120,24 @@ impl Known<'_> {
         }
         let late = since(schedule.begins_at(at), *now);
         let tick = Tick { schedule: name.to_owned(), at };
+        let before = known.last.unwrap_or(known.since).max(known.since);
+        let passed_over = schedule.between(before, at, self.zone, COUNTED);
         if late > schedule.make_up.max(ON_TIME) {
             let why = format!(
                 "nobody was there for it, and it is made up for only within {} (`make_up`)",
                 words(schedule.make_up)
             );
-            return Some(Act::Pass { tick, status: "missed", why });
+            return Some(Act::Pass { tick, passed_over, status: "missed", why });
         }
         if let Some(running) = open.iter().find(|open| open.tick.schedule == name) {
             // One that nobody was there for waits until what was interrupted is done.
             return (late <= ON_TIME).then(|| Act::Pass {
                 tick,
+                passed_over,
                 status: "skipped",
                 why: still_running(running),
             });
         }
-        let before = known.last.unwrap_or(known.since).max(known.since);
-        let passed_over = schedule.between(before, at, self.zone, COUNTED);
         Some(Act::Begin { tick, late, passed_over })
     }
 }

@@ -115,8 +115,8 @@ impl Life {
                 }
             }
             Act::Settle { tick, status } => control.end_tick(project, &tick, &status, None).await?,
-            Act::Pass { tick, status, why } => {
-                if control.pass_tick(lease, project, &tick, (status, &why)).await? {
+            Act::Pass { tick, passed_over, status, why } => {
+                if control.pass_tick(lease, project, &tick, passed_over, (status, &why)).await? {
                     let Tick { schedule, at } = &tick;
                     tracing::warn!(schedule, tick = %at, why, "tick {status}");
                 }

@@ -90,6 +90,7 @@ fn a_jitter_moves_all_of_a_schedules_runs_alike() {
         delay: Duration::from_secs(90),
         make_up: MAKE_UP,
         select: "*".to_owned(),
+        select_place: Place { file: "barncat.toml".to_owned(), line: 1, column: 1 },
         rebuild: false,
     };
     let utc = TimeZone::UTC;
@@ -239,4 +240,41 @@ fn the_walked_clock_knows_both_kinds_of_change() {
     let once = walked(&any("30", one.clone()), &any("1", vec![1]), &days, &zone("Europe/London"), from, to);
     assert_eq!(once, [at("2026-10-25T00:30:00Z")]);
     assert_eq!(date(2026, 10, 25).weekday().to_sunday_zero_offset(), 0);
+}
+
+fn read_project(schedules: &str) -> Result<crate::config::Project, String> {
+    let dir = tempfile::tempdir().expect("a folder");
+    let text = format!(
+        "[project]\nname = \"p\"\n[sources.s]\nkind = \"postgres\"\nurl = \"u\"\n[stage]\nurl = \"file:./s\"\n\
+         [warehouse]\nkind = \"postgres\"\nurl = \"u\"\n[schedules]\n{schedules}\n"
+    );
+    std::fs::write(dir.path().join("barncat.toml"), text).expect("a file");
+    crate::dag::read(dir.path(), None).map_err(|mistakes| mistakes.to_string())
+}
+
+#[test]
+fn schedules_are_read_and_each_mistake_is_told() {
+    let project = read_project(
+        "hot = { every = \"30m\", jitter = \"5m\", make_up = \"0s\" }\nnightly = { cron = \" 0  1 * * *\", rebuild = true }",
+    );
+    let schedules = project.expect("it is right").schedules;
+    assert_eq!(schedules["hot"].times.to_string(), "every 30m");
+    assert_eq!(schedules["hot"].make_up, Duration::ZERO);
+    assert!(schedules["hot"].delay < Duration::from_secs(300));
+    assert_eq!(schedules["nightly"].definition("Europe/London"), "cron 0 1 * * * Europe/London +0 ms");
+    assert!(schedules["nightly"].rebuild && schedules["nightly"].make_up == MAKE_UP);
+    for (schedule, part) in [
+        ("{}", "schedule `a` needs `every`"),
+        ("{ every = \"30m\", cron = \"0 1 * * *\" }", "schedule `a` needs `every`"),
+        ("{ every = \"10ms\" }", "not from a second to a year"),
+        ("{ every = \"often\" }", "is not a time span"),
+        ("{ cron = \"0 1 * *\" }", "five fields"),
+        ("{ cron = \"0 0 31 6 *\" }", "never comes"),
+        ("{ every = \"30m\", jitter = \"30m\" }", "`jitter` of schedule `a` is as long as"),
+        ("{ every = \"30m\", selct = \"*\" }", "did you mean `select`?"),
+        ("{ every = \"30m\", select = \"nobody\" }", "`select` of schedule `a`"),
+    ] {
+        let mistakes = read_project(&format!("a = {schedule}")).expect_err(schedule);
+        assert!(mistakes.contains(part), "{schedule}: {mistakes}");
+    }
 }

@@ -15,12 +15,11 @@ use crate::{
     clock::{Clock, System},
     config::{Due, Environment, Project},
     control::{Control, EndedTask, Observation, RunningRun},
-    dag::{Facts, NodeId},
+    dag::{Facts, NodeId, selection},
     run::{
         JOBS, Mode, RunError, reach,
         ready::{End, Limits},
         schemas::Schemas,
-        selection,
         tasks::{self, Tasks},
     },
 };

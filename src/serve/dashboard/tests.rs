@@ -71,7 +71,11 @@ async fn look() -> Look {
         ended_at: Some(time("2026-11-22T05:01:30Z")),
         status: Some("degraded".to_owned()),
         resumes: None,
-        tally: Tally { by_status: vec![("failed".to_owned(), 1), ("succeeded".to_owned(), 5)], rows: 1_000, bytes: 9_000 },
+        tally: Tally {
+            by_status: vec![("failed".to_owned(), 1), ("succeeded".to_owned(), 5)],
+            rows: 1_000,
+            bytes: 9_000,
+        },
     };
     let now = time("2026-11-22T05:10:00Z");
     let overview = Overview::of(graph, tasks, vec![check], vec![run], now);
@@ -270,13 +274,16 @@ async fn a_long_name_is_there_whole() {
 async fn every_page_can_be_read_by_ear_and_by_keyboard() {
     for (page, html) in pages().await {
         let count = |what: &str| html.matches(what).count();
-        for once in ["<h1", "<main id=\"main\"", "<nav aria-label=\"Pages\"", "class=\"skip\"", "<html lang=\"en\""] {
+        for once in
+            ["<h1", "<main id=\"main\"", "<nav aria-label=\"Pages\"", "class=\"skip\"", "<html lang=\"en\""]
+        {
             assert_eq!(count(once), 1, "{page}: {once}");
         }
         assert_eq!(count("<table"), count("<caption"), "{page}: each table says what it holds");
         assert_eq!(count("<th>"), 0, "{page}: each head says of what");
         assert_eq!(count("<label"), count("<select") + count("<input"), "{page}: each field has a label");
-        let ids: Vec<&str> = html.match_indices(" id=\"").map(|(at, _)| html[at + 5..].split('"').next().unwrap()).collect();
+        let ids: Vec<&str> =
+            html.match_indices(" id=\"").map(|(at, _)| html[at + 5..].split('"').next().unwrap()).collect();
         let mut unique = ids.clone();
         unique.sort_unstable();
         unique.dedup();
@@ -300,5 +307,8 @@ async fn what_is_shown_of_a_run_and_of_a_graph() {
 
 #[test]
 fn a_zoom_is_one_of_those_that_there_are() {
-    assert_eq!([None, Some(0), Some(60), Some(9_999)].map(Zoom::of), [100, 35, 50, 150].map(|one| Zoom::of(Some(one))));
+    assert_eq!(
+        [None, Some(0), Some(60), Some(9_999)].map(Zoom::of),
+        [100, 35, 50, 150].map(|one| Zoom::of(Some(one)))
+    );
 }

@@ -2,7 +2,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::{
-    config::{CronTimes, Times},
+    config::{CronTimes, Place, Times},
     control::{Pause, TicksRun},
 };
 
@@ -17,6 +17,7 @@ fn nightly() -> Schedule {
         delay: Duration::ZERO,
         make_up: Duration::from_secs(12 * 3600),
         select: "*".to_owned(),
+        select_place: Place { file: "barncat.toml".to_owned(), line: 1, column: 1 },
         rebuild: false,
     }
 }
@@ -75,7 +76,9 @@ fn of_missed_ticks_the_last_one_is_made_up_for() {
 #[test]
 fn a_missed_tick_is_not_made_up_for_when_it_is_too_old() {
     let acts = asked(nightly(), "22T13:01", known("10T12:00", Some("21T01:00")), vec![]);
-    let [Act::Pass { tick: passed, status: "missed", why }] = acts.as_slice() else { panic!("{acts:?}") };
+    let [Act::Pass { tick: passed, status: "missed", why, passed_over: 0 }] = acts.as_slice() else {
+        panic!("{acts:?}")
+    };
     assert_eq!(*passed, tick("22T01:00"));
     assert!(why.contains("within 12 h"), "{why}");
     // On time is never too old.
@@ -106,7 +109,9 @@ fn nothing_ticks_while_it_is_paused() {
 fn a_tick_that_finds_the_last_one_running_is_skipped() {
     let running = open("22T04:30", Some("other"), true, Some((None, true)));
     let acts = asked(every(30), "22T05:00", known("22T00:00", Some("22T04:30")), vec![running]);
-    let [Act::Pass { tick: skipped, status: "skipped", why }] = acts.as_slice() else { panic!("{acts:?}") };
+    let [Act::Pass { tick: skipped, status: "skipped", why, passed_over: 0 }] = acts.as_slice() else {
+        panic!("{acts:?}")
+    };
     assert_eq!(*skipped, tick("22T05:00"));
     assert_eq!(why, "the run of 2026-11-22 04:30:00 UTC had not ended: 01JD3RUN");
 }

@@ -20,9 +20,7 @@ struct Schemas(schemars::SchemaGenerator);
 impl Schemas {
     fn path<T: JsonSchema>(&mut self, summary: &str, parameters: Value) -> Value {
         let (ok, refusal) = (self.0.subschema_for::<T>(), self.0.subschema_for::<Refused>());
-        let of = |description: &str, schema: &schemars::Schema| {
-            json!({"description": description, "content": {"application/json": {"schema": schema}}})
-        };
+        let of = |description: &str, schema: &schemars::Schema| json!({"description": description, "content": {"application/json": {"schema": schema}}});
         let mut responses = Map::from_iter([("200".to_owned(), of("What there is", &ok))]);
         for (status, description) in REFUSALS {
             let answer = match status {
@@ -62,7 +60,8 @@ fn document() -> Value {
     let id = json!({"type": "string", "pattern": "^[0-9A-Za-z]{1,64}$"});
     let before = json!({"name": "before", "in": "query", "description": "Before this run: `next` of the part before",
         "schema": id});
-    let run = json!({"name": "run", "in": "path", "required": true, "description": "The run's id", "schema": id});
+    let run =
+        json!({"name": "run", "in": "path", "required": true, "description": "The run's id", "schema": id});
     let name = json!({"name": "name", "in": "path", "required": true, "description": "The task's full name",
         "schema": {"type": "string", "minLength": 1}});
     let select = json!({"name": "select", "in": "query", "description": "Which tasks, as `barncat graph` takes them",

@@ -80,7 +80,8 @@ fn select_tasks(look: &Look, select: &str) -> Result<Vec<NodeId>, ViewError> {
         let hint = Some(format!("barncat graph '{select}' asks them"));
         return Err(ViewError::Nothing { message, hint });
     }
-    let wrong = |error: dag::SelectError| ViewError::Nothing { message: error.to_string(), hint: error.hint() };
+    let wrong =
+        |error: dag::SelectError| ViewError::Nothing { message: error.to_string(), hint: error.hint() };
     overview.graph.select(&facts, &words, &[]).map_err(wrong)
 }
 
