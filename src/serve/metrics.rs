@@ -84,7 +84,7 @@ pub(super) fn text(look: Option<&Look>, counted: &Counted) -> Result<String, fmt
         of_tasks(&mut registry, look);
         of_the_rest(&mut registry, look);
     }
-    process::register(registry.sub_registry_with_prefix(""));
+    process::register(&mut registry);
     let mut text = String::new();
     encode(&mut text, &registry)?;
     Ok(text)

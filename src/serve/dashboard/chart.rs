@@ -4,8 +4,9 @@ use maud::{Markup, html};
 
 use super::words::Tone;
 
-/// How wide and high a chart of bars is.
-const SIZE: (f64, f64) = (480.0, 84.0);
+/// How wide and high a chart of bars is; a wide one is as high.
+const SIZE: (f64, f64) = (480.0, 72.0);
+const WIDE: f64 = 1180.0;
 
 /// One bar.
 pub(super) struct Bar {
@@ -17,13 +18,22 @@ pub(super) struct Bar {
 }
 
 /// Bars in a row, the oldest first. `summary` says what they tell.
-pub(super) fn bars(bars: &[Bar], summary: &str, write: &dyn Fn(f64) -> String) -> Markup {
+pub(super) fn bars(bars: &[Bar], summary: &str) -> Markup {
+    drawn(bars, summary, SIZE.0)
+}
+
+/// The same over the whole page.
+pub(super) fn strip(bars: &[Bar], summary: &str) -> Markup {
+    drawn(bars, summary, WIDE)
+}
+
+fn drawn(bars: &[Bar], summary: &str, width: f64) -> Markup {
     let top = bars.iter().filter_map(|bar| bar.value).fold(0.0, f64::max);
-    let (width, height) = SIZE;
+    let height = SIZE.1;
     // Few bars are not made fat.
-    let step = width / (bars.len().max(24) as f64);
+    let step = width / (bars.len() as f64).max(width / 20.0);
     let first = width - step * bars.len() as f64;
-    let scale = |value: f64| if top > 0.0 { (height - 18.0) * value / top } else { 0.0 };
+    let scale = |value: f64| if top > 0.0 { (height - 4.0) * value / top } else { 0.0 };
     html! {
         svg class="bars" viewBox=(format!("0 0 {width} {height}")) role="img" aria-label=(summary) {
             line class="base" x1="0" x2=(width) y1=(height - 1.0) y2=(height - 1.0) {}
@@ -32,7 +42,6 @@ pub(super) fn bars(bars: &[Bar], summary: &str, write: &dyn Fn(f64) -> String) -
                 rect class=(bar.tone.class()) x=(round(first + step * nth as f64 + 1.0)) y=(round(height - 1.0 - high))
                     width=(round((step - 2.0).max(1.0))) height=(round(high)) rx="1" { title { (bar.words) } }
             }
-            @if top > 0.0 { text x="0" y="11" { (write(top)) } }
         }
     }
 }

@@ -34,7 +34,7 @@ pub(in crate::serve) fn checks(frame: &Frame, checks: &[Check], page: usize) -> 
                         th scope="col" class="number wide" { "Rows" }
                         th scope="col" class="number" { "Asked" }
                     } }
-                    tbody { @for check in shown { (row(&frame.here, check)) } }
+                    tbody { @for check in shown { (row(&frame.here, check, None)) } }
                 }
                 @if pages > 1 {
                     nav class="pager" aria-label="Pages of the list" {
@@ -48,17 +48,21 @@ pub(in crate::serve) fn checks(frame: &Frame, checks: &[Check], page: usize) -> 
     frame.page("/checks", "Checks", &main)
 }
 
-pub(super) fn row(here: &Here, check: &Check) -> Markup {
+/// `of`: the table whose page it stands on.
+pub(super) fn row(here: &Here, check: &Check, of: Option<&str>) -> Markup {
     let is_bad = check.status != "passed";
+    let is_elsewhere = check.check != check.table() && of != Some(check.table());
+    let message = check.message.strip_prefix(&format!("{}: ", check.check)).unwrap_or(&check.message);
     html! {
         tr {
             th scope="row" {
                 span class="check" { (words::visible(&check.check)) }
-                @if check.check != check.table() { p class="small" { "of " (words::task(check.table())) @if check.before_publish { ", before its publish" } } }
-                @if is_bad { p class="small why narrow" { (words::visible(&check.message)) } (words::command(&check.command())) }
+                @if is_elsewhere { p class="small quiet" { "of " (words::task(check.table())) @if check.before_publish { ", before its publish" } } }
+                @else if check.before_publish { p class="small quiet" { "before the publish" } }
+                @if is_bad { p class="small why narrow" { (words::visible(message)) } (words::command(&check.command())) }
             }
             td { (words::status(&check.status)) }
-            td class="wide what" { (words::visible(&check.message)) }
+            td class="wide what" { (words::visible(message)) }
             td class="number wide" { (words::rows(check.rows)) @if let Some(of) = check.of { span class="quiet" { " of " (quantity::exact(of)) } } }
             td class="number" { a href=(words::run_address(&check.run)) { (here.ago(check.at)) } }
         }

@@ -15,8 +15,8 @@ use crate::{
 };
 
 /// A node's size, and how far apart columns and rows are.
-const NODE: (f64, f64) = (196.0, 44.0);
-const STEP: (f64, f64) = (264.0, 58.0);
+const NODE: (f64, f64) = (224.0, 44.0);
+const STEP: (f64, f64) = (284.0, 58.0);
 const MARGIN: f64 = 12.0;
 
 /// So many letters of a name have room in a node.

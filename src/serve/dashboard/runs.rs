@@ -38,7 +38,7 @@ pub(super) fn head() -> Markup {
         thead { tr {
             th scope="col" { "Started" }
             th scope="col" { "Status" }
-            th scope="col" { "What" }
+            th scope="col" class="wide" { "What" }
             th scope="col" class="number" { "Tasks" }
             th scope="col" class="number wide" { "Rows" }
             th scope="col" class="number wide" { "Staged" }
@@ -52,9 +52,12 @@ pub(super) fn row(here: &Here, run: &Run) -> Markup {
     let bad = run.bad();
     html! {
         tr {
-            th scope="row" { a href=(words::run_address(&run.run)) { (here.clock(run.started_at)) } }
+            th scope="row" {
+                a href=(words::run_address(&run.run)) { (here.clock(run.started_at)) }
+                @if run.selection != "*" { p class="small quiet narrow" { (words::short(&run.selection, 28)) } }
+            }
             td { (words::status(&run.status)) }
-            td class="what" { (selection(&run.selection)) @if run.mode != "production" { " " span class="tag" { (words::visible(&run.mode)) } } }
+            td class="what wide" { (selection(&run.selection)) @if run.mode != "production" { " " span class="tag" { (words::visible(&run.mode)) } } }
             td class="number" {
                 (quantity::exact(run.well()))
                 @if let Some(all) = run.tasks { span class="quiet" { " of " (quantity::exact(all)) } }

@@ -21,7 +21,7 @@ pub(in crate::serve) fn table(frame: &Frame, page: &TablePage) -> Markup {
             (words::status(task.state())) " " (words::tier(task.tier == "critical", None))
             p class="quiet" {
                 (task.kind)
-                @if let Some(strategy) = &task.strategy { ", " (words::visible(strategy)) }
+                @if let Some(strategy) = task.strategy.as_deref().filter(|strategy| *strategy != task.kind) { ", " (words::visible(strategy)) }
                 @if let Some(source) = &task.source { " from " (words::name(source)) }
                 @if let Some(owner) = &task.owner { ", of " (words::name(owner)) }
                 @for tag in &task.tags { " " span class="tag" { (words::visible(tag)) } }
@@ -37,7 +37,7 @@ pub(in crate::serve) fn table(frame: &Frame, page: &TablePage) -> Markup {
                 table {
                     caption class="hidden" { "What its checks found the last time" }
                     thead { tr { th scope="col" { "Check" } th scope="col" { "Found" } th scope="col" class="wide" { "Message" } th scope="col" class="number wide" { "Rows" } th scope="col" class="number" { "Asked" } } }
-                    tbody { @for check in &page.checks { (checks::row(here, check)) } }
+                    tbody { @for check in &page.checks { (checks::row(here, check, Some(&task.task))) } }
                 }
             }
         }
@@ -158,8 +158,8 @@ fn series(
     };
     html! {
         figure {
-            figcaption { (title) @if let Some(last) = values.last() { " " b { (write(*last)) } } }
-            @if values.is_empty() { p class="quiet small" { "not known" } } @else { (chart::bars(&bars, &summary, write)) }
+            figcaption { (title) @if let Some(last) = values.last() { " " b { (write(*last)) } ", at most " (write(most)) } }
+            @if values.is_empty() { p class="quiet small" { "not known" } } @else { (chart::bars(&bars, &summary)) }
         }
     }
 }

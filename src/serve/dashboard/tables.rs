@@ -90,7 +90,7 @@ pub(in crate::serve) fn tables(frame: &Frame, tasks: &[Task], wanted: &Wanted) -
             } @else if found.is_empty() {
                 p class="empty" { "None of " (quantity::count(tasks.len(), "task")) " is meant by that. " a href="/tables" { "All tables" } }
             } @else {
-                p class="small quiet" { (quantity::exact(found.len() as u64)) @if pages > 1 { ", page " (page) " of " (pages) } }
+                p class="small quiet" { (quantity::count(found.len(), if wanted.kind == "all" { "task" } else { "table" })) @if pages > 1 { ", page " (page) " of " (pages) } }
                 table {
                     caption class="hidden" { "Tables, those to look at first" }
                     thead { tr {
@@ -123,12 +123,12 @@ fn row(here: &Here, task: &Task) -> Markup {
                 (words::task(&task.task)) " " (words::tier(task.tier == "critical", task.critical_by.as_deref()))
                 @if task.hold.is_some() { " " span class="tag" { "on hold" } }
                 @if task.is_bad() {
-                    @if let Some(error) = &task.error { p class="small why" { (words::short(error, 160)) } }
+                    @if let Some(error) = &task.error { p class=(if task.status.as_deref() == Some("failed") { "small why" } else { "small quiet" }) { (words::short(error, 160)) } }
                 }
             }
             td { (words::status(task.state())) }
             td class="number" { @match task.as_of { Some(as_of) => { (here.ago(as_of)) }, None => { span class="quiet" { "–" } } } }
-            td class="wide" { (task.kind) @if let Some(strategy) = &task.strategy { span class="quiet" { ", " (words::visible(strategy)) } } }
+            td class="wide" { (task.kind) @if let Some(strategy) = task.strategy.as_deref().filter(|strategy| *strategy != task.kind) { span class="quiet" { ", " (words::visible(strategy)) } } }
             td class="number wide" { (words::rows(task.rows)) }
             td class="number wide" { (words::bytes(task.bytes)) }
             td class="number wide" { (words::duration(task.seconds)) }

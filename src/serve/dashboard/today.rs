@@ -21,6 +21,9 @@ const RUNS: usize = 8;
 /// So many tasks of a run under way.
 const UNDER_WAY: usize = 12;
 
+/// So many letters of what a run was asked for.
+const SELECTION: usize = 64;
+
 /// So many incidents; the command line lists all.
 const INCIDENTS: usize = 20;
 
@@ -206,9 +209,13 @@ fn going_run(here: &Here, look: &Look, going: &Going) -> Markup {
     }
 }
 
-/// What a run was asked for.
+/// What a run was asked for; many names are cut off, and told whole to who points at them.
 pub(super) fn selection(selection: &str) -> Markup {
-    html! { @if selection == "*" { "everything" } @else { (words::name(selection)) } }
+    html! {
+        @if selection == "*" { "everything" } @else {
+            bdi title=[(selection.chars().count() > SELECTION).then(|| words::visible(selection))] { (words::short(selection, SELECTION)) }
+        }
+    }
 }
 
 fn incidents_part(here: &Here, incidents: &[Incident]) -> Markup {
@@ -316,5 +323,5 @@ fn strip(runs: &[Run]) -> Markup {
         words: format!("{}, {}", run.status, quantity::duration(run.seconds)),
     };
     let bars: Vec<chart::Bar> = runs.iter().rev().map(bar).collect();
-    html! { div class="strip" { (chart::bars(&bars, &summary, &quantity::duration)) } }
+    html! { div class="strip" { p class="small quiet" { "the longest took " (quantity::duration(longest)) } (chart::strip(&bars, &summary)) } }
 }

@@ -13,6 +13,9 @@ pub(super) struct Here {
     pub(super) zone: TimeZone,
 }
 
+/// Longer names are cut off where they stand beside others, and told whole to who points at them.
+const LONG: usize = 72;
+
 /// What stands for itself in a path's segment.
 const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'.').remove(b'_').remove(b'-');
 
@@ -61,12 +64,12 @@ pub(super) fn encoded(text: &str) -> String {
 
 /// A link to a task's page.
 pub(super) fn task(task: &str) -> Markup {
-    html! { a class="name" href=(task_address(task)) title=[title(task)] { (name(task)) } }
+    html! { a class="name" href=(task_address(task)) title=[title(task)] { bdi { (short(task, LONG)) } } }
 }
 
 /// A name that may be cut off is told whole.
 fn title(name: &str) -> Option<String> {
-    (name.chars().count() > 32).then(|| visible(name))
+    (name.chars().count() > LONG).then(|| visible(name))
 }
 
 /// A link to a run's page, by as much of its id as tells it apart.

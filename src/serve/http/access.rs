@@ -1,13 +1,14 @@
 //! Who may read, and how often anybody may ask.
 
-use std::{net::IpAddr, num::NonZeroU32};
+use std::{borrow::Cow, net::IpAddr, num::NonZeroU32};
 
 use axum::{
     extract::{Request, State},
-    http::{StatusCode, header, uri::Authority},
+    http::{HeaderValue, StatusCode, header, uri::Authority},
     middleware::Next,
     response::{IntoResponse, Response},
 };
+use base64::{Engine, prelude::BASE64_STANDARD};
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
@@ -45,7 +46,7 @@ impl Access {
     /// Whether a request shows the token; where there is none, whether it is meant for this machine.
     pub(super) fn may_read(&self, request: &Request) -> bool {
         match &self.token {
-            Some(token) => shown(request).is_some_and(|shown| hash(shown).ct_eq(token).into()),
+            Some(token) => shown(request).is_some_and(|shown| hash(&shown).ct_eq(token).into()),
             None => is_for_loopback(request),
         }
     }
@@ -55,11 +56,20 @@ fn hash(text: &[u8]) -> [u8; 32] {
     Sha256::digest(text).into()
 }
 
-/// `Authorization: Bearer …`; the scheme's name is written in any case.
-fn shown(request: &Request) -> Option<&[u8]> {
+/// `Authorization: Bearer …`, or as a browser has it, which asks its reader for a name and a password: the password of
+/// `Basic …`, whatever the name. The schemes' names are written in any case.
+fn shown(request: &Request) -> Option<Cow<'_, [u8]>> {
     let value = request.headers().get(header::AUTHORIZATION)?.as_bytes();
-    let (scheme, token) = value.split_at_checked("Bearer ".len())?;
-    scheme.eq_ignore_ascii_case(b"Bearer ").then(|| token.trim_ascii())
+    let after = |scheme: &str| {
+        let (start, rest) = value.split_at_checked(scheme.len())?;
+        start.eq_ignore_ascii_case(scheme.as_bytes()).then(|| rest.trim_ascii())
+    };
+    if let Some(token) = after("Bearer ") {
+        return Some(Cow::Borrowed(token));
+    }
+    let pair = BASE64_STANDARD.decode(after("Basic ")?).ok()?;
+    let colon = pair.iter().position(|byte| *byte == b':')?;
+    Some(Cow::Owned(pair[colon + 1..].to_vec()))
 }
 
 /// Without a token the address is a loopback's; but a page of anywhere can make a browser of this machine ask, by a
@@ -87,8 +97,11 @@ pub(super) async fn only_for_readers(
     if shown(&request).is_some() && state.access.wrong_tokens.check().is_err() {
         return too_many();
     }
-    let refusal = refuse(StatusCode::UNAUTHORIZED, "a token is needed: Authorization: Bearer …");
-    ([(header::WWW_AUTHENTICATE, "Bearer")], refusal).into_response()
+    let mut refusal = refuse(StatusCode::UNAUTHORIZED, "a token is needed: Authorization: Bearer …");
+    for scheme in ["Bearer", "Basic realm=\"barncat: the token is the password\", charset=\"UTF-8\""] {
+        refusal.headers_mut().append(header::WWW_AUTHENTICATE, HeaderValue::from_static(scheme));
+    }
+    refusal
 }
 
 /// Turns away more than can be answered beside the loads.
@@ -126,6 +139,9 @@ mod tests {
         let with = |value: &str| access.may_read(&request(&[(header::AUTHORIZATION, value)]));
         assert!(with("Bearer 0123456789abcdef"));
         assert!(with("bearer 0123456789abcdef"));
+        // `anybody:0123456789abcdef`, as a browser writes it.
+        assert!(with("Basic YW55Ym9keTowMTIzNDU2Nzg5YWJjZGVm"));
+        assert!(!with("Basic YW55Ym9keTp3cm9uZw=="));
         for wrong in
             ["Bearer 0123456789abcde", "Bearer ", "Bearer", "Basic 0123456789abcdef", "0123456789abcdef"]
         {

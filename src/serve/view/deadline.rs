@@ -57,11 +57,11 @@ impl Deadline {
 
     /// The command that acts on it.
     pub(in crate::serve) fn command(&self) -> String {
-        match (self.state, &self.held_up_by) {
-            ("met", _) => format!("barncat history {}", self.task),
-            (_, Some(task)) => format!("barncat why {task}"),
-            (_, None) if self.expected_at.is_none() => format!("barncat run +{}", self.task),
-            _ => "barncat status".to_owned(),
+        match (self.ready_at, &self.held_up_by) {
+            (Some(_), _) => format!("barncat history {}", self.task),
+            (None, Some(task)) => format!("barncat why {task}"),
+            (None, None) if self.expected_at.is_none() => format!("barncat run +{}", self.task),
+            (None, None) => "barncat status".to_owned(),
         }
     }
 }
