@@ -21,7 +21,7 @@ pub(super) const KINDS_OF_TASKS: &str = "('load', 'model', 'check', 'command')";
 
 /// The names of all tasks that ever ran, one step in the index a name: to go through all of their rows would take the
 /// longer the longer the history is. The last one is NULL.
-pub(super) const NAMES: &str = "WITH RECURSIVE names AS (
+const NAMES: &str = "WITH RECURSIVE names AS (
     (SELECT task FROM control.tasks ORDER BY task LIMIT 1)
     UNION ALL
     SELECT (SELECT t.task FROM control.tasks t WHERE t.task > n.task ORDER BY t.task LIMIT 1)
@@ -244,15 +244,15 @@ impl Control {
         Ok(ends)
     }
 
-    /// How each task that ever ran ended last, by its full name.
-    pub async fn last_statuses(&self) -> Result<Vec<(String, String)>, ControlError> {
+    /// How each of these tasks ended last, by its full name.
+    pub async fn last_statuses(&self, tasks: &[String]) -> Result<Vec<(String, String)>, ControlError> {
         let select = format!(
-            "{NAMES} SELECT n.task, l.status FROM names n CROSS JOIN LATERAL (
+            "SELECT n.task, l.status FROM unnest($1::text[]) AS n (task) CROSS JOIN LATERAL (
                 SELECT status FROM control.tasks t
                 WHERE t.task = n.task AND t.ended_at IS NOT NULL AND t.kind IN {KINDS_OF_TASKS}
                 ORDER BY started_at DESC LIMIT 1) l"
         );
-        let rows = self.database().query("read how tasks ended last", &select, &[]).await?;
+        let rows = self.database().query("read how tasks ended last", &select, &[&tasks]).await?;
         Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
     }
 
@@ -293,21 +293,21 @@ impl Control {
         Ok(rows.iter().map(|row| row.get(0)).collect())
     }
 
-    /// What each task usually takes, by its full name; of those that were published at least once.
-    pub async fn expected(&self) -> Result<BTreeMap<String, Expected>, ControlError> {
+    /// What each of these tasks usually takes, by its full name; of those that were published at least once.
+    pub async fn expected(&self, tasks: &[String]) -> Result<BTreeMap<String, Expected>, ControlError> {
         let medians = format!(
-            "{NAMES} SELECT n.task,
+            "SELECT n.task,
                 percentile_cont(0.5) WITHIN GROUP (ORDER BY l.seconds),
                 percentile_disc(0.5) WITHIN GROUP (ORDER BY l.rows),
                 percentile_disc(0.5) WITHIN GROUP (ORDER BY l.bytes)
-            FROM names n CROSS JOIN LATERAL (
+            FROM unnest($1::text[]) AS n (task) CROSS JOIN LATERAL (
                 SELECT seconds, rows, bytes FROM control.tasks t
                 WHERE t.task = n.task AND t.status = 'succeeded' AND t.kind IN {KINDS_OF_TASKS}
                     AND t.seconds IS NOT NULL
                 ORDER BY started_at DESC LIMIT 5) l
             GROUP BY n.task"
         );
-        let rows = self.database().query("read the expected times", &medians, &[]).await?;
+        let rows = self.database().query("read the expected times", &medians, &[&tasks]).await?;
         let expected = rows.iter().map(|row| {
             let expected =
                 Expected { seconds: row.get(1), rows: count(row.get(2)), bytes: count(row.get(3)) };

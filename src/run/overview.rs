@@ -136,7 +136,7 @@ async fn seen(
     running: &[Going],
 ) -> Result<(Vec<TaskSeen>, HashMap<String, NodeId>), RunError> {
     let graph = &tasks.graph;
-    let names: Vec<String> = graph.tasks().map(|task| tasks.job(task).name()).collect();
+    let names = tasks.all_names();
     let latest = control.latest(&names).await?;
     let mut holds: HashMap<String, Hold> =
         control.holds().await?.into_iter().map(|hold| (hold.task.clone(), hold)).collect();

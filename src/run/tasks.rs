@@ -313,7 +313,7 @@ impl Tasks {
     ) -> Result<HashMap<NodeId, TaskStatus>, RunError> {
         let known = |(task, status): (String, String)| Some((task, status_of(&status)?));
         let last: HashMap<String, TaskStatus> =
-            control.last_statuses().await?.into_iter().filter_map(known).collect();
+            control.last_statuses(&self.all_names()).await?.into_iter().filter_map(known).collect();
         let of = |task: NodeId| Some((task, *last.get(&self.job(task).name())?));
         Ok(self.graph.tasks().filter_map(of).collect())
     }
@@ -330,9 +330,14 @@ impl Tasks {
     /// Looks up what each task took before. Without a history nothing is known.
     pub(super) async fn expect(&mut self, control: Option<&Control>) {
         self.expected = match control {
-            Some(control) => control.expected().await.unwrap_or_default(),
+            Some(control) => control.expected(&self.all_names()).await.unwrap_or_default(),
             None => BTreeMap::new(),
         };
+    }
+
+    /// The full names of all tasks, by the tasks' numbers.
+    pub(super) fn all_names(&self) -> Vec<String> {
+        self.graph.tasks().map(|task| self.job(task).name()).collect()
     }
 
     /// The selected tasks: critical ones first, then by the longest expected time that hangs on them.

@@ -210,7 +210,7 @@ impl Outside {
     ) -> Result<Self, RunError> {
         let deadline = |task: NodeId| Some((task, tasks.job(task).deadline()?.clone()));
         let with_deadline: Vec<_> = tasks.graph.tasks().filter_map(deadline).collect();
-        let names: Vec<String> = tasks.graph.tasks().map(|task| tasks.job(task).name()).collect();
+        let names = tasks.all_names();
         let last = control.last_good_ends(&names).await?;
         let own: Vec<String> = with_deadline.iter().map(|(task, _)| names[task.index()].clone()).collect();
         let mut ends =

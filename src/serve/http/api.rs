@@ -71,11 +71,10 @@ impl Part {
                 })
             }
         };
-        let before = asked.get("before").map(|before| run_id(before)).transpose()?;
         Ok(Self {
             limit: number("limit", 1, LIMIT.1, LIMIT.0)?,
             offset: number("offset", 0, 10_000_000, 0)? as usize,
-            before,
+            before: asked.get("before").cloned(),
         })
     }
 
@@ -96,13 +95,6 @@ fn query(asked: Asked) -> Result<HashMap<String, String>, ViewError> {
 fn path(asked: Result<Path<String>, PathRejection>) -> Result<String, ViewError> {
     let unread = |error: PathRejection| ViewError::Usage { message: error.body_text(), hint: None };
     asked.map(|Path(name)| name).map_err(unread)
-}
-
-/// What can be a run's id.
-fn run_id(text: &str) -> Result<String, ViewError> {
-    let is_one = (1..=64).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric());
-    let unknown = || ViewError::Unknown { what: "run", name: text.to_owned() };
-    is_one.then(|| text.to_owned()).ok_or_else(unknown)
 }
 
 macro_rules! list {
@@ -182,7 +174,7 @@ pub(super) async fn run(
     part: Asked,
 ) -> Response {
     let run = async {
-        let (run, part) = (run_id(&path(asked)?)?, Part::of(part)?);
+        let (run, part) = (path(asked)?, Part::of(part)?);
         let offset = u32::try_from(part.offset).unwrap_or(u32::MAX);
         view::run(&state.look().await?, &run, offset).await
     };

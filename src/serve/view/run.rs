@@ -144,7 +144,7 @@ pub(in crate::serve) struct RunPage {
     pub(in crate::serve) run: Run,
     /// The last run before it that was asked for the same.
     pub(in crate::serve) before: Option<Run>,
-    /// How long it takes until all is done, as far as tasks with a deadline tell.
+    /// How deadlines stood at its end, in words.
     pub(in crate::serve) deadlines: Vec<String>,
     /// What people should know.
     pub(in crate::serve) warnings: Vec<String>,
@@ -162,6 +162,9 @@ pub(in crate::serve) async fn runs(
     before: Option<&str>,
     limit: u32,
 ) -> Result<Vec<Run>, ViewError> {
+    if let Some(before) = before {
+        expect_id(before)?;
+    }
     let shown = &look.overview.runs;
     let is_there = before.is_none() && (shown.len() >= limit as usize || shown.len() < 20);
     let runs = match is_there {
@@ -175,7 +178,7 @@ pub(in crate::serve) async fn runs(
 
 /// One run, with the tasks from the `after`th on.
 pub(in crate::serve) async fn run(look: &Look, id: &str, after: u32) -> Result<RunPage, ViewError> {
-    let unknown = || ViewError::Unknown { what: "run", name: id.to_owned() };
+    let unknown = expect_id(id)?;
     let seen = look.control.seen_run(id).await?.ok_or_else(unknown)?;
     let before = look.control.run_before(&seen).await?;
     let said = look.control.said(id).await?;
@@ -210,6 +213,13 @@ pub(in crate::serve) async fn run(look: &Look, id: &str, after: u32) -> Result<R
         task_list: of(tasks),
         next,
     })
+}
+
+/// What cannot be a run's id is none: the database is not asked. Answers with what to say where it knows none.
+fn expect_id(text: &str) -> Result<impl FnOnce() -> ViewError, ViewError> {
+    let unknown = || ViewError::Unknown { what: "run", name: text.to_owned() };
+    let is_one = (1..=64).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    if is_one { Ok(unknown) } else { Err(unknown()) }
 }
 
 impl Run {
