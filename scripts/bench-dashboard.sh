@@ -1,4 +1,6 @@
-# The dashboard with a long history: sourced by scripts/bench.sh, whose servers and functions it uses.
+#!/usr/bin/env bash
+# shellcheck disable=SC2154  # dir, barncat and the addresses are set by bench.sh
+# The dashboard with a long history: `scripts/bench.sh --dashboard`, which sources this.
 #
 # TABLES (2000) tables, RUNS (500) runs of all of them, RATE (20) requests a second for SECONDS_MEASURED (60), one page after the
 # other, each by a connection of its own.
@@ -20,7 +22,7 @@ write_dashboard_project() {
 }
 
 dashboard() {
-  local tables=${TABLES:-2000} runs=${RUNS:-500} rate=${RATE:-20} seconds=${SECONDS_MEASURED:-60} port=${PORT:-8765} at page nth=0 pid
+  local tables=${TABLES:-2000} runs=${RUNS:-500} rate=${RATE:-20} seconds=${SECONDS_MEASURED:-60} port=${PORT:-8765} at page nth=0 pid askers=()
   command -v curl >/dev/null || fail "curl is missing" "apt-get install curl"
   write_dashboard_project
   at=http://127.0.0.1:$port
@@ -29,7 +31,10 @@ dashboard() {
   pid=$!
   # shellcheck disable=SC2064  # the process is known now
   trap "kill $pid 2>/dev/null || true" EXIT
-  for _ in $(seq 300); do curl -sf "$at/api/v1/tasks" >/dev/null && break || sleep 0.2; done
+  until curl -sf "$at/api/v1/tasks" >/dev/null; do
+    kill -0 "$pid" 2>/dev/null || fail "the service ended" "see $dir/dashboard.log"
+    sleep 0.2
+  done
   say "making a history of $runs runs of $tables tables"
   psql_at "$warehouse_url" -v schema=barncat_control -v "tables=$tables" -v "runs=$runs" -f sql/demo/bench-dashboard.sql >/dev/null
   mapfile -t pages < <(dashboard_pages)
@@ -42,14 +47,16 @@ dashboard() {
   while [ "$nth" -lt $((rate * seconds)) ]; do
     page=${pages[$((nth % ${#pages[@]}))]}
     curl -s -o /dev/null -w "%{http_code} %{time_total} %{size_download} $page\n" "$at$page" >>"$dir/figures" &
+    askers+=($!)
     nth=$((nth + 1))
     sleep "$(awk -v begun="$begun" -v now="$EPOCHREALTIME" -v nth="$nth" -v rate="$rate" \
       'BEGIN { wait = begun + nth / rate - now; printf "%.4f", wait > 0 ? wait : 0 }')"
   done
-  wait $(jobs -p | grep -vx "$pid")
+  wait "${askers[@]}"
   local memory
   memory=$(awk '/VmHWM/ { print $2 * 1024 }' "/proc/$pid/status")
-  kill "$pid" && wait "$pid" || true
+  kill "$pid"
+  wait "$pid" || true
   trap - EXIT
   sort -k2,2n "$dir/figures" | awk -v tables="$tables" -v runs="$runs" -v memory="$memory" '
     { all[NR] = $2; if ($1 != 200) bad++; if ($2 > worst[$4]) worst[$4] = $2; count[$4]++; sum[$4] += $2; bytes[$4] = $3 }

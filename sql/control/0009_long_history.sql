@@ -7,6 +7,7 @@ CREATE INDEX tasks_under_way ON tasks (started_at) WHERE ended_at IS NULL;
 CREATE INDEX tasks_by_end ON tasks (ended_at);
 -- How the tasks of a run ended, and what they brought, without their rows.
 CREATE INDEX tasks_of_run ON tasks (run, status) INCLUDE (rows, bytes);
+CREATE INDEX tasks_of_run_by_time ON tasks (run, started_at, task);
 CREATE INDEX runs_by_selection ON runs (mode, selection, started_at);
 CREATE INDEX runs_by_end ON runs (ended_at);
 CREATE INDEX attempts_by_end ON attempts (ended_at);

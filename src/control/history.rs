@@ -31,6 +31,10 @@ const NAMES: &str = "WITH RECURSIVE names AS (
 const HISTORY: &str = "SELECT run, task, status, started_at, seconds, rows, bytes, load, outcome, kind
     FROM control.tasks WHERE ended_at IS NOT NULL";
 
+/// What a run's ends are read by.
+const ENDS: &str = "SELECT task, status, started_at, seconds FROM control.tasks
+    WHERE run = $1 AND ended_at IS NOT NULL";
+
 /// A run under way.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RunningRun {
@@ -193,16 +197,16 @@ impl Control {
 
     /// The same without what each of them said: of a run with many tasks that is a lot.
     pub async fn ends_of(&self, run: &str) -> Result<Vec<EndedTask>, ControlError> {
-        let select = "SELECT task, status, started_at, seconds FROM control.tasks
-            WHERE run = $1 AND ended_at IS NOT NULL ORDER BY started_at";
-        let rows = self.database().query("read what a run did", select, &[&run]).await?;
-        let ended = |row: &Row| EndedTask {
-            task: row.get(0),
-            status: row.get(1),
-            started_at: row.get(2),
-            seconds: row.get(3),
-        };
-        Ok(rows.iter().map(ended).collect())
+        let select = format!("{ENDS} ORDER BY started_at");
+        let rows = self.database().query("read what a run did", &select, &[&run]).await?;
+        Ok(rows.iter().map(ended_task).collect())
+    }
+
+    /// The same of these tasks alone.
+    pub async fn ends_of_some(&self, run: &str, tasks: &[&str]) -> Result<Vec<EndedTask>, ControlError> {
+        let select = format!("{ENDS} AND task = ANY($2)");
+        let rows = self.database().query("read what a run did", &select, &[&run, &tasks]).await?;
+        Ok(rows.iter().map(ended_task).collect())
     }
 
     /// How a task ended the last time that a run tried it; `None` where none did.
@@ -410,6 +414,10 @@ fn origin(row: &Row, first: usize) -> Origin {
     let (schedule, at): (Option<String>, Option<Timestamp>) = (row.get(first + 1), row.get(first + 2));
     let tick = schedule.zip(at).map(|(schedule, at)| Tick { schedule, at });
     Origin { by: by.unwrap_or_default(), tick, claimed_by: None }
+}
+
+fn ended_task(row: &Row) -> EndedTask {
+    EndedTask { task: row.get(0), status: row.get(1), started_at: row.get(2), seconds: row.get(3) }
 }
 
 fn history_row(row: &Row) -> HistoryRow {

@@ -141,7 +141,7 @@ pub struct SeenSchema {
 const RUN: &str = "SELECT run, mode, selection, version, host, pid, started_at, ended_at, status, resumes FROM control.runs";
 
 /// What a person sees as not well.
-const BAD: &str = "status IS NOT NULL AND status NOT IN ('succeeded', 'unchanged', 'skipped')";
+const BAD: &str = "status IN ('failed', 'crashed', 'blocked', 'held', 'cancelled')";
 
 const TASK: &str = "SELECT task, kind, tier, started_at, ended_at, status, seconds, rows, bytes, load, outcome FROM control.tasks";
 

@@ -82,6 +82,7 @@ async fn look() -> Look {
     Look {
         project: Arc::new(project()),
         control: Control::nowhere(),
+        turns: view::Turns::default(),
         overview: Arc::new(overview),
         pulse: "pulse".to_owned(),
         trouble: None,

@@ -12,10 +12,11 @@ use crate::serve::{metrics, view};
 /// Whatever the control database knows; without it what the process knows of itself.
 pub(super) async fn metrics(Taken(state): Taken<State>) -> Response {
     let look = state.look().await;
-    if let Ok(look) = &look
-        && let Err(error) = state.counted.count(&look.control).await
-    {
-        tracing::warn!(%error, "what ended was not counted");
+    if let Ok(look) = &look {
+        let _turn = look.turns.next().await;
+        if let Err(error) = state.counted.count(&look.control).await {
+            tracing::warn!(%error, "what ended was not counted");
+        }
     }
     if let Err(error) = &look {
         let error = view::failure(error);

@@ -6,7 +6,10 @@ use std::{
 };
 
 use jiff::{Timestamp, tz::TimeZone};
-use tokio::time::Instant;
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::Instant,
+};
 
 use super::ViewError;
 use crate::{
@@ -34,6 +37,29 @@ pub(in crate::serve) struct Desk {
     kept: Mutex<Option<Kept>>,
     /// Whoever has it reads; all others take what is there meanwhile.
     reading: tokio::sync::Mutex<()>,
+    turns: Turns,
+}
+
+/// So many ask the control database for more than the overview at once: its other connections are for the service's
+/// own work, which does not wait for readers.
+const TURNS: usize = 2;
+
+/// Turns of those.
+#[derive(Clone)]
+pub(in crate::serve) struct Turns(Arc<Semaphore>);
+
+impl Default for Turns {
+    fn default() -> Self {
+        Self(Arc::new(Semaphore::new(TURNS)))
+    }
+}
+
+impl Turns {
+    /// Waits for a turn.
+    pub(in crate::serve) async fn next(&self) -> Option<OwnedSemaphorePermit> {
+        // It is never closed.
+        self.0.clone().acquire_owned().await.ok()
+    }
 }
 
 #[derive(Clone)]
@@ -52,6 +78,7 @@ struct Kept {
 pub(in crate::serve) struct Look {
     pub(in crate::serve) project: Arc<Project>,
     pub(in crate::serve) control: Control,
+    pub(in crate::serve) turns: Turns,
     pub(in crate::serve) overview: Arc<Overview>,
     /// Another text as soon as anything happened.
     pub(in crate::serve) pulse: String,
@@ -90,7 +117,7 @@ impl Desk {
             pulse.push_str(" late");
         }
         let zone = project.zone();
-        Ok(Look { project, control, overview, pulse, trouble, now, zone })
+        Ok(Look { project, control, turns: self.turns.clone(), overview, pulse, trouble, now, zone })
     }
 
     /// What was read of this very project.

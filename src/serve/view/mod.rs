@@ -21,7 +21,7 @@ use crate::{
 pub(super) use self::{
     check::{Check, checks},
     deadline::Deadline,
-    desk::{Desk, Look},
+    desk::{Desk, Look, Turns},
     graph::{Choice, Picture, choose, json as graph_json},
     incident::{Incident, incidents},
     run::{Attempt, Compared, Run, RunPage, RunTask, SHOWN as TASKS_SHOWN, run, runs},

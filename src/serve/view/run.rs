@@ -1,6 +1,6 @@
 //! Runs: a page of them, and one with its tasks.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -170,6 +170,7 @@ pub(in crate::serve) async fn runs(
     let runs = match is_there {
         true => shown.iter().take(limit as usize).map(|run| Run::of(run, look)).collect(),
         false => {
+            let _turn = look.turns.next().await;
             look.control.runs_before(before, limit).await?.iter().map(|run| Run::of(run, look)).collect()
         }
     };
@@ -179,6 +180,7 @@ pub(in crate::serve) async fn runs(
 /// One run, with the tasks from the `after`th on.
 pub(in crate::serve) async fn run(look: &Look, id: &str, after: u32) -> Result<RunPage, ViewError> {
     let unknown = expect_id(id)?;
+    let _turn = look.turns.next().await;
     let seen = look.control.seen_run(id).await?.ok_or_else(unknown)?;
     let before = look.control.run_before(&seen).await?;
     let said = look.control.said(id).await?;
@@ -191,9 +193,10 @@ pub(in crate::serve) async fn run(look: &Look, id: &str, after: u32) -> Result<R
         Some(before) => look.control.then(&before.run, &names).await?,
         None => HashMap::new(),
     };
+    let needed = needed(&look.overview, &names);
     let ends: HashMap<String, Timestamp> = look
         .control
-        .ends_of(id)
+        .ends_of_some(id, &needed)
         .await?
         .into_iter()
         .map(|ended| {
@@ -213,6 +216,14 @@ pub(in crate::serve) async fn run(look: &Look, id: &str, after: u32) -> Result<R
         task_list: of(tasks),
         next,
     })
+}
+
+/// What these tasks need.
+fn needed<'a>(overview: &'a Overview, tasks: &[&str]) -> Vec<&'a str> {
+    let of =
+        |task: NodeId| overview.graph.needs(task).iter().map(|edge| overview.task(edge.task).name.as_str());
+    let needed: BTreeSet<&str> = tasks.iter().filter_map(|task| overview.find(task)).flat_map(of).collect();
+    needed.into_iter().collect()
 }
 
 /// What cannot be a run's id is none: the database is not asked. Answers with what to say where it knows none.

@@ -124,6 +124,7 @@ pub(in crate::serve) async fn table(look: &Look, name: &str) -> Result<TablePage
     let unknown = || ViewError::Unknown { what: "task", name: name.to_owned() };
     let task = overview.find(name).ok_or_else(unknown)?;
     let seen = overview.task(task);
+    let _turn = look.turns.next().await;
     let history = look.control.history(Some(name), LOADS).await?;
     let schemas = look.control.schemas_of(name, SCHEMAS + 1).await?;
     let need = |edge: &crate::dag::Edge| {
