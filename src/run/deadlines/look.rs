@@ -211,7 +211,11 @@ impl Outside {
         let deadline = |task: NodeId| Some((task, tasks.job(task).deadline()?.clone()));
         let with_deadline: Vec<_> = tasks.graph.tasks().filter_map(deadline).collect();
         let names = tasks.all_names();
-        let last = control.last_good_ends(&names).await?;
+        // Without a deadline there is nothing to foresee.
+        let last = match with_deadline.is_empty() {
+            true => HashMap::new(),
+            false => control.last_good_ends(&names).await?,
+        };
         let own: Vec<String> = with_deadline.iter().map(|(task, _)| names[task.index()].clone()).collect();
         let mut ends =
             control.good_ends(&own, now.saturating_sub(LOOKED_BACK).unwrap_or(Timestamp::MIN)).await?;

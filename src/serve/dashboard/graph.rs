@@ -215,9 +215,11 @@ fn node(task: &Task, kind: Kind, place: (usize, f64), is_on_path: bool) -> Marku
     );
     let class =
         format!("node {}{}", Tone::of(state).class(), if task.tier == "critical" { " critical" } else { "" });
-    let beside = match (kind, task.expected_seconds) {
-        (_, Some(seconds)) => format!("{} · {}", task.kind, quantity::duration(seconds)),
-        (_, None) => task.kind.to_owned(),
+    // A colour alone tells nobody who sees none.
+    let beside = match task.expected_seconds {
+        _ if !matches!(state, "succeeded" | "unchanged") => format!("{} · {state}", task.kind),
+        Some(seconds) => format!("{} · {}", task.kind, quantity::duration(seconds)),
+        None => task.kind.to_owned(),
     };
     // A table is square, what is made of it round, what only looks pointed.
     let round = match kind {
@@ -226,10 +228,9 @@ fn node(task: &Task, kind: Kind, place: (usize, f64), is_on_path: bool) -> Marku
         Kind::Check | Kind::Command => 22,
     };
     html! {
-        a class=(class) href=(words::task_address(&task.task)) aria-label=(told) {
-            title { (told) }
-            rect x=(format!("{x:.1}")) y=(format!("{y:.1}")) width=(NODE.0) height=(NODE.1) rx=(round) {}
-            text class="sign" x=(format!("{:.1}", x + 14.0)) y=(format!("{:.1}", y + 27.0)) { (words::sign(state)) }
+        a class=(class) href=(words::task_address(&task.task)) {
+            rect x=(format!("{x:.1}")) y=(format!("{y:.1}")) width=(NODE.0) height=(NODE.1) rx=(round) { title { (told) } }
+            text class="sign" aria-hidden="true" x=(format!("{:.1}", x + 14.0)) y=(format!("{:.1}", y + 27.0)) { (words::sign(state)) }
             text class="label" x=(format!("{:.1}", x + 32.0)) y=(format!("{:.1}", y + 19.0)) { (name) }
             text class="small" x=(format!("{:.1}", x + 32.0)) y=(format!("{:.1}", y + 34.0)) { (beside) }
         }
