@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     quantity,
-    serve::view::{Attempt, Compared, Run, RunPage, RunTask, TASKS_SHOWN},
+    serve::view::{Attempt, Compared, Run, RunPage, RunTask, TASKS_SHOWN, argument},
 };
 
 pub(in crate::serve) fn run(frame: &Frame, page: &RunPage, after: u32) -> Markup {
@@ -73,7 +73,7 @@ fn acts(run: &Run) -> Markup {
             "cancelled" | "crashed" => { (words::command(&format!("barncat run --resume {}", run.run))) " goes on where it ended." },
             "failed" | "degraded" => { (words::command("barncat run --failed")) " does again what did not end well." },
             "running" => { (words::command("barncat status")) " shows the same on a terminal." },
-            _ => { (words::command(&again)) " does the same again." },
+            _ => { (words::command(&run.command())) " does the same again." },
         }
     }
 }
@@ -203,7 +203,7 @@ fn below(here: &Here, task: &RunTask) -> Markup {
                 ol class="attempts" { @for attempt in &task.attempts { (attempt_line(here, attempt)) } }
             }
             @if let Some(load) = &task.load { p class="small quiet" { "load " span class="id" { (words::visible(load)) } } }
-            p { (words::task(&task.task)) " " (words::command(&format!("barncat why {}", task.task))) }
+            p { (words::task(&task.task)) " " (words::command(&format!("barncat why {}", argument(&task.task)))) }
         }
     }
 }

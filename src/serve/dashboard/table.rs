@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     quantity,
-    serve::view::{Load, TablePage, Task},
+    serve::view::{Load, TablePage, Task, argument},
 };
 
 pub(in crate::serve) fn table(frame: &Frame, page: &TablePage) -> Markup {
@@ -43,7 +43,7 @@ pub(in crate::serve) fn table(frame: &Frame, page: &TablePage) -> Markup {
         }
         @if !page.schemas.is_empty() { section aria-labelledby="schema" data-part="schema" { (schema(here, page)) } }
         section aria-labelledby="around" data-part="around" { (around(page)) }
-        p class="acts" { (words::command(&format!("barncat why {}", task.task))) " walks back to the first cause. " (acts(task)) }
+        p class="acts" { (words::command(&format!("barncat why {}", argument(&task.task)))) " walks back to the first cause. " (acts(task)) }
     };
     frame.page("/tables", &task.task, &main)
 }
@@ -51,10 +51,10 @@ pub(in crate::serve) fn table(frame: &Frame, page: &TablePage) -> Markup {
 fn acts(task: &Task) -> Markup {
     html! {
         @match (task.kind, &task.hold) {
-            (_, Some(_)) => { (words::command(&format!("barncat release {}", task.task))) " lets it go." },
-            ("load" | "model", None) => { (words::command(&format!("barncat run {}", task.task))) " brings it up to date; " (words::command(&format!("barncat hold {} --for 12h", task.task))) " keeps it as it is." },
-            ("check", None) => { (words::command(&format!("barncat check {} --rows", task.task))) " asks it now." },
-            _ => { (words::command(&format!("barncat run {}", task.task))) " starts it." },
+            (_, Some(_)) => { (words::command(&format!("barncat release {}", argument(&task.task)))) " lets it go." },
+            ("load" | "model", None) => { (words::command(&format!("barncat run {}", argument(&task.task)))) " brings it up to date; " (words::command(&format!("barncat hold {} --for 12h", argument(&task.task)))) " keeps it as it is." },
+            ("check", None) => { (words::command(&format!("barncat check {} --rows", argument(&task.task)))) " asks it now." },
+            _ => { (words::command(&format!("barncat run {}", argument(&task.task)))) " starts it." },
         }
     }
 }
@@ -169,7 +169,7 @@ fn loads(here: &Here, page: &TablePage, has_table: bool) -> Markup {
     html! {
         (heading("loads", if has_table { "Loads" } else { "History" }, None))
         @if page.loads.is_empty() {
-            p class="empty" { "It has not run yet. " (words::command(&format!("barncat run {}", page.task.task))) }
+            p class="empty" { "It has not run yet. " (words::command(&format!("barncat run {}", argument(&page.task.task)))) }
         } @else {
             table {
                 caption class="hidden" { "What was tried, the latest first" }
@@ -187,7 +187,7 @@ fn loads(here: &Here, page: &TablePage, has_table: bool) -> Markup {
                 tbody { @for load in &page.loads { (load_row(here, load, has_table, has_late)) } }
             }
             @if page.task.kind == "load" {
-                p class="small quiet" { "A load can be restored as long as the stage keeps it; " (words::command(&format!("barncat history {}", page.task.task))) " asks the stage which those are." }
+                p class="small quiet" { "A load can be restored as long as the stage keeps it; " (words::command(&format!("barncat history {}", argument(&page.task.task)))) " asks the stage which those are." }
             }
         }
     }

@@ -4,7 +4,7 @@ use jiff::{Timestamp, tz::TimeZone};
 use maud::{Markup, html};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use crate::quantity;
+use crate::{quantity, serve::view::is_hidden};
 
 /// Where and when a page is read.
 #[derive(Debug, Clone)]
@@ -28,9 +28,7 @@ pub(super) fn name(name: &str) -> Markup {
 pub(super) fn visible(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for letter in text.chars() {
-        let is_hidden = letter.is_control()
-            || matches!(letter, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}');
-        match is_hidden {
+        match is_hidden(letter) {
             true => shown.extend(letter.escape_unicode()),
             false => shown.push(letter),
         }

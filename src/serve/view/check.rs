@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
+use super::argument;
 use crate::{control::LastCheck, run::Overview};
 
 /// A check, and what it found the last time.
@@ -66,11 +67,12 @@ impl Check {
 
     /// The command that asks it again, or shows what it found.
     pub(in crate::serve) fn command(&self) -> String {
+        let task = argument(&self.task);
         match (self.status.as_str(), self.before_publish) {
-            ("passed", false) => format!("barncat check {}", self.task),
-            ("passed", true) => format!("barncat history {}", self.task),
-            (_, false) => format!("barncat check {} --rows", self.task),
-            (_, true) => format!("barncat history {} --rows", self.task),
+            ("passed", false) => format!("barncat check {task}"),
+            ("passed", true) => format!("barncat history {task}"),
+            (_, false) => format!("barncat check {task} --rows"),
+            (_, true) => format!("barncat history {task} --rows"),
         }
     }
 }

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
+use super::argument;
 use crate::run::{DeadlineState, ShownDeadline};
 
 /// A deadline.
@@ -58,9 +59,11 @@ impl Deadline {
     /// The command that acts on it.
     pub(in crate::serve) fn command(&self) -> String {
         match (self.ready_at, &self.held_up_by) {
-            (Some(_), _) => format!("barncat history {}", self.task),
-            (None, Some(task)) => format!("barncat why {task}"),
-            (None, None) if self.expected_at.is_none() => format!("barncat run +{}", self.task),
+            (Some(_), _) => format!("barncat history {}", argument(&self.task)),
+            (None, Some(task)) => format!("barncat why {}", argument(task)),
+            (None, None) if self.expected_at.is_none() => {
+                format!("barncat run {}", argument(&format!("+{}", self.task)))
+            }
             (None, None) => "barncat status".to_owned(),
         }
     }

@@ -3,7 +3,12 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::{control::KeptIncident, incident::State, run::Overview};
+use super::argument;
+use crate::{
+    control::KeptIncident,
+    incident::{Alarm, State},
+    run::Overview,
+};
 
 /// An open incident.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -69,7 +74,7 @@ impl Incident {
             what: alarm.what.clone(),
             why: alarm.why.clone(),
             hint: alarm.hint.clone(),
-            command: alarm.command.clone(),
+            command: command(alarm),
             task: alarm.task.clone(),
             tier: word(&alarm.tier),
             severity: word(&alarm.severity),
@@ -82,6 +87,14 @@ impl Incident {
             acknowledged_by: incident.acknowledged_by.clone(),
             muted_until: *muted_until,
         }
+    }
+}
+
+/// The command that helps, with the task's name as one argument.
+fn command(alarm: &Alarm) -> String {
+    match &alarm.task {
+        Some(task) => alarm.command.replace(task, &argument(task)),
+        None => alarm.command.clone(),
     }
 }
 

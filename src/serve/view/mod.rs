@@ -3,6 +3,7 @@
 //! All of it comes from the control database and the project's text, in a number of statements that does not grow with
 //! the history. No statement goes to the warehouse or a source, so that a serverless one can sleep.
 
+mod argument;
 mod check;
 mod deadline;
 mod desk;
@@ -19,9 +20,10 @@ use crate::{
 };
 
 pub(super) use self::{
+    argument::{argument, is_hidden},
     check::{Check, checks},
     deadline::Deadline,
-    desk::{Desk, Look, Turns},
+    desk::{Desk, Look},
     graph::{Choice, Picture, choose, json as graph_json},
     incident::{Incident, incidents},
     run::{Attempt, Compared, Run, RunPage, RunTask, SHOWN as TASKS_SHOWN, run, runs},
@@ -30,7 +32,7 @@ pub(super) use self::{
 };
 
 #[cfg(test)]
-pub(super) use self::graph::GraphDocument;
+pub(super) use self::{desk::Turns, graph::GraphDocument};
 
 /// Why nothing can be shown.
 #[derive(Debug, thiserror::Error)]

@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::{Look, ViewError};
+use super::{Look, ViewError, argument};
 use crate::{
     control::{Part, SeenAttempt, SeenRun, SeenTask, Then},
-    dag::NodeId,
+    dag::{NodeId, selection},
     error::Failure,
     run::Overview,
 };
@@ -228,7 +228,7 @@ fn needed<'a>(overview: &'a Overview, tasks: &[&str]) -> Vec<&'a str> {
 
 /// What cannot be a run's id is none: the database is not asked. Answers with what to say where it knows none.
 fn expect_id(text: &str) -> Result<impl FnOnce() -> ViewError, ViewError> {
-    let unknown = || ViewError::Unknown { what: "run", name: text.to_owned() };
+    let unknown = move || ViewError::Unknown { what: "run", name: text.to_owned() };
     let is_one = (1..=64).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric());
     if is_one { Ok(unknown) } else { Err(unknown()) }
 }
@@ -263,6 +263,22 @@ impl Run {
             rows: seen.tally.rows,
             bytes: seen.tally.bytes,
         }
+    }
+
+    /// The command that does the same again.
+    pub(in crate::serve) fn command(&self) -> String {
+        let (select, exclude) = selection::read(&self.selection);
+        let mut command = "barncat run".to_owned();
+        for word in &select {
+            command.push_str(&format!(" {}", argument(word)));
+        }
+        for word in &exclude {
+            command.push_str(&format!(" --exclude {}", argument(word)));
+        }
+        if self.mode == "test" {
+            command.push_str(" --mode test");
+        }
+        command
     }
 
     /// How many of its tasks are as they should be.

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::{Check, Look, Task, ViewError};
+use super::{Check, Look, Task, ViewError, argument};
 use crate::{
     config::Keep,
     control::{HistoryRow, SeenSchema},
@@ -166,7 +166,8 @@ fn load(name: &str, row: &HistoryRow, keep: Option<(Keep, Timestamp)>, published
         let days = now.duration_since(row.started_at).as_secs_f64() / 86_400.0;
         // Those that the table does not show already; the two newest stay, however old they are.
         let is_kept = *published < 2 || (*published < keep.loads && days <= f64::from(keep.days));
-        restore = (*published > 0 && is_kept).then(|| format!("barncat restore {name} --load {load}"));
+        restore =
+            (*published > 0 && is_kept).then(|| format!("barncat restore {} --load {load}", argument(name)));
         *published += 1;
     }
     Load {
