@@ -63,11 +63,6 @@ pub(in crate::serve) fn run(frame: &Frame, page: &RunPage, after: u32) -> Markup
 }
 
 fn acts(run: &Run) -> Markup {
-    let again = if run.selection == "*" {
-        "barncat run".to_owned()
-    } else {
-        format!("barncat run '{}'", run.selection)
-    };
     html! {
         @match run.status.as_str() {
             "cancelled" | "crashed" => { (words::command(&format!("barncat run --resume {}", run.run))) " goes on where it ended." },

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 
-use super::{Look, ViewError};
+use super::{Look, ViewError, argument};
 use crate::{
     dag::{self, CriticalPath, Facts, NodeId, render},
     error::Fault,
@@ -77,7 +77,7 @@ fn select_tasks(look: &Look, select: &str) -> Result<Vec<NodeId>, ViewError> {
     let facts = Facts { changed: None, results: Some(overview.results()) };
     if dag::asks_for_changes(words.iter()) {
         let message = "what changed is known by asking the sources, and nobody asks them here".to_owned();
-        let hint = Some(format!("barncat graph '{select}' asks them"));
+        let hint = Some(format!("barncat graph {} asks them", argument(select)));
         return Err(ViewError::Nothing { message, hint });
     }
     let wrong =
