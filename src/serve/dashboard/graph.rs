@@ -11,7 +11,7 @@ use super::{
 use crate::{
     dag::{Kind, NodeId, Way},
     quantity,
-    serve::view::{Choice, Look, Picture, Task, argument},
+    serve::view::{Choice, Look, Picture, Task, selecting},
 };
 
 /// A node's size, and how far apart columns and rows are.
@@ -69,7 +69,7 @@ pub(in crate::serve) fn graph(
                 }
             }
         }
-        p class="acts" { (words::command(&format!("barncat graph{}", if select.is_empty() { String::new() } else { format!(" {}", argument(select)) }))) " prints it, also for Mermaid and Graphviz." }
+        p class="acts" { (words::command(&selecting("barncat graph", select))) " prints it, also for Mermaid and Graphviz." }
         details class="list" data-part="list" {
             summary { "The same as a list" }
             (list(look, picture))

@@ -7,6 +7,7 @@ use super::{
     words::{self, Here, Tone, heading},
 };
 use crate::{
+    dag::selection::written,
     quantity,
     serve::view::{Load, TablePage, Task, argument},
 };
@@ -256,6 +257,6 @@ fn around(page: &TablePage) -> Markup {
             div { dt { "Needs" } @if page.needs.is_empty() { dd class="quiet" { "nothing" } } @for need in &page.needs { dd { (words::task(&need.task)) " " span class="quiet" { (need.kind) @if need.soft { ", can go on without" } } } } }
             div { dt { "Needed by" } @if page.needed_by.is_empty() { dd class="quiet" { "nothing" } } @for need in &page.needed_by { dd { (words::task(&need.task)) " " span class="quiet" { (need.kind) @if need.soft { ", can go on without" } } } } }
         }
-        p { a href=(format!("/graph?select={}", words::encoded(&format!("+{}+", page.task.task)))) { "Its part of the graph" } }
+        p { a href=(format!("/graph?select={}", words::encoded(&written(&[format!("+{}+", page.task.task)], &[])))) { "Its part of the graph" } }
     }
 }

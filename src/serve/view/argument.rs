@@ -1,5 +1,7 @@
 //! Command lines that people copy: a name in them is one argument, whatever it holds.
 
+use crate::dag::selection;
+
 /// Whether a letter is not seen, or turns other text about.
 pub(in crate::serve) fn is_hidden(letter: char) -> bool {
     letter.is_control()
@@ -28,6 +30,19 @@ pub(in crate::serve) fn argument(text: &str) -> String {
     quoted
 }
 
+/// A command with what a selection, written as one text, selects and leaves out.
+pub(in crate::serve) fn selecting(command: &str, selection: &str) -> String {
+    let (select, exclude) = selection::read(selection);
+    let mut line = command.to_owned();
+    for word in &select {
+        line.push_str(&format!(" {}", argument(word)));
+    }
+    for word in &exclude {
+        line.push_str(&format!(" --exclude {}", argument(word)));
+    }
+    line
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -45,5 +60,12 @@ mod tests {
         ] {
             assert_eq!(argument(name), written);
         }
+    }
+
+    #[test]
+    fn a_selection_is_written_word_by_word() {
+        assert_eq!(selecting("barncat run", "*"), "barncat run");
+        let written = selecting("barncat graph", "tag:hot+ \"a b\" raw.* --exclude x;y");
+        assert_eq!(written, "barncat graph tag:hot+ 'a b' 'raw.*' --exclude 'x;y'");
     }
 }

@@ -4,9 +4,9 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 
-use super::{Look, ViewError, argument};
+use super::{Look, ViewError, selecting};
 use crate::{
-    dag::{self, CriticalPath, Facts, NodeId, render},
+    dag::{self, CriticalPath, Facts, NodeId, render, selection},
     error::Fault,
     event::Tier,
 };
@@ -72,17 +72,17 @@ pub(in crate::serve) fn choose(look: &Look, select: &str) -> Result<Picture, Vie
 }
 
 fn select_tasks(look: &Look, select: &str) -> Result<Vec<NodeId>, ViewError> {
-    let words: Vec<String> = select.split_whitespace().map(str::to_owned).collect();
+    let (words, exclude) = selection::read(select);
     let overview = &look.overview;
     let facts = Facts { changed: None, results: Some(overview.results()) };
-    if dag::asks_for_changes(words.iter()) {
+    if dag::asks_for_changes(words.iter().chain(&exclude)) {
         let message = "what changed is known by asking the sources, and nobody asks them here".to_owned();
-        let hint = Some(format!("barncat graph {} asks them", argument(select)));
+        let hint = Some(format!("{} asks them", selecting("barncat graph", select)));
         return Err(ViewError::Nothing { message, hint });
     }
     let wrong =
         |error: dag::SelectError| ViewError::Nothing { message: error.to_string(), hint: error.hint() };
-    overview.graph.select(&facts, &words, &[]).map_err(wrong)
+    overview.graph.select(&facts, &words, &exclude).map_err(wrong)
 }
 
 fn path(look: &Look, tasks: &[NodeId]) -> Option<CriticalPath> {

@@ -20,7 +20,7 @@ use crate::{
 };
 
 pub(super) use self::{
-    argument::{argument, is_hidden},
+    argument::{argument, is_hidden, selecting},
     check::{Check, checks},
     deadline::Deadline,
     desk::{Desk, Look},

@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::{Look, ViewError, argument};
+use super::{Look, ViewError, selecting};
 use crate::{
     control::{Part, SeenAttempt, SeenRun, SeenTask, Then},
-    dag::{NodeId, selection},
+    dag::NodeId,
     error::Failure,
     run::Overview,
 };
@@ -267,14 +267,7 @@ impl Run {
 
     /// The command that does the same again.
     pub(in crate::serve) fn command(&self) -> String {
-        let (select, exclude) = selection::read(&self.selection);
-        let mut command = "barncat run".to_owned();
-        for word in &select {
-            command.push_str(&format!(" {}", argument(word)));
-        }
-        for word in &exclude {
-            command.push_str(&format!(" --exclude {}", argument(word)));
-        }
+        let mut command = selecting("barncat run", &self.selection);
         if self.mode == "test" {
             command.push_str(" --mode test");
         }
