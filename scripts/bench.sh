@@ -8,6 +8,7 @@
 #   scripts/bench.sh --graph     planning and scheduling 100 to 100,000 tasks that do nothing; needs no server
 #   scripts/bench.sh --models    500 tiny models against the SQL itself, by as many sessions of psql; 3 rounds
 #   scripts/bench.sh --new-rows  append, merge and verify at 0.5, 5 and 20 million rows (SIZES), 3 rounds
+#   scripts/bench.sh --dashboard 20 requests a second on the pages, with 2,000 tables and 1,000,000 attempts (TABLES, RUNS, RATE)
 #
 # ROWS, RUNS and WAYS ("pipe run run_fill_jobs_2") choose less or more. Each round takes each way in
 # turn, so that a noisy minute hits all of them. The servers stay (target/bench, scripts/bench.sh
@@ -380,14 +381,14 @@ build() {
 
 [ -r /proc/self/stat ] || fail "the benchmark reads /proc, so it needs Linux"
 case ${1:-speed} in
-  speed | --memory | --models | --new-rows | --stage) ;;
+  speed | --memory | --models | --new-rows | --stage | --dashboard) ;;
   --graph) exec cargo bench --quiet --bench graph ;;
   down)
     scripts/servers.sh down --dir "$dir/servers"
     rm -rf "$dir"
     exit
     ;;
-  *) fail "unknown argument \`$1\`" "nothing, --memory, --models, --stage, --graph, --new-rows, or down" ;;
+  *) fail "unknown argument \`$1\`" "nothing, --memory, --models, --stage, --graph, --new-rows, --dashboard, or down" ;;
 esac
 build
 mkdir -p "$dir"
@@ -404,4 +405,9 @@ case ${1:-speed} in
     ;;
   --stage) stage_alone ;;
   --new-rows) new_rows ;;
+  --dashboard)
+    # shellcheck source=scripts/bench-dashboard.sh
+    . scripts/bench-dashboard.sh
+    dashboard
+    ;;
 esac

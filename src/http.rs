@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use jiff::fmt::rfc2822::DateTimeParser;
-use reqwest::{Client, Method, StatusCode, header, redirect};
+use reqwest::{Client, StatusCode, header, redirect};
 use rustls::{ClientConfig, RootCertStore, crypto::ring};
 
 use crate::{
@@ -34,9 +34,13 @@ impl Default for Patience {
 #[derive(Debug, Clone)]
 pub struct Http(Client);
 
+pub use reqwest::Method;
+
 /// A request.
 #[derive(Debug)]
 pub struct Call<'a> {
+    /// What is asked for.
+    pub method: Method,
     /// Whose address it is, for errors: `Slack`.
     pub service: &'static str,
     /// Where to. Never shown.
@@ -45,7 +49,7 @@ pub struct Call<'a> {
     pub bearer: Option<&'a Secret>,
     /// More headers.
     pub headers: &'a [(&'static str, &'a str)],
-    /// JSON to send; without it nothing is sent, and the answer is only asked for.
+    /// JSON to send.
     pub body: Option<String>,
 }
 
@@ -139,8 +143,7 @@ impl Http {
         if !matches!(url.scheme(), "http" | "https") {
             return Err(HttpError::NoUrl { service });
         }
-        let method = if call.body.is_some() { Method::POST } else { Method::GET };
-        let mut request = self.0.request(method, url);
+        let mut request = self.0.request(call.method, url);
         if let Some(bearer) = call.bearer {
             request = request.bearer_auth(bearer.expose());
         }
@@ -237,7 +240,14 @@ mod tests {
 
     async fn call(url: &Secret) -> Result<Answer, HttpError> {
         let patience = Patience { connect: Duration::from_secs(5), answer: Duration::from_secs(5) };
-        let call = Call { service: "Slack", url, bearer: None, headers: &[], body: Some("{}".to_owned()) };
+        let call = Call {
+            method: Method::POST,
+            service: "Slack",
+            url,
+            bearer: None,
+            headers: &[],
+            body: Some("{}".to_owned()),
+        };
         Http::new(patience).call(call).await
     }
 

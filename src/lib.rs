@@ -26,6 +26,7 @@
 //! | [`mod@check`] | a query whose rows are failures |
 //! | [`model`] | one attempt at one model: a table or view made in the warehouse |
 //! | [`run`] | which tasks, in which order, how often |
+//! | [`serve`] | the service: schedules, health, what can be seen over HTTP |
 //! | [`cli`] | the command line: the only place that prints |
 
 pub mod alert;
@@ -48,9 +49,11 @@ pub mod load;
 pub mod model;
 pub mod pg;
 pub mod publish;
+mod quantity;
 pub mod run;
 pub mod schema;
 pub mod secret;
+pub mod serve;
 pub mod source;
 pub mod sql;
 pub mod stage;

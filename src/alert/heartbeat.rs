@@ -2,7 +2,7 @@
 
 use super::AlertError;
 use crate::{
-    http::{Call, Http},
+    http::{Call, Http, Method},
     secret::Secret,
 };
 
@@ -16,7 +16,8 @@ impl Heartbeat {
     /// Calls it.
     pub async fn beat(&self) -> Result<(), AlertError> {
         let service = "the heartbeat's server";
-        let call = Call { service, url: &self.url, bearer: None, headers: &[], body: None };
+        let call =
+            Call { method: Method::GET, service, url: &self.url, bearer: None, headers: &[], body: None };
         let answer = self.http.call(call).await?;
         match answer.is_done() {
             true => Ok(()),

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::{AlertError, Channel, Message};
 use crate::{
     config::Severity,
-    http::{Call, Http},
+    http::{Call, Http, Method},
     incident::{Notice, Telling},
     secret::Secret,
 };
@@ -36,7 +36,14 @@ impl Channel for PagerDuty {
     async fn send(&self, message: &Message<'_>) -> Result<Option<Value>, AlertError> {
         for notice in message.notices {
             let body = event(notice, self.key.expose(), self.dashboard.as_deref()).to_string();
-            let call = Call { service: NAME, url: &self.url, bearer: None, headers: &[], body: Some(body) };
+            let call = Call {
+                method: Method::POST,
+                service: NAME,
+                url: &self.url,
+                bearer: None,
+                headers: &[],
+                body: Some(body),
+            };
             let answer = self.http.call(call).await?;
             if !answer.is_done() {
                 return Err(AlertError::of(NAME, &answer, self.said(&answer.body)));

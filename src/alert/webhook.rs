@@ -4,7 +4,7 @@ use async_trait::async_trait;
 
 use super::{AlertError, Channel, Message};
 use crate::{
-    http::{Call, Http},
+    http::{Call, Http, Method},
     secret::Secret,
 };
 
@@ -23,7 +23,14 @@ impl Channel for Webhook {
         for notice in message.notices {
             let body = serde_json::to_string(notice).expect("plain data is JSON");
             let headers = &[("Idempotency-Key", message.mark)];
-            let call = Call { service: NAME, url: &self.url, bearer: None, headers, body: Some(body) };
+            let call = Call {
+                method: Method::POST,
+                service: NAME,
+                url: &self.url,
+                bearer: None,
+                headers,
+                body: Some(body),
+            };
             let answer = self.http.call(call).await?;
             if !answer.is_done() {
                 return Err(AlertError::of(NAME, &answer, answer.status_in_words()));

@@ -12,6 +12,7 @@ mod check;
 mod clean;
 mod holds;
 mod incidents;
+mod serve;
 
 pub(super) use self::{
     by_hand::{AdoptArgs, BackfillArgs, RestoreArgs},
@@ -19,6 +20,7 @@ pub(super) use self::{
     clean::CleanArgs,
     holds::{HoldArgs, ReleaseArgs},
     incidents::{AlertCommand, IncidentsArgs, IncidentsCommand},
+    serve::{Listen, SchedulesArgs, SchedulesCommand, ServeArgs},
 };
 
 /// The whole command line.
@@ -274,6 +276,18 @@ Examples:
     /// Take away what lies about; with --removed, what is no longer in the project
     #[command(after_help = clean::CLEAN_HELP)]
     Clean(CleanArgs),
+
+    /// Run the schedules, as a service that stays
+    #[command(after_help = serve::SERVE_HELP)]
+    Serve(ServeArgs),
+
+    /// List the schedules with their next times; pause and resume them
+    #[command(after_help = serve::SCHEDULES_HELP)]
+    Schedules(SchedulesArgs),
+
+    /// Ask the service on this machine whether it lives
+    #[command(after_help = serve::HEALTHCHECK_HELP)]
+    Healthcheck(Listen),
 
     /// Show what is running, and what is on hold
     #[command(after_help = "\

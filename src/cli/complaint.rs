@@ -140,6 +140,7 @@ from_faults!(
     crate::config::listing::ListingError,
     crate::control::ControlError,
     crate::pg::PgError,
+    crate::serve::ServeError,
 );
 
 impl From<Mistakes> for Complaint {

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::{Context, columns, complaint::Complaint, exit::Exit, moment, quantity};
 use crate::{
-    control::{Control, PastRun},
+    control::{Control, Origin, PastRun},
     event::{RunOutcome, TaskOutcome, TaskStatus},
 };
 
@@ -27,6 +27,11 @@ struct Run<'a> {
     status: &'a str,
     started_at: Timestamp,
     ended_at: Timestamp,
+    /// `user@host`, `service@host`.
+    by: &'a str,
+    /// Of a tick's run: the schedule, and the tick.
+    schedule: Option<&'a str>,
+    tick: Option<Timestamp>,
     tasks: &'a [TaskOutcome],
 }
 
@@ -70,12 +75,15 @@ fn run_json(run: &PastRun) -> Run<'_> {
         status: &run.status,
         started_at: run.started_at,
         ended_at: run.ended_at,
+        by: &run.origin.by,
+        schedule: run.origin.tick.as_ref().map(|tick| tick.schedule.as_str()),
+        tick: run.origin.tick.as_ref().map(|tick| tick.at),
         tasks: run.outcome.as_ref().map_or(&[], |outcome| &outcome.tasks),
     }
 }
 
 fn runs_text(runs: &[PastRun]) -> String {
-    let titles = ["started", "status", "mode", ">tasks", ">rows", ">staged", ">time", "run"];
+    let titles = ["started", "status", "mode", ">tasks", ">rows", ">staged", ">time", "by", "run"];
     let row = |run: &PastRun| {
         let seconds = run.ended_at.duration_since(run.started_at).as_secs_f64();
         let (tasks, rows, bytes) = run.outcome.as_ref().map(cost).unwrap_or_default();
@@ -87,10 +95,16 @@ fn runs_text(runs: &[PastRun]) -> String {
             rows,
             bytes,
             quantity::duration(seconds),
+            by(&run.origin),
             run.run.clone(),
         ]
     };
     columns::lay(&titles, runs.iter().map(row))
+}
+
+/// Who asked for a run: the schedule, or a person.
+pub(super) fn by(origin: &Origin) -> String {
+    origin.tick.as_ref().map_or_else(|| origin.by.clone(), |tick| tick.schedule.clone())
 }
 
 /// Tasks done of all, rows and bytes that were published.
@@ -107,7 +121,7 @@ fn cost(outcome: &RunOutcome) -> (String, String, String) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::sample;
+    use crate::{cli::sample, control::Tick};
 
     fn time(text: &str) -> Timestamp {
         text.parse().expect("a time")
@@ -122,12 +136,16 @@ mod tests {
             ended_at: time("2026-11-22T05:02:05Z"),
             status: status.into(),
             outcome,
+            origin: Origin { by: "ana@loader-1".into(), ..Origin::default() },
         }
     }
 
     #[test]
     fn runs_are_shown_with_their_cost_and_crashed_ones_without() {
-        let runs = [past("degraded", Some(sample::degraded())), past("crashed", None)];
+        let mut of_tick = past("crashed", None);
+        let at = time("2026-11-22T05:00:00Z");
+        of_tick.origin.tick = Some(Tick { schedule: "nightly".to_owned(), at });
+        let runs = [past("degraded", Some(sample::degraded())), of_tick];
         insta::assert_snapshot!(runs_text(&runs));
     }
 }

@@ -20,7 +20,7 @@ use self::{
 use crate::{
     config::{Environment, Project},
     control::Control,
-    dag, pg,
+    dag, pg, quantity,
     run::{Mode, reach},
 };
 
@@ -48,12 +48,13 @@ mod names;
 mod output;
 mod plan;
 mod progress;
-mod quantity;
 mod restore;
 mod run;
 #[cfg(test)]
 mod sample;
+mod schedules;
 mod screen;
+mod serve;
 mod signals;
 mod status;
 mod style;
@@ -193,6 +194,9 @@ async fn dispatch(context: &Context, command: Command) -> Result<Exit, Complaint
         Command::Incidents(args) => looking(context, incidents::incidents(context, args)).await,
         Command::Alert(command) => looking(context, alert::alert(context, command)).await,
         Command::Clean(args) => clean::clean(context, args).await,
+        Command::Serve(args) => serve::serve(context, args).await,
+        Command::Schedules(args) => looking(context, schedules::schedules(context, args)).await,
+        Command::Healthcheck(listen) => looking(context, serve::healthcheck(context, listen)).await,
         Command::Status => looking(context, status::status(context)).await,
         Command::History { table, limit, rows } => {
             looking(context, history::history(context, table.as_deref(), limit, rows)).await

@@ -29,6 +29,7 @@ pub(super) async fn run(context: &Context, args: RunArgs) -> Result<Exit, Compla
         resume: args.resume,
         work: run::Work::Load,
         jobs: args.jobs.unwrap_or(run::JOBS) as usize,
+        ..run::Request::of(args.mode.into())
     };
     let outcome = watched(context, &request).await?;
     if context.output.is_json() {

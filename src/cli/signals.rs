@@ -19,12 +19,18 @@ pub(super) struct Stop {
     /// Cancelled by the first signal.
     pub(super) token: CancellationToken,
     status: std::sync::Arc<OnceLock<Exit>>,
+    ends_well: std::sync::Arc<OnceLock<()>>,
 }
 
 impl Stop {
-    /// The exit status of the signal that came; `None` where none did.
+    /// The exit status of the signal that came; `None` where none did, or where the command's own counts.
     pub(super) fn exit(&self) -> Option<Exit> {
-        self.status.get().copied()
+        self.status.get().copied().filter(|_| self.ends_well.get().is_none())
+    }
+
+    /// The command goes on until it is stopped: then it has done what it should.
+    pub(super) fn ends_well(&self) {
+        let _ = self.ends_well.set(());
     }
 }
 

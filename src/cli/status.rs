@@ -1,15 +1,16 @@
-//! `status`: what is running, what is on hold, what awaits a backfill, and how deadlines stand.
+//! `status`: what is running, what is on hold, what awaits a backfill, how deadlines stand, when schedules tick.
 
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::{Context, complaint::Complaint, exit::Exit, hold::Hold, moment, quantity, style};
+use super::{Context, complaint::Complaint, exit::Exit, hold::Hold, moment, quantity, schedules, style};
 use crate::{
     clock::{Clock, System},
     config::{Environment, Project},
     control::{self, RunningRun},
     error::Failure,
     run::{self, Awaiting, DeadlineState, ShownDeadline},
+    serve,
 };
 
 /// What `--output json` prints.
@@ -21,6 +22,9 @@ struct Status<'a> {
     awaiting_backfill: Vec<JsonAwaiting<'a>>,
     /// Today's, and the next one of tasks that have none today.
     deadlines: Vec<JsonDeadline<'a>>,
+    /// The service that runs the schedules.
+    service: Option<schedules::Service<'a>>,
+    schedules: Vec<schedules::Schedule<'a>>,
 }
 
 #[derive(Debug, Serialize)]
@@ -50,6 +54,11 @@ struct Run<'a> {
     host: &'a str,
     pid: i64,
     started_at: Timestamp,
+    /// `user@host`, `service@host`.
+    by: &'a str,
+    /// Of a tick's run: the schedule, and the tick.
+    schedule: Option<&'a str>,
+    tick: Option<Timestamp>,
     is_crashed: bool,
     tasks: Vec<Task<'a>>,
 }
@@ -74,12 +83,15 @@ pub(super) async fn status(context: &Context) -> Result<Exit, Complaint> {
     runs.sort_by_key(|run| run.started_at);
     let awaiting = awaiting(&project, &environment).await;
     let deadlines = deadlines(&project, &environment).await;
+    let shown = scheduled(&project, &environment).await;
     if context.output.is_json() {
         context.output.json(&Status {
             runs: runs.iter().map(json).collect(),
             holds: holds.iter().map(Hold::from).collect(),
             awaiting_backfill: awaiting.iter().map(json_awaiting).collect(),
             deadlines: deadlines.iter().map(json_deadline).collect(),
+            service: shown.as_ref().and_then(|shown| shown.leader.as_ref()).map(Into::into),
+            schedules: shown.iter().flat_map(|shown| &shown.schedules).map(Into::into).collect(),
         })?;
         return Ok(Exit::Done);
     }
@@ -87,7 +99,10 @@ pub(super) async fn status(context: &Context) -> Result<Exit, Complaint> {
         context.output.say("nothing is running; `barncat history` shows what ran");
     }
     let text = text(&runs, System.now());
-    context.output.data(&format!("{text}{}{}{}", on_hold(&holds), in_want(&awaiting), due(&deadlines)))?;
+    let (held, awaiting, due) = (on_hold(&holds), in_want(&awaiting), due(&deadlines));
+    let schedules = shown.filter(|shown| !shown.schedules.is_empty() || shown.leader.is_some());
+    let schedules = schedules.map(|shown| schedules::text(&shown, &project.zone())).unwrap_or_default();
+    context.output.data(&format!("{text}{held}{awaiting}{due}{schedules}"))?;
     Ok(Exit::Done)
 }
 
@@ -98,6 +113,17 @@ async fn awaiting(project: &Project, environment: &Environment) -> Vec<Awaiting>
         tracing::warn!(%error, "which tables await a backfill is not known");
         Vec::new()
     })
+}
+
+/// What runs is told also where schedules are not known.
+async fn scheduled(project: &Project, environment: &Environment) -> Option<serve::Shown> {
+    serve::look(project, environment)
+        .await
+        .inspect_err(|error| {
+            let error = Failure::of(error);
+            tracing::warn!(%error, "when the schedules tick is not known");
+        })
+        .ok()
 }
 
 /// What runs is told also where deadlines are not known.
@@ -146,6 +172,9 @@ fn json(run: &RunningRun) -> Run<'_> {
         host: &run.host,
         pid: run.pid,
         started_at: run.started_at,
+        by: &run.origin.by,
+        schedule: run.origin.tick.as_ref().map(|tick| tick.schedule.as_str()),
+        tick: run.origin.tick.as_ref().map(|tick| tick.at),
         is_crashed: run.is_crashed,
         tasks: tasks.collect(),
     }
@@ -158,9 +187,10 @@ fn text(runs: &[RunningRun], now: Timestamp) -> String {
         let state = if run.is_crashed { "crashed" } else { "running" };
         let style = if run.is_crashed { style::WARNING } else { style::GOOD };
         text.push_str(&format!(
-            "{}   {} on {}, pid {}   since {} ({})   run {}\n",
+            "{}   {} by {} on {}, pid {}   since {} ({})   run {}\n",
             style::paint(style, state),
             run.mode,
+            super::history::by(&run.origin),
             run.host,
             run.pid,
             moment(run.started_at),
@@ -207,7 +237,7 @@ fn in_want(awaiting: &[Awaiting]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::control::RunningTask;
+    use crate::control::{Origin, RunningTask};
 
     fn time(text: &str) -> Timestamp {
         text.parse().expect("a time")
@@ -229,6 +259,7 @@ mod tests {
             pid: 4711,
             started_at: time("2026-11-22T05:00:00Z"),
             is_crashed,
+            origin: Origin { by: "ana@loader-1".into(), ..Origin::default() },
             tasks: vec![task("raw_shop.orders", 2), task("raw_shop.riders", 0)],
         }
     }

@@ -4,7 +4,7 @@ use std::{fmt, time::Duration};
 
 use jiff::{
     Timestamp, ToSpan,
-    civil::{Date, Time, Weekday},
+    civil::{Date, DateTime, Time, Weekday},
     tz::{AmbiguousOffset, TimeZone},
 };
 
@@ -78,13 +78,12 @@ impl Deadline {
     /// Its moment so many days after a date, where it holds on that day.
     fn moment(&self, date: Date, days: i64, zone: &TimeZone) -> Option<Timestamp> {
         let date = date.checked_add(days.days()).ok()?;
-        self.days.contains(&date.weekday()).then(|| moment(date, self.at, zone))?
+        self.days.contains(&date.weekday()).then(|| moment(date.to_datetime(self.at), zone))?
     }
 }
 
 /// A time that the clock skips is the first moment after the gap; of a time that it shows twice it is the first.
-fn moment(date: Date, at: Time, zone: &TimeZone) -> Option<Timestamp> {
-    let local = date.to_datetime(at);
+pub(super) fn moment(local: DateTime, zone: &TimeZone) -> Option<Timestamp> {
     let found = zone.to_ambiguous_timestamp(local);
     match found.offset() {
         AmbiguousOffset::Gap { before, .. } => {

@@ -51,6 +51,11 @@ kind = "postgres"
 url = "${WAREHOUSE_URL}"      # postgres://user:password@warehouse.internal:5432/warehouse
 connections = 16              # at most, over all processes
 schema = "analytics"          # where tables go unless their file in loaders/ says otherwise
+
+# What `barncat serve` runs when, in the time zone above.
+[schedules]
+nightly = { cron = "0 1 * * *" }
+# hot = { every = "30m", select = "tag:hot+" }
 "#;
 
 const LOADER: &str = r#"# What is copied from one schema of one source. `barncat discover shop` shows its tables.

@@ -23,6 +23,7 @@ mod model;
 mod project;
 mod quantity;
 mod redshift;
+mod schedule;
 mod source;
 mod template;
 mod text;
@@ -43,8 +44,9 @@ pub use self::{
     loader::{LoadSpec, Loader, Sample},
     mistake::{Mistake, Mistakes, Place},
     model::{ModelKind, ModelSpec, Named, NodeSpec, Statement},
-    project::{Project, Schedule},
+    project::Project,
     redshift::{RedshiftConfig, RedshiftPlace, RedshiftTarget, RedshiftWay},
+    schedule::{CronTimes, Schedule, Times},
     source::{SourceConfig, SourceKind},
     template::{ConfigError, Environment, Template},
     warehouse::{ControlConfig, Keep, Sse, StageConfig, WarehouseConfig, WarehouseKind, WarehousePlace},

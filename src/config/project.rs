@@ -4,16 +4,14 @@ use std::{
     collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
-    time::Duration,
 };
 
 use jiff::tz::TimeZone;
-use toml_edit::Item;
 
 use super::{
     AlertsConfig, CheckSpec, Collector, CommandSpec, ControlConfig, HookSpec, Keys, Loader, ModelSpec, Place,
-    SourceConfig, StageConfig, Text, WarehouseConfig, alerts, check, command, hook, loader,
-    mistake::did_you_mean, model, source, warehouse,
+    Schedule, SourceConfig, StageConfig, Text, WarehouseConfig, alerts, check, command, hook, loader,
+    mistake::did_you_mean, model, schedule, source, warehouse,
 };
 use crate::sql::Dialect;
 
@@ -59,19 +57,6 @@ impl Project {
     }
 }
 
-/// When `serve` runs what. Read and checked; nothing runs by it yet.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Schedule {
-    /// Every so often.
-    pub every: Option<Duration>,
-    /// By a cron expression of five fields.
-    pub cron: Option<String>,
-    /// What: a selection.
-    pub select: String,
-    /// Whether tables that await a rebuild are rebuilt.
-    pub rebuild: bool,
-}
-
 const FILE: &str = "barncat.toml";
 
 /// Reads a project; mistakes go to `mistakes`.
@@ -103,7 +88,7 @@ pub(super) fn read(dir: &Path, env: Option<&str>, mistakes: &Collector) -> Optio
     if let (Some(stage), Some(config)) = (&stage, &warehouse) {
         warehouse::check_redshift(sections.of("warehouse"), stage, config, &control);
     }
-    let schedules = schedules(sections.of("schedules"));
+    let schedules = schedule::read(sections.of("schedules"), name.as_deref().unwrap_or_default());
     let alerts = alerts::read(sections.of("alerts"));
     let into = warehouse.as_ref().map_or("public", |warehouse| &warehouse.schema);
     let loaders = loaders(dir, sections.of("sources"), &sources, into, mistakes);
@@ -209,27 +194,6 @@ fn sources(file: &Keys<'_>) -> BTreeMap<String, SourceConfig> {
         .into_iter()
         .filter_map(|(name, place, item)| Some((name.clone(), source::read(&name, place, item, file)?)))
         .collect()
-}
-
-fn schedules(file: &Keys<'_>) -> BTreeMap<String, Schedule> {
-    let read = |(name, place, item): (String, Place, &Item)| {
-        let keys = Keys::new(file.text, item, format!("schedule `{name}`"), place, file.mistakes)?;
-        let schedule = Schedule {
-            every: keys.duration("every"),
-            cron: keys.string("cron"),
-            select: keys.string("select").unwrap_or_else(|| "*".to_owned()),
-            rebuild: keys.boolean("rebuild").unwrap_or(false),
-        };
-        if keys.has("every") == keys.has("cron") {
-            keys.missing("every", "either every = \"30m\" or cron = \"0 1 * * *\"");
-        }
-        if schedule.cron.as_ref().is_some_and(|cron| cron.split_whitespace().count() != 5) {
-            keys.wrong("cron", "has not the five fields of a cron expression");
-        }
-        keys.finish();
-        Some((name, schedule))
-    };
-    file.named("schedules").into_iter().filter_map(read).collect()
 }
 
 /// The files of a folder and of those in it with this ending, relative to the project's own, in the order of their names.

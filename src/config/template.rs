@@ -43,6 +43,11 @@ impl Environment {
         Self(Variables::Given(variables.into_iter().collect()))
     }
 
+    /// A variable that holds a secret; an empty one counts as missing.
+    pub fn secret(&self, name: &str) -> Option<Secret> {
+        self.get(name).filter(|value| !value.trim().is_empty()).map(Secret::new)
+    }
+
     #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
     fn get(&self, name: &str) -> Option<String> {
         match &self.0 {

@@ -26,6 +26,9 @@ pub enum ControlError {
         /// For how long.
         seconds: u64,
     },
+    /// Another service has the schedule's tick by now.
+    #[error("the run was not begun: another service took its tick over")]
+    TickTaken,
     /// The process is ending.
     #[error("the control database was not asked: the process is ending")]
     Ending,
@@ -56,6 +59,7 @@ impl Fault for ControlError {
         match self {
             Self::Failed(source) => source.class(),
             Self::Pool { .. } | Self::Silent { .. } | Self::Ending => Class::Passing,
+            Self::TickTaken => Class::Held,
             Self::Newer { .. } | Self::Altered { .. } => Class::Lasting,
         }
     }
@@ -63,7 +67,7 @@ impl Fault for ControlError {
     fn hint(&self) -> Option<String> {
         match self {
             Self::Failed(source) => source.hint(),
-            Self::Pool { .. } | Self::Silent { .. } | Self::Ending => None,
+            Self::Pool { .. } | Self::Silent { .. } | Self::Ending | Self::TickTaken => None,
             Self::Newer { .. } => Some("use the barncat that made the change, or a newer one".to_owned()),
             Self::Altered { .. } => Some(
                 "migrations are never edited; was this schema made by a build between releases?".to_owned(),

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use tokio_postgres::Row;
 
-use super::{Control, ControlError, session::SEEN};
+use super::{Control, ControlError, Origin, Tick, session::SEEN};
 use crate::{
     event::{RunOutcome, TaskOutcome},
     fail_point,
@@ -17,11 +17,23 @@ use crate::{
 
 /// The kinds of the graph's tasks, for SQL. Rows of any other kind are what a person did by hand: a comparison
 /// or a restored version says nothing of how the task itself fares.
-const KINDS_OF_TASKS: &str = "('load', 'model', 'check', 'command')";
+pub(super) const KINDS_OF_TASKS: &str = "('load', 'model', 'check', 'command')";
+
+/// The names of all tasks that ever ran, one step in the index a name: to go through all of their rows would take the
+/// longer the longer the history is. The last one is NULL.
+const NAMES: &str = "WITH RECURSIVE names AS (
+    (SELECT task FROM control.tasks ORDER BY task LIMIT 1)
+    UNION ALL
+    SELECT (SELECT t.task FROM control.tasks t WHERE t.task > n.task ORDER BY t.task LIMIT 1)
+    FROM names n WHERE n.task IS NOT NULL)";
 
 /// What the history is read by.
 const HISTORY: &str = "SELECT run, task, status, started_at, seconds, rows, bytes, load, outcome, kind
     FROM control.tasks WHERE ended_at IS NOT NULL";
+
+/// What a run's ends are read by.
+const ENDS: &str = "SELECT task, status, started_at, seconds FROM control.tasks
+    WHERE run = $1 AND ended_at IS NOT NULL";
 
 /// A run under way.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,6 +50,8 @@ pub struct RunningRun {
     pub pid: i64,
     /// When it began.
     pub started_at: Timestamp,
+    /// Who asked for it; empty where a release before wrote it.
+    pub origin: Origin,
     /// Its process has died; the next run closes it.
     pub is_crashed: bool,
     /// Its tasks under way, the earliest first.
@@ -70,6 +84,8 @@ pub struct PastRun {
     pub selection: String,
     /// When it began.
     pub started_at: Timestamp,
+    /// Who asked for it; empty where a release before wrote it.
+    pub origin: Origin,
     /// When it ended; of a crashed one, when that was found.
     pub ended_at: Timestamp,
     /// How: as in `run --output json`, or `crashed`.
@@ -103,6 +119,19 @@ pub struct HistoryRow {
     pub outcome: Option<TaskOutcome>,
 }
 
+/// When and how a task of a run ended.
+#[derive(Debug, Clone, PartialEq)]
+pub struct EndedTask {
+    /// The task's full name.
+    pub task: String,
+    /// As in `run --output json`, or `crashed`.
+    pub status: String,
+    /// When it began.
+    pub started_at: Timestamp,
+    /// How long it took, all attempts together.
+    pub seconds: Option<f64>,
+}
+
 /// What a task usually takes: medians of its last five publishes.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Expected {
@@ -121,7 +150,7 @@ impl Control {
         let runs = format!(
             "SELECT r.run, r.mode, r.selection, r.host, r.pid, r.started_at,
                  NOT EXISTS (SELECT FROM control.sessions s WHERE s.session = r.session
-                     AND s.expires_at > clock_timestamp() AND {SEEN})
+                     AND s.expires_at > clock_timestamp() AND {SEEN}), r.started_by, r.schedule, r.tick
              FROM control.runs r WHERE r.ended_at IS NULL ORDER BY r.started_at"
         );
         let mut running: Vec<RunningRun> =
@@ -144,7 +173,8 @@ impl Control {
 
     /// The last `limit` runs that ended, the latest first.
     pub async fn past_runs(&self, limit: u32) -> Result<Vec<PastRun>, ControlError> {
-        let select = "SELECT run, mode, selection, started_at, ended_at, status, outcome
+        let select =
+            "SELECT run, mode, selection, started_at, ended_at, status, outcome, started_by, schedule, tick
             FROM control.runs WHERE ended_at IS NOT NULL ORDER BY started_at DESC LIMIT $1";
         let rows = self.database().query("list past runs", select, &[&i64::from(limit)]).await?;
         Ok(rows.iter().map(past_run).collect())
@@ -165,6 +195,20 @@ impl Control {
         Ok(rows.iter().map(history_row).collect())
     }
 
+    /// The same without what each of them said: of a run with many tasks that is a lot.
+    pub async fn ends_of(&self, run: &str) -> Result<Vec<EndedTask>, ControlError> {
+        let select = format!("{ENDS} ORDER BY started_at");
+        let rows = self.database().query("read what a run did", &select, &[&run]).await?;
+        Ok(rows.iter().map(ended_task).collect())
+    }
+
+    /// The same of these tasks alone.
+    pub async fn ends_of_some(&self, run: &str, tasks: &[&str]) -> Result<Vec<EndedTask>, ControlError> {
+        let select = format!("{ENDS} AND task = ANY($2)");
+        let rows = self.database().query("read what a run did", &select, &[&run, &tasks]).await?;
+        Ok(rows.iter().map(ended_task).collect())
+    }
+
     /// How a task ended the last time that a run tried it; `None` where none did.
     pub async fn last_end(&self, task: &str) -> Result<Option<HistoryRow>, ControlError> {
         let select =
@@ -176,9 +220,10 @@ impl Control {
     /// When each of these tasks last came to a good end, by its full name.
     pub async fn last_good_ends(&self, tasks: &[String]) -> Result<HashMap<String, Timestamp>, ControlError> {
         let select = format!(
-            "SELECT task, max(ended_at) FROM control.tasks
-            WHERE task = ANY($1) AND ended_at IS NOT NULL AND status IN ('succeeded', 'unchanged')
-              AND kind IN {KINDS_OF_TASKS} GROUP BY task"
+            "SELECT n.task, l.ended_at FROM unnest($1::text[]) AS n (task) CROSS JOIN LATERAL (
+                SELECT ended_at FROM control.tasks t
+                WHERE t.task = n.task AND t.status IN ('succeeded', 'unchanged') AND t.kind IN {KINDS_OF_TASKS}
+                ORDER BY started_at DESC LIMIT 1) l"
         );
         let rows = self.database().query("read when tasks were last done", &select, &[&tasks]).await?;
         Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
@@ -203,14 +248,15 @@ impl Control {
         Ok(ends)
     }
 
-    /// Each way in which each task ended, by its full name and the status, the latest first.
-    pub async fn last_statuses(&self) -> Result<Vec<(String, String)>, ControlError> {
+    /// How each of these tasks ended last, by its full name.
+    pub async fn last_statuses(&self, tasks: &[String]) -> Result<Vec<(String, String)>, ControlError> {
         let select = format!(
-            "SELECT task, status FROM control.tasks
-            WHERE ended_at IS NOT NULL AND kind IN {KINDS_OF_TASKS}
-            GROUP BY task, status ORDER BY max(started_at) DESC"
+            "SELECT n.task, l.status FROM unnest($1::text[]) AS n (task) CROSS JOIN LATERAL (
+                SELECT status FROM control.tasks t
+                WHERE t.task = n.task AND t.ended_at IS NOT NULL AND t.kind IN {KINDS_OF_TASKS}
+                ORDER BY started_at DESC LIMIT 1) l"
         );
-        let rows = self.database().query("read how tasks ended last", &select, &[]).await?;
+        let rows = self.database().query("read how tasks ended last", &select, &[&tasks]).await?;
         Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
     }
 
@@ -246,25 +292,26 @@ impl Control {
 
     /// The full names of all tasks that ever ran, as far as is remembered.
     pub async fn task_names(&self) -> Result<Vec<String>, ControlError> {
-        let select = "SELECT DISTINCT task FROM control.tasks ORDER BY task";
-        let rows = self.database().query("list the tasks of the past", select, &[]).await?;
+        let select = format!("{NAMES} SELECT task FROM names WHERE task IS NOT NULL ORDER BY task");
+        let rows = self.database().query("list the tasks of the past", &select, &[]).await?;
         Ok(rows.iter().map(|row| row.get(0)).collect())
     }
 
-    /// What each task usually takes, by its full name; of those that were published at least once.
-    pub async fn expected(&self) -> Result<BTreeMap<String, Expected>, ControlError> {
+    /// What each of these tasks usually takes, by its full name; of those that were published at least once.
+    pub async fn expected(&self, tasks: &[String]) -> Result<BTreeMap<String, Expected>, ControlError> {
         let medians = format!(
-            "SELECT task,
-                percentile_cont(0.5) WITHIN GROUP (ORDER BY seconds),
-                percentile_disc(0.5) WITHIN GROUP (ORDER BY rows),
-                percentile_disc(0.5) WITHIN GROUP (ORDER BY bytes)
-            FROM (SELECT task, seconds, rows, bytes,
-                      row_number() OVER (PARTITION BY task ORDER BY started_at DESC) AS nth
-                  FROM control.tasks
-                  WHERE status = 'succeeded' AND kind IN {KINDS_OF_TASKS} AND seconds IS NOT NULL) t
-            WHERE nth <= 5 GROUP BY task"
+            "SELECT n.task,
+                percentile_cont(0.5) WITHIN GROUP (ORDER BY l.seconds),
+                percentile_disc(0.5) WITHIN GROUP (ORDER BY l.rows),
+                percentile_disc(0.5) WITHIN GROUP (ORDER BY l.bytes)
+            FROM unnest($1::text[]) AS n (task) CROSS JOIN LATERAL (
+                SELECT seconds, rows, bytes FROM control.tasks t
+                WHERE t.task = n.task AND t.status = 'succeeded' AND t.kind IN {KINDS_OF_TASKS}
+                    AND t.seconds IS NOT NULL
+                ORDER BY started_at DESC LIMIT 5) l
+            GROUP BY n.task"
         );
-        let rows = self.database().query("read the expected times", &medians, &[]).await?;
+        let rows = self.database().query("read the expected times", &medians, &[&tasks]).await?;
         let expected = rows.iter().map(|row| {
             let expected =
                 Expected { seconds: row.get(1), rows: count(row.get(2)), bytes: count(row.get(3)) };
@@ -301,6 +348,9 @@ impl Control {
         let backfills =
             "DELETE FROM control.backfills WHERE ended_at < clock_timestamp() - make_interval(secs => $1)";
         self.database().execute(doing, backfills, &[&keep.as_secs_f64()]).await?;
+        let ticks =
+            "DELETE FROM control.ticks WHERE ended_at < clock_timestamp() - make_interval(secs => $1)";
+        self.database().execute(doing, ticks, &[&keep.as_secs_f64()]).await?;
         let sessions = "DELETE FROM control.sessions s
             WHERE s.expires_at < clock_timestamp() - interval '1 day'
               AND NOT EXISTS (SELECT FROM control.runs r WHERE r.session = s.session AND r.ended_at IS NULL)";
@@ -332,6 +382,7 @@ fn running_run(row: &Row) -> RunningRun {
         pid: row.get(4),
         started_at: row.get(5),
         is_crashed: row.get(6),
+        origin: origin(row, 7),
         tasks: Vec::new(),
     }
 }
@@ -355,7 +406,19 @@ fn past_run(row: &Row) -> PastRun {
         ended_at: row.get(4),
         status: row.get(5),
         outcome: known(row.get(6)),
+        origin: origin(row, 7),
     }
+}
+
+fn origin(row: &Row, first: usize) -> Origin {
+    let by: Option<String> = row.get(first);
+    let (schedule, at): (Option<String>, Option<Timestamp>) = (row.get(first + 1), row.get(first + 2));
+    let tick = schedule.zip(at).map(|(schedule, at)| Tick { schedule, at });
+    Origin { by: by.unwrap_or_default(), tick, claimed_by: None }
+}
+
+fn ended_task(row: &Row) -> EndedTask {
+    EndedTask { task: row.get(0), status: row.get(1), started_at: row.get(2), seconds: row.get(3) }
 }
 
 fn history_row(row: &Row) -> HistoryRow {
@@ -373,11 +436,11 @@ fn history_row(row: &Row) -> HistoryRow {
     }
 }
 
-fn count(number: Option<i64>) -> Option<u64> {
+pub(super) fn count(number: Option<i64>) -> Option<u64> {
     number.and_then(|number| u64::try_from(number).ok())
 }
 
 /// What another release wrote may have another form: then it is left out.
-fn known<T: DeserializeOwned>(json: Option<serde_json::Value>) -> Option<T> {
+pub(super) fn known<T: DeserializeOwned>(json: Option<serde_json::Value>) -> Option<T> {
     json.and_then(|json| serde_json::from_value(json).ok())
 }

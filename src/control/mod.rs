@@ -14,12 +14,15 @@ mod error;
 mod history;
 mod holds;
 mod incidents;
+mod latest;
 mod locks;
 mod measures;
 mod migrations;
 mod mutes;
 mod outbox;
 mod runs;
+mod schedules;
+mod seen;
 mod session;
 
 use std::{sync::Arc, time::Duration};
@@ -29,14 +32,17 @@ use tokio::sync::OnceCell;
 pub use backfills::{Backfill, BackfillChunk, BackfillWanted};
 pub use checks::KeptCheck;
 pub use error::ControlError;
-pub use history::{Expected, HistoryRow, PastRun, RunningRun, RunningTask};
+pub use history::{EndedTask, Expected, HistoryRow, PastRun, RunningRun, RunningTask};
 pub use holds::{Hold, PlacedHold};
 pub use incidents::{Delivery, Due, KeptIncident, Observation};
+pub use latest::{Ended, EndedRuns, EndedTasks, LastCheck, LastEnd, Latest, Shows, SlotsInUse};
 pub use locks::{HeldBy, Holder, Lease};
 pub use measures::{Point, Series};
 pub use mutes::Mute;
 pub use outbox::{Claimed, Next, Waiting};
 pub use runs::RunStart;
+pub use schedules::{KnownSchedule, OpenTick, Origin, Outlook, PastTick, Pause, Tick, TicksRun};
+pub use seen::{Part, Said, SeenAttempt, SeenRun, SeenSchema, SeenTask, Tally, Then};
 pub use session::{host_name, user_name};
 
 use self::{database::Database, migrations::State, session::Session};
@@ -93,6 +99,15 @@ impl Control {
             State::Ready => Some(Self::with(database, Timing::default())),
             State::Behind => None,
         })
+    }
+
+    /// One that nobody can reach.
+    #[cfg(test)]
+    pub(crate) fn nowhere() -> Self {
+        let url = crate::secret::Secret::new("postgres://nobody@127.0.0.1:1/nothing");
+        let endpoint = Endpoint::parse(&url, &crate::pg::TlsSettings::default(), std::path::Path::new("."));
+        let database = Database::new(&endpoint.expect("an address"), "barncat_control");
+        Self::with(database.expect("a pool that connects to nothing yet"), Timing::default())
     }
 
     fn with(database: Database, timing: Timing) -> Self {

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use tokio::time::sleep;
 
-use super::{Control, ControlError, database::persist, locks::alive, session::SEEN};
+use super::{Control, ControlError, Origin, database::persist, locks::alive, session::SEEN};
 use crate::{
     error::Failure,
     event::{RunOutcome, TaskOutcome, TaskStatus, Tier},
@@ -29,6 +29,10 @@ pub struct RunStart {
     pub pid: u32,
     /// The run that it goes on with.
     pub resumes: Option<String>,
+    /// Who asked for it; what goes on with a tick's run is that tick's run too.
+    pub origin: Origin,
+    /// The project, whose names those of schedules are.
+    pub project: String,
 }
 
 impl Control {
@@ -38,9 +42,19 @@ impl Control {
         let session = self.session().await?;
         self.close_crashed().await?;
         fail_point!("control.start_run.before");
-        let insert = "INSERT INTO control.runs (run, session, mode, selection, version, host, pid, resumes)
-                      VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
-        self.database()
+        let (schedule, at) = start.origin.tick.as_ref().map(|tick| (&tick.schedule, tick.at)).unzip();
+        // With its tick in the same moment: whoever finds the tick finds the run that it had last.
+        let insert = "WITH of_tick AS (
+                UPDATE control.ticks SET run = $1
+                WHERE project = $12 AND schedule = $10 AND tick = $11 AND ended_at IS NULL
+                  AND ($13::text IS NULL OR session = $13)
+                RETURNING tick)
+            INSERT INTO control.runs
+                (run, session, mode, selection, version, host, pid, resumes, started_by, schedule, tick)
+            SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11
+            WHERE $13::text IS NULL OR EXISTS (SELECT FROM of_tick)";
+        let begun = self
+            .database()
             .execute(
                 "start a run",
                 insert,
@@ -53,9 +67,17 @@ impl Control {
                     &start.host,
                     &i64::from(start.pid),
                     &start.resumes,
+                    &start.origin.by,
+                    &schedule,
+                    &at,
+                    &start.project,
+                    &start.origin.claimed_by,
                 ],
             )
             .await?;
+        if begun == 0 {
+            return Err(ControlError::TickTaken);
+        }
         fail_point!("control.start_run.after");
         Ok(())
     }

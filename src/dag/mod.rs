@@ -12,6 +12,7 @@ mod project;
 pub mod render;
 mod resolve;
 pub mod select;
+pub mod selection;
 mod tier;
 mod words;
 

@@ -2,11 +2,11 @@
 
 use std::path::Path;
 
-use super::{Facts, Graph, Kind, Need, Node, Origin, SelectError, TaskName};
+use super::{Facts, Graph, Kind, Need, Node, Origin, SelectError, TaskName, selection};
 use crate::{
     config::{
         self, BuiltIn, CheckKind, CheckSpec, CommandSpec, HookSpec, LoadSpec, Loader, Mistake, Mistakes,
-        ModelSpec, Named, NodeSpec, Place, Project, Statement,
+        ModelSpec, Named, NodeSpec, Place, Project, Schedule, Statement,
     },
     error::Fault,
     sql::TableName,
@@ -17,15 +17,29 @@ use crate::{
 pub fn read(dir: &Path, env: Option<&str>) -> Result<Project, Mistakes> {
     let project = config::read(dir, env)?;
     let graph = of_project(&project, &project.named_loads(), true)?;
-    let mistakes: Vec<Mistake> =
-        project.hooks.iter().filter_map(|hook| mistaken(&project, &graph, hook)).collect();
+    let of_hook = |hook: &HookSpec| {
+        let (select, place) = hook.select.as_ref()?;
+        let select = (vec![select.clone()], Vec::new());
+        mistaken(&project, &graph, &format!("hook `{}`", hook.name), &select, place)
+    };
+    let of_schedule = |(name, schedule): (&String, &Schedule)| {
+        let select = selection::read(&schedule.select);
+        mistaken(&project, &graph, &format!("schedule `{name}`"), &select, &schedule.select_place)
+    };
+    let of_hooks = project.hooks.iter().filter_map(of_hook);
+    let mistakes: Vec<Mistake> = of_hooks.chain(project.schedules.iter().filter_map(of_schedule)).collect();
     if mistakes.is_empty() { Ok(project) } else { Err(Mistakes(mistakes)) }
 }
 
-/// A hook's selection that cannot mean anything, whatever the sources have.
-fn mistaken(project: &Project, graph: &Graph, hook: &HookSpec) -> Option<Mistake> {
-    let (select, place) = hook.select.as_ref()?;
-    let error = graph.select(&Facts::default(), std::slice::from_ref(select), &[]).err()?;
+/// A selection that cannot mean anything, whatever the sources have.
+fn mistaken(
+    project: &Project,
+    graph: &Graph,
+    whose: &str,
+    (select, exclude): &(Vec<String>, Vec<String>),
+    place: &Place,
+) -> Option<Mistake> {
+    let error = graph.select(&Facts::default(), select, exclude).err()?;
     let may_be = match &error {
         SelectError::Unknown { name, .. } => {
             let (schema, name) = name.split_once('.').map_or((None, name.as_str()), |(s, n)| (Some(s), n));
@@ -34,7 +48,7 @@ fn mistaken(project: &Project, graph: &Graph, hook: &HookSpec) -> Option<Mistake
         SelectError::Nothing { .. } => true,
         _ => false,
     };
-    let message = format!("`select` of hook `{}`: {error}", hook.name);
+    let message = format!("`select` of {whose}: {error}");
     (!may_be).then(|| Mistake { message, place: place.clone(), hint: error.hint() })
 }
 

@@ -43,9 +43,10 @@ pub(super) fn of_task(tasks: &Tasks, task: NodeId, outcome: &TaskOutcome) -> Opt
     Some(Observation { cause, seen, part_of })
 }
 
-/// A run that could not begin; `None` where its project or command line is wrong, which whoever wrote it sees.
-pub(super) fn of_run(error: &RunError) -> Option<Observation> {
-    if error.class() == Class::Usage {
+/// A run that could not begin; `None` where its project or command line is wrong, and whoever wrote it sees that
+/// (`is_ticks`: it is a schedule's, and nobody looks).
+pub(super) fn of_run(error: &RunError, is_ticks: bool) -> Option<Observation> {
+    if error.class() == Class::Usage && !is_ticks {
         return None;
     }
     let Failure { message, hint, .. } = Failure::of(error);

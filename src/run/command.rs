@@ -1,6 +1,12 @@
 //! Another program as a task: its output is kept, its exit status decides.
 
-use std::{collections::VecDeque, path::Path, process::Stdio, time::Duration};
+use std::{
+    collections::{HashSet, VecDeque},
+    path::Path,
+    process::Stdio,
+    sync::{Mutex as StdMutex, PoisonError},
+    time::Duration,
+};
 
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::{
@@ -21,6 +27,35 @@ const CHARACTERS_KEPT: usize = 400;
 
 /// How long output is waited for once the program has ended.
 const LAST_WORDS_WAIT: Duration = Duration::from_secs(1);
+
+/// The programs that somebody here waits for.
+static WAITED_FOR: StdMutex<Option<HashSet<u32>>> = StdMutex::new(None);
+
+/// Whether a child of this process is waited for by whoever started it: nobody else may take its exit status.
+pub fn is_waited_for(pid: i32) -> bool {
+    let waited_for = WAITED_FOR.lock().unwrap_or_else(PoisonError::into_inner);
+    waited_for.as_ref().zip(u32::try_from(pid).ok()).is_some_and(|(pids, pid)| pids.contains(&pid))
+}
+
+/// A program is waited for as long as this lives.
+struct WaitedFor(Option<u32>);
+
+impl WaitedFor {
+    fn new(pid: Option<u32>) -> Self {
+        let mut waited_for = WAITED_FOR.lock().unwrap_or_else(PoisonError::into_inner);
+        waited_for.get_or_insert_default().extend(pid);
+        Self(pid)
+    }
+}
+
+impl Drop for WaitedFor {
+    fn drop(&mut self) {
+        let mut waited_for = WAITED_FOR.lock().unwrap_or_else(PoisonError::into_inner);
+        if let (Some(pids), Some(pid)) = (waited_for.as_mut(), self.0) {
+            pids.remove(&pid);
+        }
+    }
+}
 
 /// What can go wrong with a command.
 #[derive(Debug, thiserror::Error)]
@@ -95,10 +130,13 @@ pub(super) async fn run(of: &Program<'_>, cancel: &CancellationToken) -> Result<
     let stdin = if of.input.is_empty() { Stdio::null() } else { Stdio::piped() };
     command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped());
     // What a barncat around this one was told of is no business of the program's.
-    command.env_remove("BARNCAT_EVENT").env_remove("BARNCAT_STATUS").env_remove("BARNCAT_TASK");
+    for name in ["BARNCAT_EVENT", "BARNCAT_STATUS", "BARNCAT_TASK", "BARNCAT_TOKEN"] {
+        command.env_remove(name);
+    }
     command.envs(of.variables.iter().map(|(name, value)| (*name, value.as_str())));
     let started = command.spawn();
     let mut child = started.map_err(|source| CommandError::Start { program: program.to_owned(), source })?;
+    let _waited_for = WaitedFor::new(child.id());
     let mut group = Group(child.id());
     let kept = Mutex::new(VecDeque::new());
     let (stdin, out, err) = (child.stdin.take(), child.stdout.take(), child.stderr.take());

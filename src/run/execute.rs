@@ -12,6 +12,7 @@ use tokio::{
     task::{Id, JoinError, JoinSet},
     time::Instant,
 };
+use tokio_util::sync::CancellationToken;
 
 use super::{
     Request, alarms,
@@ -108,6 +109,7 @@ pub(super) async fn execute(
         teller,
         deadlines,
         attempts,
+        drain: request.drain.clone(),
     };
     if let Some(teller) = teller {
         teller.observe(alarms::run_began());
@@ -157,12 +159,14 @@ struct Walk<'a> {
     teller: Option<&'a Teller>,
     deadlines: Option<Deadlines>,
     attempts: Attempts,
+    /// No other task begins.
+    drain: CancellationToken,
 }
 
 impl Walk<'_> {
     async fn end_all(mut self, mut scheduler: Scheduler<'_>) -> Executed {
         loop {
-            if self.workshop.cancel.is_cancelled() {
+            if self.workshop.cancel.is_cancelled() || self.drain.is_cancelled() {
                 for task in scheduler.stop() {
                     let outcome = self.outcome(task);
                     self.end(task, outcome).await;
@@ -190,6 +194,7 @@ impl Walk<'_> {
             let ended = tokio::select! {
                 ended = self.under_way.join_next_with_id() => ended,
                 () = self.workshop.cancel.cancelled(), if !self.workshop.cancel.is_cancelled() => continue,
+                () = self.drain.cancelled(), if !self.drain.is_cancelled() => continue,
             };
             let mut ended = ended.map(|ended| self.came_back(ended)).unwrap_or_default();
             // What failed is known before what it blocks.

@@ -3,13 +3,13 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use super::{
-    Mode, RunError,
+    Mode, RunError, myself,
     names::{by_name, candidates},
     reach,
 };
 use crate::{
     config::{Environment, Project},
-    control::{self, Control, Hold, PlacedHold},
+    control::{Control, Hold, PlacedHold},
     dag::select::{self, Candidate},
 };
 
@@ -35,8 +35,7 @@ pub async fn hold(
     let candidates = candidates(project, environment, request.mode).await?;
     let tasks = names(&candidates, &request.select)?;
     let control = open(project, environment, request.mode).await?;
-    let by = format!("{}@{}", control::user_name(), control::host_name());
-    Ok(control.hold(&tasks, request.span, &by, request.reason.as_deref()).await?)
+    Ok(control.hold(&tasks, request.span, &myself(), request.reason.as_deref()).await?)
 }
 
 /// Lets tasks go, also ones that the project has no longer. Returns each with the hold that stood.

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::{Mode, RunError, deadlines, reach};
+use super::{Mode, RunError, deadlines, myself, reach};
 use crate::{
     alert::{AlertError, Channels, Delivered, Message, Off, deliver},
     clock::{self, Clock},
     config::{Environment, Project},
-    control::{self, Control, KeptIncident, Mute, Waiting},
+    control::{Control, KeptIncident, Mute, Waiting},
     event::Tier,
     incident::{Alarm, AlarmKind, Notice, Telling},
 };
@@ -115,10 +115,22 @@ pub async fn send_alerts(
     environment: &Environment,
 ) -> Result<(Delivered, Vec<Waiting>), RunError> {
     let control = open(project, environment).await?;
+    let delivered = tend_alerts(project, environment, &control).await?;
+    let waiting = control.waiting_messages(&project.name).await?;
+    close(control).await;
+    Ok((delivered, waiting))
+}
+
+/// The same, for who has the control database open and comes by again and again.
+pub async fn tend_alerts(
+    project: &Project,
+    environment: &Environment,
+    control: &Control,
+) -> Result<Delivered, RunError> {
     let channels = Channels::of(project, environment);
     let route = |notice: &Notice| channels.router.route(notice);
     control.settle_incidents(&project.name, route).await?;
-    match deadlines::tell_idle(project, environment, &control).await {
+    match deadlines::tell_idle(project, environment, control).await {
         Ok(seen) => {
             for observation in seen {
                 control.observe(&project.name, &observation, route).await?;
@@ -127,10 +139,7 @@ pub async fn send_alerts(
         // What waits already is sent all the same.
         Err(error) => tracing::warn!(%error, "how the deadlines stand is not known"),
     }
-    let delivered = deliver(&control, &channels, LIMIT).await?;
-    let waiting = control.waiting_messages(&project.name).await?;
-    close(control).await;
-    Ok((delivered, waiting))
+    Ok(deliver(control, &channels, LIMIT).await?)
 }
 
 /// A channel that was tried.
@@ -239,10 +248,6 @@ fn only<'a>(incidents: &'a [KeptIncident], id: &str) -> Result<&'a KeptIncident,
         }
         _ => Err(RunError::NoIncident { name: id.to_owned() }),
     }
-}
-
-fn myself() -> String {
-    format!("{}@{}", control::user_name(), control::host_name())
 }
 
 async fn open(project: &Project, environment: &Environment) -> Result<Control, RunError> {

@@ -24,6 +24,7 @@ mod job;
 mod look_at;
 mod names;
 mod open;
+mod overview;
 mod plan;
 pub mod reach;
 pub mod ready;
@@ -31,7 +32,6 @@ mod restore;
 mod resume;
 mod retry;
 mod schemas;
-mod selection;
 mod tasks;
 mod tell;
 mod time_limits;
@@ -49,15 +49,18 @@ pub use self::{
     awaiting::{Awaiting, awaiting},
     backfill::{BackfillRequest, Begin, PlannedBackfill, backfill, plan_backfill},
     clean::{Cleaned, Dropped, Orphan, clean, drop_orphans, orphans},
+    command::is_waited_for,
     deadlines::{DeadlineState, Foreseen, Shown as ShownDeadline, deadlines},
     error::RunError,
     holds::{HoldRequest, hold, release},
     incidents::{
-        Acknowledged, Incidents, Tried, acknowledge, incidents, mute, send_alerts, test_channels, unmute,
+        Acknowledged, Incidents, Tried, acknowledge, incidents, mute, send_alerts, tend_alerts,
+        test_channels, unmute,
     },
     look_at::{Drawn, Needed, Why, compile, graph, why},
     names::expect_task,
     open::Mode,
+    overview::{Going, Overview, TaskSeen, overview},
     plan::{Plan, PlannedOther, PlannedTask, plan},
     restore::{PlannedRestore, plan_restore, restorable},
     schemas::TestSchemaError,
@@ -72,9 +75,10 @@ use crate::{
     alert::Channels,
     clock::{self, Clock},
     config::{Environment, Project},
-    control::{self, RunStart},
+    control::{self, Control, Origin, RunStart},
+    dag::selection,
     error::Fault,
-    event::{Event, RunOutcome, RunStatus, TaskOutcome},
+    event::{Event, RunOutcome, RunStatus, TaskOutcome, TaskStatus},
     sql::TableName,
     warehouse::LedgerRow,
 };
@@ -113,6 +117,12 @@ pub struct Request {
     pub work: Work,
     /// How many tasks at once.
     pub jobs: usize,
+    /// Rebuild tables whose schema changed, whatever their `rebuild_limit` says.
+    pub rebuild: bool,
+    /// Who asks.
+    pub origin: Origin,
+    /// Cancelled when no other task should begin: those that are under way come to their end.
+    pub drain: CancellationToken,
 }
 
 impl Request {
@@ -130,8 +140,20 @@ impl Request {
             resume: None,
             work: Work::Load,
             jobs: 1,
+            rebuild: false,
+            origin: by_hand(),
+            drain: CancellationToken::new(),
         }
     }
+}
+
+/// Whoever works at this machine.
+pub fn by_hand() -> Origin {
+    Origin { by: myself(), tick: None, claimed_by: None }
+}
+
+fn myself() -> String {
+    format!("{}@{}", control::user_name(), control::host_name())
 }
 
 /// Runs what is asked for. `Err` means that nothing was started; everything later is in the outcome.
@@ -149,7 +171,14 @@ pub async fn run(
     let opened = tokio::select! {
         biased;
         () = cancel.cancelled() => return Ok(stopped_early(run, request.mode, started_at)),
-        opened = open(project, environment, request.mode, &run, hooks.events(), cancel.clone()) => opened?,
+        opened = open(project, environment, request.mode, &run, hooks.events(), cancel.clone()) => opened,
+    };
+    let opened = match opened {
+        Ok(opened) => opened,
+        Err(error) => {
+            tell_not_opened(project, environment, request, &error).await;
+            return Err(error);
+        }
     };
     let teller = teller(project, environment, request.mode, &opened);
     let prepared = tokio::select! {
@@ -160,7 +189,7 @@ pub async fn run(
     let prepared = match prepared {
         Ok(prepared) => prepared,
         Err(error) => {
-            tell_failed_start(teller, &error).await;
+            tell_failed_start(teller, request, &error).await;
             return Err(error);
         }
     };
@@ -177,7 +206,7 @@ pub async fn run(
     let executed = execute::execute(&opened.workshop, prepared, known, request, teller.as_ref()).await;
     let execute::Executed { tasks, deadlines } = executed;
     let mut outcome = RunOutcome {
-        status: verdict::status(&tasks, request.work.all_count(), cancel.is_cancelled()),
+        status: verdict::status(&tasks, request.work.all_count(), is_stopped(&tasks, request, &cancel)),
         run,
         mode: request.mode.to_string(),
         started_at,
@@ -199,7 +228,7 @@ pub async fn run(
     }
     if let Some(teller) = teller {
         let channels = teller.channels();
-        teller.finish(cancel.is_cancelled()).await;
+        teller.finish(cancel.is_cancelled() || request.drain.is_cancelled()).await;
         let is_good = matches!(outcome.status, RunStatus::Succeeded | RunStatus::Degraded);
         if is_good && finished.is_ok() && request.work == Work::Load {
             Teller::beat(&channels).await;
@@ -212,6 +241,12 @@ pub async fn run(
     Ok(outcome)
 }
 
+/// Whether it was stopped before all was done.
+fn is_stopped(tasks: &[TaskOutcome], request: &Request, cancel: &CancellationToken) -> bool {
+    let is_left = |task: &TaskOutcome| task.status == TaskStatus::Cancelled;
+    cancel.is_cancelled() || (request.drain.is_cancelled() && tasks.iter().any(is_left))
+}
+
 /// Whoever tells people; in test mode nobody does.
 fn teller(project: &Project, environment: &Environment, mode: Mode, opened: &Opened) -> Option<Teller> {
     let start = || Teller::start(&opened.workshop.control, Channels::of(project, environment));
@@ -219,12 +254,26 @@ fn teller(project: &Project, environment: &Environment, mode: Mode, opened: &Ope
 }
 
 /// A run that cannot begin is an incident too.
-async fn tell_failed_start(teller: Option<Teller>, error: &RunError) {
+async fn tell_failed_start(teller: Option<Teller>, request: &Request, error: &RunError) {
     let Some(teller) = teller else { return };
-    if let Some(observation) = alarms::of_run(error) {
+    if let Some(observation) = alarms::of_run(error, request.origin.tick.is_some()) {
         teller.observe(observation);
     }
     teller.finish(false).await;
+}
+
+/// The same where not even the control database was opened for it. By hand the person sees it; of a tick's run
+/// nobody would.
+async fn tell_not_opened(project: &Project, environment: &Environment, request: &Request, error: &RunError) {
+    if request.origin.tick.is_none() || request.mode != Mode::Production {
+        return;
+    }
+    let Ok(endpoint) = reach::control_endpoint(project, environment) else { return };
+    let Ok(control) = Control::open(&endpoint, &reach::control_schema(request.mode)).await else { return };
+    let teller = Teller::start(&control, Channels::of(project, environment));
+    tell_failed_start(Some(teller), request, error).await;
+    // A session that is not ended here is ended by its server.
+    let _ = control.close().await;
 }
 
 /// Everything before the first task: ledger, what crashes left, the list of tasks.
@@ -246,6 +295,9 @@ async fn prepare(
     }
     if !matches!(request.work, Work::Load | Work::Check) {
         tasks.only_loads();
+    }
+    if request.rebuild {
+        tasks.lift_rebuild_limits();
     }
     let resumed = match &request.resume {
         Some(id) => Some(resume::find(&workshop.control, request.mode, id.as_deref()).await?),
@@ -274,7 +326,12 @@ async fn prepare(
         selection = selection::written(&tasks.names(), &[]);
     }
     let resumes = resumed.as_ref().map(|resumed| resumed.run.clone());
-    let start = RunStart { resumes, ..start(request.mode, selection, run) };
+    // Who goes on with a tick's run does that tick's work.
+    let of_tick = resumed.as_ref().and_then(|resumed| resumed.tick.clone());
+    let mut origin = request.origin.clone();
+    origin.tick = origin.tick.or(of_tick);
+    let project_name = project.name.clone();
+    let start = RunStart { resumes, origin, project: project_name, ..start(request.mode, selection, run) };
     workshop.control.start_run(&start).await?;
     // A leftover that cannot be taken away now is no reason to leave tables stale.
     if let Err(error) = crate::load::tidy(workshop).await {
@@ -323,6 +380,8 @@ fn start(mode: Mode, selection: String, run: &str) -> RunStart {
         host: control::host_name(),
         pid: std::process::id(),
         resumes: None,
+        origin: by_hand(),
+        project: String::new(),
     }
 }
 

@@ -2,10 +2,10 @@
 
 use std::collections::HashMap;
 
-use super::{Mode, RunError, ready::End, selection, tasks::Tasks};
+use super::{Mode, RunError, ready::End, tasks::Tasks};
 use crate::{
-    control::{Control, PastRun},
-    dag::NodeId,
+    control::{Control, PastRun, Tick},
+    dag::{NodeId, selection},
 };
 
 /// How far back a run is looked for whose id is not named.
@@ -19,6 +19,8 @@ pub(super) struct Resumed {
     pub(super) select: Vec<String>,
     /// And what was left out.
     pub(super) exclude: Vec<String>,
+    /// The tick that it is the run of.
+    pub(super) tick: Option<Tick>,
 }
 
 /// The run that is meant: the last one of this mode, or the one whose id begins so.
@@ -37,7 +39,7 @@ pub(super) async fn find(control: &Control, mode: Mode, id: Option<&str>) -> Res
         return Err(RunError::NothingToResume { run: run.run.clone() });
     }
     let (select, exclude) = selection::read(&run.selection);
-    Ok(Resumed { run: run.run.clone(), select, exclude })
+    Ok(Resumed { run: run.run.clone(), select, exclude, tick: run.origin.tick.clone() })
 }
 
 /// What ended well in that run, in the order in which it did; and how many attempts at each other task ended

@@ -254,6 +254,11 @@ impl Tasks {
         Ok(())
     }
 
+    /// Lets tables be rebuilt whatever their size.
+    pub(super) fn lift_rebuild_limits(&mut self) {
+        self.jobs.iter_mut().filter_map(Job::load_mut).for_each(|spec| spec.rebuild_limit = None);
+    }
+
     /// Keeps what `select` names, and of that what `exclude` does not.
     pub(super) fn select(
         &mut self,
@@ -312,12 +317,9 @@ impl Tasks {
         &self,
         control: &Control,
     ) -> Result<HashMap<NodeId, TaskStatus>, RunError> {
-        let mut last: HashMap<String, TaskStatus> = HashMap::new();
-        for (task, status) in control.last_statuses().await? {
-            if let Some(status) = status_of(&status) {
-                last.entry(task).or_insert(status);
-            }
-        }
+        let known = |(task, status): (String, String)| Some((task, status_of(&status)?));
+        let last: HashMap<String, TaskStatus> =
+            control.last_statuses(&self.all_names()).await?.into_iter().filter_map(known).collect();
         let of = |task: NodeId| Some((task, *last.get(&self.job(task).name())?));
         Ok(self.graph.tasks().filter_map(of).collect())
     }
@@ -334,9 +336,14 @@ impl Tasks {
     /// Looks up what each task took before. Without a history nothing is known.
     pub(super) async fn expect(&mut self, control: Option<&Control>) {
         self.expected = match control {
-            Some(control) => control.expected().await.unwrap_or_default(),
+            Some(control) => control.expected(&self.all_names()).await.unwrap_or_default(),
             None => BTreeMap::new(),
         };
+    }
+
+    /// The full names of all tasks, by the tasks' numbers.
+    pub(super) fn all_names(&self) -> Vec<String> {
+        self.graph.tasks().map(|task| self.job(task).name()).collect()
     }
 
     /// The selected tasks: critical ones first, then by the longest expected time that hangs on them.
@@ -448,7 +455,7 @@ impl Tasks {
 }
 
 /// A status as the control database writes it; `crashed` is a failure.
-fn status_of(word: &str) -> Option<TaskStatus> {
+pub(super) fn status_of(word: &str) -> Option<TaskStatus> {
     match word {
         "crashed" => Some(TaskStatus::Failed),
         word => serde_json::from_value(serde_json::Value::String(word.to_owned())).ok(),

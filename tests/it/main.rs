@@ -16,6 +16,7 @@ mod pgbench;
 mod publish;
 mod redshift;
 mod run;
+mod serve;
 mod source;
 mod stage;
 mod support;

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     config::Mention,
-    http::{Answer, Call, Http},
+    http::{Answer, Call, Http, Method},
     incident::Telling,
     secret::Secret,
 };
@@ -94,7 +94,14 @@ impl Slack {
     }
 
     async fn post(&self, url: &Secret, bearer: Option<&Secret>, body: &Value) -> Result<Answer, AlertError> {
-        let call = Call { service: NAME, url, bearer, headers: &[], body: Some(body.to_string()) };
+        let call = Call {
+            method: Method::POST,
+            service: NAME,
+            url,
+            bearer,
+            headers: &[],
+            body: Some(body.to_string()),
+        };
         Ok(self.http.call(call).await?)
     }
 }
@@ -214,7 +221,14 @@ impl Bot<'_> {
             self.slack.api,
             encode(channel)
         ));
-        let call = Call { service: NAME, url: &url, bearer: Some(self.token), headers: &[], body: None };
+        let call = Call {
+            method: Method::GET,
+            service: NAME,
+            url: &url,
+            bearer: Some(self.token),
+            headers: &[],
+            body: None,
+        };
         let answer = match answer(&self.slack.http.call(call).await?) {
             Ok(answer) => answer,
             Err(AlertError::Denied { said, .. } | AlertError::Unfit { said, .. }) => {

@@ -7,6 +7,7 @@ use tracing::{error, info, warn};
 
 use crate::{
     cli::{quantity, summary},
+    control::Tick,
     event::{Event, Step, TaskOutcome, TaskStatus},
 };
 
@@ -17,42 +18,61 @@ const EVERY: Duration = Duration::from_secs(30);
 #[derive(Debug, Default)]
 pub(in crate::cli) struct LogLines {
     last: HashMap<String, (Instant, Step)>,
+    /// Where several runs go on beside each other: which one this is of, in each line.
+    schedule: Option<String>,
+    run: Option<String>,
 }
 
 impl LogLines {
+    /// Of a run that goes on beside others.
+    pub(super) fn of_a_tick(tick: &Tick) -> Self {
+        Self { schedule: Some(tick.schedule.clone()), ..Self::default() }
+    }
+
     pub(super) fn take(&mut self, event: &Event) {
+        if let (Some(_), Event::RunStarted { run, .. }) = (&self.schedule, event) {
+            self.run = Some(run.clone());
+        }
+        let of = self.run.clone();
         match event {
             Event::RunStarted { run, mode, place, schemas, tasks } => {
                 let line = summary::first_line(mode, schemas, place);
-                info!(run, tasks = tasks.len(), "{line}");
+                info!(run, schedule = self.schedule, tasks = tasks.len(), "{line}");
             }
             Event::TaskStarted { task, strategy, attempt, rows_expected, .. } => {
                 self.last.insert(task.clone(), (Instant::now(), Step::Waiting));
-                info!(task, strategy, attempt, rows_expected, "started");
+                info!(run = of, task, strategy, attempt, rows_expected, "started");
             }
             Event::ChunkStarted { task, chunk, chunks, rows_before } => {
-                info!(task, rows_before, "chunk {chunk} of {chunks}");
+                info!(run = of, task, rows_before, "chunk {chunk} of {chunks}");
             }
             Event::TaskProgress { task, step, rows, bytes } => self.advance(task, *step, *rows, *bytes),
             Event::TaskRetry { task, attempt, attempts_max, next_in_seconds, failure } => {
                 let seconds = next_in_seconds.ceil();
                 warn!(
+                    run = of,
                     task,
                     error = failure.message,
                     "attempt {attempt} of {attempts_max} failed, next in {seconds} s"
                 );
             }
             Event::TaskSlow { task, attempt, warn_after_seconds } => {
-                warn!(task, attempt, "{}", super::line::slow(*warn_after_seconds));
+                warn!(run = of, task, attempt, "{}", super::line::slow(*warn_after_seconds));
             }
-            Event::Warning { task, message } => warn!(task, "{message}"),
+            Event::Warning { task, message } => warn!(run = of, task, "{message}"),
             Event::TaskFinished(outcome) => {
                 self.last.remove(&outcome.task);
-                ended(outcome);
+                ended(of.as_deref(), outcome);
             }
             Event::RunFinished(outcome) => {
                 let seconds = outcome.seconds;
-                info!(run = outcome.run, status = summary::status_word(outcome.status), seconds, "ended");
+                info!(
+                    run = outcome.run,
+                    schedule = self.schedule,
+                    status = summary::status_word(outcome.status),
+                    seconds,
+                    "ended"
+                );
             }
         }
     }
@@ -78,24 +98,26 @@ impl LogLines {
                 Step::Publishing => "publishes",
                 Step::Comparing => "compares source and warehouse",
             };
-            info!(task, rows, bytes, "{doing}");
+            info!(run = self.run, task, rows, bytes, "{doing}");
         }
     }
 }
 
-fn ended(outcome: &TaskOutcome) {
+fn ended(run: Option<&str>, outcome: &TaskOutcome) {
     let TaskOutcome { task, seconds, rows, bytes, attempts, .. } = outcome;
     let status = summary::task_status_word(outcome.status);
     match (&outcome.error, outcome.status) {
         (Some(failure), TaskStatus::Failed) => {
-            error!(task, seconds, attempts, error = failure.message, hint = failure.hint, "{status}");
+            error!(run, task, seconds, attempts, error = failure.message, hint = failure.hint, "{status}");
         }
         (_, TaskStatus::Succeeded | TaskStatus::Unchanged) => {
             let took = quantity::duration(*seconds);
-            info!(task, seconds, rows, bytes, attempts, load = outcome.load, "{status} in {took}");
+            info!(run, task, seconds, rows, bytes, attempts, load = outcome.load, "{status} in {took}");
         }
-        (Some(failure), _) => warn!(task, seconds, error = failure.message, "{status}"),
-        (None, TaskStatus::Blocked) => warn!(task, blocked_by = outcome.blocked_by.join(", "), "{status}"),
-        (None, _) => warn!(task, seconds, "{status}"),
+        (Some(failure), _) => warn!(run, task, seconds, error = failure.message, "{status}"),
+        (None, TaskStatus::Blocked) => {
+            warn!(run, task, blocked_by = outcome.blocked_by.join(", "), "{status}")
+        }
+        (None, _) => warn!(run, task, seconds, "{status}"),
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::{sync::mpsc, time::MissedTickBehavior};
 
 use super::screen::Screen;
-use crate::event::Event;
+use crate::{control::Tick, event::Event};
 
 mod line;
 mod live;
@@ -29,6 +29,11 @@ impl Progress {
         } else {
             Self::LogLines(log_lines::LogLines::default())
         }
+    }
+
+    /// Log lines of a run that goes on beside others: each says which run it is of.
+    pub(super) fn of_a_tick(tick: &Tick) -> Self {
+        Self::LogLines(log_lines::LogLines::of_a_tick(tick))
     }
 
     /// Shows events until their channel closes.

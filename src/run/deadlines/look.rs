@@ -14,13 +14,12 @@ use super::{
 use crate::{
     clock::{Clock, System},
     config::{Due, Environment, Project},
-    control::{Control, HistoryRow, Observation, RunningRun},
-    dag::{Facts, NodeId},
+    control::{Control, EndedTask, Observation, RunningRun},
+    dag::{Facts, NodeId, selection},
     run::{
         JOBS, Mode, RunError, reach,
         ready::{End, Limits},
         schemas::Schemas,
-        selection,
         tasks::{self, Tasks},
     },
 };
@@ -161,6 +160,8 @@ fn limits() -> Limits {
 struct Seen {
     selected: Vec<NodeId>,
     standings: BTreeMap<NodeId, Standing>,
+    /// How many ended by being blocked.
+    blocked: usize,
 }
 
 /// What is known of a run, and how it goes on.
@@ -168,7 +169,8 @@ type Played<'a> = (Picture<'a>, Forecast);
 
 static NOTHING_BEGUN: BTreeMap<NodeId, Standing> = BTreeMap::new();
 
-struct Outside {
+/// The deadlines as the control database lets them be seen.
+pub(in crate::run) struct Outside {
     tasks: Tasks,
     zone: TimeZone,
     followed: Vec<Followed>,
@@ -190,28 +192,44 @@ impl Outside {
     ) -> Result<Option<Self>, RunError> {
         let schemas = Schemas::of(project, environment, Mode::Production)?;
         let mut tasks = tasks::remembered(project, &schemas, &control.task_names().await?)?;
-        let deadline = |task: NodeId| Some((task, tasks.job(task).deadline()?.clone()));
-        let with_deadline: Vec<_> = tasks.graph.tasks().filter_map(deadline).collect();
-        if with_deadline.is_empty() {
+        if tasks.graph.tasks().all(|task| tasks.job(task).deadline().is_none()) {
             return Ok(None);
         }
         tasks.expect(Some(control)).await;
-        let names: Vec<String> = tasks.graph.tasks().map(|task| tasks.job(task).name()).collect();
-        let last = control.last_good_ends(&names).await?;
+        let running = control.running().await?;
+        Ok(Some(Self::of(tasks, project.zone(), control, &running, now).await?))
+    }
+
+    /// Of tasks whose expected times are known, and the runs under way.
+    pub(in crate::run) async fn of(
+        tasks: Tasks,
+        zone: TimeZone,
+        control: &Control,
+        running: &[RunningRun],
+        now: Timestamp,
+    ) -> Result<Self, RunError> {
+        let deadline = |task: NodeId| Some((task, tasks.job(task).deadline()?.clone()));
+        let with_deadline: Vec<_> = tasks.graph.tasks().filter_map(deadline).collect();
+        let names = tasks.all_names();
+        // Without a deadline there is nothing to foresee.
+        let last = match with_deadline.is_empty() {
+            true => HashMap::new(),
+            false => control.last_good_ends(&names).await?,
+        };
         let own: Vec<String> = with_deadline.iter().map(|(task, _)| names[task.index()].clone()).collect();
         let mut ends =
             control.good_ends(&own, now.saturating_sub(LOOKED_BACK).unwrap_or(Timestamp::MIN)).await?;
         let by_name: HashMap<&str, NodeId> =
             tasks.graph.tasks().map(|task| (names[task.index()].as_str(), task)).collect();
         let mut runs = Vec::new();
-        for run in control.running().await?.iter().filter(|run| !run.is_crashed) {
-            runs.push(seen(&tasks, &by_name, run, &control.ended_in(&run.run).await?));
+        for run in running.iter().filter(|run| !run.is_crashed) {
+            runs.push(seen(&tasks, &by_name, run, &control.ends_of(&run.run).await?));
         }
         let follow = |(task, deadline): (NodeId, _)| {
             Followed::new(task, deadline, last.get(&names[task.index()]).copied())
         };
-        Ok(Some(Self {
-            zone: project.zone(),
+        Ok(Self {
+            zone,
             followed: with_deadline.into_iter().map(follow).collect(),
             ends: own.iter().map(|name| ends.remove(name).unwrap_or_default()).collect(),
             published: names.iter().map(|name| last.get(name).copied()).collect(),
@@ -219,10 +237,21 @@ impl Outside {
             limits: limits(),
             runs,
             tasks,
-        }))
+        })
     }
 
-    fn shown(&self, now: Timestamp) -> Vec<Shown> {
+    /// How many tasks each run under way has selected, and how many of them have ended; crashed ones are left out.
+    pub(in crate::run) fn progress(&self) -> Vec<(usize, usize)> {
+        let ended = |run: &Seen| run.standings.values().filter(|standing| standing.ended.is_some()).count();
+        self.runs.iter().map(|run| (run.selected.len(), ended(run) + run.blocked)).collect()
+    }
+
+    /// The tasks that it was made of.
+    pub(in crate::run) fn into_tasks(self) -> Tasks {
+        self.tasks
+    }
+
+    pub(in crate::run) fn shown(&self, now: Timestamp) -> Vec<Shown> {
         let played: Vec<Played<'_>> = self.runs.iter().map(|run| self.played(run, now)).collect();
         let mut shown: Vec<Shown> = Vec::new();
         for (followed, ends) in self.followed.iter().zip(&self.ends) {
@@ -308,10 +337,10 @@ impl Outside {
 }
 
 /// What the control database knows of a run. A selection that asks for facts is taken for all tasks.
-fn seen(tasks: &Tasks, by_name: &HashMap<&str, NodeId>, run: &RunningRun, ended: &[HistoryRow]) -> Seen {
+fn seen(tasks: &Tasks, by_name: &HashMap<&str, NodeId>, run: &RunningRun, ended: &[EndedTask]) -> Seen {
     let (select, exclude) = selection::read(&run.selection);
     let selected = tasks.graph.select(&Facts::default(), &select, &exclude);
-    let mut standings = BTreeMap::new();
+    let (mut standings, mut blocked) = (BTreeMap::new(), 0);
     for row in ended {
         let Some(task) = by_name.get(row.task.as_str()) else { continue };
         let at = after(row.started_at, row.seconds.unwrap_or_default());
@@ -321,7 +350,10 @@ fn seen(tasks: &Tasks, by_name: &HashMap<&str, NodeId>, run: &RunningRun, ended:
             "skipped" => End::Skipped,
             "cancelled" => End::Cancelled,
             // The scheduler finds out by itself.
-            "blocked" => continue,
+            "blocked" => {
+                blocked += 1;
+                continue;
+            }
             _ => End::Failed,
         };
         standings.insert(
@@ -334,5 +366,6 @@ fn seen(tasks: &Tasks, by_name: &HashMap<&str, NodeId>, run: &RunningRun, ended:
         let started_at = running.started_at;
         standings.insert(*task, Standing { started_at, attempt_at: started_at, ended: None });
     }
-    Seen { selected: selected.unwrap_or_else(|_| tasks.graph.tasks().collect()), standings }
+    let selected = selected.unwrap_or_else(|_| tasks.graph.tasks().collect());
+    Seen { selected, standings, blocked }
 }

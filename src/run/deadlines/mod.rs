@@ -25,5 +25,5 @@ pub use self::{
 };
 pub(super) use self::{
     live::{Attempts, Deadlines, Known},
-    look::{foresee, tell_idle},
+    look::{Outside, foresee, tell_idle},
 };

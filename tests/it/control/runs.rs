@@ -21,6 +21,8 @@ fn start(run: &str) -> RunStart {
         host: "here".to_owned(),
         pid: 7,
         resumes: None,
+        origin: barncat::control::Origin::default(),
+        project: "tests".to_owned(),
     }
 }
 
@@ -149,14 +151,15 @@ async fn a_living_run_is_not_closed_by_the_next() {
 #[tokio::test]
 async fn what_is_expected_is_the_median_of_the_last_five() {
     let control = open(&fresh_schema()).await;
-    assert!(control.expected().await.unwrap().is_empty());
+    let tasks = ["raw.orders", "raw.riders", "raw.never"].map(str::to_owned);
+    assert!(control.expected(&tasks).await.unwrap().is_empty());
     for (at, seconds) in [900.0, 1.0, 2.0, 3.0, 40.0, 5.0].into_iter().enumerate() {
         let run = format!("run-{at}");
         control.start_run(&start(&run)).await.unwrap();
         control.finish_task(&run, &outcome("raw.orders", TaskStatus::Succeeded, seconds)).await.unwrap();
         control.finish_task(&run, &outcome("raw.riders", TaskStatus::Failed, seconds)).await.unwrap();
     }
-    let all = control.expected().await.unwrap();
+    let all = control.expected(&tasks).await.unwrap();
     let expected = &all["raw.orders"];
     assert_eq!((expected.seconds, expected.rows, expected.bytes), (3.0, Some(300), Some(3000)));
     assert_eq!(all.keys().collect::<Vec<_>>(), ["raw.orders"], "what failed tells nothing");

@@ -85,6 +85,8 @@ impl Scene {
             host: "here".into(),
             pid: 1,
             resumes: None,
+            origin: barncat::control::Origin::default(),
+            project: "tests".to_owned(),
         };
         control.start_run(&start).await.expect("a run begins");
         control

@@ -1,7 +1,7 @@
 //! Numbers as people read them: rows, bytes, durations. Pure.
 
 /// Every digit, in groups of three: `12,402`.
-pub(super) fn exact(number: u64) -> String {
+pub(crate) fn exact(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
     for (index, digit) in digits.chars().enumerate() {
@@ -14,17 +14,17 @@ pub(super) fn exact(number: u64) -> String {
 }
 
 /// Two digits or three: `999`, `3.1 M`, `212 k`.
-pub(super) fn short(number: u64) -> String {
+pub(crate) fn short(number: u64) -> String {
     scaled(number as f64, 1000.0, &["", " k", " M", " G", " T"])
 }
 
 /// A size in decimal units, as disks and S3 are billed: `9.1 MB`.
-pub(super) fn bytes(number: u64) -> String {
+pub(crate) fn bytes(number: u64) -> String {
     scaled(number as f64, 1000.0, &[" B", " kB", " MB", " GB", " TB", " PB"])
 }
 
 /// `0.4 s`, `41 s`, `2 min 5 s`, `3 h 10 min`, `4 d 6 h`.
-pub(super) fn duration(seconds: f64) -> String {
+pub(crate) fn duration(seconds: f64) -> String {
     let seconds = seconds.max(0.0);
     if seconds < 9.95 {
         return format!("{seconds:.1} s");
@@ -49,7 +49,7 @@ fn pair(whole: u64, greater: u64, greater_name: &str, lesser: u64, lesser_name: 
 }
 
 /// A singular or a plural: `1 task`, `11 tasks`.
-pub(super) fn count(number: usize, word: &str) -> String {
+pub(crate) fn count(number: usize, word: &str) -> String {
     if number == 1 { format!("1 {word}") } else { format!("{} {word}s", exact(number as u64)) }
 }
 

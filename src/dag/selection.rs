@@ -5,14 +5,14 @@ const ALL: &str = "*";
 const EXCLUDE: &str = "--exclude";
 
 /// A selection as text. What has blanks in it stands in quotes, for it may be one task's name.
-pub(super) fn written(select: &[String], exclude: &[String]) -> String {
+pub fn written(select: &[String], exclude: &[String]) -> String {
     let all = if select.is_empty() { vec![ALL.to_owned()] } else { quoted(select) };
     let without = if exclude.is_empty() { Vec::new() } else { vec![EXCLUDE.to_owned()] };
     [all, without, quoted(exclude)].concat().join(" ")
 }
 
 /// What was selected, none for everything, and what was left out.
-pub(super) fn read(text: &str) -> (Vec<String>, Vec<String>) {
+pub fn read(text: &str) -> (Vec<String>, Vec<String>) {
     let mut words = words(text);
     let exclude = words.iter().position(|word| word == EXCLUDE).map(|at| words.split_off(at));
     let exclude = exclude.into_iter().flatten().skip(1).collect();

@@ -1,0 +1,43 @@
+//! `serve` and `healthcheck`: the service, and asking it how it is.
+
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+
+use super::{
+    Context,
+    args::{Listen, ServeArgs},
+    complaint::Complaint,
+    exit::Exit,
+    progress::Progress,
+    run::EVENTS_WAITING,
+};
+use crate::{control::Tick, run, serve};
+
+/// Serves until a signal stops it.
+pub(super) async fn serve(context: &Context, args: ServeArgs) -> Result<Exit, Complaint> {
+    let (project, environment) = context.read()?;
+    let setup = serve::Setup {
+        folder: context.project.clone(),
+        env: context.env.clone(),
+        listen: args.listen.address,
+        stop_timeout: args.stop_timeout,
+        jobs: args.jobs.unwrap_or(run::JOBS) as usize,
+    };
+    // To be stopped is how it ends.
+    context.stop.ends_well();
+    let watch: serve::Watch = Arc::new(|tick: &Tick| {
+        let (sender, receiver) = mpsc::channel(EVENTS_WAITING);
+        tokio::spawn(Progress::of_a_tick(tick).follow(receiver));
+        sender
+    });
+    serve::serve(setup, project, environment, watch, context.stop.token.clone()).await?;
+    Ok(Exit::Done)
+}
+
+/// Asks the service on this machine.
+pub(super) async fn healthcheck(context: &Context, listen: Listen) -> Result<Exit, Complaint> {
+    serve::check_health(listen.address).await?;
+    context.output.say("the service goes round");
+    Ok(Exit::Done)
+}
