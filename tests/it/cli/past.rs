@@ -19,7 +19,12 @@ async fn before_the_first_run_there_is_nothing_and_nothing_is_made() {
     assert_told!(scene.told(&["history", "orders"]).await);
     assert_eq!(
         scene.json(&["status"]).await,
-        (serde_json::json!({ "runs": [], "holds": [], "awaiting_backfill": [], "deadlines": [] }), 0)
+        (
+            serde_json::json!({
+                "runs": [], "holds": [], "awaiting_backfill": [], "deadlines": [], "service": null, "schedules": []
+            }),
+            0
+        )
     );
     assert_eq!(scene.json(&["history"]).await, (serde_json::json!({ "runs": [] }), 0));
     assert_eq!(scene.json(&["history", "orders"]).await, (serde_json::json!({ "tasks": [] }), 0));
