@@ -154,7 +154,7 @@ async fn status_tells_what_runs_and_what_has_crashed() {
     assert!(runs["started_at"].as_str().expect("a time").ends_with('Z'));
     let text = scene.told(&["status"]).await;
     assert!(
-        text.contains("\nrunning   production on ") && text.contains("  raw.orders   attempt 1   "),
+        text.contains("\nrunning   production by ") && text.contains("  raw.orders   attempt 1   "),
         "{text}"
     );
 
