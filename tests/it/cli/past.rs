@@ -162,7 +162,7 @@ async fn status_tells_what_runs_and_what_has_crashed() {
     run.wait().expect("it ends");
     until(&scene, |run| run["is_crashed"] == true).await;
     let text = scene.told(&["status"]).await;
-    assert!(text.contains("\ncrashed   production on "), "{text}");
+    assert!(text.contains("\ncrashed   production by "), "{text}");
 }
 
 /// Asks for the status until the only run is as wanted.
