@@ -110,7 +110,9 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         let _ = error.print();
         return Exit::Usage.code();
     }
-    let context = Context::new(global);
+    // A service tells what it does in log lines, whoever looks.
+    let stays = matches!(command, Command::Serve(_));
+    let context = Context::new(global, stays);
     let exit = match start(&context, command) {
         Ok(exit) => exit,
         Err(complaint) => {
@@ -237,9 +239,10 @@ impl Context {
         Ok(controls)
     }
 
-    fn new(global: Global) -> Self {
+    fn new(global: Global, stays: bool) -> Self {
         let screen = Screen::stderr();
-        let live = screen.is_terminal() && !global.quiet && global.log_format == OutputFormat::Text;
+        let is_text = global.log_format == OutputFormat::Text;
+        let live = screen.is_terminal() && !global.quiet && is_text && !stays;
         let verbosity = log::Verbosity { verbose: global.verbose, quiet: global.quiet, live };
         log::start(global.log_format, verbosity, &screen);
         Self {

@@ -34,7 +34,8 @@ pub struct Project {
     pub warehouse: WarehouseConfig,
     /// The control database.
     pub control: ControlConfig,
-    /// Its schedules, by name.
+    /// Its schedules, by name: all that ticks. What is to tick by itself (a check with its own `every`) is one more
+    /// of them, which selects that task; the service needs to know nothing else of it.
     pub schedules: BTreeMap<String, Schedule>,
     /// Who is told what.
     pub alerts: AlertsConfig,

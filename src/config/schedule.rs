@@ -257,7 +257,7 @@ fn share(jitter: Duration, project: &str, name: &str) -> Duration {
     let mut part = [0; 4];
     part.copy_from_slice(&digest[..4]);
     let part = u128::from(u32::from_be_bytes(part));
-    let milliseconds = jitter.as_millis() * part >> 32;
+    let milliseconds = (jitter.as_millis() * part) >> 32;
     Duration::from_millis(u64::try_from(milliseconds).unwrap_or(u64::MAX))
 }
 

@@ -21,10 +21,19 @@ struct Inner {
     panics: u64,
     role: Role,
     /// What is waited for, by what it is: `the control database`, `source shop`.
-    waits: BTreeMap<String, String>,
+    waits: BTreeMap<String, Wait>,
     /// Why the project that is there was not taken.
     refused: Option<String>,
 }
+
+/// What is waited for.
+struct Wait {
+    why: String,
+    said_at: Instant,
+}
+
+/// Reasons that take turns are not said more often.
+const SAID_EVERY: Duration = Duration::from_secs(60);
 
 /// What a service is among those of its project.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -105,10 +114,18 @@ impl Health {
         }
     }
 
-    /// Something is waited for; said when it begins, or is another thing.
+    /// Something is waited for; said when it begins, and where the reason is another one after a while.
     pub(super) fn waits_for(&self, what: &str, why: String) {
-        let before = self.lock().waits.insert(what.to_owned(), why.clone());
-        if before.as_ref() != Some(&why) {
+        let mut inner = self.lock();
+        let before =
+            inner.waits.get(what).filter(|wait| wait.why == why || wait.said_at.elapsed() < SAID_EVERY);
+        let said_at = before.map(|wait| wait.said_at);
+        inner.waits.insert(
+            what.to_owned(),
+            Wait { why: why.clone(), said_at: said_at.unwrap_or_else(Instant::now) },
+        );
+        drop(inner);
+        if said_at.is_none() {
             tracing::warn!(error = why, "waits for {what}");
         }
     }
@@ -146,7 +163,7 @@ impl Health {
         Ready {
             ready: is_there && inner.waits.is_empty(),
             role: inner.role,
-            waits: inner.waits.clone(),
+            waits: inner.waits.iter().map(|(what, wait)| (what.clone(), wait.why.clone())).collect(),
             refused_project: inner.refused.clone(),
             version: env!("CARGO_PKG_VERSION"),
         }

@@ -70,10 +70,11 @@ fn stop_timeout(text: &str) -> Result<Duration, String> {
 }
 
 pub(super) const SERVE_HELP: &str = "\
-Runs the project's [schedules], looks at deadlines and sends alerts when nothing runs, and answers /healthz and
-/readyz. Any number may run: one leads, and another takes over within 15 seconds of its death. Waits for databases that
-are down. SIGTERM stops it: no other task begins, those under way have --stop-timeout, and the next service goes on with
-what is left. SIGHUP reads the project again. docs/SERVICE.md tells the rest.
+Runs the project's [schedules], looks at deadlines and sends alerts when nothing runs, and answers \
+/healthz and /readyz. Any number may run: one leads, and another takes over within 15 seconds of its \
+death. Waits for databases that are down. SIGTERM stops it: no other task begins, those under way have \
+--stop-timeout, and the next service goes on with what is left. SIGHUP reads the project again. \
+docs/SERVICE.md tells the rest.
 
 Examples:
   barncat serve

@@ -22,6 +22,13 @@ fn help_of_run_shows_examples_and_exit_statuses() {
 }
 
 #[test]
+fn help_of_the_service_says_what_it_does_and_how_it_ends() {
+    for command in ["serve", "schedules", "healthcheck"] {
+        assert_told!(told(Path::new(HERE), &[command, "--help"]));
+    }
+}
+
+#[test]
 fn help_of_check_says_what_it_asks_and_shows() {
     assert_told!(told(Path::new(HERE), &["check", "--help"]));
 }

@@ -23,6 +23,7 @@ const FILTERS: &[(&str, &str)] = &[
     (r"\b\d+(\.\d)? s\b", "[SPAN]"),
     // Whoever runs the tests.
     (r"\bby [^@\s]+@[^\s,:;]+", "by [SOMEBODY]"),
+    (r"\S+@\S+  \[ULID\]", "[SOMEBODY]  [ULID]"),
     // A busy machine.
     (r"is \[SPAN\] behind", "is not behind"),
     (r"PostgreSQL \d+\.\d+( \([^)]*\))?", "PostgreSQL [VERSION]"),

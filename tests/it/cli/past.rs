@@ -19,7 +19,12 @@ async fn before_the_first_run_there_is_nothing_and_nothing_is_made() {
     assert_told!(scene.told(&["history", "orders"]).await);
     assert_eq!(
         scene.json(&["status"]).await,
-        (serde_json::json!({ "runs": [], "holds": [], "awaiting_backfill": [], "deadlines": [] }), 0)
+        (
+            serde_json::json!({
+                "runs": [], "holds": [], "awaiting_backfill": [], "deadlines": [], "service": null, "schedules": []
+            }),
+            0
+        )
     );
     assert_eq!(scene.json(&["history"]).await, (serde_json::json!({ "runs": [] }), 0));
     assert_eq!(scene.json(&["history", "orders"]).await, (serde_json::json!({ "tasks": [] }), 0));
@@ -149,7 +154,7 @@ async fn status_tells_what_runs_and_what_has_crashed() {
     assert!(runs["started_at"].as_str().expect("a time").ends_with('Z'));
     let text = scene.told(&["status"]).await;
     assert!(
-        text.contains("\nrunning   production on ") && text.contains("  raw.orders   attempt 1   "),
+        text.contains("\nrunning   production by ") && text.contains("  raw.orders   attempt 1   "),
         "{text}"
     );
 
@@ -157,7 +162,7 @@ async fn status_tells_what_runs_and_what_has_crashed() {
     run.wait().expect("it ends");
     until(&scene, |run| run["is_crashed"] == true).await;
     let text = scene.told(&["status"]).await;
-    assert!(text.contains("\ncrashed   production on "), "{text}");
+    assert!(text.contains("\ncrashed   production by "), "{text}");
 }
 
 /// Asks for the status until the only run is as wanted.

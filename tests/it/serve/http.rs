@@ -119,6 +119,27 @@ async fn flood(address: &str) -> usize {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_sends_half_a_head_or_nothing_keeps_no_connection() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let project = project("").await;
+    let service = Service::start(&project, &[], &[]);
+    let address = service.address().await;
+    let mut slow = tokio::task::JoinSet::new();
+    for half in ["", "GET / HTTP/1.1\r\nHost: loc", "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"] {
+        let mut stream = tokio::net::TcpStream::connect(&address).await.unwrap();
+        stream.write_all(half.as_bytes()).await.unwrap();
+        slow.spawn(async move {
+            let mut answer = Vec::new();
+            tokio::time::timeout(std::time::Duration::from_secs(25), stream.read_to_end(&mut answer))
+                .await
+                .is_ok()
+        });
+    }
+    assert!(slow.join_all().await.into_iter().all(|closed| closed), "a connection was kept");
+    assert_eq!(service.stop().await, Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_address_that_is_taken_is_one_clear_error() {
     let project = project("").await;
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();

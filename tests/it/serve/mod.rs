@@ -71,7 +71,7 @@ async fn ticks(project: &Project, schedule: &str, status: &str) -> usize {
 }
 
 /// Fails unless each tick was run once: all its runs are one chain, each going on with the one before, of which one
-/// alone came to its end.
+/// alone came to its end. A tick that was just left has no end yet.
 async fn assert_each_tick_ran_once(project: &Project) {
     let twice = control(
         project,

@@ -24,13 +24,16 @@ async fn two_services_and_rolling_restarts_run_each_tick_once() {
             _ => assert_eq!(old.stop().await, Some(0)),
         }
     }
-    until("what was interrupted is done", async || ticks(&project, "hot", "open").await == 0).await;
+    // The two that are left go on, however little was done in between on a busy machine.
+    let before = ticks(&project, "hot", "succeeded").await;
+    until("it goes on", async || ticks(&project, "hot", "succeeded").await >= before + 3).await;
     for service in services {
         assert_eq!(service.stop().await, Some(0));
     }
+    let last = start();
     until("nothing is left", async || ticks(&project, "hot", "open").await == 0).await;
+    assert_eq!(last.stop().await, Some(0));
     assert_each_tick_ran_once(&project).await;
-    assert!(ticks(&project, "hot", "succeeded").await >= 5, "it ran all the while");
     // None is lost: what nobody was there for is counted at the tick that was made up for.
     let missed = control(
         &project,
