@@ -142,8 +142,8 @@ def alarms():
 
 for kind in variants("src/incident/alarm.rs", "AlarmKind"):
     must_tell(words(kind).capitalize(), f"src/incident/alarm.rs has AlarmKind::{kind}")
-checks = section("Check") or ""
-for kind in re.findall(r'^    "(\w+)",', read("src/config/checks.rs"), re.M):
+checks = (section("Check") or "")
+for kind in [*map(words, variants("src/config/checks.rs", "CheckKind")), "reconcile"]:
     if f"`{kind}`" not in checks:
         wrong(RUNBOOK, f"the section `Check` does not tell of `{kind}`")
 for rule in rules():
