@@ -3,9 +3,10 @@
 #
 #   scripts/static-check.sh root DIR   builds the static binary and makes the image's root of it (deploy/Dockerfile does this)
 #   scripts/static-check.sh            makes it in target/static, and runs the binary in there as nobody in particular, on a
-#                                      read-only root with nothing but /proc, /dev/null, /tmp and a project: its version, a
-#                                      project without mistakes, and a run between servers of scripts/servers.sh that are
-#                                      found by /etc/hosts and by DNS
+#                                      read-only root with a project and what every container has (/proc, /tmp, /dev/null,
+#                                      /dev/random, /dev/urandom, the two files of names): its version, a project without
+#                                      mistakes, and a run between servers of scripts/servers.sh that are found by
+#                                      /etc/hosts and by DNS
 #
 # The proof needs root (mounts, a DNS server's port), and Linux. BUILT (a static binary): nothing is built.
 set -euo pipefail
@@ -110,7 +111,8 @@ inside() {
     mount -t tmpfs -o mode=1777,nosuid,nodev tmpfs "$root/tmp"
     mount -t proc proc "$root/proc"
     for file in hosts resolv.conf; do mount --bind "$home/etc/$file" "$root/etc/$file"; done
-    mount --bind /dev/null "$root/dev/null"
+    # A static binary has no dlsym, by which random numbers are asked of the kernel: they come from here.
+    for device in null random urandom; do mount --bind "/dev/$device" "$root/dev/$device"; done
     mount -o remount,bind,ro "$root/project"
     mount -o remount,bind,ro "$root"
     exec chroot --userspec=10001:10001 --groups= "$root" \
@@ -125,7 +127,7 @@ check() {
   make_root "$home/root"
   # What a container's runtime brings.
   mkdir -p "$home/root/proc" "$home/root/dev"
-  touch "$home/root/dev/null" "$home/root/etc/hosts" "$home/root/etc/resolv.conf"
+  touch "$home/root/dev/null" "$home/root/dev/random" "$home/root/dev/urandom" "$home/root/etc/hosts" "$home/root/etc/resolv.conf"
   write_project
   scripts/servers.sh up --dir "$home/servers"
   # shellcheck disable=SC1091  # made by servers.sh
