@@ -29,11 +29,12 @@ step "format" cargo fmt --all --check
 step "lints" cargo clippy --quiet --workspace --all-targets --all-features -- -D warnings
 step "docs" env RUSTDOCFLAGS="-D warnings" cargo doc --quiet --workspace --no-deps --all-features
 if command -v shellcheck >/dev/null; then
-  step "scripts" shellcheck -x scripts/*.sh .ci/run
+  step "scripts" shellcheck -x scripts/*.sh deploy/ecs/*.sh .ci/run
 else
   printf 'scripts: not looked at, for lack of shellcheck (apt-get install shellcheck)\n' >&2
 fi
 step "Redshift's SQL and calls" judge
+step "deploy" scripts/deploy-check.sh
 if cargo deny --version >/dev/null 2>&1; then
   step "licences and bans" cargo deny --offline --all-features check bans licenses sources
 fi
