@@ -21,6 +21,7 @@ mod outbox;
 mod runs;
 mod schedules;
 mod session;
+mod ticks;
 
 use std::{sync::Arc, time::Duration};
 
@@ -36,8 +37,9 @@ pub use locks::{HeldBy, Holder, Lease};
 pub use mutes::Mute;
 pub use outbox::{Claimed, Next, Waiting};
 pub use runs::RunStart;
-pub use schedules::{KnownSchedule, OpenTick, Origin, Outlook, PastTick, Pause, Tick, TicksRun};
+pub use schedules::{KnownSchedule, Pause};
 pub use session::{host_name, user_name};
+pub use ticks::{OpenTick, Origin, Outlook, PastTick, Tick, TicksRun};
 
 use self::{database::Database, migrations::State, session::Session};
 use crate::pg::Endpoint;
