@@ -136,6 +136,7 @@ fn parse(arguments: &[OsString]) -> Result<CommandLine, clap::Error> {
 
 /// Runs the command until it ends, or until the second signal.
 fn start(context: &Context, command: Command) -> Result<Exit, Complaint> {
+    let stays = matches!(command, Command::Serve(_));
     let runtime = tokio::runtime::Builder::new_multi_thread()
         // Files of the stage: more threads than there are parts under way would only hold memory.
         .max_blocking_threads(BLOCKING_THREADS)
@@ -145,7 +146,11 @@ fn start(context: &Context, command: Command) -> Result<Exit, Complaint> {
     let result = runtime.block_on(async {
         let signals =
             Signals::listen().map_err(|error| Complaint::of_io("could not listen for signals", &error))?;
-        let told = || context.output.say("stopping; a second signal stops at once");
+        let told = || match stays {
+            // Its log says so.
+            true => {}
+            false => context.output.say("stopping; a second signal stops at once"),
+        };
         let work = async {
             let result = dispatch(context, command).await;
             // What was dropped in the middle of a statement is cancelled on its server.

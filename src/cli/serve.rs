@@ -26,6 +26,11 @@ pub(super) async fn serve(context: &Context, args: ServeArgs) -> Result<Exit, Co
     };
     // To be stopped is how it ends.
     context.stop.ends_well();
+    // Whoever reads its lines as JSON gets no other ones.
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string);
+        tracing::error!(place, error = panic.payload_as_str(), "panic");
+    }));
     let watch: serve::Watch = Arc::new(|tick: &Tick| {
         let (sender, receiver) = mpsc::channel(EVENTS_WAITING);
         tokio::spawn(Progress::of_a_tick(tick).follow(receiver));

@@ -24,6 +24,7 @@ mod runs;
 mod schedules;
 mod seen;
 mod session;
+mod ticks;
 
 use std::{sync::Arc, time::Duration};
 
@@ -41,9 +42,10 @@ pub use measures::{Point, Series};
 pub use mutes::Mute;
 pub use outbox::{Claimed, Next, Waiting};
 pub use runs::RunStart;
-pub use schedules::{KnownSchedule, OpenTick, Origin, Outlook, PastTick, Pause, Tick, TicksRun};
+pub use schedules::{KnownSchedule, Pause};
 pub use seen::{Part, Said, SeenAttempt, SeenRun, SeenSchema, SeenTask, Tally, Then};
 pub use session::{host_name, user_name};
+pub use ticks::{OpenTick, Origin, Outlook, PastTick, Tick, TicksRun};
 
 use self::{database::Database, migrations::State, session::Session};
 use crate::pg::Endpoint;

@@ -69,13 +69,12 @@ pub use self::{
 use self::{
     hooks::Hooks,
     open::{Opened, open},
-    tell::Teller,
+    tell::{Teller, tell_failed_start, tell_not_opened, teller},
 };
 use crate::{
-    alert::Channels,
     clock::{self, Clock},
     config::{Environment, Project},
-    control::{self, Control, Origin, RunStart},
+    control::{self, Origin, RunStart},
     dag::selection,
     error::Fault,
     event::{Event, RunOutcome, RunStatus, TaskOutcome, TaskStatus},
@@ -245,35 +244,6 @@ pub async fn run(
 fn is_stopped(tasks: &[TaskOutcome], request: &Request, cancel: &CancellationToken) -> bool {
     let is_left = |task: &TaskOutcome| task.status == TaskStatus::Cancelled;
     cancel.is_cancelled() || (request.drain.is_cancelled() && tasks.iter().any(is_left))
-}
-
-/// Whoever tells people; in test mode nobody does.
-fn teller(project: &Project, environment: &Environment, mode: Mode, opened: &Opened) -> Option<Teller> {
-    let start = || Teller::start(&opened.workshop.control, Channels::of(project, environment));
-    (mode == Mode::Production).then(start)
-}
-
-/// A run that cannot begin is an incident too.
-async fn tell_failed_start(teller: Option<Teller>, request: &Request, error: &RunError) {
-    let Some(teller) = teller else { return };
-    if let Some(observation) = alarms::of_run(error, request.origin.tick.is_some()) {
-        teller.observe(observation);
-    }
-    teller.finish(false).await;
-}
-
-/// The same where not even the control database was opened for it. By hand the person sees it; of a tick's run
-/// nobody would.
-async fn tell_not_opened(project: &Project, environment: &Environment, request: &Request, error: &RunError) {
-    if request.origin.tick.is_none() || request.mode != Mode::Production {
-        return;
-    }
-    let Ok(endpoint) = reach::control_endpoint(project, environment) else { return };
-    let Ok(control) = Control::open(&endpoint, &reach::control_schema(request.mode)).await else { return };
-    let teller = Teller::start(&control, Channels::of(project, environment));
-    tell_failed_start(Some(teller), request, error).await;
-    // A session that is not ended here is ended by its server.
-    let _ = control.close().await;
 }
 
 /// Everything before the first task: ledger, what crashes left, the list of tasks.

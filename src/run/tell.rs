@@ -9,8 +9,10 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
+use super::{Mode, Request, RunError, alarms, open::Opened, reach};
 use crate::{
     alert::{Channels, Did, deliver_next},
+    config::{Environment, Project},
     control::{Control, Observation},
 };
 
@@ -90,6 +92,45 @@ impl Teller {
     pub(super) fn channels(&self) -> Arc<Channels> {
         self.channels.clone()
     }
+}
+
+/// Whoever tells people; in test mode nobody does.
+pub(super) fn teller(
+    project: &Project,
+    environment: &Environment,
+    mode: Mode,
+    opened: &Opened,
+) -> Option<Teller> {
+    let start = || Teller::start(&opened.workshop.control, Channels::of(project, environment));
+    (mode == Mode::Production).then(start)
+}
+
+/// A run that cannot begin is an incident too.
+pub(super) async fn tell_failed_start(teller: Option<Teller>, request: &Request, error: &RunError) {
+    let Some(teller) = teller else { return };
+    if let Some(observation) = alarms::of_run(error, request.origin.tick.is_some()) {
+        teller.observe(observation);
+    }
+    teller.finish(false).await;
+}
+
+/// The same where not even the control database was opened for it. By hand the person sees it; of a tick's run
+/// nobody would.
+pub(super) async fn tell_not_opened(
+    project: &Project,
+    environment: &Environment,
+    request: &Request,
+    error: &RunError,
+) {
+    if request.origin.tick.is_none() || request.mode != Mode::Production {
+        return;
+    }
+    let Ok(endpoint) = reach::control_endpoint(project, environment) else { return };
+    let Ok(control) = Control::open(&endpoint, &reach::control_schema(request.mode)).await else { return };
+    let teller = Teller::start(&control, Channels::of(project, environment));
+    tell_failed_start(Some(teller), request, error).await;
+    // A session that is not ended here is ended by its server.
+    let _ = control.close().await;
 }
 
 async fn record(

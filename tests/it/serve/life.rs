@@ -126,7 +126,11 @@ async fn a_pass_that_panics_is_counted_and_the_loop_goes_on() {
     until("it ticks all the same", async || ticks(&project, "hot", "succeeded").await > 0).await;
     let alive = service.get("/healthz").await;
     assert_eq!((alive.status, &alive.body["panics"]), (200, &2.into()), "{:#}", alive.body);
-    assert_eq!(service.stop().await, Some(0));
+    service.send("TERM");
+    service.says("stopped").await;
+    let said = service.said();
+    assert!(said.iter().all(serde_json::Value::is_object), "each line is JSON: {said:#?}");
+    assert_eq!(service.end().await, Some(0));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
