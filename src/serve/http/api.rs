@@ -29,7 +29,6 @@ type Asked = Result<Query<HashMap<String, String>>, QueryRejection>;
 
 /// An error, for programs.
 #[derive(Debug, Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Wrong {
     /// What is wrong.
     error: String,

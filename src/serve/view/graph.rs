@@ -105,7 +105,6 @@ pub(in crate::serve) fn json(look: &Look, select: &str) -> Result<Value, ViewErr
 /// What `json` answers, for the API's description.
 #[cfg(test)]
 #[derive(Debug, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
-#[expect(dead_code, reason = "only its shape matters")]
 pub(in crate::serve) struct GraphDocument {
     /// In the order of their names.
     tasks: Vec<GraphTask>,

@@ -162,8 +162,8 @@ pub(in crate::serve) async fn runs(
     before: Option<&str>,
     limit: u32,
 ) -> Result<Vec<Run>, ViewError> {
-    if let Some(before) = before {
-        expect_id(before)?;
+    if let Some(before) = before.filter(|before| !is_id(before)) {
+        return Err(unknown(before));
     }
     let shown = &look.overview.runs;
     let is_there = before.is_none() && (shown.len() >= limit as usize || shown.len() < 20);
@@ -179,9 +179,11 @@ pub(in crate::serve) async fn runs(
 
 /// One run, with the tasks from the `after`th on.
 pub(in crate::serve) async fn run(look: &Look, id: &str, after: u32) -> Result<RunPage, ViewError> {
-    let unknown = expect_id(id)?;
+    if !is_id(id) {
+        return Err(unknown(id));
+    }
     let _turn = look.turns.next().await;
-    let seen = look.control.seen_run(id).await?.ok_or_else(unknown)?;
+    let seen = look.control.seen_run(id).await?.ok_or_else(|| unknown(id))?;
     let before = look.control.run_before(&seen).await?;
     let said = look.control.said(id).await?;
     let bad = look.control.tasks_of(id, Part::Bad, (0, BAD_SHOWN)).await?;
@@ -226,11 +228,13 @@ fn needed<'a>(overview: &'a Overview, tasks: &[&str]) -> Vec<&'a str> {
     needed.into_iter().collect()
 }
 
-/// What cannot be a run's id is none: the database is not asked. Answers with what to say where it knows none.
-fn expect_id(text: &str) -> Result<impl FnOnce() -> ViewError, ViewError> {
-    let unknown = move || ViewError::Unknown { what: "run", name: text.to_owned() };
-    let is_one = (1..=64).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric());
-    if is_one { Ok(unknown) } else { Err(unknown()) }
+/// What cannot be a run's id is none: the database is not asked.
+fn is_id(text: &str) -> bool {
+    (1..=64).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric())
+}
+
+fn unknown(run: &str) -> ViewError {
+    ViewError::Unknown { what: "run", name: run.to_owned() }
 }
 
 impl Run {
