@@ -85,6 +85,9 @@ fn read(file: &SqlFile, dialect: Dialect, mistakes: &Collector) -> Option<CheckS
     if options.before_publish {
         refuse_before_publish(&keys, &on, statement.as_ref());
     }
+    if reconcile.is_none() {
+        refuse_one_row(file, statement.as_ref(), mistakes);
+    }
     keys.finish();
     Some(CheckSpec { name, options, every, on, node, description, statement: statement?, reconcile })
 }
@@ -114,6 +117,21 @@ fn refuse_before_publish(keys: &Keys<'_>, on: &[Named], statement: Option<&State
         keys.wrong(
             "before_publish",
             "cannot be: its SQL cannot be read, so nobody knows where it names the table",
+        );
+    }
+}
+
+/// `select count(*) from orders where …`, as people write tests elsewhere, would fail whatever the table holds.
+fn refuse_one_row(file: &SqlFile, statement: Option<&Statement>, mistakes: &Collector) {
+    let Some(statement) = statement else { return };
+    if let Some(query) = statement.query.as_ref().filter(|query| query.is_always_one_row) {
+        let line = statement.line + query.first_line() - 1;
+        let place = Place { file: file.name.clone(), line, column: 1 };
+        let hint = "select the rows that are wrong, or add `having count(*) > 0`".to_owned();
+        mistakes.add(
+            place,
+            "it always answers one row, and each row that a check answers is a failure",
+            Some(hint),
         );
     }
 }

@@ -5,15 +5,9 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use super::{
     LoadSpec, Loader, Mistakes, Project, WarehouseKind,
     loader::Row,
-    mistake::{Collector, did_you_mean},
+    mistake::{Collector, Place, did_you_mean},
 };
-use crate::stage::manifest::Format;
-
-/// Postgres keeps this much of a name, and so does the source of any table.
-const NAME_BYTES_MAX: usize = 63;
-
-/// Redshift keeps this much.
-const REDSHIFT_NAME_BYTES_MAX: usize = 127;
+use crate::{sql::TableName, stage::manifest::Format};
 
 /// What becomes of a row for a table that the source does not have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -100,10 +94,6 @@ fn expand(
     loads: &mut Vec<LoadSpec>,
     mistakes: &Collector,
 ) {
-    let name_bytes_max = match kind {
-        WarehouseKind::Postgres => NAME_BYTES_MAX,
-        WarehouseKind::Redshift => REDSHIFT_NAME_BYTES_MAX,
-    };
     let rows = Rows::of(loader);
     for table in tables {
         let Some(row) = rows.row_of(table) else { continue };
@@ -117,27 +107,28 @@ fn expand(
             spec.target.name = spec.target.name.to_lowercase();
             spec.deletes = spec.deletes.in_lower_case();
         }
-        refuse_reserved(&spec.target.schema, row, mistakes);
-        for name in [&spec.target.name, &spec.target.schema] {
-            if name.is_empty() || name.len() > name_bytes_max {
-                let message = format!(
-                    "`{name}` has {} bytes; a name in the warehouse has 1 to {name_bytes_max}",
-                    name.len()
-                );
-                mistakes.add(row.place.clone(), message, None);
-            }
-        }
+        check_target(&spec.target, kind, &row.place, mistakes);
         loads.push(spec);
     }
 }
 
-/// Schemas that are barncat's own, or the server's.
-fn refuse_reserved(schema: &str, row: &Row, mistakes: &Collector) {
+/// That a table can be published by that name.
+fn check_target(target: &TableName, kind: WarehouseKind, place: &Place, mistakes: &Collector) {
+    let schema = &target.schema;
+    // barncat's own schemas, and the server's.
     let ours = ["barncat", "barncat_staging", "barncat_control"];
-    let is_ours = ours.iter().any(|ours| schema == *ours || schema == format!("{ours}_test"));
+    let is_ours = ours.iter().any(|ours| schema == ours || *schema == format!("{ours}_test"));
     if is_ours || schema.starts_with("pg_") || schema == "information_schema" {
         let message = format!("no table can be published to the schema `{schema}`: it is not yours");
-        mistakes.add(row.place.clone(), message, Some("`into` names another schema".to_owned()));
+        mistakes.add(place.clone(), message, Some("name another schema".to_owned()));
+    }
+    let most = kind.dialect().name_bytes_max();
+    for name in [&target.name, schema] {
+        if name.is_empty() || name.len() > most {
+            let message =
+                format!("`{name}` has {} bytes; a name in the warehouse has 1 to {most}", name.len());
+            mistakes.add(place.clone(), message, None);
+        }
     }
 }
 
@@ -150,6 +141,9 @@ pub(super) fn check(project: &Project, mistakes: &Collector) {
         if project.warehouse.place.kind() == WarehouseKind::Redshift {
             refuse_binary(loader, mistakes);
         }
+    }
+    for model in &project.models {
+        check_target(&model.target, project.warehouse.place.kind(), &model.node.place, mistakes);
     }
     refuse_doubles(&loads, mistakes);
 }

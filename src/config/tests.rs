@@ -73,6 +73,21 @@ fn files_in_folders_of_folders_count_and_hidden_ones_do_not() {
 }
 
 #[test]
+fn a_check_that_would_fail_whatever_the_rows_are_is_a_mistake() {
+    let check =
+        |sql: &str| project(&[("barncat.toml", BASE), ("sql/checks/late.sql", sql)], None).map(|_| ());
+    let told =
+        check("/* barncat\nseverity = \"warn\"\n*/\n\nselect count(*)::int as n from raw.orders where late");
+    assert_eq!(
+        told.unwrap_err(),
+        "error: it always answers one row, and each row that a check answers is a failure\n  sql/checks/late.sql:5:1\n\
+         hint: select the rows that are wrong, or add `having count(*) > 0`"
+    );
+    check("select count(*) from raw.orders where late having count(*) > 0").unwrap();
+    check("/* barncat\nreconcile = \"select sum(a) from raw.b\"\n*/\nselect sum(a) from raw.orders").unwrap();
+}
+
+#[test]
 fn a_row_beats_a_pattern_and_a_longer_pattern_a_shorter_one() {
     let loader = "source = \"shop\"
         [defaults]
@@ -416,6 +431,16 @@ hint: `as` gives one of them another name, `into` another schema"
     );
     let long = format!("source = \"shop\"\n[tables]\na = {{ as = \"{}\" }}", "x".repeat(64));
     assert!(loads(&long, &["a"]).unwrap_err().contains("has 64 bytes"));
+}
+
+#[test]
+fn a_model_has_a_name_that_the_warehouse_keeps_and_a_schema_that_is_not_barncats() {
+    let model = |name: &str, sql: &str| project(&[("barncat.toml", BASE), (name, sql)], None).unwrap_err();
+    let long = "a".repeat(64);
+    let told = model(&format!("sql/models/{long}.sql"), "select 1 as one");
+    assert!(told.contains("has 64 bytes; a name in the warehouse has 1 to 63"), "{told}");
+    let told = model("sql/models/loads.sql", "/* barncat\nschema = \"barncat\"\n*/\nselect 1 as one");
+    assert!(told.contains("no table can be published to the schema `barncat`"), "{told}");
 }
 
 #[test]

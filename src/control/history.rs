@@ -248,15 +248,33 @@ impl Control {
         Ok(ends)
     }
 
-    /// How each of these tasks ended last, by its full name.
-    pub async fn last_statuses(&self, tasks: &[String]) -> Result<Vec<(String, String)>, ControlError> {
+    /// How each of these tasks ended last, and when, by its full name.
+    pub async fn last_ends(
+        &self,
+        tasks: &[String],
+    ) -> Result<HashMap<String, (String, Timestamp)>, ControlError> {
         let select = format!(
-            "SELECT n.task, l.status FROM unnest($1::text[]) AS n (task) CROSS JOIN LATERAL (
-                SELECT status FROM control.tasks t
+            "SELECT n.task, l.status, l.ended_at FROM unnest($1::text[]) AS n (task) CROSS JOIN LATERAL (
+                SELECT status, ended_at FROM control.tasks t
                 WHERE t.task = n.task AND t.ended_at IS NOT NULL AND t.kind IN {KINDS_OF_TASKS}
                 ORDER BY started_at DESC LIMIT 1) l"
         );
         let rows = self.database().query("read how tasks ended last", &select, &[&tasks]).await?;
+        Ok(rows.iter().map(|row| (row.get(0), (row.get(1), row.get(2)))).collect())
+    }
+
+    /// When each of these tasks first came to a good end that is written down, by its full name.
+    pub async fn first_good_ends(
+        &self,
+        tasks: &[String],
+    ) -> Result<HashMap<String, Timestamp>, ControlError> {
+        let select = format!(
+            "SELECT n.task, f.ended_at FROM unnest($1::text[]) AS n (task) CROSS JOIN LATERAL (
+                SELECT ended_at FROM control.tasks t
+                WHERE t.task = n.task AND t.status IN ('succeeded', 'unchanged') AND t.kind IN {KINDS_OF_TASKS}
+                ORDER BY started_at LIMIT 1) f"
+        );
+        let rows = self.database().query("read when tasks were first done", &select, &[&tasks]).await?;
         Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
     }
 

@@ -102,10 +102,7 @@ impl Schemas {
     }
 
     fn check(&self) -> Result<(), TestSchemaError> {
-        let most = match self.dialect {
-            Dialect::Postgres => 63,
-            Dialect::Redshift => 127,
-        };
+        let most = self.dialect.name_bytes_max();
         let mut of: BTreeMap<String, String> = BTreeMap::new();
         for schema in &self.own {
             let (schema, test) = (schema.clone(), self.name(schema));

@@ -317,10 +317,8 @@ impl Tasks {
         &self,
         control: &Control,
     ) -> Result<HashMap<NodeId, TaskStatus>, RunError> {
-        let known = |(task, status): (String, String)| Some((task, status_of(&status)?));
-        let last: HashMap<String, TaskStatus> =
-            control.last_statuses(&self.all_names()).await?.into_iter().filter_map(known).collect();
-        let of = |task: NodeId| Some((task, *last.get(&self.job(task).name())?));
+        let last = control.last_ends(&self.all_names()).await?;
+        let of = |task: NodeId| Some((task, status_of(&last.get(&self.job(task).name())?.0)?));
         Ok(self.graph.tasks().filter_map(of).collect())
     }
 

@@ -60,6 +60,14 @@ pub enum Dialect {
 }
 
 impl Dialect {
+    /// How many bytes a name may have: Postgres cuts a longer one off, Redshift refuses it.
+    pub fn name_bytes_max(self) -> usize {
+        match self {
+            Self::Postgres => 63,
+            Self::Redshift => 127,
+        }
+    }
+
     /// A name in double quotes, as the warehouse keeps it: Redshift knows lower case alone.
     pub fn ident(self, name: &str) -> String {
         match self {

@@ -9,6 +9,7 @@ use super::{
     forecast::{Forecast, Picture, Standing, after, forecast},
     idle::takes_seconds,
     judge::{Judged, Outlook},
+    left::{self, LastEnds},
     words,
 };
 use crate::{
@@ -176,6 +177,9 @@ pub(in crate::run) struct Outside {
     followed: Vec<Followed>,
     /// The good ends of each of those.
     ends: Vec<Vec<Timestamp>>,
+    /// The first one of each, by its task.
+    first_ends: HashMap<NodeId, Timestamp>,
+    last_ends: LastEnds,
     published: Vec<Option<Timestamp>>,
     expected_seconds: Vec<f64>,
     limits: Limits,
@@ -212,11 +216,13 @@ impl Outside {
         let with_deadline: Vec<_> = tasks.graph.tasks().filter_map(deadline).collect();
         let names = tasks.all_names();
         // Without a deadline there is nothing to foresee.
-        let last = match with_deadline.is_empty() {
-            true => HashMap::new(),
-            false => control.last_good_ends(&names).await?,
+        let (last, last_ends) = match with_deadline.is_empty() {
+            true => (HashMap::new(), LastEnds::new()),
+            false => (control.last_good_ends(&names).await?, left::last_ends(control, &tasks).await?),
         };
         let own: Vec<String> = with_deadline.iter().map(|(task, _)| names[task.index()].clone()).collect();
+        let first = control.first_good_ends(&own).await?;
+        let first_of = |(task, _): &(NodeId, _)| Some((*task, *first.get(&names[task.index()])?));
         let mut ends =
             control.good_ends(&own, now.saturating_sub(LOOKED_BACK).unwrap_or(Timestamp::MIN)).await?;
         let by_name: HashMap<&str, NodeId> =
@@ -230,6 +236,8 @@ impl Outside {
         };
         Ok(Self {
             zone,
+            first_ends: with_deadline.iter().filter_map(first_of).collect(),
+            last_ends,
             followed: with_deadline.into_iter().map(follow).collect(),
             ends: own.iter().map(|name| ends.remove(name).unwrap_or_default()).collect(),
             published: names.iter().map(|name| last.get(name).copied()).collect(),
@@ -264,12 +272,14 @@ impl Outside {
         shown
     }
 
-    /// Today's deadline that is over and was met, or done late.
+    /// Today's deadline that is over and was met, or done late. What a task was first made after, it has not missed.
     fn done_today(&self, followed: &Followed, ends: &[Timestamp], now: Timestamp) -> Option<Judged> {
         let due = followed.deadline.last(now, &self.zone)?;
         let day = |at: Timestamp| at.to_zoned(self.zone.clone()).date();
         let in_time = ends.iter().rfind(|end| (due.since..=due.at).contains(*end));
-        let at = *in_time.or_else(|| ends.iter().find(|end| **end > due.at))?;
+        let is_new = self.first_ends.get(&followed.task).is_some_and(|first| *first > due.at);
+        let late = || ends.iter().find(|end| **end > due.at && !is_new);
+        let at = *in_time.or_else(late)?;
         (day(due.at) == day(now)).then_some(Judged { task: followed.task, due, outlook: Outlook::Met { at } })
     }
 
@@ -279,11 +289,16 @@ impl Outside {
             return Some(Judged { task, due, outlook: Outlook::Met { at } });
         }
         let by_run = |(picture, forecast): &Played<'_>| Judged::of_run(picture, forecast, task, due);
-        played.iter().find_map(by_run).or_else(|| {
+        if let Some(judged) = played.iter().find_map(by_run) {
+            return Some(judged);
+        }
+        let lost = left::lost(&self.last_ends, &self.tasks.graph, task, due);
+        let outlook = lost.or_else(|| {
             let along = |task: NodeId| self.tasks.along(task);
             let takes_seconds = takes_seconds(&Picture { along: &along, ..self.idle() }, task, now)?;
-            Some(Judged { task, due, outlook: Outlook::Idle { takes_seconds } })
-        })
+            Some(Outlook::Idle { takes_seconds })
+        })?;
+        Some(Judged { task, due, outlook })
     }
 
     /// As if nothing ran.

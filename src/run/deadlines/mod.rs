@@ -8,6 +8,7 @@ mod follow;
 mod forecast;
 mod idle;
 mod judge;
+mod left;
 mod live;
 mod look;
 mod watch;

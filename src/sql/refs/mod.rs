@@ -16,6 +16,7 @@
 //! It reads some of what the warehouse refuses; that is the warehouse's to say. What stands in strings is
 //! not seen: `nextval('raw.ids')`, `'raw.orders'::regclass`; nor what views and functions read.
 
+mod aggregate;
 mod error;
 mod grammar;
 mod parse;
@@ -44,6 +45,8 @@ pub struct Query {
     pub paths: Vec<Reference>,
     /// Where each `:since` stands, in bytes.
     pub since: Vec<Range<usize>>,
+    /// It answers one row whatever the tables hold: nothing but aggregates, without GROUP BY, HAVING or LIMIT.
+    pub is_always_one_row: bool,
     sql: String,
     /// The statement alone.
     range: Range<usize>,

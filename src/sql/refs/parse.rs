@@ -11,6 +11,7 @@ use sqlparser::{
 
 use super::{
     Query,
+    aggregate::is_always_one_row,
     error::{LOCK, Problem, QueryError},
     grammar::{eased, grammar},
     qualifier::qualifiers,
@@ -63,7 +64,8 @@ fn read_tokens(sql: &str, tokens: &Tokens, dialect: Dialect) -> Result<Query, Qu
     paths.sort_by_key(|path| path.range.start);
     let lost = || QueryError::new(start, Problem::Lost(first.token.to_string()));
     let range = tokens.byte(start).ok_or_else(lost)?..tokens.byte(last.span.end).ok_or_else(lost)?;
-    Ok(Query { references, paths, since: tokens.since.clone(), sql: sql.to_owned(), range })
+    let (since, sql) = (tokens.since.clone(), sql.to_owned());
+    Ok(Query { references, paths, since, is_always_one_row: is_always_one_row(&tree), sql, range })
 }
 
 /// Whether it is the first word of a SELECT. (Others are refused before they are parsed, for which the

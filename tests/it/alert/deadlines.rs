@@ -109,12 +109,40 @@ async fn a_deadline_that_the_run_cannot_meet_any_more_names_what_failed() {
     assert_eq!((first.len(), of_deadline(&first)), (2, 1), "{first:#?}");
     let kept = double.knobs().kept_by("slack");
     assert!(kept.iter().any(|kept| all_text(&kept.body).contains("barncat run --failed")), "{kept:#?}");
+    let shown = json(&project, &["status"]).await["deadlines"][0].clone();
+    let is_so = shown["state"] == "in_danger" && shown["held_up_by"] == "raw.pay";
+    assert!(
+        is_so && shown["words"].as_str().unwrap().ends_with("cannot be done: raw.pay failed"),
+        "{shown:#}"
+    );
     project.try_run(&["--failed"]).await;
     assert_eq!(told(&double).len(), 2, "a repeat does not ring");
     on_primary(&project, "UPDATE orders SET note = '6'").await;
     project.run(&[]).await;
     let told = told(&double);
     assert_eq!(told.iter().filter(|text| text.contains("recovered")).count(), 2, "{told:#?}");
+}
+
+#[tokio::test]
+async fn a_deadline_lost_by_what_it_needs_is_shown_with_its_cause_when_the_run_is_over() {
+    let (project, _double) = project("", 0).await;
+    let config = std::fs::read_to_string(project.dir().join("barncat.toml")).unwrap();
+    project.write("barncat.toml", &config.replace("\"sleep\", \"0\"", "\"false\""));
+    due_in(&project, 3600);
+    let (_, outcome) = project.try_run(&[]).await;
+    assert_eq!(task(&outcome, "raw.pay")["status"], "blocked", "{outcome:#}");
+    let shown = json(&project, &["status"]).await["deadlines"][0].clone();
+    assert!(shown["state"] == "in_danger" && shown["held_up_by"] == "slow", "{shown:#}");
+}
+
+#[tokio::test]
+async fn a_task_that_was_first_made_after_its_time_has_missed_nothing() {
+    let (project, _double) = project("", 0).await;
+    project.database.run("UPDATE barncat_control.tasks SET ended_at = ended_at + interval '1 day'").await;
+    due_in(&project, -600);
+    let shown = json(&project, &["status"]).await["deadlines"][0].clone();
+    let due: jiff::Timestamp = shown["due_at"].as_str().unwrap().parse().unwrap();
+    assert!(shown["state"] != "missed" && due > jiff::Timestamp::now(), "{shown:#}");
 }
 
 #[tokio::test]

@@ -201,3 +201,22 @@ fn places_count_characters_and_ranges_count_bytes() {
         assert_eq!(found, [("\"Über\".maße", 2, 13), ("raw . /* c */ \"t\"", 3, 3)]);
     }
 }
+
+#[test]
+fn what_answers_one_row_whatever_is_there_is_known() {
+    let is_always_one = |sql: &str| read(sql, Dialect::Postgres).unwrap().is_always_one_row;
+    for sql in ["SELECT count(*) FROM t", "SELECT Sum(a)::int AS x, (max(b)) FROM t WHERE c"] {
+        assert!(is_always_one(sql), "{sql}");
+    }
+    for sql in [
+        "SELECT count(*) FROM t GROUP BY a",
+        "SELECT count(*) FROM t HAVING count(*) > 0",
+        "SELECT count(*) FROM t LIMIT 0",
+        "SELECT count(*) OVER () FROM t",
+        "SELECT count(*), a FROM t",
+        "SELECT count(*) FROM t UNION ALL SELECT 1 WHERE false",
+        "SELECT * FROM t",
+    ] {
+        assert!(!is_always_one(sql), "{sql}");
+    }
+}

@@ -1,0 +1,51 @@
+//! What the last runs left undone, where none works for a deadline now.
+
+use std::collections::{BTreeSet, HashMap};
+
+use jiff::Timestamp;
+
+use super::judge::Outlook;
+use crate::{
+    config::Due,
+    control::{Control, ControlError},
+    dag::{Graph, NodeId},
+    event::TaskStatus,
+    run::{
+        ready::{Cause, Why},
+        tasks::{Tasks, status_of},
+    },
+};
+
+/// How tasks ended last, and when.
+pub(super) type LastEnds = HashMap<NodeId, (TaskStatus, Timestamp)>;
+
+/// Of tasks whose last run was not a good one, and of what they need.
+pub(super) async fn last_ends(control: &Control, tasks: &Tasks) -> Result<LastEnds, ControlError> {
+    let last = control.last_ends(&tasks.all_names()).await?;
+    let of = |task: NodeId| {
+        let (status, at) = last.get(&tasks.job(task).name())?;
+        Some((task, (status_of(status)?, *at)))
+    };
+    Ok(tasks.graph.tasks().filter_map(of).collect())
+}
+
+/// What the last run that counts for a deadline could not do: it says so too, and it stays true until another run begins.
+pub(super) fn lost(ends: &LastEnds, graph: &Graph, task: NodeId, due: Due) -> Option<Outlook> {
+    let ended = |task: NodeId| ends.get(&task).filter(|(_, at)| *at >= due.since).map(|(status, _)| *status);
+    match ended(task)? {
+        TaskStatus::Failed => Some(Outlook::Lost { cause: None }),
+        TaskStatus::Blocked => {
+            let (mut seen, mut next) = (BTreeSet::new(), vec![task]);
+            while let Some(task) = next.pop() {
+                if ended(task) == Some(TaskStatus::Failed) {
+                    return Some(Outlook::Lost { cause: Some(Cause { task, why: Why::Failed }) });
+                }
+                if seen.insert(task) {
+                    next.extend(graph.needs(task).iter().map(|edge| edge.task));
+                }
+            }
+            None
+        }
+        _ => None,
+    }
+}
