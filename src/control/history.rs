@@ -315,6 +315,18 @@ impl Control {
         Ok(rows.iter().map(|row| row.get(0)).collect())
     }
 
+    /// The full names of the loads among them: of what was tried by that name last.
+    pub async fn load_names(&self) -> Result<Vec<String>, ControlError> {
+        let select = format!(
+            "{NAMES} SELECT n.task FROM names n CROSS JOIN LATERAL (
+                SELECT kind FROM control.tasks t WHERE t.task = n.task AND t.kind IN {KINDS_OF_TASKS}
+                ORDER BY started_at DESC LIMIT 1) l
+            WHERE l.kind = 'load' ORDER BY n.task"
+        );
+        let rows = self.database().query("list the loads of the past", &select, &[]).await?;
+        Ok(rows.iter().map(|row| row.get(0)).collect())
+    }
+
     /// What each of these tasks usually takes, by its full name; of those that were published at least once.
     pub async fn expected(&self, tasks: &[String]) -> Result<BTreeMap<String, Expected>, ControlError> {
         let medians = format!(

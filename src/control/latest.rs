@@ -185,8 +185,8 @@ impl Control {
     pub async fn ended_since(&self, since: Option<Timestamp>) -> Result<Ended, ControlError> {
         let doing = "count what ended";
         // What ends just now may not be seen by everybody yet: it is counted the next time.
-        let bound = "SELECT clock_timestamp() - interval '2 seconds'";
-        let rows = self.database().query(doing, bound, &[]).await?;
+        let bound = "SELECT clock_timestamp() - CASE WHEN $1 THEN interval '2 seconds' ELSE interval '0' END";
+        let rows = self.database().query(doing, bound, &[&since.is_some()]).await?;
         let until: Timestamp = rows.first().map_or(Timestamp::MIN, |row| row.get(0));
         let Some(since) = since else { return Ok(Ended { until, runs: Vec::new(), tasks: Vec::new() }) };
         let until = until.max(since);

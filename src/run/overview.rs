@@ -100,7 +100,7 @@ pub async fn overview(
     control: &Control,
 ) -> Result<Overview, RunError> {
     let schemas = Schemas::of(project, environment, Mode::Production)?;
-    let mut tasks = tasks::remembered(project, &schemas, &control.task_names().await?)?;
+    let mut tasks = tasks::remembered(project, &schemas, &control.load_names().await?)?;
     tasks.expect(Some(control)).await;
     let running = control.running().await?;
     let now = System.now();

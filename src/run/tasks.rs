@@ -82,7 +82,7 @@ pub(super) async fn list(
 }
 
 /// Lists the project's tasks without asking source or warehouse: what wildcards stand for is known by the names of
-/// the tasks that ever ran.
+/// the loads that ever ran.
 pub(super) fn remembered(project: &Project, schemas: &Schemas, ran: &[String]) -> Result<Tasks, RunError> {
     let models: HashSet<String> = project.models.iter().map(|model| model.target.to_string()).collect();
     let mut found: BTreeMap<(String, String), Vec<String>> = BTreeMap::new();

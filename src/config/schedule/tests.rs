@@ -181,7 +181,7 @@ fn walked(
     while moment < to {
         moment += minute;
         let local = zone.to_datetime(moment);
-        let ticks = if hours.text == "*" {
+        let ticks = if matches!(hours.text.as_str(), "*" | "0-23") {
             fits(local)
         } else {
             let mut ticks = false;

@@ -195,7 +195,7 @@ impl Outside {
         now: Timestamp,
     ) -> Result<Option<Self>, RunError> {
         let schemas = Schemas::of(project, environment, Mode::Production)?;
-        let mut tasks = tasks::remembered(project, &schemas, &control.task_names().await?)?;
+        let mut tasks = tasks::remembered(project, &schemas, &control.load_names().await?)?;
         if tasks.graph.tasks().all(|task| tasks.job(task).deadline().is_none()) {
             return Ok(None);
         }

@@ -17,7 +17,7 @@ const SOURCE: &str = "
     INSERT INTO riders SELECT 'rider ' || n, now() - INTERVAL '2 days', n / 7.0 FROM generate_series(1, 5000) n;
     CREATE TABLE log (a int, b text); INSERT INTO log SELECT n % 9, NULL FROM generate_series(1, 900) n;";
 
-/// Loads compare no keys by themselves: what is found here only `verify` has found.
+/// Loads neither compare keys nor read rows again by themselves: what is found here only `verify` has found.
 const LOADERS: &str = "[tables]
 orders = \"full\"
 log = \"full\"
