@@ -1,9 +1,14 @@
 //! The graph, or as much of it as can be taken in.
 
+#[cfg(test)]
+mod document;
+
 use std::collections::HashMap;
 
 use serde_json::Value;
 
+#[cfg(test)]
+pub(in crate::serve) use self::document::GraphDocument;
 use super::{Look, ViewError, selecting};
 use crate::{
     dag::{self, CriticalPath, Facts, NodeId, render, selection},
@@ -101,85 +106,3 @@ pub(in crate::serve) fn json(look: &Look, select: &str) -> Result<Value, ViewErr
         render::View::new(&look.overview.graph, &tasks, &expected, &results).with_unreachable(&unreachable);
     Ok(render::json(&view))
 }
-
-/// What `json` answers, for the API's description.
-#[cfg(test)]
-#[derive(Debug, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
-pub(in crate::serve) struct GraphDocument {
-    /// In the order of their names.
-    tasks: Vec<GraphTask>,
-    /// The tasks that decide how long all of them take; `null` where no times are known.
-    critical_path: Option<GraphPath>,
-}
-
-#[cfg(test)]
-mod document {
-    use schemars::JsonSchema;
-    use serde::{Deserialize, Serialize};
-
-    #[derive(Debug, Serialize, Deserialize, JsonSchema)]
-    pub(super) struct GraphTask {
-        /// Its full name.
-        task: String,
-        /// `load`, `model`, `check` or `command`.
-        kind: String,
-        /// `critical` or `optional`.
-        tier: String,
-        /// Why it is critical.
-        critical_by: Option<CriticalBy>,
-        /// The source that it reads.
-        source: Option<String>,
-        /// Its tags.
-        tags: Vec<String>,
-        /// What it needs.
-        needs: Vec<GraphNeed>,
-        /// How it ended the last time.
-        last_status: Option<String>,
-        /// Why no run can do it; here always `null`: only who asks the sources knows.
-        unreachable: Option<String>,
-        /// What it usually takes.
-        expected_seconds: Option<f64>,
-        /// How long it takes with all that hangs on it.
-        hanging_seconds: Option<f64>,
-        /// Whether it is of the critical path.
-        on_critical_path: bool,
-    }
-
-    #[derive(Debug, Serialize, Deserialize, JsonSchema)]
-    pub(super) struct CriticalBy {
-        /// `hand`, `deadline`, `table` or `need`.
-        by: String,
-        /// By way of which tasks.
-        tasks: Vec<String>,
-    }
-
-    #[derive(Debug, Serialize, Deserialize, JsonSchema)]
-    pub(super) struct GraphNeed {
-        /// Its full name.
-        task: String,
-        /// Whether the task goes on without it.
-        soft: bool,
-        /// How old its published data may be then.
-        max_age_seconds: Option<u64>,
-    }
-
-    #[derive(Debug, Serialize, Deserialize, JsonSchema)]
-    pub(super) struct GraphPath {
-        /// How long they take, one after the other.
-        seconds: f64,
-        /// From the first to the last.
-        tasks: Vec<GraphStep>,
-    }
-
-    #[derive(Debug, Serialize, Deserialize, JsonSchema)]
-    pub(super) struct GraphStep {
-        /// Its full name.
-        task: String,
-        /// How long after the first one's start it starts.
-        starts_after_seconds: f64,
-        /// How long it takes.
-        seconds: f64,
-    }
-}
-#[cfg(test)]
-use document::{GraphPath, GraphTask};
