@@ -21,7 +21,11 @@ async fn two_services_and_rolling_restarts_run_each_tick_once() {
         services.push_back(start());
         match restart % 2 {
             0 => old.kill().await,
-            _ => assert_eq!(old.stop().await, Some(0)),
+            _ => {
+                // A signal that comes before the process listens for it ends it as it does any other.
+                old.address().await;
+                assert_eq!(old.stop().await, Some(0));
+            }
         }
     }
     // The two that are left go on, however little was done in between on a busy machine.
@@ -31,6 +35,7 @@ async fn two_services_and_rolling_restarts_run_each_tick_once() {
         assert_eq!(service.stop().await, Some(0));
     }
     let last = start();
+    last.address().await;
     until("nothing is left", async || ticks(&project, "hot", "open").await == 0).await;
     assert_eq!(last.stop().await, Some(0));
     assert_each_tick_ran_once(&project).await;
