@@ -1,6 +1,6 @@
 # What people and CI run. `make` and `make help` list it.
 
-.PHONY: help demo demo-redshift demo-down test faults redshift-double redshift-live check bench fmt
+.PHONY: help demo demo-redshift demo-down test faults soak redshift-double redshift-live check bench fmt
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -20,6 +20,9 @@ test: ## the tests, on throwaway servers (ARGS='-E "test(swap)"' for some of the
 
 faults: ## 60 simulated days and 30 data faults: what the demo's checks find (ARGS=--write writes docs/FAULTS.md)
 	@scripts/faults.sh $(ARGS)
+
+soak: ## 40 minutes of a service that is killed, whose servers restart and whose clocks step (MINUTES=3 for less)
+	@scripts/soak.sh $(MINUTES)
 
 redshift-double: ## a double of Redshift with an S3 server, by hand, until Ctrl-C (ARGS=--print shows its statements)
 	@scripts/redshift-double.sh run $(ARGS)

@@ -26,29 +26,10 @@ say() { printf '== %s\n' "$1" >&2; }
 
 psql_at() { "$BARNCAT_SERVERS_BIN/psql" -X -q -At -v ON_ERROR_STOP=1 -d "$@"; }
 
+# shellcheck source=scripts/faketime.sh
+. scripts/faketime.sh
+
 # ---- the clock ------------------------------------------------------------------------------------
-
-find_library() {
-  local found
-  for found in /usr/lib/*/faketime/libfaketimeMT.so.1 /usr/lib*/faketime/libfaketimeMT.so.1; do
-    if [ -e "$found" ]; then echo "$found" && return; fi
-  done
-  return 1
-}
-
-as_root() { if [ "$(id -u)" -eq 0 ]; then "$@"; else sudo "$@"; fi; }
-
-install_library() {
-  printf 'installing libfaketime …\n' >&2
-  if command -v apt-get >/dev/null; then
-    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends libfaketime >&2 ||
-      { as_root apt-get update -q >&2 && as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends libfaketime >&2; }
-  elif command -v dnf >/dev/null; then
-    as_root dnf install -y -q libfaketime >&2
-  else
-    fail "libfaketime is missing, and neither apt-get nor dnf is here to install it" "install it, and run this again"
-  fi
-}
 
 # How far the simulated moment is from the real one, in seconds.
 ahead_of() { # moment
@@ -134,7 +115,7 @@ for option; do
   esac
 done
 [ -z "$write" ] || [ -z "${FAULTS:-}" ] || fail "some faults are not the catalogue" "--write without FAULTS"
-library=$(find_library) || { install_library && library=$(find_library); } || fail "libfaketime was installed, but not found"
+library=$(faketime_library)
 barncat=${BUILT:-${CARGO_TARGET_DIR:-target}/release}/barncat
 [ -n "${BUILT:-}" ] || cargo build --release --bin barncat
 

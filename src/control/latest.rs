@@ -1,5 +1,7 @@
 //! How each task stands, for who looks at all of them at once: a few rows a task, however long the history is.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use tokio_postgres::Row;
 
@@ -181,14 +183,21 @@ impl Control {
         Ok(rows.first().map(|row| row.get(0)).unwrap_or_default())
     }
 
-    /// What ended since a moment that this answered before; the first time nothing, up to now.
-    pub async fn ended_since(&self, since: Option<Timestamp>) -> Result<Ended, ControlError> {
+    /// What ended since a moment that this answered before; the first time, within the time that is given.
+    pub async fn ended_since(
+        &self,
+        since: Option<Timestamp>,
+        first: Duration,
+    ) -> Result<Ended, ControlError> {
         let doing = "count what ended";
         // What ends just now may not be seen by everybody yet: it is counted the next time.
-        let bound = "SELECT clock_timestamp() - CASE WHEN $1 THEN interval '2 seconds' ELSE interval '0' END";
-        let rows = self.database().query(doing, bound, &[&since.is_some()]).await?;
-        let until: Timestamp = rows.first().map_or(Timestamp::MIN, |row| row.get(0));
-        let Some(since) = since else { return Ok(Ended { until, runs: Vec::new(), tasks: Vec::new() }) };
+        let bounds =
+            "SELECT clock_timestamp() - make_interval(secs => $1), clock_timestamp() - interval '2 seconds'";
+        let rows = self.database().query(doing, bounds, &[&first.as_secs_f64()]).await?;
+        let bounds: Option<(Timestamp, Timestamp)> = rows.first().map(|row| (row.get(0), row.get(1)));
+        let (first, until) = bounds.unwrap_or((Timestamp::MIN, Timestamp::MIN));
+        let since = since.unwrap_or(first);
+        // Also where the clock was put back: what was counted is not counted again.
         let until = until.max(since);
         let runs = "SELECT status, count(*) FROM control.runs WHERE ended_at > $1 AND ended_at <= $2 GROUP BY status";
         let tasks = "SELECT kind, tier, status, count(*), coalesce(sum(rows), 0)::bigint,

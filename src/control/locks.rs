@@ -102,11 +102,12 @@ enum Try {
     },
 }
 
-/// A session `s` that is alive; `$1` is the grace in seconds.
+/// A session `s` that is alive; `$1` is the grace in seconds. Where the server's clock was put back since somebody found it
+/// gone, its grace is over: else it would last until the clock is where it was.
 pub(super) fn alive() -> String {
     format!(
         "(s.expires_at > clock_timestamp() AND (s.gone_at IS NULL OR {SEEN}
-          OR s.gone_at > clock_timestamp() - make_interval(secs => $1)))"
+          OR s.gone_at BETWEEN clock_timestamp() - make_interval(secs => $1) AND clock_timestamp()))"
     )
 }
 

@@ -16,6 +16,7 @@ use prometheus_client::{
     metrics::{counter::Counter, family::Family, gauge::Gauge},
     registry::Registry,
 };
+use tokio::time::Instant;
 
 use crate::{
     control::{Control, ControlError, EndedRuns, EndedTasks},
@@ -28,8 +29,9 @@ type Counters = Family<Labels, Counter<u64, AtomicU64>>;
 type Seconds = Family<Labels, Counter<f64, AtomicU64>>;
 
 /// What ended since the process began.
-#[derive(Default)]
 pub(super) struct Counted {
+    /// When that was.
+    begun: Instant,
     /// Up to when the control database was asked.
     until: Mutex<Option<Timestamp>>,
     /// One at a time, so that nothing is counted twice.
@@ -41,12 +43,19 @@ pub(super) struct Counted {
     seconds: Seconds,
 }
 
+impl Default for Counted {
+    fn default() -> Self {
+        let (until, counting, runs, tasks, rows, bytes, seconds) = Default::default();
+        Self { begun: Instant::now(), until, counting, runs, tasks, rows, bytes, seconds }
+    }
+}
+
 impl Counted {
     /// Adds what has ended since the last time.
     pub(super) async fn count(&self, control: &Control) -> Result<(), ControlError> {
         let _guard = self.counting.lock().await;
         let since = *self.until.lock().unwrap_or_else(PoisonError::into_inner);
-        let ended = control.ended_since(since).await?;
+        let ended = control.ended_since(since, self.begun.elapsed()).await?;
         for EndedRuns { status, count } in &ended.runs {
             self.runs.get_or_create(&vec![("status", status.clone())]).inc_by(*count);
         }

@@ -1,0 +1,58 @@
+#!/usr/bin/env bash
+# A service that lives through much: a schedule every 5 seconds with data that change, while the service is killed and
+# replaced, each database restarts, the stage's disk is full, and clocks step by an hour. Fails unless every tick is accounted for,
+# nothing leaks, /metrics is what the control database says, and the tables are the source's in the end.
+#
+#   scripts/soak.sh [MINUTES]      40 of them; 3 in CI
+#
+# Its stage is a file system of 24 MB in a mount namespace of its own, which nobody else sees and which goes with it. Clocks step by
+# libfaketime. BUILT (a folder with the program in it, as target/debug): nothing is built. SEED: the same faults again.
+# What it ran and said stays in target/soak when it fails.
+set -euo pipefail
+
+repo=$(cd "$(dirname "$0")/.." && pwd)
+dir=$repo/target/soak
+minutes=${1:-40}
+cd "$repo"
+
+fail() {
+  printf 'error: %s\n' "$1" >&2
+  [ $# -lt 2 ] || printf 'hint: %s\n' "$2" >&2
+  exit 1
+}
+
+say() { printf '== %s\n' "$1" >&2; }
+
+# shellcheck source=scripts/faketime.sh
+. scripts/faketime.sh
+
+# Mounts that nobody else sees. Who is not root becomes, for these alone, one who may mount.
+apart() {
+  if [ "$(id -u)" -eq 0 ]; then
+    unshare --mount --propagation private -- "$@"
+  else
+    unshare --user --map-current-user --keep-caps --mount --propagation private -- "$@"
+  fi
+}
+
+down() {
+  scripts/servers.sh down --dir "$dir/servers"
+  scripts/servers.sh down --dir "$dir/control"
+}
+
+[[ $minutes =~ ^([3-9]|[1-9][0-9]+)$ ]] || fail "\`$minutes\` is no number of minutes from 3 on" "scripts/soak.sh 40"
+command -v unshare >/dev/null || fail "unshare is missing" "apt-get install util-linux"
+apart true 2>/dev/null || fail "no file system can be mounted apart from this machine's own" "run it as root, or allow user namespaces"
+library=$(faketime_library)
+barncat=${BUILT:-${CARGO_TARGET_DIR:-target}/release}/barncat
+[ -n "${BUILT:-}" ] || cargo build --release --bin barncat
+
+down
+rm -rf --one-file-system "$dir"
+trap down EXIT
+trap 'exit 130' INT TERM
+say "servers: a primary, its standby, a warehouse, and a control database beside them"
+scripts/servers.sh up --dir "$dir/servers" >/dev/null
+scripts/servers.sh up --dir "$dir/control" --only warehouse >/dev/null
+apart python3 scripts/soak "$dir" "$minutes" "$(realpath "$barncat")" "$library"
+rm -rf --one-file-system "$dir/project" "$dir/said"

@@ -1,0 +1,1 @@
+SELECT * FROM balance WHERE total <> 1000000

@@ -1,0 +1,1 @@
+SELECT count(*) AS accounts, sum(amount) AS total FROM accounts
