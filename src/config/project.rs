@@ -4,6 +4,7 @@ use std::{
     collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use jiff::tz::TimeZone;
@@ -39,6 +40,8 @@ pub struct Project {
     pub schedules: BTreeMap<String, Schedule>,
     /// Who is told what.
     pub alerts: AlertsConfig,
+    /// How long what happened stays in the control database.
+    pub history_keep: Duration,
     /// Its loaders, in the order of their files.
     pub loaders: Vec<Loader>,
     /// Its models, in the order of their files.
@@ -59,6 +62,12 @@ impl Project {
 }
 
 const FILE: &str = "barncat.toml";
+
+/// How long what happened is kept: a year, to compare with, and some.
+const HISTORY_KEEP: Duration = Duration::from_secs(400 * 24 * 60 * 60);
+
+/// Less would not do for what deadlines and usual times are known by.
+const HISTORY_KEEP_MIN: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 /// Reads a project; mistakes go to `mistakes`.
 pub(super) fn read(dir: &Path, env: Option<&str>, mistakes: &Collector) -> Option<Project> {
@@ -91,6 +100,7 @@ pub(super) fn read(dir: &Path, env: Option<&str>, mistakes: &Collector) -> Optio
     }
     let schedules = schedule::read(sections.of("schedules"), name.as_deref().unwrap_or_default());
     let alerts = alerts::read(sections.of("alerts"));
+    let history_keep = history_keep(sections.of("history"));
     let into = warehouse.as_ref().map_or("public", |warehouse| &warehouse.schema);
     let loaders = loaders(dir, sections.of("sources"), &sources, into, mistakes);
     if let Some(warehouse) = &warehouse {
@@ -113,6 +123,7 @@ pub(super) fn read(dir: &Path, env: Option<&str>, mistakes: &Collector) -> Optio
         control,
         schedules,
         alerts,
+        history_keep,
         loaders,
         models,
         checks,
@@ -137,8 +148,18 @@ impl<'a> Sections<'a> {
 
     /// Each file is held against all sections, those that the other one takes the place of too.
     fn finish(self) {
-        const SECTIONS: [&str; 9] =
-            ["project", "sources", "stage", "warehouse", "control", "tasks", "hooks", "schedules", "alerts"];
+        const SECTIONS: [&str; 10] = [
+            "project",
+            "sources",
+            "stage",
+            "warehouse",
+            "control",
+            "tasks",
+            "hooks",
+            "schedules",
+            "alerts",
+            "history",
+        ];
         for keys in [Some(self.base), self.over].into_iter().flatten() {
             for section in SECTIONS {
                 keys.know(section);
@@ -169,6 +190,16 @@ fn project(file: &Keys<'_>) -> (Option<String>, String) {
     }
     keys.finish();
     (name, timezone)
+}
+
+fn history_keep(file: &Keys<'_>) -> Duration {
+    let Some(keys) = file.table("history") else { return HISTORY_KEEP };
+    let keep = keys.duration("keep").unwrap_or(HISTORY_KEEP);
+    if keep < HISTORY_KEEP_MIN {
+        keys.wrong("keep", "is less than 30 days: deadlines and usual times are known by them");
+    }
+    keys.finish();
+    keep
 }
 
 /// `requires = ">=0.3"`: a project for a newer barncat is refused, not half understood.

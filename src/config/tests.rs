@@ -88,6 +88,16 @@ fn a_check_that_would_fail_whatever_the_rows_are_is_a_mistake() {
 }
 
 #[test]
+fn history_is_kept_for_a_year_and_some_or_as_long_as_is_said() {
+    let with = |section: &str| project(&[("barncat.toml", &format!("{BASE}\n{section}"))], None);
+    let days = |days: u64| std::time::Duration::from_secs(days * 86_400);
+    assert_eq!(with("").unwrap().history_keep, days(400));
+    assert_eq!(with("[history]\nkeep = \"90d\"").unwrap().history_keep, days(90));
+    let told = with("[history]\nkeep = \"7d\"").unwrap_err();
+    assert!(told.contains("`keep` of") && told.contains("less than 30 days"), "{told}");
+}
+
+#[test]
 fn a_row_beats_a_pattern_and_a_longer_pattern_a_shorter_one() {
     let loader = "source = \"shop\"
         [defaults]

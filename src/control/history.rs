@@ -1,19 +1,13 @@
 //! Reads what runs, what ran, and how long it usually takes.
 
-use std::{
-    collections::{BTreeMap, HashMap, HashSet},
-    time::Duration,
-};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use tokio_postgres::Row;
 
 use super::{Control, ControlError, Origin, Tick, session::SEEN};
-use crate::{
-    event::{RunOutcome, TaskOutcome},
-    fail_point,
-};
+use crate::event::{RunOutcome, TaskOutcome};
 
 /// The kinds of the graph's tasks, for SQL. Rows of any other kind are what a person did by hand: a comparison
 /// or a restored version says nothing of how the task itself fares.
@@ -366,40 +360,6 @@ impl Control {
             Some((row.get(0), (load?, as_of?.parse().ok()?)))
         });
         Ok(found.collect())
-    }
-
-    /// Forgets runs that ended longer ago than `keep`, processes that have long died, and holds whose
-    /// time is over. Returns how many runs.
-    pub async fn prune(&self, keep: Duration) -> Result<u64, ControlError> {
-        let doing = "forget old runs";
-        fail_point!("control.prune.before");
-        let runs = "DELETE FROM control.runs WHERE ended_at < clock_timestamp() - make_interval(secs => $1)";
-        let forgotten = self.database().execute(doing, runs, &[&keep.as_secs_f64()]).await?;
-        let backfills =
-            "DELETE FROM control.backfills WHERE ended_at < clock_timestamp() - make_interval(secs => $1)";
-        self.database().execute(doing, backfills, &[&keep.as_secs_f64()]).await?;
-        let ticks =
-            "DELETE FROM control.ticks WHERE ended_at < clock_timestamp() - make_interval(secs => $1)";
-        self.database().execute(doing, ticks, &[&keep.as_secs_f64()]).await?;
-        let sessions = "DELETE FROM control.sessions s
-            WHERE s.expires_at < clock_timestamp() - interval '1 day'
-              AND NOT EXISTS (SELECT FROM control.runs r WHERE r.session = s.session AND r.ended_at IS NULL)";
-        self.database().execute(doing, sessions, &[]).await?;
-        let holds = "DELETE FROM control.holds WHERE until < clock_timestamp() - interval '1 day'";
-        self.database().execute(doing, holds, &[]).await?;
-        let incidents = "DELETE FROM control.incidents
-            WHERE state = 'recovered' AND recovered_at < clock_timestamp() - make_interval(secs => $1)";
-        self.database().execute(doing, incidents, &[&keep.as_secs_f64()]).await?;
-        let mutes = "DELETE FROM control.mutes WHERE until < clock_timestamp() - interval '1 day'";
-        self.database().execute(doing, mutes, &[]).await?;
-        let samples = "UPDATE control.check_results SET sample = NULL
-            WHERE sample IS NOT NULL AND at < clock_timestamp() - interval '30 days'";
-        self.database().execute(doing, samples, &[]).await?;
-        let kept = "DELETE FROM control.kept_staging WHERE kept_at < clock_timestamp() - interval '30 days'";
-        self.database().execute(doing, kept, &[]).await?;
-        self.prune_measures().await?;
-        fail_point!("control.prune.after");
-        Ok(forgotten)
     }
 }
 

@@ -20,6 +20,7 @@ mod measures;
 mod migrations;
 mod mutes;
 mod outbox;
+mod prune;
 mod runs;
 mod schedules;
 mod seen;

@@ -82,9 +82,6 @@ use crate::{
     warehouse::LedgerRow,
 };
 
-/// How long runs stay in the control database: a year, to compare with, and some.
-const HISTORY_KEPT: Duration = Duration::from_secs(400 * 24 * 60 * 60);
-
 /// How often the sources' tables are listed before a run gives up.
 const LISTINGS_MAX: u32 = 4;
 
@@ -233,6 +230,13 @@ pub async fn run(
             Teller::beat(&channels).await;
         }
     }
+    // Nobody waits for a table any more.
+    if !cancel.is_cancelled()
+        && !request.drain.is_cancelled()
+        && let Err(error) = control.prune(project.history_keep).await
+    {
+        tracing::warn!(%error, "what is old was not all forgotten in the control database");
+    }
     if let Err(error) = opened.workshop.control.clone().close().await {
         tracing::warn!(%error, "the session with the control database was not closed; it ends by itself");
     }
@@ -306,9 +310,6 @@ async fn prepare(
     // A leftover that cannot be taken away now is no reason to leave tables stale.
     if let Err(error) = crate::load::tidy(workshop).await {
         tracing::warn!(%error, "what earlier crashes left was not all taken away");
-    }
-    if let Err(error) = workshop.control.prune(HISTORY_KEPT).await {
-        tracing::warn!(%error, "the history of old runs was not cut");
     }
     tasks.expect(Some(&workshop.control)).await;
     let (ended, crashed) = match &resumed {

@@ -196,11 +196,48 @@ async fn old_runs_are_forgotten_and_young_ones_are_not() {
     }
     control.finish_run(&run_outcome("old")).await.unwrap();
     control.finish_run(&run_outcome("young")).await.unwrap();
-    let age = format!("UPDATE {schema}.runs SET ended_at = ended_at - interval '40 days' WHERE run = 'old'");
+    let age = format!(
+        "UPDATE {schema}.runs SET started_at = started_at - interval '40 days', ended_at = ended_at - interval '40 days'
+            WHERE run = 'old';
+         UPDATE {schema}.tasks SET started_at = started_at - interval '40 days' WHERE run = 'old'"
+    );
     superuser().await.batch_execute(&age).await.unwrap();
     assert_eq!(control.prune(Duration::from_secs(30 * 86_400)).await.unwrap(), 1);
     assert_eq!(control.past_runs(5).await.unwrap()[0].run, "young");
     assert_eq!(control.running().await.unwrap()[0].run, "under-way");
+}
+
+#[tokio::test]
+async fn how_each_task_ended_last_stays_however_old_it_is() {
+    let schema = fresh_schema();
+    let control = open(&schema).await;
+    let admin = superuser().await;
+    // 60 runs of 100 tasks, a day apart, more than one batch; the youngest 40 days old. `t100` never ended well, `t99` did in
+    // the first run alone.
+    let history = format!(
+        "INSERT INTO {schema}.runs (run, session, mode, selection, version, host, pid, started_at, ended_at, status)
+            SELECT 'r' || r, 's', 'production', '*', '0', 'h', 1, at, at, 'degraded'
+            FROM generate_series(1, 60) r, LATERAL (SELECT now() - make_interval(days => 100 - r) AS at) a;
+         INSERT INTO {schema}.tasks (run, task, kind, tier, started_at, ended_at, status)
+            SELECT run, 't' || t, 'load', 'optional', started_at, ended_at,
+                CASE WHEN t = 100 OR (t = 99 AND run <> 'r1') THEN 'failed' ELSE 'succeeded' END
+            FROM {schema}.runs, generate_series(1, 100) t;
+         INSERT INTO {schema}.attempts (run, task, attempt, started_at) SELECT run, task, 1, started_at FROM {schema}.tasks;
+         INSERT INTO {schema}.schemas (task, load, hash, schema, seen_at)
+            SELECT 't1', n::text, 'h', '{{}}', now() - make_interval(days => 100 - n) FROM generate_series(1, 60) n"
+    );
+    admin.batch_execute(&history).await.unwrap();
+    let names: Vec<String> = (1..=100).map(|task| format!("t{task}")).collect();
+    let before = (control.last_ends(&names).await.unwrap(), control.last_good_ends(&names).await.unwrap());
+    assert_eq!(control.prune(Duration::from_secs(30 * 86_400)).await.unwrap(), 6000 - 101);
+    let after = (control.last_ends(&names).await.unwrap(), control.last_good_ends(&names).await.unwrap());
+    assert_eq!(before, after);
+    let left = format!(
+        "SELECT concat_ws(' ', (SELECT string_agg(run, ' ' ORDER BY started_at) FROM {schema}.runs),
+            (SELECT count(*) FROM {schema}.attempts), (SELECT string_agg(load, ' ') FROM {schema}.schemas))"
+    );
+    assert_eq!(admin.query_one(&left, &[]).await.unwrap().get::<_, String>(0), "r1 r60 101 60");
+    assert_eq!(control.prune(Duration::from_secs(30 * 86_400)).await.unwrap(), 0);
 }
 
 #[tokio::test]
