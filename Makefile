@@ -1,6 +1,6 @@
 # What people and CI run. `make` and `make help` list it.
 
-.PHONY: help demo demo-redshift demo-down test faults soak redshift-double redshift-live check bench fmt
+.PHONY: help demo demo-redshift demo-down test browser faults soak redshift-double redshift-live check bench fmt
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -17,6 +17,9 @@ demo-down: ## stops the servers of both and removes what they made
 
 test: ## the tests, on throwaway servers (ARGS='-E "test(swap)"' for some of them)
 	@scripts/test.sh $(ARGS)
+
+browser: ## the dashboard in headless Chromium, on the demo's history (ARGS=--write keeps its pictures in docs/)
+	@scripts/browser-test.sh $(ARGS)
 
 faults: ## 60 simulated days and 30 data faults: what the demo's checks find (ARGS=--write writes docs/FAULTS.md)
 	@scripts/faults.sh $(ARGS)

@@ -3,7 +3,7 @@
 # transports; then changes at the source, which the comparison must see before a run and no more after it,
 # and which must be all that the run brings. Then an optional table cannot be read: the run is degraded, and
 # mended. Then orders are wrong: they are held back before their publish, Slack is told, and told of the end in the
-# same thread.
+# same thread. And the command that the demo ends with opens the dashboard.
 #
 # BUILT (a folder with the programs in it, as target/debug): nothing is built.
 set -euo pipefail
@@ -100,11 +100,32 @@ again() { # warehouse
   scripts/compare.sh "$1"
 }
 
+# The last line that `up` says opens the dashboard, pasted anywhere.
+opens() { # what up said
+  local command at pid status=0 deadline=$((SECONDS + 60))
+  command=$(tail -n 1 "$1")
+  at=$(sed -n 's/^== The dashboard.*\(http:[^ ]*\).*/\1/p' "$1")
+  printf 'the dashboard: %s\n' "$command" >&2
+  # A group of its own: the shell of the person who pasted it, and what runs in it.
+  (cd / && exec setsid bash -c "$command") 2>target/dashboard.log &
+  pid=$!
+  until [[ "$(python3 -c 'import sys, urllib.request; print(urllib.request.urlopen(sys.argv[1]).read().decode())' "$at" 2>/dev/null)" == *'href="/tables/analytics.rider_payments"'* ]]; do
+    kill -0 "$pid" 2>/dev/null || fail "the dashboard did not open" "$(tail -n 5 target/dashboard.log)"
+    [ "$SECONDS" -lt "$deadline" ] || fail "the dashboard does not show the demo's deadline at $at"
+    sleep 0.2
+  done
+  kill -INT -- "-$pid"
+  wait "$pid" || status=$?
+  [ "$status" -eq 0 ] || [ "$status" -eq 130 ] || fail "the dashboard ended with $status" "$(tail -n 5 target/dashboard.log)"
+}
+
 [ ! -e .demo ] || fail "the demo is there already, and the check would change it" "make demo-down"
 trap 'scripts/demo.sh down' EXIT
 trap 'exit 130' INT TERM
 export SCALE=${SCALE:-0.02}
-scripts/demo.sh up "${warehouses[@]}"
+mkdir -p target
+scripts/demo.sh up "${warehouses[@]}" 2>&1 | tee target/demo-up.log >&2
+opens target/demo-up.log
 # shellcheck disable=SC1091  # made by servers.sh
 . .demo/env
 change_source

@@ -69,6 +69,8 @@ write_shell() { # warehouse lines…
     umask 077
     printf 'export SHOP_PRIMARY_URL=%s\nexport SHOP_REPLICA_URL=%s\n[ ! -e %q ] || . %q\n' \
       "$BARNCAT_PRIMARY_ADMIN_URL" "$BARNCAT_REPLICA_URL" "$dir/alerts/shell" "$dir/alerts/shell" >"$file.new"
+    # The dashboard is where it is said to be, and asks for nothing.
+    echo "unset BARNCAT_LISTEN BARNCAT_TOKEN" >>"$file.new"
     printf '%s\n' "${@:2}" >>"$file.new"
   )
   mv "$file.new" "$file"
@@ -215,6 +217,16 @@ up() { # warehouses…
   double_start alert-double "$dir/alerts"
   for warehouse; do load "$warehouse"; done
   case $1 in postgres) look_around ;; *) look_around_on_redshift ;; esac
+  name_dashboard "$1"
+}
+
+# The last line: it works wherever it is pasted, and where the usual port is taken.
+name_dashboard() { # warehouse
+  local port=8080 where='' program=${BUILT:-${CARGO_TARGET_DIR:-target}/release}/barncat
+  while (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; do port=$((port + 1)); done
+  [ "$port" -eq 8080 ] || where=" --listen 127.0.0.1:$port"
+  say "The dashboard, on all of this: http://127.0.0.1:$port/ while this command runs"
+  printf '  cd %q && . %s && %q serve%s\n' "$repo" "$(realpath --relative-to="$repo" "$(shell_of "$1")")" "$program" "$where" >&2
 }
 
 look_around() {

@@ -206,10 +206,11 @@ impl Control {
         (offset, limit): (u32, u32),
     ) -> Result<Vec<SeenTask>, ControlError> {
         let which = match part {
-            Part::Bad => format!("AND {BAD}"),
-            Part::All => String::new(),
+            // What only waits for others comes last.
+            Part::Bad => format!("AND {BAD} ORDER BY status IN ('blocked', 'held'), started_at, task"),
+            Part::All => "ORDER BY started_at, task".to_owned(),
         };
-        let select = format!("{TASK} WHERE run = $1 {which} ORDER BY started_at, task LIMIT $2 OFFSET $3");
+        let select = format!("{TASK} WHERE run = $1 {which} LIMIT $2 OFFSET $3");
         let parameters: super::database::Parameters<'_> = &[&run, &i64::from(limit), &i64::from(offset)];
         let rows = self.database().query("read the tasks of a run", &select, parameters).await?;
         let mut tasks: Vec<SeenTask> = rows.iter().map(seen_task).collect();

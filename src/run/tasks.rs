@@ -84,11 +84,17 @@ pub(super) async fn list(
 /// Lists the project's tasks without asking source or warehouse: what wildcards stand for is known by the names of
 /// the loads that ever ran.
 pub(super) fn remembered(project: &Project, schemas: &Schemas, ran: &[String]) -> Result<Tasks, RunError> {
-    let models: HashSet<String> = project.models.iter().map(|model| model.target.to_string()).collect();
+    // A model's name, and one that a row gives a table, is none of a source's: a wildcard that took it for one would claim
+    // it twice.
+    let named: Vec<TableName> = project.named_loads().into_iter().map(|spec| spec.target).collect();
+    let taken: HashSet<String> =
+        project.models.iter().map(|model| &model.target).chain(&named).map(ToString::to_string).collect();
+    let most = Dialect::Postgres.name_bytes_max();
     let mut found: BTreeMap<(String, String), Vec<String>> = BTreeMap::new();
     for loader in &project.loaders {
-        let own = ran.iter().filter(|name| !models.contains(*name));
+        let own = ran.iter().filter(|name| !taken.contains(*name));
         let tables = own.filter_map(|name| name.strip_prefix(&loader.into)?.strip_prefix('.'));
+        let tables = tables.filter(|table| (1..=most).contains(&table.len()));
         let tables = found
             .entry((loader.source.clone(), loader.schema.clone()))
             .or_insert_with(|| tables.map(str::to_owned).collect());

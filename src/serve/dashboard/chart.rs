@@ -35,7 +35,7 @@ fn drawn(bars: &[Bar], summary: &str, width: f64) -> Markup {
     let first = width - step * bars.len() as f64;
     let scale = |value: f64| if top > 0.0 { (height - 4.0) * value / top } else { 0.0 };
     html! {
-        svg class="bars" viewBox=(format!("0 0 {width} {height}")) role="img" aria-label=(summary) {
+        svg class="bars" viewBox=(format!("0 0 {width} {height}")) preserveAspectRatio="none" role="img" aria-label=(summary) {
             line class="base" x1="0" x2=(width) y1=(height - 1.0) y2=(height - 1.0) {}
             @for (nth, bar) in bars.iter().enumerate() {
                 @let high = bar.value.map_or(4.0, |value| scale(value).max(1.5));

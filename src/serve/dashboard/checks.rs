@@ -25,13 +25,13 @@ pub(in crate::serve) fn checks(frame: &Frame, checks: &[Check], page: usize) -> 
             } @else {
                 (chart::parts(&parts, &parts.map(|(count, _, status)| format!("{count} {status}")).join(", ")))
                 ul class="legend" { @for (count, _, status) in parts.iter().filter(|(count, _, _)| *count > 0) { li { (words::status(status)) " " b { (quantity::exact(*count)) } } } }
-                table {
+                table class="rows" {
                     caption class="hidden" { "Checks, those that failed first" }
                     thead { tr {
                         th scope="col" { "Check" }
+                        th scope="col" class="wide" { "Of" }
                         th scope="col" { "Found" }
                         th scope="col" class="wide" { "Message" }
-                        th scope="col" class="number wide" { "Rows" }
                         th scope="col" class="number" { "Asked" }
                     } }
                     tbody { @for check in shown { (row(&frame.here, check, None)) } }
@@ -51,19 +51,24 @@ pub(in crate::serve) fn checks(frame: &Frame, checks: &[Check], page: usize) -> 
 /// `of`: the table whose page it stands on.
 pub(super) fn row(here: &Here, check: &Check, of: Option<&str>) -> Markup {
     let is_bad = check.status != "passed";
-    let is_elsewhere = check.check != check.table() && of != Some(check.table());
+    let is_a_file = check.check == check.task;
+    // A file's check names its file, which its name says already.
     let message = check.message.strip_prefix(&format!("{}: ", check.check)).unwrap_or(&check.message);
+    let message = match message.split_once(&format!("/{}.sql ", check.check)) {
+        Some((_, found)) if is_a_file => found,
+        _ => message,
+    };
     html! {
         tr {
             th scope="row" {
-                span class="check" { (words::visible(&check.check)) }
-                @if is_elsewhere { p class="small quiet" { "of " (words::task(check.table())) @if check.before_publish { ", before its publish" } } }
-                @else if check.before_publish { p class="small quiet" { "before the publish" } }
-                @if is_bad { p class="small why narrow" { (words::visible(message)) } (words::command(&check.command())) }
+                @if is_a_file && of.is_none() { (words::task(&check.task)) } @else { span class="check" { (words::name(&check.check)) } }
+                @if check.before_publish { " " span class="tag" { "before the publish" } }
+                @if of.is_none() && !is_a_file { p class="small quiet narrow" { "of " (words::task(check.table())) } }
+                @if is_bad { p class="small why narrow" { (words::visible(message)) } p { (words::command(&check.command())) } }
             }
+            @if of.is_none() { td class="wide of" { @if is_a_file { span class="quiet" { "–" } } @else { (words::task(check.table())) } } }
             td { (words::status(&check.status)) }
             td class="wide what" { (words::visible(message)) }
-            td class="number wide" { (words::rows(check.rows)) @if let Some(of) = check.of { span class="quiet" { " of " (quantity::exact(of)) } } }
             td class="number" { a href=(words::run_address(&check.run)) { (here.ago(check.at)) } }
         }
     }

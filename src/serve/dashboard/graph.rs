@@ -65,14 +65,16 @@ pub(in crate::serve) fn graph(
                 (heading("path", "Critical path", None))
                 p class="quiet" { "These decide how long all of it takes: " strong { (quantity::duration(path.seconds)) } ", however much is done at once." }
                 ol class="path" {
-                    @for step in &path.steps { li { (words::task(&look.overview.task(step.task).name)) " " span class="quiet" { (quantity::duration(step.seconds)) } } }
+                    @for step in &path.steps { li { (words::task(&look.overview.task(step.task).name)) " " span class="quiet number" { (quantity::duration(step.seconds)) } } }
                 }
             }
         }
         p class="acts" { (words::command(&selecting("barncat graph", select))) " prints it, also for Mermaid and Graphviz." }
-        details class="list" data-part="list" {
-            summary { "The same as a list" }
-            (list(look, picture))
+        @if !picture.tasks.is_empty() {
+            details class="list" data-part="list" {
+                summary { "The same as a list" }
+                (list(look, picture))
+            }
         }
     };
     frame.page("/graph", "Graph", &main)
@@ -245,7 +247,7 @@ fn short_name(name: &str) -> &str {
 fn list(look: &Look, picture: &Picture) -> Markup {
     let graph = &look.overview.graph;
     html! {
-        table {
+        table class="rows" {
             caption class="hidden" { "Tasks, how they ended, and what they need" }
             thead { tr { th scope="col" { "Task" } th scope="col" { "Status" } th scope="col" class="wide" { "Kind" } th scope="col" class="number wide" { "Usually" } th scope="col" { "Needs" } } }
             tbody {

@@ -11,8 +11,14 @@ use super::{
 };
 use crate::{
     quantity,
-    serve::view::{Attempt, Compared, Run, RunPage, RunTask, TASKS_SHOWN, argument},
+    serve::view::{Attempt, Compared, Run, RunPage, RunTask, TASKS_SHOWN, argument, selecting},
 };
+
+/// Kinds of what is no run of tasks, but was asked for by a command of its own.
+const BY_HAND: [&str; 4] = ["backfill", "verify", "restore", "adopt"];
+
+/// Of so many tasks that failed everything is seen at once.
+const OPEN: usize = 5;
 
 pub(in crate::serve) fn run(frame: &Frame, page: &RunPage, after: u32) -> Markup {
     let (here, run) = (&frame.here, &page.run);
@@ -32,7 +38,7 @@ pub(in crate::serve) fn run(frame: &Frame, page: &RunPage, after: u32) -> Markup
         @if !page.bad.is_empty() {
             section aria-labelledby="bad" data-part="bad" {
                 (heading("bad", "Did not end well", Some(usize::try_from(run.bad()).unwrap_or_default())))
-                (table(here, &page.bad, line, "Tasks that did not end well"))
+                (bad(here, page))
             }
         }
         section aria-labelledby="timeline" data-part="timeline" {
@@ -40,9 +46,11 @@ pub(in crate::serve) fn run(frame: &Frame, page: &RunPage, after: u32) -> Markup
             @if page.task_list.is_empty() {
                 (words::empty(if after == 0 { "No task has begun yet." } else { "There are no more tasks." }))
             } @else {
-                p class="small quiet key" {
-                    span class="swatch wait" {} " waits for its lock and connections " span class="swatch good" {} " works "
-                    span class="swatch bad" {} " an attempt that failed " span class="swatch usual" {} " as long as the run before took"
+                ul class="legend small" {
+                    li { span class="swatch wait" {} " waits for its lock and connections" }
+                    li { span class="swatch good" {} " works" }
+                    li { span class="swatch bad" {} " an attempt that failed" }
+                    li { span class="swatch usual" {} " as long as the run before took" }
                 }
                 (table(here, &page.task_list, line, "Tasks of the run, as they began"))
                 nav class="pager" aria-label="More tasks" {
@@ -57,18 +65,56 @@ pub(in crate::serve) fn run(frame: &Frame, page: &RunPage, after: u32) -> Markup
                 ul class="plain" { @for words in &page.deadlines { li { (words::visible(words)) } } }
             }
         }
-        p class="acts" data-part="acts" { (acts(run)) }
+        p class="acts" data-part="acts" { (acts(page)) }
     };
     frame.page("/runs", &format!("Run {}", run.run), &main)
 }
 
-fn acts(run: &Run) -> Markup {
+fn acts(page: &RunPage) -> Markup {
+    let run = &page.run;
+    let by_hand = page.task_list.first().filter(|task| BY_HAND.contains(&task.kind.as_str()));
     html! {
-        @match run.status.as_str() {
-            "cancelled" | "crashed" => { (words::command(&format!("barncat run --resume {}", run.run))) " goes on where it ended." },
-            "failed" | "degraded" => { (words::command("barncat run --failed")) " does again what did not end well." },
-            "running" => { (words::command("barncat status")) " shows the same on a terminal." },
+        @match (run.status.as_str(), by_hand) {
+            ("running", _) => { (words::command("barncat status")) " shows the same on a terminal." },
+            (status, Some(task)) if task.kind == "backfill" && status != "succeeded" => { (words::command(&in_mode(run, &format!("barncat backfill {} --resume", argument(&task.task))))) " goes on where it ended." },
+            (_, Some(task)) if task.kind == "verify" => { (words::command(&in_mode(run, &selecting("barncat verify", &run.selection)))) " compares again." },
+            (_, Some(task)) => { (words::command(&format!("barncat history {}", argument(&task.task)))) " shows the table's loads." },
+            ("cancelled" | "crashed", None) => { (words::command(&format!("barncat run --resume {}", run.run))) " goes on where it ended." },
+            ("failed" | "degraded", None) => { (words::command("barncat run --failed")) " does again what did not end well." },
             _ => { (words::command(&run.command())) " does the same again." },
+        }
+    }
+}
+
+fn in_mode(run: &Run, command: &str) -> String {
+    if run.mode == "test" { format!("{command} --mode test") } else { command.to_owned() }
+}
+
+/// What failed, each with what is known of it; then what only waited for that.
+fn bad(here: &Here, page: &RunPage) -> Markup {
+    let (failed, waited): (Vec<&RunTask>, Vec<&RunTask>) =
+        page.bad.iter().partition(|task| matches!(task.status.as_str(), "failed" | "crashed"));
+    let of = |status: &str| page.run.by_status.get(status).copied().unwrap_or_default();
+    html! {
+        ul class="failed" {
+            @for (nth, task) in failed.iter().enumerate() {
+                li {
+                    details open[nth < OPEN] {
+                        summary { (words::status(&task.status)) " " (words::name(&task.task)) (words::tier(task.tier == "critical", None)) }
+                        (below(here, task))
+                    }
+                }
+            }
+        }
+        @for status in ["cancelled", "blocked", "held"] {
+            @let tasks: Vec<&RunTask> = waited.iter().copied().filter(|task| task.status == status).collect();
+            @if !tasks.is_empty() {
+                p class="group" {
+                    (words::status(status)) " " b { (quantity::exact(of(status))) } " "
+                    @for (nth, task) in tasks.iter().enumerate() { @if nth > 0 { ", " } (words::task(&task.task)) }
+                    @if of(status) > tasks.len() as u64 { " and " (quantity::exact(of(status) - tasks.len() as u64)) " more" }
+                }
+            }
         }
     }
 }
@@ -155,7 +201,7 @@ fn row(here: &Here, task: &RunTask, line: Line) -> Markup {
             }
             td { (words::status(&task.status)) }
             td class="axis" { (bar(here, task, line)) }
-            td class="number" { @if task.status == "running" { (here.lasting(task.started_at)) } @else { (words::duration(task.seconds)) } }
+            td class="number" { @if task.status == "running" { (here.lasting(task.started_at)) } @else { (words::duration(task.seconds.filter(|_| words::has_begun(&task.status)))) } }
             td class="number wide" { (before(task)) }
             td class="number wide" { (words::rows(task.rows)) }
         }
@@ -190,11 +236,11 @@ fn below(here: &Here, task: &RunTask) -> Markup {
                 @if let Some(after) = &task.after { "after " (words::task(after)) ". " }
                 @if let Some(waited) = task.waited_seconds.filter(|waited| *waited >= 0.5) { "waited " (quantity::duration(waited)) " for its lock and connections. " }
                 @if let Some(reason) = &task.reason { (words::visible(reason)) ". " }
-                @if let Some(strategy) = &task.strategy { (words::visible(strategy)) @if let Some(publish) = &task.publish { ", published by " (words::visible(publish)) } ". " }
+                @if let Some(strategy) = &task.strategy { "strategy " (words::visible(strategy)) @if let Some(publish) = &task.publish { ", published by " (words::visible(publish)) } ". " }
                 @if let Some(bytes) = task.bytes { (quantity::bytes(bytes)) " staged. " }
             }
             @for warning in &task.warnings { p class="warn" { (words::visible(warning)) } }
-            @if task.attempts.len() > 1 || task.attempts.iter().any(|attempt| attempt.error.is_some()) {
+            @if task.attempts.len() > 1 || task.error.is_none() && task.attempts.iter().any(|attempt| attempt.error.is_some()) {
                 ol class="attempts" { @for attempt in &task.attempts { (attempt_line(here, attempt)) } }
             }
             @if let Some(load) = &task.load { p class="small quiet" { "load " span class="id" { (words::visible(load)) } } }
@@ -217,7 +263,7 @@ fn attempt_line(here: &Here, attempt: &Attempt) -> Markup {
 /// When the task waited, and each of its attempts.
 fn bar(here: &Here, task: &RunTask, line: Line) -> Markup {
     let (start, end) = (seconds(task.started_at), seconds(task.ended_at.unwrap_or(here.now)));
-    let began = task.status != "blocked" && task.status != "held" && task.status != "skipped";
+    let began = words::has_begun(&task.status);
     let usual = task.before.as_ref().and_then(|then| then.seconds).filter(|_| !task.attempts.is_empty());
     let told = format!(
         "from {} to {} after the run's start{}",

@@ -17,7 +17,7 @@ pub(in crate::serve) fn runs(frame: &Frame, runs: &[Run], is_first: bool, next: 
             @if runs.is_empty() {
                 p class="empty" { "Nothing has run yet. " (words::command("barncat run")) " starts the first run." }
             } @else {
-                table {
+                table class="rows runs" {
                     caption class="hidden" { "Runs, the latest first" }
                     (head())
                     tbody { @for run in runs { (row(&frame.here, run)) } }
@@ -54,13 +54,14 @@ pub(super) fn row(here: &Here, run: &Run) -> Markup {
         tr {
             th scope="row" {
                 a href=(words::run_address(&run.run)) { (here.clock(run.started_at)) }
-                @if run.selection != "*" { p class="small quiet narrow" { (words::short(&run.selection, 28)) } }
+                span class="narrow" { " " (selection(&run.selection)) }
             }
             td { (words::status(&run.status)) }
             td class="what wide" { (selection(&run.selection)) @if run.mode != "production" { " " span class="tag" { (words::visible(&run.mode)) } } }
             td class="number" {
                 (quantity::exact(run.well()))
                 @if let Some(all) = run.tasks { span class="quiet" { " of " (quantity::exact(all)) } }
+                span class="quiet narrow" { " tasks" }
                 @if bad > 0 { " " span class="status bad" { (quantity::exact(bad)) " ✗" } }
             }
             td class="number wide" { (quantity::exact(run.rows)) }

@@ -35,9 +35,9 @@ pub(in crate::serve) fn table(frame: &Frame, page: &TablePage) -> Markup {
         @if !page.checks.is_empty() {
             section aria-labelledby="checks" data-part="checks" {
                 (heading("checks", "Checks", Some(page.checks.len())))
-                table {
+                table class="rows" {
                     caption class="hidden" { "What its checks found the last time" }
-                    thead { tr { th scope="col" { "Check" } th scope="col" { "Found" } th scope="col" class="wide" { "Message" } th scope="col" class="number wide" { "Rows" } th scope="col" class="number" { "Asked" } } }
+                    thead { tr { th scope="col" { "Check" } th scope="col" { "Found" } th scope="col" class="wide" { "Message" } th scope="col" class="number" { "Asked" } } }
                     tbody { @for check in &page.checks { (checks::row(here, check, Some(&task.task))) } }
                 }
             }
@@ -172,7 +172,7 @@ fn loads(here: &Here, page: &TablePage, has_table: bool) -> Markup {
         @if page.loads.is_empty() {
             p class="empty" { "It has not run yet. " (words::command(&format!("barncat run {}", argument(&page.task.task)))) }
         } @else {
-            table {
+            table class="rows loads" {
                 caption class="hidden" { "What was tried, the latest first" }
                 thead { tr {
                     th scope="col" { "Started" }
@@ -183,7 +183,7 @@ fn loads(here: &Here, page: &TablePage, has_table: bool) -> Markup {
                         @if has_late { th scope="col" class="number wide" { "Late" } }
                         th scope="col" class="number wide" { "Staged" }
                     }
-                    th scope="col" class="wide" { "Why, and how" }
+                    th scope="col" { "Why, and how" }
                 } }
                 tbody { @for load in &page.loads { (load_row(here, load, has_table, has_late)) } }
             }
@@ -203,11 +203,11 @@ fn load_row(here: &Here, load: &Load, has_table: bool, has_late: bool) -> Markup
             td { (words::status(&load.status)) @if let Some(kind) = kind { " " span class="tag" { (words::visible(kind)) } } }
             td class="number" { (words::duration(load.seconds)) @if load.attempts.is_some_and(|attempts| attempts > 1) { span class="quiet" { " ×" (load.attempts.unwrap_or_default()) } } }
             @if has_table {
-                td class="number" { (words::rows(load.rows)) }
+                td class="number" { (words::rows(load.rows)) span class="quiet narrow" { " rows" } }
                 @if has_late { td class="number wide" { (words::rows(load.late_rows)) } }
                 td class="number wide" { (words::bytes(load.bytes)) }
             }
-            td class="wide what" {
+            td class="what" {
                 @if let Some(error) = &load.error { p class="why" { (words::short(error, 300)) } }
                 @if let Some(reason) = &load.reason { (words::visible(reason)) }
                 @if let Some(publish) = &load.publish { span class="quiet" { ", by " (words::visible(publish)) } }

@@ -69,7 +69,11 @@ impl Wanted {
 pub(in crate::serve) fn tables(frame: &Frame, tasks: &[Task], wanted: &Wanted) -> Markup {
     let mut found: Vec<&Task> = tasks.iter().filter(|task| wanted.wants(task)).collect();
     // What somebody should look at is not on the last page.
-    found.sort_by_key(|task| !task.is_bad());
+    found.sort_by_key(|task| match task.state() {
+        "failed" | "crashed" => 0,
+        _ if task.is_bad() => 1,
+        _ => 2,
+    });
     let pages = found.len().div_ceil(SHOWN).max(1);
     let page = wanted.page.clamp(1, pages);
     let shown = found.iter().skip((page - 1) * SHOWN).take(SHOWN);
@@ -90,13 +94,13 @@ pub(in crate::serve) fn tables(frame: &Frame, tasks: &[Task], wanted: &Wanted) -
             } @else if found.is_empty() {
                 p class="empty" { "None of " (quantity::count(tasks.len(), "task")) " is meant by that. " a href="/tables" { "All tables" } }
             } @else {
-                p class="small quiet" { (quantity::count(found.len(), if wanted.kind == "all" { "task" } else { "table" })) @if pages > 1 { ", page " (page) " of " (pages) } }
-                table {
+                p class="small quiet total" { (quantity::count(found.len(), if wanted.kind == "all" { "task" } else { "table" })) @if pages > 1 { ", page " (page) " of " (pages) } }
+                table class="rows" {
                     caption class="hidden" { "Tables, those to look at first" }
                     thead { tr {
                         th scope="col" { "Table" }
                         th scope="col" { "Status" }
-                        th scope="col" class="number" { "Shows" }
+                        th scope="col" class="number" { "As of" }
                         th scope="col" class="wide" { "How" }
                         th scope="col" class="number wide" { "Rows" }
                         th scope="col" class="number wide" { "Staged" }
@@ -131,7 +135,7 @@ fn row(here: &Here, task: &Task) -> Markup {
             td class="wide" { (task.kind) @if let Some(strategy) = task.strategy.as_deref().filter(|strategy| *strategy != task.kind) { span class="quiet" { ", " (words::visible(strategy)) } } }
             td class="number wide" { (words::rows(task.rows)) }
             td class="number wide" { (words::bytes(task.bytes)) }
-            td class="number wide" { (words::duration(task.seconds)) }
+            td class="number wide" { (words::duration(task.seconds.filter(|_| words::has_begun(task.state())))) }
         }
     }
 }

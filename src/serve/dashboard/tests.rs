@@ -306,6 +306,30 @@ async fn what_is_shown_of_a_run_and_of_a_graph() {
     insta::assert_snapshot!("table", main("table"));
 }
 
+#[tokio::test]
+async fn a_run_that_was_no_run_of_tasks_is_gone_on_with_by_its_own_command() {
+    let look = look().await;
+    for (kind, status, command) in [
+        ("backfill", "cancelled", "barncat backfill raw.orders --resume"),
+        ("backfill", "failed", "barncat backfill raw.orders --resume"),
+        ("backfill", "succeeded", "barncat history raw.orders"),
+        ("verify", "failed", "barncat verify raw.orders"),
+        ("restore", "failed", "barncat history raw.orders"),
+        ("load", "cancelled", "barncat run --resume 01JD3RUNRUNRUNRUNRUNRUN"),
+        ("load", "succeeded", "barncat run raw.orders"),
+    ] {
+        let mut page = run_page(&look);
+        page.run.status = status.to_owned();
+        page.run.selection = "raw.orders".to_owned();
+        page.task_list.truncate(1);
+        page.task_list[0].kind = kind.to_owned();
+        page.task_list[0].task = "raw.orders".to_owned();
+        let html = run(&Frame::of(&look), &page, 0).0;
+        let (_, acts) = html.split_once("data-part=\"acts\"").expect("it says what can be done");
+        assert!(acts.contains(&format!("data-copy=\"{command}\"")), "{kind}, {status}: {acts}");
+    }
+}
+
 #[test]
 fn a_zoom_is_one_of_those_that_there_are() {
     assert_eq!(

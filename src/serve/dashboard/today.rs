@@ -49,11 +49,9 @@ pub(in crate::serve) fn today(
                 section aria-labelledby="deadlines" data-part="deadlines" { (deadlines_part(here, &deadlines)) }
                 section aria-labelledby="running" data-part="running" { (running(here, look, next)) }
             }
-            div {
-                section aria-labelledby="incidents" data-part="incidents" { (incidents_part(here, &incidents)) }
-                section aria-labelledby="tasks" data-part="tasks" { (tasks(overview)) }
-            }
+            section aria-labelledby="incidents" data-part="incidents" { (incidents_part(here, &incidents)) }
         }
+        section aria-labelledby="tasks" data-part="tasks" { (tasks(overview)) }
         section aria-labelledby="runs" data-part="runs" { (last_runs(here, &runs)) }
     };
     frame.page("/", "Today", &main)
@@ -298,7 +296,7 @@ fn last_runs(here: &Here, runs: &[Run]) -> Markup {
         (heading("runs", "Last runs", None))
         @if runs.is_empty() { (words::empty("Nothing has run yet.")) } @else {
             (strip(runs))
-            table {
+            table class="rows runs" {
                 caption class="hidden" { "The last runs, the latest first" }
                 (super::runs::head())
                 tbody { @for run in runs.iter().take(RUNS) { (run_row(here, run)) } }

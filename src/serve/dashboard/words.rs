@@ -21,7 +21,12 @@ const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'.').remove(b'_').remove(b'-'
 
 /// A name as text of its own direction. What would not be seen, or would turn other text about, is written out.
 pub(super) fn name(name: &str) -> Markup {
-    html! { bdi { (visible(name)) } }
+    html! { bdi { (breaking(&visible(name))) } }
+}
+
+/// A text whose lines break behind the dots and underscores of names, rather than amid a word.
+fn breaking(text: &str) -> Markup {
+    html! { @for (nth, part) in text.split_inclusive(['.', '_']).enumerate() { @if nth > 0 { wbr; } (part) } }
 }
 
 /// A text in which nothing is hidden.
@@ -62,7 +67,7 @@ pub(super) fn encoded(text: &str) -> String {
 
 /// A link to a task's page.
 pub(super) fn task(task: &str) -> Markup {
-    html! { a class="name" href=(task_address(task)) title=[title(task)] { bdi { (short(task, LONG)) } } }
+    html! { a class="name" href=(task_address(task)) title=[title(task)] { bdi { (breaking(&short(task, LONG))) } } }
 }
 
 /// A name that may be cut off is told whole.
@@ -200,6 +205,11 @@ pub(super) fn sign(status: &str) -> &'static str {
     }
 }
 
+/// Whether a task that ended so did anything at all.
+pub(super) fn has_begun(status: &str) -> bool {
+    !matches!(status, "blocked" | "held" | "skipped")
+}
+
 /// A status with its sign.
 pub(super) fn status(status: &str) -> Markup {
     let class = format!("status {}", Tone::of(status).class());
@@ -210,7 +220,7 @@ pub(super) fn status(status: &str) -> Markup {
 pub(super) fn command(command: &str) -> Markup {
     html! {
         span class="command" {
-            code { (visible(command)) }
+            code { @for (nth, word) in visible(command).split(' ').enumerate() { @if nth > 0 { " " } span { (breaking(word)) } } }
             button type="button" data-copy=(command) hidden { "Copy" }
         }
     }

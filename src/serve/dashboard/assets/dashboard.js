@@ -9,6 +9,11 @@
     live.dataset.state = state;
     if (live.textContent !== text) live.textContent = text;
   };
+  // Connected is not up to date: the service may have nothing newer to show itself.
+  const well = () => {
+    if (document.querySelector("[data-part=stale], [data-part=problem]")) say("late", "not up to date");
+    else say("live", "live");
+  };
 
   // The same words as the server's.
   const rough = (seconds) => {
@@ -41,6 +46,11 @@
       button.textContent = "Selected";
     }
     setTimeout(() => { button.textContent = "Copy"; }, 1500);
+  });
+
+  // A browser brings what is drawn into sight by its height alone.
+  document.addEventListener("focusin", (event) => {
+    if (event.target.matches(".node:focus-visible")) event.target.scrollIntoView({ block: "nearest", inline: "nearest" });
   });
 
   // Parts that changed take the place of those that were; what is open, focused or scrolled stays so.
@@ -83,7 +93,7 @@
       }
       arm();
       tick();
-      say("live", "live");
+      well();
     } catch {
       say("late", "not up to date");
     } finally {
@@ -102,7 +112,7 @@
   if (!pulse && !document.querySelector("[data-part=problem]")) return;
   const events = new EventSource("/events");
   let open = false;
-  events.addEventListener("open", () => { say("live", "live"); if (open) load(); open = true; });
+  events.addEventListener("open", () => { well(); if (open) load(); open = true; });
   events.addEventListener("pulse", (event) => { if (event.data !== pulse) { pulse = event.data; load(); } });
   events.addEventListener("error", () => say("late", "not connected"));
   // What changes by time alone.
