@@ -1,8 +1,11 @@
 //! One client a service: credentials and region as the AWS tools find them, our TLS, time limits, retries.
-//! Of the services that give logins for Redshift one call each, without a client.
+//! Of the services that give logins (Redshift's, Secrets Manager) one call each, without a client.
 
 mod call;
 mod logins;
+mod secrets;
+mod signer;
+mod tokens;
 
 use std::time::Duration;
 
@@ -16,6 +19,8 @@ use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 pub use self::{
     call::AwsError,
     logins::{LoginTarget, RedshiftLogins, TemporaryLogin},
+    secrets::{SecretLogin, SecretPassword},
+    tokens::{RdsTokens, region_of as rds_region_of},
 };
 
 /// How a service is reached.

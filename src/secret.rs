@@ -14,12 +14,16 @@ const PASSWORD_LENGTH_MIN: usize = 6;
 /// Remembers the password in a url, for [`conceal`].
 pub(crate) fn remember_password(url: &str) {
     let Some((_, written)) = passwords(url).next() else { return };
+    remember(written);
+    remember(&percent_decode_str(written).decode_utf8_lossy());
+}
+
+/// Remembers a password, for [`conceal`].
+pub(crate) fn remember(password: &str) {
     let mut known = PASSWORDS.write().unwrap_or_else(PoisonError::into_inner);
-    for password in [written.into(), percent_decode_str(written).decode_utf8_lossy()] {
-        let is_known = known.iter().any(|one| one.expose_secret() == password);
-        if password.len() >= PASSWORD_LENGTH_MIN && !is_known {
-            known.push(SecretString::from(password.into_owned()));
-        }
+    let is_known = known.iter().any(|one| one.expose_secret() == password);
+    if password.len() >= PASSWORD_LENGTH_MIN && !is_known {
+        known.push(SecretString::from(password));
     }
 }
 

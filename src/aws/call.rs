@@ -1,15 +1,8 @@
 //! One signed request to a service of AWS, and what it said.
 
-use std::{
-    collections::BTreeMap,
-    time::{Duration, SystemTime},
-};
+use std::{collections::BTreeMap, time::Duration};
 
-use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
-use aws_sigv4::{
-    http_request::{SignableBody, SignableRequest, SigningSettings, sign},
-    sign::v4,
-};
+use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings};
 use aws_smithy_http_client::{
     Connector,
     tls::{Provider, rustls_provider::CryptoMode},
@@ -25,11 +18,11 @@ use aws_smithy_types::{body::SdkBody, byte_stream::ByteStream};
 use aws_smithy_xml::decode::{Document, try_data};
 use tokio::time::{sleep, timeout};
 
-use super::{Access, Patience, shared};
-use crate::{
-    clock::{Clock, System},
-    error::{Class, Fault},
+use super::{
+    Access, Patience, shared,
+    signer::{Signer, chain},
 };
+use crate::error::{Class, Fault};
 
 /// What can go wrong with a service of AWS.
 #[derive(Debug, thiserror::Error)]
@@ -112,14 +105,18 @@ impl Said {
     pub(super) fn text(&self, name: &str) -> Option<String> {
         self.0.get(name).cloned()
     }
+
+    #[cfg(test)]
+    pub(super) fn of<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
+        let owned = pairs.into_iter().map(|(name, text)| (name.to_owned(), text.to_owned()));
+        Self(owned.collect())
+    }
 }
 
 /// Asks one service.
 pub(super) struct Caller {
-    service: &'static str,
+    signer: Signer,
     connector: Connector,
-    credentials: Option<SharedCredentialsProvider>,
-    region: Option<String>,
     endpoint: Option<String>,
     patience: Patience,
 }
@@ -135,9 +132,7 @@ impl Caller {
             .connector_settings(settings)
             .tls_provider(Provider::Rustls(CryptoMode::Ring))
             .build();
-        let region = config.region().map(ToString::to_string);
-        let (credentials, endpoint) = (config.credentials_provider(), access.endpoint.clone());
-        Self { service, connector, credentials, region, endpoint, patience }
+        Self { signer: Signer::new(service, &config), connector, endpoint: access.endpoint.clone(), patience }
     }
 
     /// Asks; what passes is tried again a few times, as the services' own clients do.
@@ -156,11 +151,11 @@ impl Caller {
     }
 
     pub(super) fn wrong(&self, what: &str) -> AwsError {
-        AwsError::Answer { service: self.service, what: what.to_owned() }
+        AwsError::Answer { service: self.signer.service(), what: what.to_owned() }
     }
 
     async fn once(&self, form: &Form) -> Result<Said, AwsError> {
-        let service = self.service;
+        let service = self.signer.service();
         let request = self.request(form).await?;
         let reach = |what: String| AwsError::Reach { service, what };
         let answered = async {
@@ -182,37 +177,24 @@ impl Caller {
     }
 
     async fn request(&self, form: &Form) -> Result<HttpRequest, AwsError> {
-        let service = self.service;
-        let missing = |what: String| AwsError::NoCredentials { service, what };
-        let provider = self.credentials.as_ref().ok_or_else(|| missing("none are set up".to_owned()))?;
-        let identity = provider.provide_credentials().await.map_err(|error| missing(chain(&error)))?.into();
-        let region = self.region.as_deref().ok_or_else(|| missing("no region is set up".to_owned()))?;
+        let (service, region) = (self.signer.service(), self.signer.region()?);
         let url = match &self.endpoint {
             Some(endpoint) => format!("{}/", endpoint.trim_end_matches('/')),
             None => format!("https://{service}.{region}.{}/", domain(region)),
         };
         let mut headers = vec![("content-type", form.content_type)];
         headers.extend(form.target.map(|target| ("x-amz-target", target)));
-        let params = v4::SigningParams::builder()
-            .identity(&identity)
-            .region(region)
-            .name(service)
-            .time(SystemTime::from(System.now()))
-            .settings(SigningSettings::default())
-            .build()
-            .map_err(|error| missing(error.to_string()))?
-            .into();
         let body = SignableBody::Bytes(form.body.as_bytes());
-        let signed = SignableRequest::new("POST", &url, headers.iter().copied(), body)
-            .and_then(|signable| sign(signable, &params))
-            .map_err(|error| missing(chain(&error)))?;
-        let (instructions, _) = signed.into_parts();
+        let reach = |what: String| AwsError::Reach { service, what };
+        let signable = SignableRequest::new("POST", &url, headers.iter().copied(), body)
+            .map_err(|error| reach(chain(&error)))?;
+        let signed = self.signer.sign(signable, SigningSettings::default()).await?;
         let mut request = HttpRequest::new(SdkBody::from(form.body.as_str()));
         request
             .set_method("POST")
             .and_then(|()| request.set_uri(url.as_str()))
-            .map_err(|error| AwsError::Reach { service, what: error.to_string() })?;
-        for (name, value) in headers.into_iter().chain(instructions.headers()) {
+            .map_err(|error| reach(error.to_string()))?;
+        for (name, value) in headers.into_iter().chain(signed.headers()) {
             request.headers_mut().insert(name.to_owned(), value.to_owned());
         }
         Ok(request)
@@ -227,7 +209,7 @@ impl Caller {
         let message = first(&["Message", "message"]).unwrap_or_else(|| "no reason was given".to_owned());
         let passes = status.is_server_error() || status.as_u16() == 429 || code.contains("Throttl");
         let class = if passes { Class::Passing } else { Class::Lasting };
-        AwsError::Refused { service: self.service, code, message, class }
+        AwsError::Refused { service: self.signer.service(), code, message, class }
     }
 }
 
@@ -271,24 +253,12 @@ fn read_xml(text: &str) -> Option<Said> {
     Some(Said(said))
 }
 
-/// An error with its causes: those of the client say little at their top.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(&format!(": {error}"));
-        cause = error.source();
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn said(pairs: &[(&str, &str)]) -> Option<Said> {
-        let owned = pairs.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned()));
-        Some(Said(owned.collect()))
+        Some(Said::of(pairs.iter().copied()))
     }
 
     #[test]

@@ -82,9 +82,9 @@ impl RedshiftLogins {
     }
 
     /// Says that a login was refused: the next one is asked for anew.
-    pub async fn forget(&self, refused: &TemporaryLogin) {
+    pub async fn forget(&self, refused: &Secret) {
         let mut current = self.current.lock().await;
-        if current.as_ref().is_some_and(|login| login.password.expose() == refused.password.expose()) {
+        if current.as_ref().is_some_and(|login| login.password.expose() == refused.expose()) {
             *current = None;
         }
     }

@@ -18,6 +18,7 @@ mod keys;
 mod layout;
 pub mod listing;
 mod loader;
+mod login;
 mod mistake;
 mod model;
 mod project;
@@ -42,6 +43,7 @@ pub use self::{
     expand::Missing,
     hook::{HookSpec, Occasion},
     loader::{LoadSpec, Loader, Sample},
+    login::{Contradiction, LoginConfig, LoginWay},
     mistake::{Mistake, Mistakes, Place},
     model::{ModelKind, ModelSpec, Named, NodeSpec, Statement},
     project::Project,

@@ -1,6 +1,6 @@
 //! `[warehouse]` of the kind `redshift`: which cluster or workgroup, by which way, and as whom.
 
-use super::{Keys, Template, source};
+use super::{Keys, LoginConfig, Template, login, source};
 use crate::pg::TlsSettings;
 
 /// How a Redshift warehouse is reached.
@@ -28,6 +28,8 @@ pub enum RedshiftWay {
         url: Template,
         /// TLS, beside what the url says.
         tls: TlsSettings,
+        /// Where the password is, if not in the url.
+        login: LoginConfig,
     },
     /// By its wire protocol, with credentials that IAM gives for a while.
     Host {
@@ -89,9 +91,11 @@ const PORT: u16 = 5439;
 /// What only the wire has; all of it is read by it.
 const OF_WIRE: &[&str] = &["url", "host", "port", "tls"];
 
-/// What a url says, or makes needless: nothing is asked of AWS.
-const SAID_BY_URL: &[&str] =
-    &["host", "port", "cluster", "workgroup", "database", "db_user", "region", "endpoint"];
+/// What a url says, or makes needless.
+const SAID_BY_URL: &[&str] = &["host", "port", "cluster", "workgroup", "database", "db_user"];
+
+/// What only an url has need of.
+const BESIDE_URL: &[&str] = &["auth", "password_secret"];
 
 /// Reads the keys of a Redshift warehouse.
 pub(super) fn read(keys: &Keys<'_>) -> Option<RedshiftConfig> {
@@ -100,7 +104,8 @@ pub(super) fn read(keys: &Keys<'_>) -> Option<RedshiftConfig> {
         Some(true) => wire(keys),
         // What is beside it cannot be judged before this is known.
         None if keys.has("transport") => {
-            OF_WIRE.iter().chain(SAID_BY_URL).chain(&["secret"]).for_each(|key| keys.know(key));
+            let others = ["region", "endpoint", "secret"];
+            OF_WIRE.iter().chain(SAID_BY_URL).chain(BESIDE_URL).chain(&others).for_each(|key| keys.know(key));
             None
         }
         _ => data_api(keys),
@@ -112,12 +117,13 @@ pub(super) fn read(keys: &Keys<'_>) -> Option<RedshiftConfig> {
 
 fn data_api(keys: &Keys<'_>) -> Option<RedshiftWay> {
     refuse(keys, OF_WIRE, "is for `transport = \"wire\"`; the Data API has no host and no password");
+    refuse(keys, BESIDE_URL, "is for `transport = \"wire\"`; the Data API logs in by IAM, or by `secret`");
     let (place, secret) = (place(keys), keys.template("secret"));
     Some(RedshiftWay::DataApi { place: place?, secret })
 }
 
 fn wire(keys: &Keys<'_>) -> Option<RedshiftWay> {
-    refuse(keys, &["secret"], "is for the Data API; by wire the password stands in `url`");
+    refuse(keys, &["secret"], "is for the Data API; by wire it is `password_secret` beside `url`");
     let tls = source::tls(keys);
     if keys.has("url") {
         refuse(keys, SAID_BY_URL, "is beside `url`, which says where it is and who logs in");
@@ -125,10 +131,12 @@ fn wire(keys: &Keys<'_>) -> Option<RedshiftWay> {
         if !url.may_start_with("postgres://") && !url.may_start_with("postgresql://") {
             keys.wrong("url", "does not start with `postgres://`");
         }
-        return Some(RedshiftWay::Url { url, tls });
+        refuse(keys, &["auth"], "is for Postgres; by IAM Redshift is reached with `host` instead of `url`");
+        let login = login::secret(keys, Some(&url), &tls);
+        return Some(RedshiftWay::Url { url, tls, login });
     }
     if !keys.has("host") {
-        SAID_BY_URL.iter().for_each(|key| keys.know(key));
+        SAID_BY_URL.iter().chain(BESIDE_URL).chain(&["region", "endpoint"]).for_each(|key| keys.know(key));
         keys.missing(
             "url",
             "url = \"${REDSHIFT_URL}\" with user and password, or host = \"etl.….redshift-serverless.amazonaws.com\" \
@@ -136,6 +144,7 @@ fn wire(keys: &Keys<'_>) -> Option<RedshiftWay> {
         );
         return None;
     }
+    refuse(keys, BESIDE_URL, "is for `url`; with `host` IAM gives the logins");
     let port = keys.number("port", 1..=65535).and_then(|port| u16::try_from(port).ok()).unwrap_or(PORT);
     let (host, place) = (keys.template("host"), place(keys));
     Some(RedshiftWay::Host { host: host?, port, place: place?, tls })

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use toml_edit::Item;
 
-use super::{Keys, Template, mistake::Place};
+use super::{Keys, LoginConfig, Template, login, mistake::Place};
 use crate::pg::{TlsMode, TlsSettings};
 
 /// The kinds of source.
@@ -33,6 +33,8 @@ pub struct SourceConfig {
     pub max_lag: Option<Duration>,
     /// TLS, beside what the url says.
     pub tls: TlsSettings,
+    /// Who logs in, where the url does not say.
+    pub login: LoginConfig,
     /// Where it is written.
     pub place: Place,
 }
@@ -57,6 +59,7 @@ pub(super) fn read(name: &str, place: Place, item: &Item, parent: &Keys<'_>) -> 
     let allow_primary = keys.boolean("allow_primary").unwrap_or(false);
     let max_lag = keys.duration("max_lag");
     let tls = tls(&keys);
+    let login = login::read(&keys, url.as_ref(), &tls);
     keys.finish();
     Some(SourceConfig {
         name: name.to_owned(),
@@ -67,6 +70,7 @@ pub(super) fn read(name: &str, place: Place, item: &Item, parent: &Keys<'_>) -> 
         allow_primary,
         max_lag,
         tls,
+        login,
         place,
     })
 }

@@ -162,6 +162,25 @@ impl Template {
         }
     }
 
+    /// The text with something in the place of each variable, where its beginning is known: for a look at what is
+    /// written.
+    pub(super) fn as_far_as_known(&self) -> Option<Secret> {
+        let Some(Piece::Text(_)) = self.pieces.first() else { return None };
+        let shown = self.pieces.iter().map(|piece| match piece {
+            Piece::Text(text) => text.as_str(),
+            // A port too.
+            Piece::Variable { .. } => "1",
+        });
+        Some(Secret::new(shown.collect::<String>()))
+    }
+
+    /// Whether it can resolve to nothing.
+    pub(super) fn may_be_empty(&self) -> bool {
+        let may_be =
+            |piece: &Piece| matches!(piece, Piece::Variable { default: Some(text), .. } if text.is_empty());
+        self.pieces.iter().all(may_be)
+    }
+
     /// Where it is written.
     pub fn place(&self) -> &Place {
         &self.place

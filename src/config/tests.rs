@@ -291,6 +291,7 @@ fn redshift_is_reached_by_either_way() {
     for keys in [
         "workgroup = \"etl\"\ndatabase = \"d\"\ntransport = \"data-api\"",
         "transport = \"wire\"\nurl = \"${REDSHIFT_URL}\"\ntls = { ca = \"ca.pem\" }",
+        "transport = \"wire\"\nurl = \"postgres://h/d\"\npassword_secret = \"etl\"\nregion = \"eu-west-1\"",
         &format!("transport = \"wire\"\nport = 5440\nregion = \"eu-west-1\"\n{BY_IAM}"),
         "transport = \"wire\"\nhost = \"h\"\ncluster = \"c\"\ndb_user = \"u\"\ndatabase = \"d\"",
     ] {
@@ -310,6 +311,15 @@ fn a_contradiction_about_redshift_is_one_mistake() {
         (wire("workgroup = \"etl\"\ndatabase = \"d\""), "[warehouse] needs `url`"),
         (wire("url = \"${U}\"\ndb_user = \"u\""), "`db_user` of [warehouse] is beside `url`"),
         (wire("url = \"${U}\"\nhost = \"h\""), "`host` of [warehouse] is beside `url`"),
+        (wire("url = \"${U}\"\nauth = \"iam\""), "`auth` of [warehouse] is for Postgres"),
+        (
+            wire(&format!("{BY_IAM}\npassword_secret = \"etl\"")),
+            "`password_secret` of [warehouse] is for `url`; with `host` IAM gives the logins",
+        ),
+        (
+            format!("{}\npassword_secret = \"etl\"", BY_IAM.replace("host = \"h\"\n", "")),
+            "`password_secret` of [warehouse] is for `transport = \"wire\"`",
+        ),
         (wire("url = \"mysql://x\""), "`url` of [warehouse] does not start with `postgres://`"),
         (wire(&format!("secret = \"arn\"\n{BY_IAM}")), "`secret` of [warehouse] is for the Data API"),
         (wire("host = \"h\"\ndatabase = \"d\""), "[warehouse] needs `workgroup`"),
@@ -325,6 +335,71 @@ fn a_contradiction_about_redshift_is_one_mistake() {
         let mistakes = redshift_mistakes(&keys);
         assert!(mistakes.contains(expected), "{keys}\n{mistakes}");
         assert_eq!(mistakes.matches("[warehouse]").count(), 1, "{keys}\n{mistakes}");
+    }
+}
+
+/// The mistakes of a project whose source has these keys.
+fn source_mistakes(keys: &str) -> String {
+    let text = BASE.replace("url = \"${SHOP_REPLICA_URL}\"", keys);
+    assert_ne!(text, BASE, "the base has another url");
+    match project(&[("barncat.toml", &text), ("loaders/shop.toml", LOADER)], None) {
+        Ok(_) => String::new(),
+        Err(mistakes) => mistakes,
+    }
+}
+
+#[test]
+fn logins_by_aws_are_read() {
+    for keys in [
+        "url = \"${U}\"\nauth = \"iam\"\nregion = \"eu-west-1\"",
+        "url = \"postgres://u@h/db\"\nauth = \"iam\"\ntls = { ca = \"rds.pem\" }",
+        "url = \"postgres://h/db\"\npassword_secret = \"etl/shop\"\nendpoint = \"${E:-}\"",
+        "url = \"postgres://u:${PW}@h/db\"\nauth = \"password\"",
+        // A laptop has the password in the url, ECS a secret.
+        "url = \"postgres://u:${PW:-}@h/db\"\npassword_secret = \"${SECRET:-}\"",
+    ] {
+        assert_eq!(source_mistakes(keys), "", "{keys}");
+    }
+}
+
+#[test]
+fn a_contradiction_about_a_login_is_one_mistake() {
+    for (keys, expected) in [
+        (
+            "url = \"${U}\"\nauth = \"aim\"\npassword_secret = \"etl\"",
+            "`auth` of [sources.shop] is none of `password`, `iam`",
+        ),
+        (
+            "url = \"${U}\"\nauth = \"iam\"\npassword_secret = \"etl\"",
+            "`password_secret` of [sources.shop] is beside `auth = \"iam\"`",
+        ),
+        (
+            "url = \"${U}\"\nauth = \"iam\"\ntls = { mode = \"disable\" }",
+            "`auth` of [sources.shop] is `iam`, which sends no token in the clear",
+        ),
+        ("url = \"${U}\"\nregion = \"eu-west-1\"", "`region` of [sources.shop] is for what AWS is asked for"),
+        (
+            "url = \"postgres://u:hunter2@h/db\"\nauth = \"iam\"",
+            "`url` of [sources.shop] holds a password, and with `auth = \"iam\"`",
+        ),
+        (
+            "url = \"postgres://u:${PW}@h/db\"\npassword_secret = \"etl\"",
+            "`url` of [sources.shop] holds a password, and `password_secret`",
+        ),
+        ("url = \"postgres://h/db\"\nauth = \"iam\"", "`url` of [sources.shop] names no user"),
+        (
+            "url = \"postgres://u@h/db?sslmode=disable\"\nauth = \"iam\"",
+            "`url` of [sources.shop] leads there without TLS",
+        ),
+        (
+            "url = \"postgres://u@localhost/db\"\nauth = \"iam\"",
+            "`url` of [sources.shop] leads there without TLS",
+        ),
+        ("url = \"${U}\"\npassword = \"hunter2\"", "unknown key `password` for [sources.shop]"),
+    ] {
+        let mistakes = source_mistakes(keys);
+        assert!(mistakes.contains(expected) && !mistakes.contains("hunter2"), "{keys}\n{mistakes}");
+        assert_eq!(mistakes.matches("[sources.shop]").count(), 1, "{keys}\n{mistakes}");
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use super::{Keys, RedshiftConfig, Template, redshift, source};
+use super::{Keys, LoginConfig, RedshiftConfig, Template, login, redshift, source};
 use crate::{pg::TlsSettings, stage::manifest::Compression};
 
 /// `[stage]`.
@@ -73,6 +73,8 @@ pub enum WarehousePlace {
         url: Template,
         /// TLS, beside what the url says.
         tls: TlsSettings,
+        /// Who logs in, where the url does not say.
+        login: Box<LoginConfig>,
     },
     /// Amazon Redshift.
     Redshift(Box<RedshiftConfig>),
@@ -124,6 +126,10 @@ pub struct WarehouseConfig {
 pub struct ControlConfig {
     /// Where it is; `None`, or what resolves to nothing: in the warehouse.
     pub url: Option<Template>,
+    /// TLS, beside what the url says.
+    pub tls: TlsSettings,
+    /// Who logs in, where the url does not say.
+    pub login: LoginConfig,
 }
 
 /// How many connections, where nobody says.
@@ -201,7 +207,8 @@ pub(super) fn read_warehouse(file: &Keys<'_>) -> Option<WarehouseConfig> {
                 keys.missing("url", "url = \"${WAREHOUSE_URL}\"");
             }
             let tls = source::tls(&keys);
-            url.map(|url| WarehousePlace::Postgres { url, tls })
+            let login = login::read(&keys, url.as_ref(), &tls);
+            url.map(|url| WarehousePlace::Postgres { url, tls, login: Box::new(login) })
         }
     };
     let test_schema = keys
@@ -240,9 +247,10 @@ pub(super) fn read_warehouse(file: &Keys<'_>) -> Option<WarehouseConfig> {
 
 pub(super) fn read_control(file: &Keys<'_>) -> ControlConfig {
     let Some(keys) = file.table("control") else { return ControlConfig::default() };
-    let config = ControlConfig { url: keys.template("url") };
+    let (url, tls) = (keys.template("url"), source::tls(&keys));
+    let login = login::read(&keys, url.as_ref(), &tls);
     keys.finish();
-    config
+    ControlConfig { url, tls, login }
 }
 
 /// What Redshift needs and Postgres does not.

@@ -4,13 +4,13 @@
 use std::{future::Future, time::Duration};
 
 use backon::{ExponentialBuilder, Retryable};
-use deadpool_postgres::{Client, Pool, PoolError};
+use deadpool::managed::PoolError;
 use tokio_postgres::{Row, types::ToSql};
 
 use super::ControlError;
 use crate::{
     error::{Class, Fault},
-    pg::{Connection, Endpoint, PgError, Session},
+    pg::{Connection, Endpoint, PgError, Pool, Pooled, Session},
     sql::quote_ident,
 };
 
@@ -52,9 +52,9 @@ impl Database {
             .map_err(ControlError::Failed)
     }
 
-    async fn client(&self, doing: &'static str) -> Result<Client, ControlError> {
+    async fn client(&self, doing: &'static str) -> Result<Pooled, ControlError> {
         answered(doing, PATIENCE, self.pool.get()).await?.map_err(|error| match error {
-            PoolError::Backend(error) => ControlError::Failed(self.endpoint.login_error(&error)),
+            PoolError::Backend(error) => ControlError::Failed(error),
             error => ControlError::Pool { what: error.to_string() },
         })
     }
@@ -105,11 +105,11 @@ impl Database {
 }
 
 /// A connection of the pool in use. Dropped in the middle of something, be it an error or a wait
-/// that was given up, it is closed: the server rolls back, and nobody gets a connection that is
-/// still busy or silent.
+/// that was given up, it is closed: the server rolls back (a statement that is under way is cancelled), and
+/// nobody gets a connection that is still busy or silent.
 pub(super) struct Work<'a> {
     database: &'a Database,
-    client: Option<Client>,
+    client: Option<Pooled>,
     doing: &'static str,
     patience: Duration,
 }
@@ -131,7 +131,7 @@ impl Work<'_> {
     ) -> Result<Vec<Row>, ControlError> {
         let sql = self.database.sql(sql);
         self.answer(async {
-            let statement = self.client().prepare_cached(&sql).await?;
+            let statement = self.client().prepared(&sql).await?;
             self.client().query(&statement, parameters).await
         })
         .await
@@ -140,7 +140,7 @@ impl Work<'_> {
     pub(super) async fn execute(&self, sql: &str, parameters: Parameters<'_>) -> Result<u64, ControlError> {
         let sql = self.database.sql(sql);
         self.answer(async {
-            let statement = self.client().prepare_cached(&sql).await?;
+            let statement = self.client().prepared(&sql).await?;
             self.client().execute(&statement, parameters).await
         })
         .await
@@ -162,11 +162,13 @@ impl Work<'_> {
         &self,
         statement: impl Future<Output = Result<T, tokio_postgres::Error>>,
     ) -> Result<T, ControlError> {
+        self.client().set_busy(true);
         let answer = answered(self.doing, self.patience, statement).await?;
+        self.client().set_busy(false);
         answer.map_err(|error| self.database.error(self.doing, &error))
     }
 
-    fn client(&self) -> &Client {
+    fn client(&self) -> &Pooled {
         self.client.as_ref().expect("it is there until the work is done")
     }
 
@@ -178,7 +180,7 @@ impl Work<'_> {
 
 impl Drop for Work<'_> {
     fn drop(&mut self) {
-        drop(self.client.take().map(Client::take));
+        drop(self.client.take().map(Pooled::take));
     }
 }
 

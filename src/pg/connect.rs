@@ -15,21 +15,20 @@ use std::{
     time::Duration,
 };
 
-use deadpool_postgres::{Hook, HookError, Manager, ManagerConfig, Pool, RecyclingMethod};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpStream, UnixStream},
     task::JoinHandle,
 };
 use tokio_postgres::{
-    CancelToken, Client, NoTls, Row, Statement,
+    CancelToken, Client, Config, NoTls, Row, Statement,
     tls::{MakeTlsConnect, TlsConnect, TlsStream},
     types::ToSql,
 };
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::{
-    Endpoint, PgError, ServerError, Session,
+    Endpoint, Login, Logins, PgError, ServerError, Session,
     error::TlsError,
     settle,
     tag::{CopyTag, Noting},
@@ -46,6 +45,7 @@ pub struct Connection {
     last_words: LastWords,
     driver: Option<JoinHandle<()>>,
     endpoint: Endpoint,
+    user: Option<String>,
     address: Option<IpAddr>,
     busy: AtomicBool,
     statements: tokio::sync::Mutex<HashMap<String, Statement>>,
@@ -69,13 +69,53 @@ pub async fn connect(endpoint: &Endpoint, session: &Session) -> Result<Connectio
 }
 
 /// Opens a connection and leaves its session as the server made it: for servers that speak the protocol
-/// and do not have Postgres' settings.
+/// and do not have Postgres' settings. A login that was fetched and is refused is fetched anew: its password
+/// may have been changed since.
 pub async fn connect_bare(endpoint: &Endpoint) -> Result<Connection, PgError> {
-    let timed_out = || PgError::Reach { place: endpoint.place(), source: io::ErrorKind::TimedOut.into() };
-    tokio::time::timeout(CONNECT_TIMEOUT, open(endpoint)).await.map_err(|_| timed_out()).flatten()
+    // In a box: connections are opened in the depth of many futures, and this one would be a part of each.
+    Box::pin(open_as_told(endpoint)).await
 }
 
-async fn open(endpoint: &Endpoint) -> Result<Connection, PgError> {
+async fn open_as_told(endpoint: &Endpoint) -> Result<Connection, PgError> {
+    let Some(logins) = &endpoint.logins else { return open_in_time(endpoint, &endpoint.config).await };
+    let refusal = logins.refusal();
+    let (mut login, config) = fetch(endpoint, logins.as_ref()).await?;
+    let mut opened = open_in_time(endpoint, &config).await;
+    for wait in refusal.waits {
+        if !opened.as_ref().is_err_and(PgError::is_refused_login) {
+            break;
+        }
+        tokio::time::sleep(*wait).await;
+        logins.forget(&login).await;
+        let (another, config) = fetch(endpoint, logins.as_ref()).await?;
+        if another.is_as(&login) {
+            continue;
+        }
+        login = another;
+        opened = open_in_time(endpoint, &config).await;
+    }
+    opened.map_err(|error| error.of_fetched_login(refusal))
+}
+
+/// A login, and the driver's settings with it.
+async fn fetch(endpoint: &Endpoint, logins: &dyn Logins) -> Result<(Login, Config), PgError> {
+    let login = logins.login().await.map_err(|fault| PgError::NoLogin { place: endpoint.place(), fault })?;
+    let mut config = endpoint.config.clone();
+    let Some(user) = login.user.as_deref().or(endpoint.user()) else {
+        return Err(PgError::Url {
+            what: "it names no user, and nor does what the password comes from".into(),
+        });
+    };
+    config.user(user).password(login.password.expose());
+    Ok((login, config))
+}
+
+async fn open_in_time(endpoint: &Endpoint, config: &Config) -> Result<Connection, PgError> {
+    let timed_out = || PgError::Reach { place: endpoint.place(), source: io::ErrorKind::TimedOut.into() };
+    tokio::time::timeout(CONNECT_TIMEOUT, open(endpoint, config)).await.map_err(|_| timed_out()).flatten()
+}
+
+async fn open(endpoint: &Endpoint, config: &Config) -> Result<Connection, PgError> {
     let tag = CopyTag::new();
     let last_words = LastWords::default();
     let login = |error: tokio_postgres::Error| login_error(endpoint, &error);
@@ -83,23 +123,33 @@ async fn open(endpoint: &Endpoint) -> Result<Connection, PgError> {
     let (client, driver) = match (socket, &endpoint.tls) {
         (Socket::Tcp(stream), None) => {
             let stream = Noting::new(stream, tag.clone());
-            let (client, connection) = endpoint.config.connect_raw(stream, NoTls).await.map_err(login)?;
+            let (client, connection) = config.connect_raw(stream, NoTls).await.map_err(login)?;
             (client, drive(connection, last_words.clone()))
         }
         (Socket::Tcp(stream), Some(tls)) => {
             let tls = NotingTls { inner: rustls_connect(tls, &endpoint.host)?, tag: tag.clone() };
-            let (client, connection) = endpoint.config.connect_raw(stream, tls).await.map_err(login)?;
+            let (client, connection) = config.connect_raw(stream, tls).await.map_err(login)?;
             (client, drive(connection, last_words.clone()))
         }
         (Socket::Unix(stream), _) => {
             let stream = Noting::new(stream, tag.clone());
-            let (client, connection) = endpoint.config.connect_raw(stream, NoTls).await.map_err(login)?;
+            let (client, connection) = config.connect_raw(stream, NoTls).await.map_err(login)?;
             (client, drive(connection, last_words.clone()))
         }
     };
     let (endpoint, busy) = (endpoint.clone(), AtomicBool::new(false));
-    let statements = tokio::sync::Mutex::default();
-    Ok(Connection { client, tag, last_words, driver: Some(driver), endpoint, address, busy, statements })
+    let (user, statements) = (config.get_user().map(str::to_owned), tokio::sync::Mutex::default());
+    Ok(Connection {
+        client,
+        tag,
+        last_words,
+        driver: Some(driver),
+        endpoint,
+        user,
+        address,
+        busy,
+        statements,
+    })
 }
 
 /// Runs the protocol; keeps what the server says when it ends the session by itself.
@@ -144,17 +194,18 @@ impl Connection {
         sql: &str,
         parameters: &[&(dyn ToSql + Sync)],
     ) -> Result<Vec<Row>, tokio_postgres::Error> {
+        self.client.query(&self.prepared(sql).await?, parameters).await
+    }
+
+    /// A statement that is prepared at most once on this connection.
+    pub async fn prepared(&self, sql: &str) -> Result<Statement, tokio_postgres::Error> {
         let mut statements = self.statements.lock().await;
-        let statement = match statements.get(sql) {
-            Some(statement) => statement.clone(),
-            None => {
-                let statement = self.client.prepare(sql).await?;
-                statements.insert(sql.to_owned(), statement.clone());
-                statement
-            }
-        };
-        drop(statements);
-        self.client.query(&statement, parameters).await
+        if let Some(statement) = statements.get(sql) {
+            return Ok(statement.clone());
+        }
+        let statement = self.client.prepare(sql).await?;
+        statements.insert(sql.to_owned(), statement.clone());
+        Ok(statement)
     }
 
     /// Forgets the last COPY's answer: before each one whose answer is wanted.
@@ -176,6 +227,11 @@ impl Connection {
     /// The endpoint that it was opened with.
     pub fn endpoint(&self) -> &Endpoint {
         &self.endpoint
+    }
+
+    /// The role that logged in.
+    pub fn user(&self) -> Option<&str> {
+        self.user.as_deref()
     }
 
     /// Says whether a statement is under way that must be cancelled if this is dropped.
@@ -233,26 +289,6 @@ impl Cancel {
     }
 }
 
-/// A pool for short statements: plain connections of the driver, each with the session's settings.
-pub(super) fn pool(endpoint: &Endpoint, session: &Session, size: usize) -> Result<Pool, PgError> {
-    let mut config = endpoint.config.clone();
-    config.connect_timeout(CONNECT_TIMEOUT).keepalives_idle(Duration::from_secs(30));
-    let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
-    let manager = match &endpoint.tls {
-        Some(tls) => Manager::from_config(config, MakeRustlsConnect::new(tls.as_ref().clone()), recycling),
-        None => Manager::from_config(config, NoTls, recycling),
-    };
-    let statements: Arc<str> = session.statements().into();
-    Pool::builder(manager)
-        .max_size(size)
-        .post_create(Hook::async_fn(move |client, _| {
-            let statements = statements.clone();
-            Box::pin(async move { client.batch_execute(&statements).await.map_err(HookError::Backend) })
-        }))
-        .build()
-        .map_err(|error| PgError::Driver { doing: "make a pool".into(), what: error.to_string() })
-}
-
 enum Socket {
     Tcp(TcpStream),
     Unix(UnixStream),
@@ -289,10 +325,10 @@ async fn dial(endpoint: &Endpoint) -> Result<(Socket, Option<IpAddr>), PgError> 
     Err(reach(last))
 }
 
-pub(super) fn login_error(endpoint: &Endpoint, error: &tokio_postgres::Error) -> PgError {
+fn login_error(endpoint: &Endpoint, error: &tokio_postgres::Error) -> PgError {
     let place = endpoint.place();
     if let Some(error) = error.as_db_error() {
-        return PgError::Login { place, source: Box::new(ServerError::of(error)) };
+        return PgError::Login { place, source: Box::new(ServerError::of(error)), fetched: None };
     }
     let cause = error.source();
     // The driver keeps the kind to itself; its Display is the only place that tells.

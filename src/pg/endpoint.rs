@@ -9,7 +9,7 @@ use std::{
 use percent_encoding::percent_decode_str;
 use tokio_postgres::config::{Host, SslMode};
 
-use super::{PgError, tls};
+use super::{Logins, PgError, Pool, Session, pool::Opener, tls};
 use crate::secret::Secret;
 
 /// How much of TLS is asked for; the names are libpq's.
@@ -37,32 +37,18 @@ pub struct TlsSettings {
     pub key: Option<PathBuf>,
 }
 
-/// A server, a database in it, and how to log in. Printing it shows no secret.
-#[derive(Clone)]
-pub struct Endpoint {
-    pub(super) config: tokio_postgres::Config,
-    pub(super) host: String,
-    pub(super) port: u16,
-    /// One address among those that the host's name has: see [`Endpoint::pinned`].
-    pub(super) address: Option<IpAddr>,
-    pub(super) tls: Option<Arc<rustls::ClientConfig>>,
+/// What a `postgres://user:password@host:port/database?sslmode=…` url says. No file that it names is looked at.
+pub struct Url {
+    config: tokio_postgres::Config,
+    host: String,
+    port: u16,
     database: String,
+    tls: TlsSettings,
 }
 
-impl Endpoint {
-    /// Reads a `postgres://user:password@host:port/database?sslmode=…` url. Paths of certificates
-    /// are relative to `dir`. Errors never repeat the url.
-    pub fn parse(url: &Secret, settings: &TlsSettings, dir: &Path) -> Result<Self, PgError> {
-        Self::parse_with_port(url, settings, dir, 5432)
-    }
-
-    /// The same for a server that has another port by default.
-    pub fn parse_with_port(
-        url: &Secret,
-        settings: &TlsSettings,
-        dir: &Path,
-        default_port: u16,
-    ) -> Result<Self, PgError> {
+impl Url {
+    /// Reads one, for a server that has this port by default. Errors never repeat it.
+    pub fn read(url: &Secret, settings: &TlsSettings, default_port: u16) -> Result<Self, PgError> {
         let (plain, query) = url.expose().split_once('?').unwrap_or((url.expose(), ""));
         if !plain.starts_with("postgres://") && !plain.starts_with("postgresql://") {
             return Err(PgError::Url { what: "it does not start with postgres://".into() });
@@ -73,10 +59,10 @@ impl Endpoint {
             let what = "its user or password holds a raw `@`, `/` or `?`: write `%40`, `%2F` and `%3F`";
             return Err(PgError::Url { what: what.into() });
         }
-        let mut settings = settings.clone();
+        let mut tls = settings.clone();
         let mut text = plain.to_owned();
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
-            if !take_tls(pair, &mut settings)? {
+            if !take_tls(pair, &mut tls)? {
                 text.push(if text.contains('?') { '&' } else { '?' });
                 text.push_str(pair);
             }
@@ -86,10 +72,56 @@ impl Endpoint {
             .map_err(|_: tokio_postgres::Error| PgError::Url { what: "it cannot be read".into() })?;
         let (host, port) = single_host(&config, default_port)?;
         let database = config.get_dbname().or(config.get_user()).unwrap_or_default().to_owned();
-        Self::secured(config, host, port, database, &settings, dir)
+        Ok(Self { config, host, port, database, tls })
     }
 
-    /// A server by its name, and nobody yet who logs in: see [`Endpoint::with_login`].
+    /// Where it leads.
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// Whether it holds a password.
+    pub fn has_password(&self) -> bool {
+        self.config.get_password().is_some()
+    }
+
+    /// Who logs in.
+    pub fn user(&self) -> Option<&str> {
+        self.config.get_user()
+    }
+
+    /// Whether what is sent is encrypted.
+    pub fn is_encrypted(&self) -> bool {
+        tls_mode(&self.tls, &self.host) != TlsMode::Disable
+    }
+}
+
+/// A server, a database in it, and how to log in. Printing it shows no secret.
+#[derive(Clone)]
+pub struct Endpoint {
+    pub(super) config: tokio_postgres::Config,
+    pub(super) host: String,
+    pub(super) port: u16,
+    /// One address among those that the host's name has: see [`Endpoint::pinned`].
+    pub(super) address: Option<IpAddr>,
+    pub(super) tls: Option<Arc<rustls::ClientConfig>>,
+    /// Who says as whom, where the url does not.
+    pub(super) logins: Option<Arc<dyn Logins>>,
+    database: String,
+}
+
+impl Endpoint {
+    /// Reads a [`Url`] of Postgres. Paths of certificates are relative to `dir`.
+    pub fn parse(url: &Secret, settings: &TlsSettings, dir: &Path) -> Result<Self, PgError> {
+        Self::of(Url::read(url, settings, 5432)?, dir)
+    }
+
+    /// Where a url leads.
+    pub fn of(url: Url, dir: &Path) -> Result<Self, PgError> {
+        Self::secured(url.config, url.host, url.port, url.database, &url.tls, dir)
+    }
+
+    /// A server by its name, and nobody yet who logs in: see [`Endpoint::with_logins`].
     pub fn at(
         host: &str,
         port: u16,
@@ -110,9 +142,7 @@ impl Endpoint {
         settings: &TlsSettings,
         dir: &Path,
     ) -> Result<Self, PgError> {
-        let mode =
-            settings.mode.unwrap_or(if is_local(&host) { TlsMode::Disable } else { TlsMode::VerifyFull });
-        let tls = match mode {
+        let tls = match tls_mode(settings, &host) {
             TlsMode::Disable => None,
             mode => Some(
                 tls::client_config(mode, settings, dir)
@@ -120,7 +150,7 @@ impl Endpoint {
             ),
         };
         config.ssl_mode(if tls.is_some() { SslMode::Require } else { SslMode::Disable });
-        Ok(Self { config, host, port, address: None, tls, database })
+        Ok(Self { config, host, port, address: None, tls, logins: None, database })
     }
 
     /// `host:port/database`, for people.
@@ -133,17 +163,20 @@ impl Endpoint {
         &self.database
     }
 
-    /// The role that logs in.
+    /// The server's name, and its port.
+    pub fn host(&self) -> (&str, u16) {
+        (&self.host, self.port)
+    }
+
+    /// The role that logs in, where the url says it.
     pub fn user(&self) -> Option<&str> {
         self.config.get_user()
     }
 
-    /// The same endpoint, with this user and password.
+    /// The same endpoint; as whom it is logged in to is asked at each login.
     #[must_use]
-    pub fn with_login(&self, user: &str, password: &Secret) -> Self {
-        let mut endpoint = self.clone();
-        endpoint.config.user(user).password(password.expose());
-        endpoint
+    pub fn with_logins(self, logins: Arc<dyn Logins>) -> Self {
+        Self { logins: Some(logins), ..self }
     }
 
     /// The same endpoint, always at this address: a name that resolves to several servers would
@@ -154,13 +187,8 @@ impl Endpoint {
     }
 
     /// A pool of at most `size` connections with the settings of `session`, for short statements.
-    pub fn pool(&self, session: &super::Session, size: usize) -> Result<deadpool_postgres::Pool, PgError> {
-        super::connect::pool(self, session, size)
-    }
-
-    /// What an error of such a pool means when it opens a connection.
-    pub fn login_error(&self, error: &tokio_postgres::Error) -> PgError {
-        super::connect::login_error(self, error)
+    pub fn pool(&self, session: &Session, size: usize) -> Result<Pool, PgError> {
+        Opener::pool(self, session, size)
     }
 }
 
@@ -168,6 +196,10 @@ impl std::fmt::Debug for Endpoint {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Endpoint({})", self.place())
     }
+}
+
+fn tls_mode(settings: &TlsSettings, host: &str) -> TlsMode {
+    settings.mode.unwrap_or(if is_local(host) { TlsMode::Disable } else { TlsMode::VerifyFull })
 }
 
 /// Takes what a url says of TLS; `false` for any other pair.

@@ -4,8 +4,8 @@ use std::{error::Error as _, io, path::PathBuf};
 
 use tokio_postgres::error::{DbError, ErrorPosition, SqlState};
 
-use super::sqlstate;
-use crate::error::{Class, Fault};
+use super::{LoginError, Refusal, sqlstate};
+use crate::error::{Class, Failure, Fault};
 
 /// An error of a connection or a statement.
 #[derive(Debug, thiserror::Error)]
@@ -40,6 +40,16 @@ pub enum PgError {
         place: String,
         /// Why.
         source: Box<ServerError>,
+        /// What that means, where user or password were fetched.
+        fetched: Option<Refusal>,
+    },
+    /// Nobody to log in as: what is asked at each login had no answer.
+    #[error("no login for {place}: {}", Failure::of(.fault.as_ref()))]
+    NoLogin {
+        /// Host, port and database.
+        place: String,
+        /// Why.
+        fault: LoginError,
     },
     /// A statement failed.
     #[error("cannot {doing}")]
@@ -225,6 +235,21 @@ impl PgError {
         }
     }
 
+    /// Whether the server refused user and password, and not something else of a login.
+    pub(super) fn is_refused_login(&self) -> bool {
+        matches!(self, Self::Login { source, .. } if source.code.code().starts_with("28"))
+    }
+
+    /// The same of a login that was fetched, after all that was tried.
+    pub(super) fn of_fetched_login(self, refusal: Refusal) -> Self {
+        match self {
+            Self::Login { place, source, .. } if source.code.code().starts_with("28") => {
+                Self::Login { place, source, fetched: Some(refusal) }
+            }
+            error => error,
+        }
+    }
+
     /// The SQLSTATE, where the server gave one.
     pub fn code(&self) -> Option<&str> {
         self.server().map(|error| error.code.code())
@@ -237,6 +262,8 @@ impl Fault for PgError {
             Self::Url { .. } => Class::Usage,
             Self::Tls { .. } => Class::Lasting,
             Self::Reach { .. } | Self::Broken { .. } => Class::Passing,
+            Self::NoLogin { fault, .. } => fault.class(),
+            Self::Login { fetched: Some(refusal), .. } => refusal.class,
             Self::Login { source, .. } | Self::Statement { source, .. } => source.class(),
             Self::Driver { .. } => Class::Bug,
         }
@@ -256,6 +283,8 @@ impl Fault for PgError {
             Self::Reach { source, .. } if source.kind() == io::ErrorKind::TimedOut => {
                 "does a firewall or security group let this machine in?"
             }
+            Self::NoLogin { fault, .. } => return fault.hint(),
+            Self::Login { fetched: Some(refusal), .. } => refusal.hint,
             Self::Login { source, .. } | Self::Statement { source, .. } => {
                 return source.hint();
             }

@@ -7,6 +7,8 @@
 mod connect;
 mod endpoint;
 mod error;
+mod login;
+mod pool;
 mod pooler;
 mod session;
 mod settle;
@@ -15,8 +17,10 @@ mod tag;
 mod tls;
 
 pub use connect::{Cancel, Connection, connect, connect_bare};
-pub use endpoint::{Endpoint, TlsMode, TlsSettings};
+pub use endpoint::{Endpoint, TlsMode, TlsSettings, Url};
 pub use error::{PgError, ServerError, TlsError, keep_what_stands_in};
+pub use login::{Login, LoginError, Logins, Refusal};
+pub use pool::{Pool, Pooled};
 pub use pooler::sessions_are_shared;
 pub use session::{Session, set_application_name};
 pub use settle::settle;

@@ -1,7 +1,7 @@
 //! Why a run could not start.
 
 use crate::{
-    config::{ConfigError, Mistakes},
+    config::{ConfigError, Contradiction, Mistakes},
     control::ControlError,
     dag::SelectError,
     error::{Class, Failure, Fault},
@@ -29,6 +29,14 @@ pub enum RunError {
         place: String,
         /// Why.
         source: PgError,
+    },
+    /// A url that cannot stand beside what else is said of the login.
+    #[error("the url at {place} {}", found.what())]
+    Contradiction {
+        /// Where it is written.
+        place: String,
+        /// What is wrong.
+        found: Contradiction,
     },
     /// A server that does not answer.
     #[error(transparent)]
@@ -105,6 +113,7 @@ impl RunError {
             Self::Below(error) => error.as_ref(),
             Self::TestSchema(_)
             | Self::NoControl
+            | Self::Contradiction { .. }
             | Self::Nothing { .. }
             | Self::NoCheck
             | Self::Several { .. }
@@ -123,6 +132,7 @@ impl Fault for RunError {
 
     fn hint(&self) -> Option<String> {
         match self {
+            Self::Contradiction { found, .. } => Some(found.hint().to_owned()),
             Self::NoControl => Some("a small Postgres does: [control] url = \"${CONTROL_URL}\"".to_owned()),
             Self::TestSchema(_) => Some(
                 "[warehouse] test_schema = \"{schema}_test\" gives each schema one of its own".to_owned(),

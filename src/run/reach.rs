@@ -1,6 +1,7 @@
 //! From a project's text to handles on the servers that it names, one by one. Connects to nothing:
 //! each handle does when it is used, so that one server that is away keeps nobody from the others.
 
+mod logins;
 mod redshift;
 
 use std::sync::Arc;
@@ -9,8 +10,10 @@ pub use self::redshift::{RedshiftEndpoint, redshift_warehouse};
 use super::{Mode, RunError};
 use crate::{
     aws::{Access, S3Access},
-    config::{Environment, Project, SourceConfig, Sse, StageConfig, Template, WarehousePlace},
-    pg::{Endpoint, TlsSettings},
+    config::{
+        Environment, LoginConfig, LoginWay, Project, SourceConfig, Sse, StageConfig, Template, WarehousePlace,
+    },
+    pg::{Endpoint, TlsSettings, Url},
     source::{
         Slots,
         postgres::{Options, PostgresSource},
@@ -28,19 +31,30 @@ pub fn source_endpoint(
     environment: &Environment,
     config: &SourceConfig,
 ) -> Result<Endpoint, RunError> {
-    endpoint(&config.url, environment, &config.tls, project, PORT)
+    endpoint((&config.url, &config.tls, &config.login), environment, project, PORT)
 }
 
+/// What the project says of a server.
+type Written<'a> = (&'a Template, &'a TlsSettings, &'a LoginConfig);
+
 fn endpoint(
-    url: &Template,
+    (template, tls, login): Written<'_>,
     environment: &Environment,
-    tls: &TlsSettings,
     project: &Project,
     default_port: u16,
 ) -> Result<Endpoint, RunError> {
-    let place = url.place().to_string();
-    Endpoint::parse_with_port(&url.resolve(environment)?, tls, &project.dir, default_port)
-        .map_err(|source| RunError::Url { place, source })
+    let place = template.place().to_string();
+    let wrong = |source| RunError::Url { place: place.clone(), source };
+    let url = Url::read(&template.resolve(environment)?, tls, default_port).map_err(wrong)?;
+    let is_asked_for = match &login.way {
+        LoginWay::Url => false,
+        LoginWay::Iam(_) => true,
+        LoginWay::Secret(secret) => !secret.resolve(environment)?.expose().is_empty(),
+    };
+    if is_asked_for && let Some(found) = login.way.contradiction(&url) {
+        return Err(RunError::Contradiction { place: place.clone(), found });
+    }
+    logins::with_login(Endpoint::of(url, &project.dir).map_err(wrong)?, login, environment)
 }
 
 /// A source whose connections each hold one of `slots`; `run` names them in `pg_stat_activity`.
@@ -69,8 +83,8 @@ pub fn warehouse_endpoint(
     environment: &Environment,
 ) -> Result<WarehouseEndpoint, RunError> {
     match &project.warehouse.place {
-        WarehousePlace::Postgres { url, tls } => {
-            endpoint(url, environment, tls, project, PORT).map(WarehouseEndpoint::Postgres)
+        WarehousePlace::Postgres { url, tls, login } => {
+            endpoint((url, tls, login), environment, project, PORT).map(WarehouseEndpoint::Postgres)
         }
         WarehousePlace::Redshift(config) => {
             redshift::resolve(project, environment, config).map(WarehouseEndpoint::Redshift)
@@ -111,9 +125,10 @@ pub fn staging_schema(mode: Mode) -> String {
 /// Where the control database is: the warehouse, where the project names none or its url resolves
 /// to nothing.
 pub fn control_endpoint(project: &Project, environment: &Environment) -> Result<Endpoint, RunError> {
-    match &project.control.url {
+    let control = &project.control;
+    match &control.url {
         Some(url) if !url.resolve(environment)?.expose().is_empty() => {
-            endpoint(url, environment, &TlsSettings::default(), project, PORT)
+            endpoint((url, &control.tls, &control.login), environment, project, PORT)
         }
         _ => match warehouse_endpoint(project, environment)? {
             WarehouseEndpoint::Postgres(endpoint) => Ok(endpoint),

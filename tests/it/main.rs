@@ -12,6 +12,7 @@ mod compare;
 mod control;
 mod graph;
 mod increments;
+mod logins;
 mod pgbench;
 mod publish;
 mod redshift;

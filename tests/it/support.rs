@@ -1,5 +1,6 @@
 //! What the tests share: the servers that `scripts/test.sh` has started, and schemas on them.
 
+pub(crate) mod aws;
 pub(crate) mod cluster;
 pub(crate) mod ground;
 pub(crate) mod logins;
@@ -7,9 +8,12 @@ pub(crate) mod pooler;
 pub(crate) mod process;
 pub(crate) mod project;
 pub(crate) mod proxy;
+pub(crate) mod rds;
 pub(crate) mod redshift;
 pub(crate) mod replica;
 pub(crate) mod s3;
+pub(crate) mod secrets;
+pub(crate) mod signed;
 pub(crate) mod warehouse;
 
 use std::time::{Duration, Instant};

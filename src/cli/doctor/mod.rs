@@ -53,7 +53,7 @@ pub(super) async fn doctor(context: &Context) -> Result<Exit, Complaint> {
     Ok(Exit::Failed)
 }
 
-/// Prints the SQL that makes the roles that barncat logs in with, and the IAM policies that Redshift needs.
+/// Prints the SQL that makes the roles that barncat logs in with, and the IAM policies that Redshift and logins by AWS need.
 /// Connects to nothing.
 pub(super) fn roles(context: &Context) -> Result<Exit, Complaint> {
     let (project, environment) = context.read()?;

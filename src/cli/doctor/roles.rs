@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::policies::{Policy, policies};
 use crate::{
-    config::{Environment, Project, SourceConfig, WarehouseKind},
+    config::{Environment, LoginWay, Project, SourceConfig, WarehouseKind, WarehousePlace},
     pg::Endpoint,
     run::{
         Mode,
@@ -24,6 +24,12 @@ const WAREHOUSE: &str = include_str!("../../../sql/roles/warehouse.sql");
 const REDSHIFT: &str = include_str!("../../../sql/roles/redshift.sql");
 /// Keeps the control database.
 const CONTROL: &str = include_str!("../../../sql/roles/control.sql");
+
+/// Lets a role log in by tokens of IAM. The role is made by RDS, where that is turned on for the server.
+const IAM: &str = "
+-- auth = \"iam\": tokens stand for its password, which is refused from now on. RDS alone has this role.
+GRANT rds_iam TO :\"role\";
+";
 
 /// What `doctor --roles` prints.
 #[derive(Debug, Serialize)]
@@ -58,14 +64,19 @@ pub(super) fn scripts(project: &Project, environment: &Environment) -> Scripts {
         WarehouseKind::Postgres => WAREHOUSE,
         WarehouseKind::Redshift => REDSHIFT,
     };
-    roles.push(script("warehouse", text, None, endpoint.as_ref(), &[], &[]));
+    let way = match &project.warehouse.place {
+        WarehousePlace::Postgres { login, .. } => &login.way,
+        WarehousePlace::Redshift(_) => &LoginWay::Url,
+    };
+    roles.push(script(("warehouse", way), text, None, endpoint.as_ref(), &[], &[]));
     let control = project.control.url.as_ref();
     // One that resolves to nothing is in the warehouse, whose role makes it.
     if control.is_some_and(|url| url.resolve(environment).map_or(true, |url| !url.expose().is_empty())) {
         let endpoint = reach::control_endpoint(project, environment).ok();
         let [schema, test_schema] = [Mode::Production, Mode::Test].map(reach::control_schema);
         let schemas = [("schema", schema.as_str()), ("test_schema", &test_schema)];
-        roles.push(script("control database", CONTROL, None, endpoint.as_ref(), &schemas, &[]));
+        let whose = ("control database", &project.control.login.way);
+        roles.push(script(whose, CONTROL, None, endpoint.as_ref(), &schemas, &[]));
     }
     Scripts { roles, policies: policies(project, environment) }
 }
@@ -77,13 +88,14 @@ fn of_source(project: &Project, environment: &Environment, config: &SourceConfig
     let loaders = project.loaders.iter().filter(|loader| loader.source == config.name);
     let schemas: BTreeSet<&str> = loaders.map(|loader| loader.schema.as_str()).collect();
     let one = |schema: &str| {
-        script(&part, SOURCE, Some(schema), endpoint.as_ref(), &[("schema", schema)], &["owner"])
+        let whose = (part.as_str(), &config.login.way);
+        script(whose, SOURCE, Some(schema), endpoint.as_ref(), &[("schema", schema)], &["owner"])
     };
     schemas.into_iter().map(one).collect()
 }
 
 fn script(
-    part: &str,
+    (part, way): (&str, &LoginWay),
     text: &str,
     schema: Option<&str>,
     endpoint: Option<&Endpoint>,
@@ -95,7 +107,9 @@ fn script(
         Some((role, database)) => known.extend([("role", role), ("database", database)]),
         None => unknown.extend(["role", "database"]),
     }
-    Script { part: part.to_owned(), schema: schema.map(str::to_owned), sql: fill(text, &known, &unknown) }
+    let by_iam = if matches!(way, LoginWay::Iam(_)) { IAM } else { "" };
+    let sql = fill(&format!("{text}{by_iam}"), &known, &unknown);
+    Script { part: part.to_owned(), schema: schema.map(str::to_owned), sql }
 }
 
 impl Scripts {

@@ -1,5 +1,7 @@
 //! From a project's text to Redshift, by either way.
 
+use std::sync::Arc;
+
 use super::{RunError, endpoint};
 use crate::{
     aws::{Access, LoginTarget, RedshiftLogins},
@@ -46,7 +48,9 @@ pub(super) fn resolve(
             let target = DataApiTarget { cluster, workgroup, database, db_user, secret };
             Way::DataApi { target, access: resolver.access(place)? }
         }
-        RedshiftWay::Url { url, tls } => Way::Password(endpoint(url, environment, tls, project, PORT)?),
+        RedshiftWay::Url { url, tls, login } => {
+            Way::Password(endpoint((url, tls, login), environment, project, PORT)?)
+        }
         RedshiftWay::Host { host, port, place, tls } => {
             let target = match &place.target {
                 RedshiftTarget::Cluster { name, user } => LoginTarget::Cluster {
@@ -76,11 +80,11 @@ pub async fn redshift_warehouse(endpoint: RedshiftEndpoint, ledger_schema: Strin
     let options = Options { ledger_schema, copy_role, stage_region };
     match way {
         Way::DataApi { target, access } => RedshiftWarehouse::by_data_api(target, &access, options).await,
-        Way::Password(endpoint) => RedshiftWarehouse::by_wire(endpoint, None, options),
+        Way::Password(endpoint) => RedshiftWarehouse::by_wire(endpoint, options),
         Way::Logins(endpoint, asked) => {
             let (target, access) = *asked;
             let logins = RedshiftLogins::new(target, endpoint.database().to_owned(), &access).await;
-            RedshiftWarehouse::by_wire(endpoint, Some(logins), options)
+            RedshiftWarehouse::by_wire(endpoint.with_logins(Arc::new(logins)), options)
         }
     }
 }

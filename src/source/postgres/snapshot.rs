@@ -172,7 +172,7 @@ impl PostgresSnapshot {
         {
             return Err(PostgresSourceError::Unlogged { table });
         }
-        let role = || self.opened.options.endpoint.user().unwrap_or_default().to_owned();
+        let role = || self.opened.holder.user().unwrap_or_default().to_owned();
         if catalog::hides_rows(&self.opened.holder, table, relation.oid).await? {
             return Err(PostgresSourceError::RowSecurity { table: table.clone(), role: role() });
         }

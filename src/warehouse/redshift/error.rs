@@ -4,7 +4,6 @@ use tokio_postgres::error::DbError;
 
 use super::words;
 use crate::{
-    aws::AwsError,
     error::{Class, Fault},
     pg::PgError,
     sql::TableName,
@@ -179,9 +178,6 @@ pub enum RedshiftError {
     /// No session by wire.
     #[error(transparent)]
     Session(#[from] PgError),
-    /// Nobody to log in as.
-    #[error("no login for Redshift")]
-    Login(#[from] AwsError),
     /// The stage failed.
     #[error("cannot read the stage")]
     Stage(#[from] crate::stage::StageError),
@@ -194,7 +190,6 @@ impl Fault for RedshiftError {
                 words::class_of(message, code.as_deref())
             }
             Self::Session(error) => error.class(),
-            Self::Login(error) => error.class(),
             Self::Lost { .. } => Class::Passing,
             Self::Service { class, .. } => *class,
             Self::Unknown { .. } | Self::Locked { .. } | Self::Superseded { .. } | Self::Count { .. } => {
@@ -242,7 +237,6 @@ impl Fault for RedshiftError {
                 Some(format!("`barncat adopt {table}` takes it over; or rename it or drop it, or load into another table"))
             }
             Self::Session(error) => error.hint(),
-            Self::Login(error) => error.hint(),
             Self::Part { .. } => Some(
                 "something else than barncat writes to the stage: find out what; the next try stages the rows anew"
                     .to_owned(),

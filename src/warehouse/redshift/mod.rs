@@ -56,7 +56,7 @@ use super::{
     StagingTable, Survey, TextRows, Warehouse, WarehouseError,
 };
 use crate::{
-    aws::{self, Access, RedshiftLogins},
+    aws::{self, Access},
     compare::{Look, Side},
     fail_point,
     pg::Endpoint,
@@ -97,10 +97,9 @@ impl RedshiftWarehouse {
         Self::over(Box::new(data_api::DataApi { client, target }), options)
     }
 
-    /// A warehouse that is reached by wire: as whom the endpoint says, or with logins that AWS gives.
-    pub fn by_wire(endpoint: Endpoint, logins: Option<RedshiftLogins>, options: Options) -> Self {
-        let login = wire::Login { endpoint, logins };
-        let wire = wire::Wire::new(login, &quote_ident(&options.ledger_schema));
+    /// A warehouse that is reached by wire.
+    pub fn by_wire(endpoint: Endpoint, options: Options) -> Self {
+        let wire = wire::Wire::new(endpoint, &quote_ident(&options.ledger_schema));
         Self::over(Box::new(wire), options)
     }
 

@@ -52,9 +52,10 @@ impl PolicyLogin {
     }
 }
 
-/// The policy of whoever runs barncat, with a stage at this `s3://bucket/prefix`.
-pub fn runner_policy(way: &PolicyWay, stage_url: &str) -> Value {
-    let mut statements = Vec::new();
+/// The policy of whoever runs barncat, with a stage at this `s3://bucket/prefix`. `logins`: what the other servers'
+/// logins need.
+pub fn runner_policy(way: &PolicyWay, stage_url: &str, logins: Vec<Value>) -> Value {
+    let mut statements = logins;
     let login = match way {
         PolicyWay::DataApi { secret, login } => {
             statements.extend([
@@ -125,7 +126,7 @@ mod tests {
 
     #[test]
     fn a_password_needs_the_stage_alone() {
-        let policy = runner_policy(&PolicyWay::Password, "s3://b/p").to_string();
+        let policy = runner_policy(&PolicyWay::Password, "s3://b/p", Vec::new()).to_string();
         assert!(!policy.contains("redshift") && policy.contains("s3:PutObject"), "{policy}");
     }
 
@@ -140,6 +141,6 @@ mod tests {
             .collect();
         let (url, login) = ("s3://acme-etl/stage", PolicyLogin::Workgroup);
         let way = PolicyWay::DataApi { secret: None, login };
-        assert_eq!(shown, [runner_policy(&way, url), copy_policy(url), copy_trust()]);
+        assert_eq!(shown, [runner_policy(&way, url, Vec::new()), copy_policy(url), copy_trust()]);
     }
 }

@@ -1,6 +1,6 @@
 //! Logins by wire that IAM gives: asked for once, again before they end, and again where they are refused.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use barncat::{
     aws::{Access, LoginTarget, RedshiftLogins},
@@ -34,11 +34,8 @@ async fn warehouse(on: &OnRedshift, server: &LoginServer, target: LoginTarget) -
         Access { endpoint: Some(server.url()), region: Some("eu-west-1".to_owned()), ..Access::default() };
     let logins = RedshiftLogins::new(target, "dev".to_owned(), &access).await;
     let (ledger_schema, copy_role) = ("barncat".to_owned(), "default".to_owned());
-    RedshiftWarehouse::by_wire(
-        endpoint,
-        Some(logins),
-        Options { ledger_schema, copy_role, stage_region: None },
-    )
+    let endpoint = endpoint.with_logins(Arc::new(logins));
+    RedshiftWarehouse::by_wire(endpoint, Options { ledger_schema, copy_role, stage_region: None })
 }
 
 fn workgroup() -> LoginTarget {

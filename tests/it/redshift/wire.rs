@@ -31,7 +31,7 @@ fn warehouse_at(on: &OnRedshift, url: &str, ca: Option<&str>) -> RedshiftWarehou
         ..TlsSettings::default()
     };
     let endpoint = Endpoint::parse(&Secret::new(url), &tls, on.project.dir()).expect("an address");
-    RedshiftWarehouse::by_wire(endpoint, None, options())
+    RedshiftWarehouse::by_wire(endpoint, options())
 }
 
 fn options() -> Options {

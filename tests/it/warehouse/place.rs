@@ -212,7 +212,7 @@ async fn opened(ground: Ground, behind: &Database, double: Option<&Double>) -> B
         };
         return Box::new(RedshiftWarehouse::by_data_api(target, &access, options).await);
     }
-    Box::new(RedshiftWarehouse::by_wire(by_wire(double), None, options))
+    Box::new(RedshiftWarehouse::by_wire(by_wire(double), options))
 }
 
 /// The double's address by wire.

@@ -4,7 +4,6 @@
 //! is sent when everything before it was answered, a connection that breaks earlier has done nothing, and
 //! only for COMMIT itself, or for a statement alone, an answer can be lost.
 
-mod login;
 mod lost;
 mod session;
 
@@ -16,7 +15,6 @@ use std::{
 use async_trait::async_trait;
 use tokio::time::Instant;
 
-pub(super) use self::login::Login;
 use self::{
     lost::LostSessions,
     session::{Failed, Session},
@@ -25,7 +23,7 @@ use super::{
     RedshiftError,
     transport::{Answer, Batch, Transport},
 };
-use crate::fail_point;
+use crate::{fail_point, pg::Endpoint};
 
 /// The bytes of one statement, at most ("Quotas and limits in Amazon Redshift").
 const STATEMENT_BYTES_MAX: usize = 16 * 1024 * 1024;
@@ -45,7 +43,7 @@ const IDLE_MAX: usize = 8;
 
 /// Redshift by wire.
 pub(super) struct Wire {
-    login: Login,
+    endpoint: Endpoint,
     /// The ledger's table of loads, for SQL: what a publish writes last.
     loads: String,
     idle: Mutex<Vec<(Session, Instant)>>,
@@ -55,7 +53,7 @@ pub(super) struct Wire {
 #[async_trait]
 impl Transport for Wire {
     fn place(&self) -> String {
-        self.login.place()
+        self.endpoint.place()
     }
 
     async fn run(&self, batch: Batch) -> Result<Vec<Answer>, RedshiftError> {
@@ -92,9 +90,9 @@ impl Transport for Wire {
 
 impl Wire {
     /// For a ledger in this schema.
-    pub(super) fn new(login: Login, ledger: &str) -> Self {
+    pub(super) fn new(endpoint: Endpoint, ledger: &str) -> Self {
         let loads = format!("{ledger}.loads");
-        Self { login, loads, idle: Mutex::default(), lost: LostSessions::default() }
+        Self { endpoint, loads, idle: Mutex::default(), lost: LostSessions::default() }
     }
 
     /// A session that is alive: one that rests, or a new one.
@@ -108,7 +106,7 @@ impl Wire {
                 return Ok(session);
             }
         }
-        self.login.open().await
+        Ok(Session::open(&self.endpoint).await?)
     }
 
     fn resting(&self) -> Option<(Session, Instant)> {
