@@ -64,7 +64,7 @@ step() {
 
 # The shop goes on, and a run brings that.
 change_and_run() { # which
-  # shellcheck disable=SC1091  # made by servers.sh and demo.sh
+  # shellcheck disable=SC1091,SC2153  # made by servers.sh and demo.sh
   (
     . .demo/env && . .demo/shell &&
       "$BARNCAT_SERVERS_BIN/psql" -X -q -d "$SHOP_PRIMARY_URL" -v ON_ERROR_STOP=1 \

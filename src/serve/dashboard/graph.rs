@@ -63,7 +63,7 @@ pub(in crate::serve) fn graph(
         @if let Some(path) = &picture.path {
             section aria-labelledby="path" data-part="path" {
                 (heading("path", "Critical path", None))
-                p class="quiet" { "These decide how long all of it takes: " strong { (quantity::duration(path.seconds)) } ", however much is done at once." }
+                p class="quiet" { "These decide how long all of it takes: " strong class="number" { (quantity::duration(path.seconds)) } ", however much is done at once." }
                 ol class="path" {
                     @for step in &path.steps { li { (words::task(&look.overview.task(step.task).name)) " " span class="quiet number" { (quantity::duration(step.seconds)) } } }
                 }

@@ -111,7 +111,7 @@ fn bad(here: &Here, page: &RunPage) -> Markup {
             @if !tasks.is_empty() {
                 p class="group" {
                     (words::status(status)) " " b { (quantity::exact(of(status))) } " "
-                    @for (nth, task) in tasks.iter().enumerate() { @if nth > 0 { ", " } (words::task(&task.task)) }
+                    (words::tasks(tasks.iter().map(|task| task.task.as_str())))
                     @if of(status) > tasks.len() as u64 { " and " (quantity::exact(of(status) - tasks.len() as u64)) " more" }
                 }
             }
@@ -125,7 +125,7 @@ fn figures(here: &Here, page: &RunPage) -> Markup {
     html! {
         dl class="figures" {
             div { dt { "Took" } dd { @if run.status == "running" { (here.lasting(run.started_at)) } @else { (quantity::duration(run.seconds)) } }
-                @if let Some(before) = before { dd class="small" { (than(run.seconds, before.seconds, run.status == "running")) } } }
+                @if let Some(before) = before { dd class="small" { (than(run, before.seconds)) } } }
             div { dt { "Tasks" } dd { (quantity::exact(run.well())) @if let Some(all) = run.tasks { span class="quiet" { " of " (quantity::exact(all)) } } }
                 dd class="small" { @for (status, count) in &run.by_status { span class="pair" { (words::status(status)) " " (quantity::exact(*count)) } } } }
             div { dt { "Rows published" } dd { (quantity::exact(run.rows)) }
@@ -147,11 +147,13 @@ fn figures(here: &Here, page: &RunPage) -> Markup {
 }
 
 /// `20 s longer than before`.
-fn than(now: f64, before: f64, goes_on: bool) -> Markup {
-    let difference = now - before;
-    let is_much = difference.abs() > 1.0 && difference.abs() > before * 0.2;
+fn than(run: &Run, before: f64) -> Markup {
+    let difference = run.seconds - before;
+    // Who fails early is not fast.
+    let is_done = matches!(run.status.as_str(), "succeeded" | "degraded");
+    let is_much = is_done && difference.abs() > 1.0 && difference.abs() > before * 0.2;
     let (class, text) = match () {
-        () if goes_on => ("quiet", format!("{} before", quantity::duration(before))),
+        () if run.status == "running" => ("quiet", format!("{} before", quantity::duration(before))),
         () if difference.abs() < 0.5 => ("quiet", "as before".to_owned()),
         () if difference > 0.0 => (
             if is_much { "slower" } else { "quiet" },
@@ -231,7 +233,7 @@ fn below(here: &Here, task: &RunTask) -> Markup {
         div class="below" {
             @if let Some(error) = &task.error { p class="bad" { (words::visible(error)) } }
             @if let Some(hint) = &task.hint { p class="quiet" { (words::visible(hint)) } }
-            @if !task.blocked_by.is_empty() { p { "blocked by " @for (nth, by) in task.blocked_by.iter().enumerate() { @if nth > 0 { ", " } (words::task(by)) } } }
+            @if !task.blocked_by.is_empty() { p { "blocked by " (words::tasks(task.blocked_by.iter().map(String::as_str))) } }
             p {
                 @if let Some(after) = &task.after { "after " (words::task(after)) ". " }
                 @if let Some(waited) = task.waited_seconds.filter(|waited| *waited >= 0.5) { "waited " (quantity::duration(waited)) " for its lock and connections. " }

@@ -236,7 +236,7 @@ fn incidents_part(here: &Here, incidents: &[Incident]) -> Markup {
                     @if !incident.critical.is_empty() {
                         p class="small" {
                             "waiting for it: "
-                            @for (nth, task) in incident.critical.iter().take(4).enumerate() { @if nth > 0 { ", " } (words::task(task)) }
+                            (words::tasks(incident.critical.iter().take(4).map(String::as_str)))
                             @if incident.critical.len() > 4 { " and " (incident.critical.len() - 4) " more" }
                         }
                     }

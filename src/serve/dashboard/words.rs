@@ -70,6 +70,16 @@ pub(super) fn task(task: &str) -> Markup {
     html! { a class="name" href=(task_address(task)) title=[title(task)] { bdi { (breaking(&short(task, LONG))) } } }
 }
 
+/// Links to several; no line begins with a comma.
+pub(super) fn tasks<'a>(tasks: impl IntoIterator<Item = &'a str>) -> Markup {
+    let mut tasks = tasks.into_iter().peekable();
+    let mut list = Vec::new();
+    while let Some(one) = tasks.next() {
+        list.push(html! { span class="item" { (task(one)) @if tasks.peek().is_some() { "," } } });
+    }
+    html! { @for (nth, item) in list.iter().enumerate() { @if nth > 0 { " " } (item) } }
+}
+
 /// A name that may be cut off is told whole.
 fn title(name: &str) -> Option<String> {
     (name.chars().count() > LONG).then(|| visible(name))
