@@ -28,7 +28,8 @@ export async function open(browser, service, { width = 1280, theme = "light", sc
     isMobile: width < 700,
     ...more,
   });
-  context.setDefaultTimeout(20_000);
+  // A machine with much else to do is no fault of the page's.
+  context.setDefaultTimeout(60_000);
   const page = await context.newPage();
   const wrong = [];
   page.on("console", (message) => {
