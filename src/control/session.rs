@@ -73,9 +73,12 @@ impl Locks {
         }
     }
 
+    /// Too long without a renewal. The database may still have them as this session's: whoever asks next, this process
+    /// too, gets them when a renewal has freed them there.
     fn lose_all(&self) {
-        for (_, held) in self.lock().drain() {
+        for held in self.lock().values_mut() {
             held.lost.cancel();
+            held.given_up = true;
         }
     }
 }

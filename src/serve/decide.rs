@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use jiff::{SignedDuration, Timestamp, tz::TimeZone};
+use jiff::{SignedDuration, Timestamp, ToSpan, tz::TimeZone};
 
 use crate::{
     config::Schedule,
@@ -70,7 +70,14 @@ pub(super) fn next(
     if known.is_some_and(|known| known.paused.is_some()) {
         return None;
     }
-    Some(schedule.begins_at(schedule.next(now, zone)?))
+    let next = schedule.next(now, zone)?;
+    // A tick from before the schedule was there, or was resumed, is nobody's.
+    let own = known.filter(|known| next < known.since);
+    let tick = match own {
+        Some(known) => schedule.times.next(known.since.checked_sub(1.nanosecond()).ok()?, zone)?,
+        None => next,
+    };
+    Some(schedule.begins_at(tick))
 }
 
 impl Known<'_> {

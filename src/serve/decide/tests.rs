@@ -66,6 +66,17 @@ fn a_tick_is_begun_once() {
 }
 
 #[test]
+fn the_next_tick_that_is_told_is_one_that_comes() {
+    let late = Schedule { delay: Duration::from_secs(5 * 60), ..nightly() };
+    let next = |now: &str, since: &str| {
+        super::next(&late, &TimeZone::UTC, at(now), Some(&known(since, None))).expect("it comes")
+    };
+    assert_eq!(next("22T01:02", "20T12:00"), at("22T01:05"));
+    // Resumed between a tick and the beginning of its run: that tick is nobody's.
+    assert_eq!(next("22T01:02", "22T01:01"), at("23T01:05"));
+}
+
+#[test]
 fn of_missed_ticks_the_last_one_is_made_up_for() {
     let acts = asked(nightly(), "22T09:00", known("10T12:00", Some("18T01:00")), vec![]);
     assert_eq!(acts.iter().map(begun).collect::<Vec<_>>(), [(&tick("22T01:00"), 8 * 3600, 3)]);

@@ -78,7 +78,8 @@ fn html(status: StatusCode, markup: &Markup) -> Response {
 pub(super) async fn today(Taken(state): Taken<State>) -> Response {
     state
         .page(async |look| {
-            let next = next_ticks(&look.project, &look.control).await?;
+            // The rest of the page is kept while the control database is away; the schedules are asked anew.
+            let next = next_ticks(&look.project, &look.control).await.unwrap_or_default();
             Ok(dashboard::today(&Frame::of(&look), &look, &next))
         })
         .await

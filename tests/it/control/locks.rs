@@ -8,7 +8,10 @@ use std::{
 
 use barncat::control::{Control, Timing};
 
-use super::{QUICK, endpoint, fresh_schema, holder, in_a_process_that_is_killed, open, superuser, until};
+use super::{
+    QUICK, endpoint, endpoint_of, fresh_schema, holder, in_a_process_that_is_killed, open, superuser, until,
+};
+use crate::support::variable;
 
 const LONG: Duration = Duration::from_secs(10);
 
@@ -58,6 +61,46 @@ async fn a_killed_holders_lock_frees_itself_long_before_it_expires() {
     let lease = other.acquire("raw.orders", &holder("run-2"), Duration::ZERO).await.unwrap();
     assert!(lease.is_some());
     assert!(began.elapsed() < QUICK.ttl / 3, "{:?}", began.elapsed());
+}
+
+#[tokio::test]
+async fn a_lock_that_was_lost_while_the_database_was_away_is_to_be_had_again() {
+    let schema = fresh_schema();
+    let admin = superuser().await;
+    let role = format!("role_{schema}");
+    let make = format!(
+        "CREATE ROLE {role} LOGIN PASSWORD 'secret'; CREATE SCHEMA {schema}; GRANT ALL ON SCHEMA {schema} TO {role}"
+    );
+    admin.batch_execute(&make).await.unwrap();
+    let url = variable("BARNCAT_WAREHOUSE_URL");
+    let (_, server) = url.split_once('@').expect("the url has a password");
+    let quick = Timing { ttl: Duration::from_secs(1), ..QUICK };
+    let endpoint = endpoint_of(&format!("postgres://{role}:secret@{server}"));
+    let control = Control::open_with(&endpoint, &schema, quick).await.unwrap();
+    let lease = control.acquire("service", &holder("run-1"), LONG).await.unwrap().expect("it is free");
+    let cut = format!(
+        "ALTER ROLE {role} CONNECTION LIMIT 0;
+         SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '{role}'"
+    );
+    admin.batch_execute(&cut).await.unwrap();
+    tokio::time::timeout(LONG, lease.lost()).await.expect("it is away for longer than the lock lasts");
+    // To give it back fails: nobody is there to be told.
+    lease.release().await.unwrap_err();
+    admin.batch_execute(&format!("ALTER ROLE {role} CONNECTION LIMIT -1")).await.unwrap();
+    let again = until_answered(&control).await;
+    assert!(again.is_some(), "the process stands in its own way for ever");
+}
+
+/// The lock, once the database answers.
+async fn until_answered(control: &Control) -> Option<barncat::control::Lease> {
+    let limit = Instant::now() + LONG;
+    loop {
+        match control.acquire("service", &holder("run-1"), LONG).await {
+            Ok(lease) => return lease,
+            Err(error) => assert!(Instant::now() < limit, "{error}"),
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
 }
 
 #[tokio::test]
