@@ -6,15 +6,12 @@
 # BUILT (a folder with the program in it, as target/debug): nothing is built. EXAMPLES: requests of each kind.
 set -euo pipefail
 
+# shellcheck source=scripts/common.sh
+. "$(dirname "$0")/common.sh"
+
 cd "$(dirname "$0")/.."
 dir=$PWD/target/api-check
 token=$(od -An -N16 -tx1 /dev/urandom | tr -d ' \n')
-
-fail() {
-  printf 'error: %s\n' "$1" >&2
-  [ $# -lt 2 ] || printf 'hint: %s\n' "$2" >&2
-  exit 1
-}
 
 down() {
   [ -z "${pid:-}" ] || kill "$pid" 2>/dev/null || true

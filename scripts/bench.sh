@@ -15,16 +15,13 @@
 # down), so that a second bench need not generate the rows again.
 set -euo pipefail
 
+# shellcheck source=scripts/common.sh
+. "$(dirname "$0")/common.sh"
+
 repo=$(cd "$(dirname "$0")/.." && pwd)
 dir=$repo/target/bench
 rows=${ROWS:-5000000} runs=${RUNS:-5} ways=${WAYS:-pipe run run_fill_jobs_2}
 cd "$repo"
-
-fail() {
-  printf 'error: %s\n' "$1" >&2
-  [ $# -lt 2 ] || printf 'hint: %s\n' "$2" >&2
-  exit 1
-}
 
 say() { printf '%s\n' "$1" >&2; }
 

@@ -9,13 +9,10 @@
 # BUILT (a folder with the programs in it, as target/debug): nothing is built.
 set -euo pipefail
 
-cd "$(dirname "$0")/.."
+# shellcheck source=scripts/common.sh
+. "$(dirname "$0")/common.sh"
 
-fail() {
-  printf 'error: %s\n' "$1" >&2
-  [ $# -lt 2 ] || printf 'hint: %s\n' "$2" >&2
-  exit 1
-}
+cd "$(dirname "$0")/.."
 
 case "$*" in
   "") kept='' ;;
@@ -36,11 +33,9 @@ install_for_pictures() {
   local missing=()
   command -v pngquant >/dev/null || missing+=(pngquant)
   fc-list | grep -q 'Inter-Regular' || missing+=(fonts-inter)
-  [ ${#missing[@]} -eq 0 ] || sudo_if_needed apt-get install -y -q --no-install-recommends "${missing[@]}" >&2 ||
+  [ ${#missing[@]} -eq 0 ] || apt_install "${missing[@]}" >&2 ||
     fail "${missing[*]} cannot be installed, which --write needs"
 }
-
-sudo_if_needed() { if [ "$(id -u)" -eq 0 ]; then "$@"; else sudo "$@"; fi; }
 
 keep_pictures() {
   mkdir -p "$kept"

@@ -8,17 +8,14 @@
 # BUILT (a folder with the programs in it, as target/debug): nothing is built.
 set -euo pipefail
 
+# shellcheck source=scripts/common.sh
+. "$(dirname "$0")/common.sh"
+
 cd "$(dirname "$0")/.."
 warehouses=(postgres redshift redshift-wire)
 changed='customers deliveries fx_rates monthly_revenue order_events order_items orders'
 unchanged='analytics.best_restaurants raw_shop.cities raw_shop.currencies raw_shop.restaurants raw_shop.riders'
 blocked='analytics.best_restaurants analytics.customer_lifetime_value analytics.margins analytics.margins.checks analytics.orders_in_euro analytics.orders_in_euro.checks every_currency_has_a_rate margins_add_up orders_have_a_rate orders_reach_the_newest_rate rates_are_of_their_day raw_shop.fx_rates.checks'
-
-fail() {
-  printf 'error: %s\n' "$1" >&2
-  [ $# -lt 2 ] || printf 'hint: %s\n' "$2" >&2
-  exit 1
-}
 
 change_source() {
   "$BARNCAT_SERVERS_BIN/psql" -X -q -v ON_ERROR_STOP=1 -d "$BARNCAT_PRIMARY_ADMIN_URL" <<'SQL'

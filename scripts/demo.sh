@@ -19,16 +19,13 @@
 # BUILT (a folder with the programs in it, as target/debug): nothing is built.
 set -euo pipefail
 
+# shellcheck source=scripts/common.sh
+. "$(dirname "$0")/common.sh"
+
 repo=$(cd "$(dirname "$0")/.." && pwd)
 dir=$repo/.demo
 scale=${SCALE:-1}
 cd "$repo"
-
-fail() {
-  printf 'error: %s\n' "$1" >&2
-  [ $# -lt 2 ] || printf 'hint: %s\n' "$2" >&2
-  exit 1
-}
 
 # shellcheck source=scripts/double.sh
 . scripts/double.sh

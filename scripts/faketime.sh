@@ -1,4 +1,5 @@
-# Sourced: libfaketime, by which servers and barncat take another time for the real one. It is installed where it is missing.
+# Sourced: libfaketime, by which servers and barncat take another time for the real one. It is installed where it is missing, by
+# what common.sh has.
 # shellcheck shell=bash
 
 faketime_found() {
@@ -9,13 +10,10 @@ faketime_found() {
   return 1
 }
 
-as_root() { if [ "$(id -u)" -eq 0 ]; then "$@"; else sudo "$@"; fi; }
-
 faketime_install() {
   printf 'installing libfaketime …\n' >&2
   if command -v apt-get >/dev/null; then
-    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends libfaketime >&2 ||
-      { as_root apt-get update -q >&2 && as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends libfaketime >&2; }
+    apt_install libfaketime >&2
   elif command -v dnf >/dev/null; then
     as_root dnf install -y -q libfaketime >&2
   else

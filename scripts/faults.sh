@@ -11,16 +11,13 @@
 # BUILT (a folder with the programs in it, as target/debug): nothing is built. FAULTS="04 19": these faults alone.
 set -euo pipefail
 
+# shellcheck source=scripts/common.sh
+. "$(dirname "$0")/common.sh"
+
 repo=$(cd "$(dirname "$0")/.." && pwd)
 dir=$repo/target/faults
 days=60 before=30 scale=0.02 first_day=2026-11-01
 cd "$repo"
-
-fail() {
-  printf 'error: %s\n' "$1" >&2
-  [ $# -lt 2 ] || printf 'hint: %s\n' "$2" >&2
-  exit 1
-}
 
 say() { printf '== %s\n' "$1" >&2; }
 

@@ -3,28 +3,14 @@
 # BARNCAT_CHROMIUM names one by hand.
 set -euo pipefail
 
+# shellcheck source=scripts/common.sh
+. "$(dirname "$0")/common.sh"
+
 # What the browser test's driver runs on.
 node_min=18
 
-fail() {
-  printf 'error: %s\n' "$1" >&2
-  [ $# -lt 2 ] || printf 'hint: %s\n' "$2" >&2
-  exit 1
-}
-
-as_root() {
-  if [ "$(id -u)" -eq 0 ]; then
-    "$@"
-  elif command -v sudo >/dev/null; then
-    sudo "$@"
-  else
-    fail "Chromium or Node is missing, and installing it needs root" "install chromium, nodejs and npm"
-  fi
-}
-
-apt_install() {
-  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "$@"
-}
+without_root="Chromium or Node is missing, and installing it needs root"
+without_root_hint="install chromium, nodejs and npm"
 
 find_chromium() {
   if [ -n "${BARNCAT_CHROMIUM:-}" ]; then
@@ -49,13 +35,8 @@ if [ -n "$packages" ]; then
     fail "of chromium, nodejs, npm and fonts some are missing, and apt-get is not here to install them" \
       "install them, or name Chromium in BARNCAT_CHROMIUM"
   # stdout carries the path alone.
-  {
-    # shellcheck disable=SC2086  # a list
-    apt_install $packages || {
-      as_root apt-get update -q
-      apt_install $packages
-    }
-  } >&2
+  # shellcheck disable=SC2086  # a list
+  apt_install $packages >&2
 fi
 version=$(node --version)
 version=${version#v}

@@ -4,11 +4,8 @@
 # No server is started and none is set up: the demo and the tests make their own (servers.sh).
 set -euo pipefail
 
-fail() {
-  printf 'error: %s\n' "$1" >&2
-  [ $# -lt 2 ] || printf 'hint: %s\n' "$2" >&2
-  exit 1
-}
+# shellcheck source=scripts/common.sh
+. "$(dirname "$0")/common.sh"
 
 # The newest version comes last: Debian keeps one folder a version.
 candidates() {
@@ -37,29 +34,14 @@ find_bin() {
   [ -n "$best" ] && printf '%s\n' "$best"
 }
 
-as_root() {
-  if [ "$(id -u)" -eq 0 ]; then
-    "$@"
-  elif command -v sudo >/dev/null; then
-    sudo "$@"
-  else
-    fail "PostgreSQL is missing, and installing it needs root" \
-      "install PostgreSQL 14 or newer with its server programs, or name their folder in BARNCAT_PG_BIN"
-  fi
-}
-
-apt_install() {
-  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "$@"
-}
+without_root="PostgreSQL is missing, and installing it needs root"
+without_root_hint="install PostgreSQL 14 or newer with its server programs, or name their folder in BARNCAT_PG_BIN"
 
 # Debian starts a cluster of its own at installation unless it is told not to. The setting is put
 # back afterwards: it is the machine's, not ours.
 install_debian() {
   local conf=/etc/postgresql-common/createcluster.conf
-  apt_install postgresql-common || {
-    as_root apt-get update -q
-    apt_install postgresql-common
-  }
+  apt_install postgresql-common
   as_root cp -p "$conf" "$conf.barncat"
   as_root sh -c "echo 'create_main_cluster = false' >> $conf"
   local status=0
@@ -80,7 +62,7 @@ install() {
     brew install --quiet postgresql
   else
     fail "PostgreSQL is missing, and none of apt-get, dnf, apk and brew is here to install it" \
-      "install PostgreSQL 14 or newer with its server programs, or name their folder in BARNCAT_PG_BIN"
+      "$without_root_hint"
   fi
 }
 

@@ -12,14 +12,11 @@
 # BUILT (a folder with the program in it, as target/debug): nothing is built.
 set -euo pipefail
 
+# shellcheck source=scripts/common.sh
+. "$(dirname "$0")/common.sh"
+
 repo=$(cd "$(dirname "$0")/.." && pwd)
 cd "$repo"
-
-fail() {
-  printf 'error: %s\n' "$1" >&2
-  [ $# -lt 2 ] || printf 'hint: %s\n' "$2" >&2
-  exit 1
-}
 
 # shellcheck source=scripts/double.sh
 . scripts/double.sh

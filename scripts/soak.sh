@@ -10,16 +10,13 @@
 # What it ran and said stays in target/soak when it fails.
 set -euo pipefail
 
+# shellcheck source=scripts/common.sh
+. "$(dirname "$0")/common.sh"
+
 repo=$(cd "$(dirname "$0")/.." && pwd)
 dir=$repo/target/soak
 minutes=${1:-40}
 cd "$repo"
-
-fail() {
-  printf 'error: %s\n' "$1" >&2
-  [ $# -lt 2 ] || printf 'hint: %s\n' "$2" >&2
-  exit 1
-}
 
 say() { printf '== %s\n' "$1" >&2; }
 
