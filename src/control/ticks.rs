@@ -148,29 +148,9 @@ impl Control {
         passed_over: u32,
     ) -> Result<bool, ControlError> {
         fail_point!("control.take_tick.before");
-        let insert = format!(
-            "INSERT INTO control.ticks (project, schedule, tick, session, passed_over)
-             SELECT $4, $5, $6, $3, $7 WHERE {LED} ON CONFLICT DO NOTHING"
-        );
-        let session = self.session_id().await?;
-        let taken = self
-            .database()
-            .execute(
-                "take a tick",
-                &insert,
-                &[
-                    &lease.name(),
-                    &lease.epoch(),
-                    &session,
-                    &project,
-                    &tick.schedule,
-                    &tick.at,
-                    &i64::from(passed_over),
-                ],
-            )
-            .await?;
+        let taken = self.write_tick(lease, project, tick, passed_over, None).await?;
         fail_point!("control.take_tick.after");
-        Ok(taken == 1)
+        Ok(taken)
     }
 
     /// Writes a tick down that is not run.
@@ -180,32 +160,41 @@ impl Control {
         project: &str,
         tick: &Tick,
         passed_over: u32,
-        (status, why): (&str, &str),
+        end: (&str, &str),
+    ) -> Result<bool, ControlError> {
+        self.write_tick(lease, project, tick, passed_over, Some(end)).await
+    }
+
+    /// A tick's row: this session's, or one that has come to its end with a status and a reason.
+    async fn write_tick(
+        &self,
+        lease: &Lease,
+        project: &str,
+        tick: &Tick,
+        passed_over: u32,
+        end: Option<(&str, &str)>,
     ) -> Result<bool, ControlError> {
         let insert = format!(
-            "INSERT INTO control.ticks (project, schedule, tick, passed_over, ended_at, status, why)
-             SELECT $4, $5, $6, $9, clock_timestamp(), $7, $8 WHERE {LED} ON CONFLICT DO NOTHING"
+            "INSERT INTO control.ticks (project, schedule, tick, passed_over, session, ended_at, status, why)
+             SELECT $4, $5, $6, $7, CASE WHEN $8::text IS NULL THEN $3 END,
+                CASE WHEN $8 IS NOT NULL THEN clock_timestamp() END, $8, $9
+             WHERE {LED} ON CONFLICT DO NOTHING"
         );
         let session = self.session_id().await?;
-        let passed = self
-            .database()
-            .execute(
-                "pass a tick",
-                &insert,
-                &[
-                    &lease.name(),
-                    &lease.epoch(),
-                    &session,
-                    &project,
-                    &tick.schedule,
-                    &tick.at,
-                    &status,
-                    &why,
-                    &i64::from(passed_over),
-                ],
-            )
-            .await?;
-        Ok(passed == 1)
+        let (status, why) = (end.map(|(status, _)| status), end.map(|(_, why)| why));
+        let doing = if end.is_some() { "pass a tick" } else { "take a tick" };
+        let parameters: Parameters<'_> = &[
+            &lease.name(),
+            &lease.epoch(),
+            &session,
+            &project,
+            &tick.schedule,
+            &tick.at,
+            &i64::from(passed_over),
+            &status,
+            &why,
+        ];
+        Ok(self.database().execute(doing, &insert, parameters).await? == 1)
     }
 
     /// Takes a tick over that a dead service had, or that one has left: `true` for one alone of all who try.
