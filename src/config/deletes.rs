@@ -4,6 +4,7 @@ use super::{
     Keys, OnSchemaChange, PublishChoice, Strategy,
     mistake::{Collector, Place},
 };
+use crate::sql::Dialect;
 
 /// What becomes of rows that are gone from the source.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,7 +21,7 @@ pub enum Deletes {
 const COLUMN: &str = "deleted_at";
 
 /// Postgres keeps this much of a name.
-const NAME_BYTES_MAX: usize = 63;
+const NAME_BYTES_MAX: usize = Dialect::Postgres.name_bytes_max();
 
 impl Deletes {
     /// For a warehouse that knows lower case alone.

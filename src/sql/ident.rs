@@ -60,8 +60,9 @@ pub enum Dialect {
 }
 
 impl Dialect {
-    /// How many bytes a name may have: Postgres cuts a longer one off, Redshift refuses it.
-    pub fn name_bytes_max(self) -> usize {
+    /// How many bytes a name may have ("Names and identifiers" in Redshift's Database Developer Guide); both cut a longer
+    /// one off in silence.
+    pub const fn name_bytes_max(self) -> usize {
         match self {
             Self::Postgres => 63,
             Self::Redshift => 127,

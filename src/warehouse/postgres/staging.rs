@@ -213,10 +213,10 @@ pub(super) fn columns<'a>(names: impl IntoIterator<Item = &'a String>) -> String
 }
 
 /// The staging table of a load: its id, which holds no `_`, then as much of the table's name as fits
-/// in the 63 bytes of a name.
+/// in the bytes of a name.
 pub(super) fn name_of(load: &str, table: &str) -> String {
     let mut name = format!("{load}_{table}");
-    while name.len() > 63 {
+    while name.len() > Dialect::Postgres.name_bytes_max() {
         name.pop();
     }
     name

@@ -15,7 +15,7 @@ use super::{
 use crate::{
     fail_point,
     pg::PgError,
-    sql::{TableName, quote_ident},
+    sql::{Dialect, TableName, quote_ident},
     warehouse::Publication,
 };
 
@@ -253,7 +253,7 @@ fn free_key_name(table: &str, taken: &[String]) -> String {
     let candidates = std::iter::once("pkey".to_owned()).chain((1u32..).map(|number| format!("pkey{number}")));
     let mut names = candidates.map(|ending| {
         let mut stem = table.to_owned();
-        while stem.len() + 1 + ending.len() > 63 {
+        while stem.len() + 1 + ending.len() > Dialect::Postgres.name_bytes_max() {
             stem.pop();
         }
         format!("{stem}_{ending}")

@@ -8,9 +8,7 @@ use crate::{
     warehouse::StagingColumn,
 };
 
-/// Bytes of a name at most ("Names and identifiers" in the Database Developer Guide); longer ones are cut
-/// in silence.
-const NAME_BYTES_MAX: usize = 127;
+const NAME_BYTES_MAX: usize = Dialect::Redshift.name_bytes_max();
 
 /// A name in double quotes. Redshift folds it to lower case all the same; written folded, the catalog is
 /// asked for the same name that was made.

@@ -2,11 +2,11 @@
 
 use crate::{
     schema::{ShapeError, TableSchema},
-    sql::TableName,
+    sql::{Dialect, TableName},
 };
 
 /// How long a name may be.
-const NAME_BYTES_MAX: usize = 127;
+const NAME_BYTES_MAX: usize = Dialect::Redshift.name_bytes_max();
 
 /// Columns that each table has by itself.
 const SYSTEM_COLUMNS: [&str; 7] = ["ctid", "xmin", "oid", "tableoid", "cmin", "cmax", "xmax"];
