@@ -168,7 +168,7 @@ impl Control {
     }
 
     /// A text that is another one once anything happened that a page would show: a task began or ended, an incident
-    /// was seen, a hold was placed.
+    /// was seen, a hold was placed, a schedule was paused or resumed.
     pub async fn pulse(&self, project: &str) -> Result<String, ControlError> {
         let select = "SELECT concat_ws(' ',
             (SELECT max(started_at) FROM control.runs), (SELECT max(ended_at) FROM control.runs),
@@ -178,7 +178,8 @@ impl Control {
             (SELECT max(seen_at) FROM control.incidents WHERE project = $1),
             (SELECT concat(count(*), max(acknowledged_at)) FROM control.incidents WHERE project = $1 AND state <> 'recovered'),
             (SELECT concat(count(*), max(since), max(until)) FROM control.holds),
-            (SELECT concat(count(*), max(until)) FROM control.mutes WHERE project = $1))";
+            (SELECT concat(count(*), max(until)) FROM control.mutes WHERE project = $1),
+            (SELECT concat(max(since), max(paused_at)) FROM control.schedules WHERE project = $1))";
         let rows = self.database().query("ask whether anything happened", select, &[&project]).await?;
         Ok(rows.first().map(|row| row.get(0)).unwrap_or_default())
     }

@@ -6,7 +6,7 @@ use super::decide;
 use crate::{
     clock::{Clock, System},
     config::{Environment, Project, Schedule, nearest},
-    control::{Control, ControlError, HeldBy, PastTick, Pause},
+    control::{Control, HeldBy, KnownSchedule, PastTick, Pause},
     error::{Class, Fault},
     run::{self, Mode, RunError, reach},
 };
@@ -78,14 +78,11 @@ pub async fn look(project: &Project, environment: &Environment) -> Result<Shown,
 }
 
 /// When the next run of each schedule begins, the earliest first; `None`: it is paused.
-pub(super) async fn next_ticks(
+pub(super) fn next_ticks(
     project: &Project,
-    control: &Control,
-) -> Result<Vec<(String, Option<Timestamp>)>, ControlError> {
-    if project.schedules.is_empty() {
-        return Ok(Vec::new());
-    }
-    let (now, known) = control.known_schedules(&project.name).await?;
+    known: &[KnownSchedule],
+    now: Timestamp,
+) -> Vec<(String, Option<Timestamp>)> {
     let zone = project.zone();
     let next = |(name, schedule): (&String, &Schedule)| {
         let known = known.iter().find(|known| known.schedule == *name);
@@ -93,7 +90,7 @@ pub(super) async fn next_ticks(
     };
     let mut next: Vec<_> = project.schedules.iter().map(next).collect();
     next.sort_by_key(|(name, at)| (at.unwrap_or(Timestamp::MAX), name.clone()));
-    Ok(next)
+    next
 }
 
 /// Lets a schedule tick no more. Returns the pause that stood before.

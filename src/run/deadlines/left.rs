@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use jiff::Timestamp;
 
-use super::judge::Outlook;
+use super::{idle::with_needs, judge::Outlook};
 use crate::{
     config::Due,
     control::{Control, ControlError},
@@ -19,14 +19,20 @@ use crate::{
 /// How tasks ended last, and when.
 pub(super) type LastEnds = HashMap<NodeId, (TaskStatus, Timestamp)>;
 
-/// Of tasks whose last run was not a good one, and of what they need.
-pub(super) async fn last_ends(control: &Control, tasks: &Tasks) -> Result<LastEnds, ControlError> {
-    let last = control.last_ends(&tasks.all_names()).await?;
-    let of = |task: NodeId| {
-        let (status, at) = last.get(&tasks.job(task).name())?;
+/// Of some tasks, and of all that they need.
+pub(super) async fn last_ends(
+    control: &Control,
+    tasks: &Tasks,
+    some: &[NodeId],
+) -> Result<LastEnds, ControlError> {
+    let all = with_needs(&tasks.graph, some);
+    let names: Vec<String> = all.iter().map(|task| tasks.job(*task).name()).collect();
+    let last = control.last_ends(&names).await?;
+    let of = |(task, name): (NodeId, &String)| {
+        let (status, at) = last.get(name)?;
         Some((task, (status_of(status)?, *at)))
     };
-    Ok(tasks.graph.tasks().filter_map(of).collect())
+    Ok(all.into_iter().zip(&names).filter_map(of).collect())
 }
 
 /// What the last run that counts for a deadline could not do: it says so too, and it stays true until another run begins.

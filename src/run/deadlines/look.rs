@@ -215,13 +215,15 @@ impl Outside {
         let deadline = |task: NodeId| Some((task, tasks.job(task).deadline()?.clone()));
         let with_deadline: Vec<_> = tasks.graph.tasks().filter_map(deadline).collect();
         let names = tasks.all_names();
-        // Without a deadline there is nothing to foresee.
-        let (last, last_ends) = match with_deadline.is_empty() {
-            true => (HashMap::new(), LastEnds::new()),
-            false => (control.last_good_ends(&names).await?, left::last_ends(control, &tasks).await?),
-        };
+        let (mut last, mut first, mut last_ends) = (HashMap::new(), HashMap::new(), LastEnds::new());
         let own: Vec<String> = with_deadline.iter().map(|(task, _)| names[task.index()].clone()).collect();
-        let first = control.first_good_ends(&own).await?;
+        // Without a deadline there is nothing to foresee.
+        if !with_deadline.is_empty() {
+            let some: Vec<NodeId> = with_deadline.iter().map(|(task, _)| *task).collect();
+            last = control.last_good_ends(&names).await?;
+            first = control.first_good_ends(&own).await?;
+            last_ends = left::last_ends(control, &tasks, &some).await?;
+        }
         let first_of = |(task, _): &(NodeId, _)| Some((*task, *first.get(&names[task.index()])?));
         let mut ends =
             control.good_ends(&own, now.saturating_sub(LOOKED_BACK).unwrap_or(Timestamp::MIN)).await?;

@@ -84,6 +84,7 @@ async fn look() -> Look {
         control: Control::nowhere(),
         turns: view::Turns::default(),
         overview: Arc::new(overview),
+        schedules: Arc::from([]),
         pulse: "pulse".to_owned(),
         trouble: None,
         now,

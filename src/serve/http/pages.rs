@@ -78,8 +78,7 @@ fn html(status: StatusCode, markup: &Markup) -> Response {
 pub(super) async fn today(Taken(state): Taken<State>) -> Response {
     state
         .page(async |look| {
-            // The rest of the page is kept while the control database is away; the schedules are asked anew.
-            let next = next_ticks(&look.project, &look.control).await.unwrap_or_default();
+            let next = next_ticks(&look.project, &look.schedules, look.now);
             Ok(dashboard::today(&Frame::of(&look), &look, &next))
         })
         .await

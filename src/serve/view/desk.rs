@@ -14,7 +14,7 @@ use tokio::{
 use super::ViewError;
 use crate::{
     config::{Environment, Project},
-    control::Control,
+    control::{Control, KnownSchedule},
     error::Failure,
     run::{self, Overview},
 };
@@ -66,6 +66,7 @@ impl Turns {
 struct Kept {
     project: Arc<Project>,
     overview: Arc<Overview>,
+    schedules: Arc<[KnownSchedule]>,
     pulse: String,
     read_at: Instant,
     took: Duration,
@@ -80,6 +81,8 @@ pub(in crate::serve) struct Look {
     pub(in crate::serve) control: Control,
     pub(in crate::serve) turns: Turns,
     pub(in crate::serve) overview: Arc<Overview>,
+    /// What is known of its schedules.
+    pub(in crate::serve) schedules: Arc<[KnownSchedule]>,
     /// Another text as soon as anything happened.
     pub(in crate::serve) pulse: String,
     /// Why it is not as of now.
@@ -112,12 +115,13 @@ impl Desk {
                 }
             }
         };
-        let Kept { project, overview, mut pulse, trouble, .. } = kept;
+        let Kept { project, overview, schedules, mut pulse, trouble, .. } = kept;
         if trouble.is_some() {
             pulse.push_str(" late");
         }
         let zone = project.zone();
-        Ok(Look { project, control, turns: self.turns.clone(), overview, pulse, trouble, now, zone })
+        let turns = self.turns.clone();
+        Ok(Look { project, control, turns, overview, schedules, pulse, trouble, now, zone })
     }
 
     /// What was read of this very project.
@@ -165,10 +169,15 @@ impl Desk {
         // What happens while it is read is seen by the next look.
         let pulse = control.pulse(&project.name).await?;
         let overview = Arc::new(run::overview(project, environment, control).await?);
+        let schedules = match project.schedules.is_empty() {
+            true => Vec::new(),
+            false => control.known_schedules(&project.name).await?.1,
+        };
         let now = Instant::now();
         Ok(self.keep(Kept {
             project: project.clone(),
             overview,
+            schedules: schedules.into(),
             pulse,
             read_at: now,
             took: now - begun,

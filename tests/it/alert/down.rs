@@ -9,6 +9,7 @@ use barncat::{
 };
 
 use super::*;
+use crate::support::project::Project;
 
 const LIMIT: Duration = Duration::from_secs(60);
 
@@ -59,14 +60,9 @@ async fn slack_is_down_for_an_hour_then_throttles_and_two_services_send() {
     assert_eq!(scene.double.knobs().throttled(), 0, "nobody came too early");
 }
 
-/// Two processes by the built binary, which see the same outbox.
-#[tokio::test]
-async fn two_processes_send_the_same_outbox_once() {
-    let project = crate::support::project::Project::new(
-        "CREATE TABLE t (id int PRIMARY KEY)",
-        "[tables]\nt = \"full\"\n",
-    )
-    .await;
+/// A project of one table that has run, whose people are told by the double.
+async fn told_of_one_table() -> (Project, AlertDouble, Control, Channels) {
+    let project = Project::new("CREATE TABLE t (id int PRIMARY KEY)", "[tables]\nt = \"full\"\n").await;
     let double = AlertDouble::start().await.unwrap();
     let config = std::fs::read_to_string(project.dir().join("barncat.toml")).unwrap();
     project.write("barncat.toml", &format!("{config}\n[alerts]\n{}\n", with_addresses(BOT, &double)));
@@ -74,6 +70,13 @@ async fn two_processes_send_the_same_outbox_once() {
     let control = control_of(&project).await;
     let read = config::read(project.dir(), None).unwrap();
     let channels = Channels::of(&read, &Environment::of([]));
+    (project, double, control, channels)
+}
+
+/// Two processes by the built binary, which see the same outbox.
+#[tokio::test]
+async fn two_processes_send_the_same_outbox_once() {
+    let (project, double, control, channels) = told_of_one_table().await;
     for number in 0..4 {
         let task = format!("raw.t{number}");
         for observation in [wrong(&task, Tier::Critical), well(&task)] {
@@ -105,18 +108,7 @@ async fn two_processes_send_the_same_outbox_once() {
 /// two at once.
 #[tokio::test]
 async fn every_incident_arrives_once_in_order_with_its_recovery_whatever_happens() {
-    let project = crate::support::project::Project::new(
-        "CREATE TABLE t (id int PRIMARY KEY)",
-        "[tables]\nt = \"full\"\n",
-    )
-    .await;
-    let double = AlertDouble::start().await.unwrap();
-    let config = std::fs::read_to_string(project.dir().join("barncat.toml")).unwrap();
-    project.write("barncat.toml", &format!("{config}\n[alerts]\n{}\n", with_addresses(BOT, &double)));
-    project.run(&[]).await;
-    let control = control_of(&project).await;
-    let read = config::read(project.dir(), None).unwrap();
-    let channels = Channels::of(&read, &Environment::of([]));
+    let (project, double, control, channels) = told_of_one_table().await;
     let see = async |task: &str, is_wrong: bool| {
         let observation = if is_wrong { wrong(task, Tier::Critical) } else { well(task) };
         control.observe("tests", &observation, |notice| channels.router.route(notice)).await.unwrap();
@@ -370,7 +362,7 @@ async fn a_claim_ends_with_its_process_and_two_claims_never_overlap() {
 }
 
 /// One process' view of a project's control database.
-async fn control_of(project: &crate::support::project::Project) -> Control {
+async fn control_of(project: &Project) -> Control {
     let url = Secret::new(project.database.url());
     let endpoint = Endpoint::parse(&url, &TlsSettings::default(), Path::new(".")).unwrap();
     Control::open_with(&endpoint, "barncat_control", QUICK).await.unwrap()

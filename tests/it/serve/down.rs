@@ -2,8 +2,13 @@
 
 use std::time::Duration;
 
-use super::{LOADERS, SOURCE, add, control, project, service::Service, ticks, until};
+use super::{
+    LOADERS, SOURCE, add, control, project,
+    service::{Answer, Service},
+    ticks, until,
+};
 use crate::support::{
+    connect,
     project::Project,
     proxy::{Proxy, Trick},
     variable,
@@ -37,6 +42,34 @@ async fn a_service_waits_for_databases_that_are_down_and_says_so() {
     service.until_ready("ready", |answer| answer.status == 200).await;
     service.says("waits no more for the control database").await;
     until("it ticks", async || ticks(&project, "hot", "succeeded").await > 0).await;
+    assert_eq!(service.stop().await, Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn today_stays_with_its_schedules_while_the_control_database_is_away() {
+    let project = project("[schedules]\nnightly = { cron = \"0 1 * * *\", select = \"orders\" }").await;
+    let service = Service::start(&project, &[], &[]);
+    service.until_ready("ready", |answer| answer.status == 200).await;
+    let is_next = |answer: &Answer| answer.text.contains("nightly") && answer.text.contains("next at");
+    let now = service.get("/").await;
+    assert!(now.status == 200 && is_next(&now) && !now.text.contains("This is how it was"), "{}", now.text);
+    let url = project.database.url();
+    let (_, name) = url.rsplit_once('/').expect("an address ends in its database's name");
+    let admin = connect("BARNCAT_WAREHOUSE_ADMIN_URL").await;
+    for away in [
+        format!("ALTER DATABASE {name} ALLOW_CONNECTIONS false"),
+        format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"),
+    ] {
+        admin.batch_execute(&away).await.expect("a database goes away");
+    }
+    until("the picture is an old one", async || {
+        let page = service.get("/").await;
+        assert!(page.status == 200 && is_next(&page), "{}", page.text);
+        page.text.contains("This is how it was")
+    })
+    .await;
+    admin.batch_execute(&format!("ALTER DATABASE {name} ALLOW_CONNECTIONS true")).await.expect("it is back");
+    until("it is of now", async || !service.get("/").await.text.contains("This is how it was")).await;
     assert_eq!(service.stop().await, Some(0));
 }
 
