@@ -39,3 +39,33 @@ pub fn random_text() -> String {
 pub fn new_id() -> String {
     ulid::Ulid::generate().to_string()
 }
+
+/// A new id for the load that follows another one. It sorts behind that, also where the clock was put back since: what stands on
+/// what, and what is old, is told by the order of ids.
+pub fn new_id_after(last: Option<&str>) -> String {
+    let new = ulid::Ulid::generate();
+    match last.and_then(|last| ulid::Ulid::from_string(last).ok()) {
+        Some(last) if new <= last => {
+            ulid::Ulid::from_parts(last.timestamp_ms() + 1, new.random()).to_string()
+        }
+        _ => new.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_loads_id_sorts_behind_the_one_that_it_follows_whatever_the_clock_says() {
+        let in_an_hour =
+            ulid::Ulid::from_parts(u64::try_from(System.now().as_millisecond()).unwrap() + 3_600_000, 7);
+        let in_an_hour = in_an_hour.to_string();
+        let next = new_id_after(Some(&in_an_hour));
+        assert!(next > in_an_hour, "{next} {in_an_hour}");
+        assert!(new_id_after(Some(&next)) > next);
+        let before = new_id();
+        assert!(new_id_after(Some(&before)) > before);
+        assert!(new_id_after(None) < in_an_hour, "where none is followed it is of now");
+    }
+}

@@ -1,5 +1,6 @@
 """scripts/soak.sh starts this: python3 scripts/soak FOLDER MINUTES BARNCAT LIBFAKETIME"""
 
+import json
 import os
 import random
 import signal
@@ -18,9 +19,6 @@ from world import Reader, World, Wrong, wait_for  # noqa: E402
 # The first part of the time: the service is replaced, too. In the second one process lives on.
 STORM = ["kill", "restart:control:crash", "roll", "restart:warehouse:crash", "stop", "restart:standby:crash", "disk full", "kill"]
 LIFE = ["restart:standby:fast:2", "disk full", "restart:warehouse:fast:3", "own clock", "restart:control:fast:4", "control clock"]
-
-# So long it is looked at while it does nothing.
-REST = 6
 
 TABLES = {"accounts": "id", "people": "id", "events": "id"}
 DIGEST = "SELECT count(*) || ' ' || coalesce(sum(hashtextextended(t::text, 0)::numeric), 0) FROM {} t"
@@ -51,7 +49,7 @@ class Soak:
         self.world.pause()
         self.metrics.compare()
         begun = time.monotonic()
-        self.wait(REST)
+        self.sampler.look_at_rest(5)
         window = (begun, time.monotonic())
         self.world.resume()
         return window
@@ -88,7 +86,7 @@ class Soak:
         self.faults.do("stop")
         self.wait(warm)
         early = [self.window(window), self.look_at_rest()]
-        self.storm(LIFE, begun + all_of_it - window - REST - 15, pauses)
+        self.storm(LIFE, begun + all_of_it - window - 20, pauses)
         self.wait(6)
         return early, [self.window(window), self.look_at_rest()]
 
@@ -117,7 +115,11 @@ class Soak:
             if here != there:
                 self.wrong.append(f"raw.{table} is not equal to the source: {there}, not {here}")
         self.faults.stops.append(world.service.stop())
-        # What it left: no connection anywhere, no staging table.
+        # What it left: nothing that lies about, no connection anywhere, no staging table.
+        done = world.command("clean", "--dry-run", "--output", "json")
+        about = json.loads(done.stdout) if done.returncode == 0 else {}
+        if about.get("staging_tables") != [] or about.get("uploads") != [] or about["unpublished"]["objects"] or about["past_keep"]["objects"]:
+            self.wrong.append(f"something lies about: {done.stdout} {done.stderr}")
         time.sleep(1)
         for server in ("standby", "warehouse", "control"):
             left = servers.must(server, "SELECT string_agg(application_name, ', ') FROM pg_stat_activity WHERE usename LIKE 'barncat%'")

@@ -9,10 +9,10 @@ from world import Wrong
 
 # More than this at the end, in comparison with the beginning, is a leak: a share, and what is always there. Pools may be fuller
 # than they were, and grow no further.
-MORE = {"memory": (0.10, 8e6), "stage": (0.25, 1e6), "files": (0.0, 5), "threads": (0.0, 8), "connections": (0.0, 4)}
+MORE = {"memory": (0.10, 8e6), "files": (0.0, 5), "threads": (0.0, 8), "connections": (0.0, 4), "loads": (0.0, 2)}
 
 # What comes and goes with each run is measured while nothing runs.
-AT_REST = ("files", "threads", "connections")
+AT_REST = ("files", "threads", "connections", "loads")
 
 CONNECTIONS = "SELECT count(*) FROM pg_stat_activity WHERE usename LIKE 'barncat%' AND backend_type = 'client backend'"
 
@@ -39,15 +39,22 @@ class Sampler(threading.Thread):
                 "memory": int(status["VmRSS"].split()[0]) * 1024, "threads": int(status["Threads"]),
                 "files": len(os.listdir(f"/proc/{pid}/fd")),
             }
-            free = os.statvfs(self.world.stage)
-            sample["stage"] = (free.f_blocks - free.f_bfree) * free.f_frsize
-            asked = [self.world.servers.ask(server, CONNECTIONS) for server in ("standby", "warehouse", "control")]
-            if None not in asked:
-                sample["connections"] = sum(map(int, asked))
+            # Loads of new rows stay for as long as the whole one that they stand on; of a table that comes whole few loads stay.
+            sample["loads"] = len(os.listdir(self.world.stage / "soak/production/raw.accounts"))
             return sample
         except (OSError, KeyError, IndexError, Wrong):
             # It is just being replaced.
             return None
+
+    def look_at_rest(self, times):
+        """So often, connections too, while nothing runs."""
+        for _ in range(times):
+            sample = self.look()
+            if sample is None:
+                raise Wrong("the service that should be at rest is not there")
+            asked = [self.world.servers.must(server, CONNECTIONS) for server in ("standby", "warehouse", "control")]
+            self.samples.append(sample | {"connections": sum(map(int, asked))})
+            time.sleep(0.5)
 
     def median(self, what, begun, end):
         values = [sample[what] for sample in self.samples if begun <= sample["at"] <= end and what in sample]
@@ -63,7 +70,8 @@ def compare(sampler, early, late):
         is_at_rest = what in AT_REST
         first, last = (sampler.median(what, *windows[is_at_rest]) for windows in (early, late))
         unit = (lambda value: f"{value:g}") if is_at_rest else (lambda value: f"{value / 1e6:.1f} MB")
-        figures[f"{what}{' at rest' if is_at_rest else ''}, early and late (medians)"] = f"{unit(first)}, {unit(last)}"
+        name = {"loads": "loads of a whole table in the stage"}.get(what, what)
+        figures[f"{name}{' at rest' if is_at_rest else ''}, early and late (medians)"] = f"{unit(first)}, {unit(last)}"
         if last > first * (1 + share) + always:
             wrong.append(f"{what} grew from {unit(first)} to {unit(last)}: a leak")
     return figures, wrong

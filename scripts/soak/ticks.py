@@ -8,6 +8,8 @@ from world import EVERY
 # A fault is felt for a while after it is over: what was tried meanwhile is tried again after a pause.
 FELT = 30
 
+LAST_WORDS = 20
+
 TICKS = """SELECT json_agg(t ORDER BY t.at) FROM (
     SELECT extract(epoch FROM tick)::float8 AS at, extract(epoch FROM begun_at)::float8 AS begun, run, status, why, passed_over,
         ended_at IS NOT NULL AS ended FROM barncat_control.ticks WHERE schedule = 'soak') t"""
@@ -111,11 +113,10 @@ class Accounts:
             return
         of_tick = self.runs_of[run["at"]]
         begun, ended = of_tick[0]["started"], max(run["ended"] for run in of_tick)
-        # Its end is written down a moment later than the run's.
-        if not begun <= tick["begun"] <= ended + 5 and real_time(self.clock, ended) is not None:
-            at, end = real_time(self.clock, tick["begun"]), real_time(self.clock, ended)
-            if at is None or at > end + 5:
-                self.say(tick, f"the run that was under way was not: {why}")
+        # Its last words (hooks, alerts) come after its end.
+        at, end = real_time(self.clock, tick["begun"]), real_time(self.clock, ended)
+        if not begun <= tick["begun"] <= ended + LAST_WORDS and (at is None or end is None or at > end + LAST_WORDS):
+            self.say(tick, f"the run that was under way was not: {why}")
 
     def figures(self):
         """How many of each."""

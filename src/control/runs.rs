@@ -43,15 +43,19 @@ impl Control {
         self.close_crashed().await?;
         fail_point!("control.start_run.before");
         let (schedule, at) = start.origin.tick.as_ref().map(|tick| (&tick.schedule, tick.at)).unzip();
-        // With its tick in the same moment: whoever finds the tick finds the run that it had last.
-        let insert = "WITH of_tick AS (
+        // With its tick in the same moment: whoever finds the tick finds the run that it had last. A service may have begun one
+        // already that came no further, or whose beginning was not acknowledged: this one goes on with that.
+        let insert = "WITH before AS (
+                SELECT run FROM control.ticks
+                WHERE project = $12 AND schedule = $10 AND tick = $11 AND session = $13),
+            of_tick AS (
                 UPDATE control.ticks SET run = $1
                 WHERE project = $12 AND schedule = $10 AND tick = $11 AND ended_at IS NULL
                   AND ($13::text IS NULL OR session = $13)
                 RETURNING tick)
             INSERT INTO control.runs
                 (run, session, mode, selection, version, host, pid, resumes, started_by, schedule, tick)
-            SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11
+            SELECT $1, $2, $3, $4, $5, $6, $7, coalesce((SELECT run FROM before), $8), $9, $10, $11
             WHERE $13::text IS NULL OR EXISTS (SELECT FROM of_tick)";
         let begun = self
             .database()

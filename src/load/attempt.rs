@@ -141,7 +141,7 @@ impl<'a> Begun<'a> {
             missed = Missed::look(attempt, &decision, snapshot, &*workshop.warehouse) => missed?,
         };
         let decision = decision.having_found(&missed);
-        let load = clock::new_id();
+        let load = clock::new_id_after(decision.last.as_ref().map(|last| last.load.as_str()));
         let task = attempt.spec.target.to_string();
         workshop.control.start_attempt(&workshop.run, &task, attempt.number, &load).await?;
         if let Some(chunk) = &attempt.chunk {

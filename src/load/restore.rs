@@ -153,7 +153,7 @@ pub async fn restore(workshop: &Workshop, attempt: &Attempt, wanted: &str) -> Re
     let spec = &attempt.spec;
     let shelf = Shelf { project: &workshop.project, mode: &workshop.mode, stage: &*workshop.stage };
     let restoration = plan_restore(shelf, spec, wanted, &*workshop.warehouse).await?;
-    let (load, task) = (clock::new_id(), spec.target.to_string());
+    let (load, task) = (clock::new_id_after(Some(&restoration.last.load)), spec.target.to_string());
     workshop.control.start_attempt(&workshop.run, &task, attempt.number, &load).await?;
     let placed = held::place(workshop, &spec.target, &restoration.wanted.load).await?;
     fail_point!("restore.before");

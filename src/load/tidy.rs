@@ -46,7 +46,7 @@ async fn retain(workshop: &Workshop, table: &TableName, load: &str) -> Result<()
     Ok(())
 }
 
-/// The published loads that no state within `keep` needs, seen from the newest one. Ids sort by time; what
+/// The published loads that no state within `keep` needs, seen from the newest one. Ids sort as loads follow each other; what
 /// is newer than that load belongs to somebody else's attempt, and what is not published to `tidy`.
 pub(super) fn past_keeping(lineage: &[Lineage], newest: &str, keep: Keep) -> BTreeSet<String> {
     let age_days = |id: &str| match (made_at_ms(newest), made_at_ms(id)) {

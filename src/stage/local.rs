@@ -51,8 +51,9 @@ impl Stage for LocalStage {
 
     async fn put(&self, key: &str) -> Result<Box<dyn Upload>, StageError> {
         let path = self.path(key);
-        let file = blocking("create", &path, create).await?;
-        Ok(Box::new(LocalUpload { path, file: Some(file), ended: false }))
+        let root = self.root.clone();
+        let file = blocking("create", &path, move |path| create(&root, path)).await?;
+        Ok(Box::new(LocalUpload { root: self.root.clone(), path, file: Some(file), ended: false }))
     }
 
     async fn get(&self, key: &str) -> Result<BoxStream<'static, Result<Bytes, StageError>>, StageError> {
@@ -118,8 +119,9 @@ impl Stage for LocalStage {
     }
 }
 
-/// A file under way. Dropped, it is removed.
+/// A file under way. Dropped, it is removed, and the folders that are empty without it.
 struct LocalUpload {
+    root: PathBuf,
     path: PathBuf,
     /// `None` once a write has failed or was cancelled: what it left is of no use.
     file: Option<fs::File>,
@@ -172,7 +174,7 @@ impl Drop for LocalUpload {
     fn drop(&mut self) {
         if !self.ended {
             // A write that was cancelled may still be under way: it ends in a file without a name.
-            let _ = fs::remove_file(unfinished(&self.path));
+            let _ = remove(&self.root, &unfinished(&self.path));
         }
     }
 }
@@ -187,13 +189,18 @@ fn is_unfinished(path: &Path) -> bool {
     path.as_os_str().as_encoded_bytes().ends_with(UNFINISHED.as_bytes())
 }
 
-fn create(path: &Path) -> io::Result<fs::File> {
+/// Makes a file and the folders that it lies in; where that fails none of them is left.
+fn create(root: &Path, path: &Path) -> io::Result<fs::File> {
     let mut tries = 1;
     loop {
         match create_once(path) {
             // Whoever deletes a load removes the folders that it leaves empty: ours may be among them, at
             // any moment. One that goes between two looks is both there already and not there.
             Err(error) if is_of_a_folder(&error) && tries < CREATE_TRIES => tries += 1,
+            Err(error) => {
+                remove_empty(root, path);
+                return Err(error);
+            }
             created => return created,
         }
     }
@@ -267,12 +274,17 @@ fn remove(root: &Path, path: &Path) -> io::Result<()> {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
+    remove_empty(root, path);
+    Ok(())
+}
+
+/// Removes the folders above a file that is not there, as far as they are empty.
+fn remove_empty(root: &Path, path: &Path) {
     for folder in path.ancestors().skip(1) {
         if folder == root || fs::remove_dir(folder).is_err() {
             break;
         }
     }
-    Ok(())
 }
 
 /// File work off the threads that serve connections.
@@ -286,5 +298,35 @@ async fn blocking<T: Send + 'static>(
     match spawn_blocking(move || work(&path)).await {
         Ok(done) => done.map_err(error),
         Err(_) => Err(error(io::Error::other("the task ended by itself"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn an_object_that_was_given_up_leaves_no_folder_behind() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let stage = LocalStage::new(folder.path().to_owned());
+        let upload = |key: &'static str| stage.put(key);
+        let whole = upload("p/production/raw.t/one/part-00000.csv.zst").await.expect("it begins");
+        whole.finish().await.expect("it ends");
+        let mut given_up = upload("p/production/raw.t/two/part-00000.csv.zst").await.expect("it begins");
+        given_up.write(Bytes::from_static(b"rows")).await.expect("it is written");
+        drop(given_up);
+        let loads: Vec<_> =
+            fs::read_dir(folder.path().join("p/production/raw.t")).expect("it is there").flatten().collect();
+        assert_eq!(loads.len(), 1, "{loads:?}");
+    }
+
+    #[tokio::test]
+    async fn an_object_that_cannot_be_begun_leaves_no_folder_behind() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let stage = LocalStage::new(folder.path().to_owned());
+        // Longer than a file's name may be, and its folder's not.
+        let key = format!("p/production/raw.t/three/{}", "n".repeat(300));
+        assert!(stage.put(&key).await.is_err());
+        assert_eq!(fs::read_dir(folder.path()).expect("it is there").count(), 0);
     }
 }

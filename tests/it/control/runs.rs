@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use barncat::{
-    control::{Control, RunStart},
+    control::{Control, Origin, RunStart, Tick},
     error::{Class, Failure},
     event::{RunOutcome, RunStatus, TaskOutcome, TaskStatus, Tier},
     schema::{Column, ColumnType, Generated, RelationKind, TableSchema, TypeKind},
@@ -273,4 +273,33 @@ async fn the_end_of_a_task_is_recorded_though_the_database_is_away_for_a_moment(
     admin.batch_execute(&format!("ALTER ROLE {role} CONNECTION LIMIT -1")).await.unwrap();
     ended.await.unwrap().unwrap();
     assert_eq!(control.history(None, 5).await.unwrap()[0].status, "succeeded");
+}
+
+/// A run is written down and cannot begin after all, or the answer is lost: the service tries again with another one.
+#[tokio::test]
+async fn another_run_of_a_tick_goes_on_with_the_one_that_came_no_further() {
+    let schema = fresh_schema();
+    let control = open(&schema).await;
+    let lease = control.lead("tests").await.expect("it is asked").expect("nobody leads");
+    let tick = Tick { schedule: "hot".to_owned(), at: "2026-11-22T05:00:00Z".parse().expect("RFC 3339") };
+    assert!(control.take_tick(&lease, "tests", &tick, 0).await.expect("it is taken"));
+    let claimed_by = Some(control.session_id().await.expect("it has one"));
+    let of_tick = |run: &str| RunStart {
+        origin: Origin {
+            by: "service@here".to_owned(),
+            tick: Some(tick.clone()),
+            claimed_by: claimed_by.clone(),
+        },
+        ..start(run)
+    };
+    for run in ["first", "second", "third"] {
+        control.start_run(&of_tick(run)).await.expect("it is recorded");
+    }
+    let sql = format!(
+        "SELECT string_agg(concat(r.run, ' ', r.resumes), ', ' ORDER BY r.started_at), max(t.run)
+         FROM {schema}.runs r, {schema}.ticks t"
+    );
+    let row = superuser().await.query_one(&sql, &[]).await.expect("it answers");
+    assert_eq!(row.get::<_, String>(0), "first , second first, third second");
+    assert_eq!(row.get::<_, String>(1), "third");
 }
