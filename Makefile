@@ -1,6 +1,6 @@
 # What people and CI run. `make` and `make help` list it.
 
-.PHONY: help demo demo-redshift demo-down test browser faults soak redshift-double redshift-live check bench fmt
+.PHONY: help demo demo-redshift demo-down test browser faults soak reference redshift-double redshift-live check bench fmt
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -32,6 +32,10 @@ redshift-double: ## a double of Redshift with an S3 server, by hand, until Ctrl-
 
 redshift-live: ## a project's life on a Redshift of yours, and what nobody could confirm (its head says which variables)
 	@scripts/redshift-live.sh
+
+reference: ## writes docs/REFERENCE.md and docs/openapi.json, as the code has them
+	@BARNCAT_WRITE=1 cargo test --quiet --lib --features failpoints -- the_reference_is the_description_is || true
+	@git diff --stat -- docs/REFERENCE.md docs/openapi.json
 
 check: ## formatting, lints, docs, scripts: what CI asks for beside the tests
 	@scripts/check.sh

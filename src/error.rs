@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 /// (`cli::exit`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub enum Class {
     /// Goes away by itself: a connection, a recovery conflict, throttling, a 5xx. Tried again.
     Passing,

@@ -119,6 +119,7 @@ pub enum Step {
 /// How important a task is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, Default)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub enum Tier {
     /// Operations depend on it.
     Critical,
@@ -130,6 +131,7 @@ pub enum Tier {
 /// How a run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub enum RunStatus {
     /// Every task is done.
     Succeeded,
@@ -144,6 +146,7 @@ pub enum RunStatus {
 /// How a task ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub enum TaskStatus {
     /// Published.
     Succeeded,
@@ -329,6 +332,7 @@ pub enum Found {
 /// What the rows that a check found mean.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub enum CheckStatus {
     /// Nothing is wrong, or not enough of it.
     Passed,

@@ -50,6 +50,8 @@ pub mod model;
 pub mod pg;
 pub mod publish;
 mod quantity;
+#[cfg(test)]
+mod reference;
 pub mod run;
 pub mod schema;
 pub mod secret;

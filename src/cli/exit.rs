@@ -24,7 +24,19 @@ pub(super) enum Exit {
     Terminated,
 }
 
-/// The same in words, at the end of `--help`.
+/// Each in words, in the order of their numbers.
+#[cfg(test)]
+pub(super) const STATUSES: [(Exit, &str); 7] = [
+    (Exit::Done, "every critical task is done (where there is none: every task)"),
+    (Exit::Failed, "a critical task failed, or something that was tested is not as it should be"),
+    (Exit::Usage, "the command line or the project is wrong; nothing was started"),
+    (Exit::Held, "all selected tasks were held; nothing was done"),
+    (Exit::ChangesAhead, "`plan --exit-code`: a schema change or a rebuild is ahead"),
+    (Exit::Interrupted, "stopped by SIGINT"),
+    (Exit::Terminated, "stopped by SIGTERM; of `serve` that is 0"),
+];
+
+/// What of them is said at the end of `--help`.
 pub(super) const EXPLANATION: &str = "\
 Exit status:
     0  every critical task is done (where there is none: every task)
@@ -79,11 +91,13 @@ mod tests {
     use crate::cli::sample;
 
     #[test]
-    fn every_end_has_its_own_number() {
-        use Exit::*;
-        let codes =
-            [Done, Failed, Usage, Held, ChangesAhead, Interrupted, Terminated].map(|exit| exit.code());
+    fn every_end_has_its_own_number_and_help_says_the_same() {
+        let codes = STATUSES.map(|(exit, _)| exit.code());
         assert_eq!(codes, [0, 1, 2, 3, 10, 130, 143]);
+        for (exit, words) in STATUSES.iter().filter(|(exit, _)| *exit != Exit::ChangesAhead) {
+            let (words, _) = words.split_once("; of `serve`").unwrap_or((words, ""));
+            assert!(EXPLANATION.contains(&format!("{:>5}  {words}", exit.code())), "{words}");
+        }
     }
 
     #[test]

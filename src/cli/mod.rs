@@ -48,6 +48,8 @@ mod names;
 mod output;
 mod plan;
 mod progress;
+#[cfg(test)]
+pub(crate) mod reference;
 mod restore;
 mod run;
 #[cfg(test)]

@@ -55,6 +55,7 @@ impl CheckSpec {
 /// What a check that finds something means.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub enum Severity {
     /// The task fails.
     #[default]

@@ -73,6 +73,12 @@ impl Occasion {
         OCCASIONS.iter().find(|(_, occasion)| *occasion == self).map_or("", |(name, _)| name)
     }
 
+    /// All names.
+    #[cfg(test)]
+    pub(crate) fn names() -> impl Iterator<Item = &'static str> {
+        OCCASIONS.iter().map(|(name, _)| *name)
+    }
+
     /// Whether it is about the whole run.
     pub fn is_of_run(self) -> bool {
         matches!(self, Self::RunFinished | Self::RunEnded(_))

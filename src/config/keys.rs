@@ -51,7 +51,11 @@ impl<'a> Keys<'a> {
         self.own_place.clone()
     }
 
-    fn get(&self, key: &'static str) -> Option<&'a Item> {
+    /// `kind`: what it takes, as a mistake says it; docs/REFERENCE.md has it from here.
+    fn get(&self, key: &'static str, kind: &dyn std::fmt::Display) -> Option<&'a Item> {
+        #[cfg(test)]
+        super::reference::note(&self.owner, &self.text.name, key, kind);
+        let _ = kind;
         self.asked.borrow_mut().push(key);
         self.table.get(key)
     }
@@ -100,7 +104,7 @@ impl<'a> Keys<'a> {
 
     /// Reads a key by `read`, which answers `None` for a value of another kind.
     fn read<T>(&self, key: &'static str, kind: &str, read: impl FnOnce(&'a Item) -> Option<T>) -> Option<T> {
-        let item = self.get(key)?;
+        let item = self.get(key, &kind)?;
         let value = read(item);
         if value.is_none() {
             self.wrong(key, format_args!("is {}, not {kind}", article(item.type_name())));
@@ -125,7 +129,8 @@ impl<'a> Keys<'a> {
 
     /// A whole number within `range`.
     pub(super) fn number(&self, key: &'static str, range: std::ops::RangeInclusive<u32>) -> Option<u32> {
-        let number = self.read(key, "a whole number", Item::as_integer)?;
+        let kind = format!("a whole number from {} to {}", range.start(), range.end());
+        let number = self.read(key, &kind, Item::as_integer)?;
         match u32::try_from(number) {
             Ok(number) if range.contains(&number) => Some(number),
             _ => {
@@ -137,7 +142,7 @@ impl<'a> Keys<'a> {
 
     /// A text with variables.
     pub(super) fn template(&self, key: &'static str) -> Option<Template> {
-        let item = self.get(key)?;
+        let item = self.get(key, &"a string, with `${NAME}` as you like")?;
         let place = self.text.place(item.span());
         match item.as_str().map(|text| Template::parse(text, place)) {
             Some(Ok(template)) => Some(template),
@@ -177,13 +182,14 @@ impl<'a> Keys<'a> {
 
     /// One of a few words.
     pub(super) fn choice<T: Clone>(&self, key: &'static str, choices: &[(&str, T)]) -> Option<T> {
-        let item = self.get(key)?;
+        let names: Vec<String> = choices.iter().map(|(name, _)| format!("`{name}`")).collect();
+        let names = names.join(", ");
+        let item = self.get(key, &names)?;
         let word = item.as_str().unwrap_or_default();
         if let Some((_, choice)) = choices.iter().find(|(name, _)| *name == word) {
             return Some(choice.clone());
         }
-        let names: Vec<String> = choices.iter().map(|(name, _)| format!("`{name}`")).collect();
-        let message = format!("`{key}` of {} is none of {}", self.owner, names.join(", "));
+        let message = format!("`{key}` of {} is none of {names}", self.owner);
         let hint = did_you_mean(word, choices.iter().map(|(name, _)| *name));
         self.mistakes.add(self.text.place(item.span()), message, hint);
         None
@@ -219,7 +225,7 @@ impl<'a> Keys<'a> {
 
     /// A key's value, for who reads it by himself.
     pub(super) fn item(&self, key: &'static str) -> Option<&'a Item> {
-        self.get(key)
+        self.get(key, &"a value")
     }
 
     /// A list of lists of strings.
@@ -230,7 +236,7 @@ impl<'a> Keys<'a> {
 
     /// A table whose keys are names.
     pub(super) fn named(&self, key: &'static str) -> Vec<(String, Place, &'a Item)> {
-        let Some(item) = self.get(key) else { return Vec::new() };
+        let Some(item) = self.get(key, &"a table whose keys are names") else { return Vec::new() };
         let Some(table) = item.as_table_like() else {
             self.wrong(key, "takes a table");
             return Vec::new();
@@ -244,7 +250,7 @@ impl<'a> Keys<'a> {
 
     /// A table with keys of its own.
     pub(super) fn table(&self, key: &'static str) -> Option<Keys<'a>> {
-        let item = self.get(key)?;
+        let item = self.get(key, &"a table of keys")?;
         let owner = match self.owner.as_str() {
             "the file" => format!("[{key}]"),
             owner => format!("`{key}` of {owner}"),

@@ -68,4 +68,6 @@ pub fn read(dir: &Path, env: Option<&str>) -> Result<Project, Mistakes> {
 }
 
 #[cfg(test)]
+pub(crate) mod reference;
+#[cfg(test)]
 mod tests;

@@ -39,6 +39,7 @@ pub struct Alarm {
 /// The kinds of things that go wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub enum AlarmKind {
     /// A run could not begin.
     Run,

@@ -24,7 +24,6 @@ use crate::{
 };
 
 type Labels = Vec<(&'static str, String)>;
-type Gauges = Family<Labels, Gauge<f64, AtomicU64>>;
 type Counters = Family<Labels, Counter<u64, AtomicU64>>;
 type Seconds = Family<Labels, Counter<f64, AtomicU64>>;
 
@@ -73,22 +72,33 @@ impl Counted {
     }
 }
 
+impl Counted {
+    fn register(&self, registry: &mut Registry) {
+        let mut counter = |name: &str, labels: &'static [&'static str], help: &str, family: Counters| {
+            #[cfg(test)]
+            reference::note(name, "counter", labels, help);
+            let _ = labels;
+            registry.register(name, help, family);
+        };
+        counter("runs", &["status"], "Runs that ended", self.runs.clone());
+        counter("tasks", &["kind", "tier", "status"], "Tasks that ended", self.tasks.clone());
+        counter("rows", &["kind"], "Rows that were published", self.rows.clone());
+        counter("staged_bytes", &["kind"], "Bytes in the stage of what was published", self.bytes.clone());
+        let (name, help) = ("task_seconds", "How long tasks took, all attempts together");
+        #[cfg(test)]
+        reference::note(name, "counter", &["kind"], help);
+        registry.register(name, help, self.seconds.clone());
+    }
+}
+
 /// All of it. `look`: `None` where the control database cannot be asked.
 pub(super) fn text(look: Option<&Look>, counted: &Counted) -> Result<String, fmt::Error> {
     let mut registry = Registry::with_prefix("barncat");
-    let up = gauge(&mut registry, "control_up", "Whether the control database answers");
-    set(&up, vec![], if look.is_some_and(|look| look.trouble.is_none()) { 1.0 } else { 0.0 });
-    let info = gauge(&mut registry, "build", "Which barncat this is");
-    set(&info, vec![("version", env!("CARGO_PKG_VERSION").to_owned())], 1.0);
-    registry.register(
-        "runs",
-        "Runs that ended since the process began, whoever began them",
-        counted.runs.clone(),
-    );
-    registry.register("tasks", "Tasks that ended since the process began", counted.tasks.clone());
-    registry.register("rows", "Rows that were published", counted.rows.clone());
-    registry.register("staged_bytes", "Bytes in the stage of what was published", counted.bytes.clone());
-    registry.register("task_seconds", "Time that tasks took, all attempts together", counted.seconds.clone());
+    let up = gauge(&mut registry, "control_up", &[], "Whether the control database answers: 1 or 0");
+    up.set([], if look.is_some_and(|look| look.trouble.is_none()) { 1.0 } else { 0.0 });
+    let build = gauge(&mut registry, "build", &["version"], "Which barncat this is: always 1");
+    build.set([env!("CARGO_PKG_VERSION")], 1.0);
+    counted.register(&mut registry);
     if let Some(look) = look {
         of_tasks(&mut registry, look);
         of_the_rest(&mut registry, look);
@@ -99,51 +109,70 @@ pub(super) fn text(look: Option<&Look>, counted: &Counted) -> Result<String, fmt
     Ok(text)
 }
 
-fn gauge(registry: &mut Registry, name: &str, help: &str) -> Gauges {
-    let gauges = Gauges::default();
-    registry.register(name, help, gauges.clone());
-    gauges
+/// A gauge for each value of its labels.
+struct Gauges {
+    labels: &'static [&'static str],
+    family: Family<Labels, Gauge<f64, AtomicU64>>,
 }
 
-fn set(gauges: &Gauges, labels: Labels, value: f64) {
-    gauges.get_or_create(&labels).set(value);
+impl Gauges {
+    fn of<const N: usize>(&self, values: [&str; N]) -> Labels {
+        debug_assert_eq!(N, self.labels.len(), "a value for each label");
+        self.labels.iter().copied().zip(values.map(str::to_owned)).collect()
+    }
+
+    fn set<const N: usize>(&self, labels: [&str; N], value: f64) {
+        self.family.get_or_create(&self.of(labels)).set(value);
+    }
+
+    /// Adds one.
+    fn add<const N: usize>(&self, labels: [&str; N]) {
+        self.family.get_or_create(&self.of(labels)).inc();
+    }
 }
 
-/// Adds one to a gauge.
-fn add(gauges: &Gauges, labels: Labels) {
-    gauges.get_or_create(&labels).inc();
+fn gauge(registry: &mut Registry, name: &str, labels: &'static [&'static str], help: &str) -> Gauges {
+    #[cfg(test)]
+    reference::note(name, "gauge", labels, help);
+    let family = Family::default();
+    registry.register(name, help, family.clone());
+    Gauges { labels, family }
 }
 
 fn of_tasks(registry: &mut Registry, look: &Look) {
-    let now =
-        gauge(registry, "task_state", "How many tasks stand how: as they ended the last time, or running");
-    let seconds = gauge(registry, "task_last_seconds", "How long a task took the last time");
-    let usual = gauge(registry, "task_usual_seconds", "What a task usually takes");
-    let as_of = gauge(registry, "table_as_of_timestamp_seconds", "The moment that a table's rows show");
-    let published = gauge(
-        registry,
-        "table_published_timestamp_seconds",
-        "When a table was published, or found unchanged",
+    let mut gauge = |name: &str, labels, help: &str| gauge(registry, name, labels, help);
+    const TABLE: &[&str] = &["table", "tier"];
+    let now = gauge(
+        "task_state",
+        &["kind", "tier", "status"],
+        "How many tasks stand so: as they ended last, running, or never_run",
     );
-    let rows = gauge(registry, "table_load_rows", "Rows of a table's last load");
-    let bytes = gauge(registry, "table_load_bytes", "Bytes of a table's last load in the stage");
-    let lag = gauge(registry, "table_lag_seconds", "How far the source was behind when a table was loaded");
-    let held = gauge(registry, "tasks_on_hold", "How many tasks a person put on hold");
-    set(&held, vec![], 0.0);
+    let seconds = gauge("task_last_seconds", &["task"], "How long a task took the last time");
+    let usual = gauge("task_usual_seconds", &["task"], "What a task usually takes");
+    let as_of = gauge(
+        "table_as_of_timestamp_seconds",
+        TABLE,
+        "The moment that a table's rows show; time() less it is their age",
+    );
+    let published =
+        gauge("table_published_timestamp_seconds", TABLE, "When a table was published, or found unchanged");
+    let rows = gauge("table_load_rows", TABLE, "Rows of a table's last load");
+    let bytes = gauge("table_load_bytes", TABLE, "Bytes of a table's last load in the stage");
+    let lag = gauge("table_lag_seconds", TABLE, "How far the source was behind when a table was loaded");
+    let held = gauge("tasks_on_hold", &[], "How many tasks a person put on hold");
+    held.set([], 0.0);
     for task in look.overview.tasks.iter().map(Task::of) {
-        let of_task = vec![("task", task.task.clone())];
-        let state = task.state().replace(' ', "_");
-        add(&now, vec![("kind", task.kind.to_owned()), ("tier", task.tier.to_owned()), ("status", state)]);
+        let (name, tier) = (task.task.as_str(), task.tier);
+        now.add([task.kind, tier, &task.state().replace(' ', "_")]);
         if let Some(took) = task.seconds {
-            set(&seconds, of_task.clone(), took);
+            seconds.set([name], took);
         }
         if let Some(takes) = task.expected_seconds {
-            set(&usual, of_task, takes);
+            usual.set([name], takes);
         }
         if task.hold.is_some() {
-            add(&held, vec![]);
+            held.add([]);
         }
-        let of_table = || vec![("table", task.task.clone()), ("tier", task.tier.to_owned())];
         let time = |at: Timestamp| at.as_millisecond() as f64 / 1000.0;
         let of = [
             (&as_of, task.as_of.map(time)),
@@ -154,7 +183,7 @@ fn of_tasks(registry: &mut Registry, look: &Look) {
         ];
         for (gauges, value) in of {
             if let Some(value) = value {
-                set(gauges, of_table(), value);
+                gauges.set([name, tier], value);
             }
         }
     }
@@ -162,58 +191,66 @@ fn of_tasks(registry: &mut Registry, look: &Look) {
 
 fn of_the_rest(registry: &mut Registry, look: &Look) {
     let overview = &look.overview;
-    let running = gauge(registry, "runs_running", "Runs under way");
-    set(&running, vec![], overview.running.iter().filter(|going| !going.run.is_crashed).count() as f64);
-    let tasks = gauge(registry, "tasks_running", "Tasks under way");
-    set(&tasks, vec![], overview.tasks.iter().filter(|task| task.running.is_some()).count() as f64);
+    let mut gauge = |name: &str, labels, help: &str| gauge(registry, name, labels, help);
+    let running = gauge("runs_running", &[], "Runs under way");
+    running.set([], overview.running.iter().filter(|going| !going.run.is_crashed).count() as f64);
+    let tasks = gauge("tasks_running", &[], "Tasks under way");
+    tasks.set([], overview.tasks.iter().filter(|task| task.running.is_some()).count() as f64);
     let slack = gauge(
-        registry,
         "deadline_slack_seconds",
-        "How long before its deadline a task is done, or will be; negative: after it",
+        &["task"],
+        "How long before its deadline a task is done, or will be; negative: after it; absent: it cannot be done",
     );
-    let due = gauge(registry, "deadline_timestamp_seconds", "When a task must be done");
-    let state = gauge(registry, "deadline_state", "How a deadline stands: 1 for that state");
+    let due = gauge("deadline_timestamp_seconds", &["task"], "When a task must be done");
+    let state = gauge(
+        "deadline_state",
+        &["task", "state"],
+        "1 for how a deadline stands (met, expected, in_danger, missed), 0 for the others",
+    );
     for deadline in overview.deadlines.iter().map(|shown| Deadline::of(shown, look.now)) {
-        let of_task = vec![("task", deadline.task.clone())];
+        let task = deadline.task.as_str();
         if let Some(seconds) = deadline.slack_seconds {
-            set(&slack, of_task.clone(), seconds);
+            slack.set([task], seconds);
         }
-        set(&due, of_task.clone(), deadline.due_at.as_second() as f64);
+        due.set([task], deadline.due_at.as_second() as f64);
         for word in ["met", "expected", "in_danger", "missed"] {
-            let mut labels = of_task.clone();
-            labels.push(("state", word.to_owned()));
-            set(&state, labels, if word == deadline.state { 1.0 } else { 0.0 });
+            state.set([task, word], if word == deadline.state { 1.0 } else { 0.0 });
         }
     }
-    let open = gauge(registry, "incidents_open", "Open incidents");
-    for (tier, kind) in [("critical", "failed"), ("optional", "failed")] {
-        set(&open, vec![("tier", tier.to_owned()), ("kind", kind.to_owned())], 0.0);
+    let open = gauge("incidents_open", &["tier", "kind"], "Open incidents");
+    for tier in ["critical", "optional"] {
+        open.set([tier, "failed"], 0.0);
     }
     for incident in incidents(overview) {
-        add(&open, vec![("tier", incident.tier), ("kind", incident.kind)]);
+        open.add([&incident.tier, &incident.kind]);
     }
-    let found = gauge(registry, "checks", "Checks by what they found the last time");
+    let found = gauge("checks", &["status"], "Checks by what they found the last time");
     for status in ["passed", "warned", "failed"] {
-        set(&found, vec![("status", status.to_owned())], 0.0);
+        found.set([status], 0.0);
     }
     for Check { status, .. } in checks(overview) {
-        add(&found, vec![("status", status)]);
+        found.add([&status]);
     }
     let slots = gauge(
-        registry,
         "connections_in_use",
-        "Connections in use of a source or a warehouse, over all processes",
+        &["of"],
+        "Connections in use of a source (source/NAME) or the warehouse, over all processes",
     );
-    for one in &overview.slots {
-        set(&slots, vec![("of", one.of.clone())], one.in_use as f64);
-    }
-    let most = gauge(registry, "connections_max", "How many connections there may be");
+    let most = gauge("connections_max", &["of"], "How many there may be");
     for (name, source) in &look.project.sources {
-        set(&most, vec![("of", format!("source/{name}"))], f64::from(source.connections));
+        most.set([&format!("source/{name}")], f64::from(source.connections));
     }
-    let read = gauge(registry, "read_timestamp_seconds", "When all this was read from the control database");
-    set(&read, vec![], overview.read_at.as_millisecond() as f64 / 1000.0);
+    for one in &overview.slots {
+        slots.set([&one.of], one.in_use as f64);
+        if one.of.starts_with("warehouse/") {
+            most.set([&one.of], f64::from(look.project.warehouse.connections));
+        }
+    }
+    let read = gauge("read_timestamp_seconds", &[], "When all this was read from the control database");
+    read.set([], overview.read_at.as_millisecond() as f64 / 1000.0);
 }
 
+#[cfg(test)]
+pub(crate) mod reference;
 #[cfg(test)]
 mod tests;

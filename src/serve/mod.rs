@@ -68,6 +68,12 @@ const ECS_AGENT: &str = "ECS_AGENT_URI";
 /// Gives whoever starts a tick's run the place for its events.
 pub type Watch = Arc<dyn Fn(&Tick) -> mpsc::Sender<Event> + Send + Sync>;
 
+/// Every metric, as Markdown.
+#[cfg(test)]
+pub(crate) async fn metrics_reference() -> String {
+    metrics::reference::markdown().await
+}
+
 /// Why a service cannot start.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]

@@ -19,7 +19,7 @@ mod today;
 mod words;
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 pub(super) use self::{
     assets::asset,

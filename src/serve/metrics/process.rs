@@ -4,7 +4,7 @@ use std::fs;
 
 use prometheus_client::registry::Registry;
 
-use super::{Gauges, gauge, set};
+use super::gauge;
 
 /// The unit of `/proc/self/stat`'s times; Linux has had no other for decades.
 const TICKS_A_SECOND: f64 = 100.0;
@@ -12,8 +12,7 @@ const TICKS_A_SECOND: f64 = 100.0;
 pub(super) fn register(registry: &mut Registry) {
     let mut tell = |name: &str, help: &str, value: Option<f64>| {
         if let Some(value) = value {
-            let gauges: Gauges = gauge(registry, name, help);
-            set(&gauges, vec![], value);
+            gauge(registry, name, &[], help).set([], value);
         }
     };
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();

@@ -11,8 +11,8 @@ fn without_a_control_database_the_process_tells_of_itself() {
 #[test]
 fn a_name_stays_within_its_label() {
     let mut registry = Registry::default();
-    let gauges = gauge(&mut registry, "one", "One");
-    set(&gauges, vec![("task", "a\"} 1\nevil 2\\".to_owned())], 1.0);
+    let gauges = gauge(&mut registry, "one", &["task"], "One");
+    gauges.set(["a\"} 1\nevil 2\\"], 1.0);
     let mut text = String::new();
     encode(&mut text, &registry).expect("it is written");
     assert_eq!(text, "# HELP one One.\n# TYPE one gauge\none{task=\"a\\\"} 1\\nevil 2\\\\\"} 1.0\n# EOF\n");
