@@ -128,8 +128,9 @@ start_service() {
 # Fewer requests a second than the service takes.
 ask() { # name options…
   printf '== %s\n' "$1" >&2
-  "$dir/venv/bin/schemathesis" run "$dir/openapi.json" --url "http://$at" --checks all --phases examples,coverage,fuzzing \
-    --max-examples "${EXAMPLES:-15}" --rate-limit 90/s --workers 1 --generation-database none --warnings off "${@:2}" >"$dir/said" 2>&1 || {
+  # It keeps what it found where it is started.
+  (cd "$dir" && venv/bin/schemathesis run "$dir/openapi.json" --url "http://$at" --checks all --phases examples,coverage,fuzzing \
+    --max-examples "${EXAMPLES:-15}" --rate-limit 90/s --workers 1 --generation-database none --warnings off "${@:2}") >"$dir/said" 2>&1 || {
     cat "$dir/said" >&2
     fail "$1: the API is not what docs/openapi.json says"
   }
