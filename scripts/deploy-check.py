@@ -131,15 +131,28 @@ def words(name):
     return re.sub(r"(?<!^)([A-Z])", r"_\1", name).lower()
 
 
+def figures():
+    """The metrics that src/serve/emf.rs writes."""
+    text = Path("src/serve/emf.rs").read_text()
+    return set(re.findall(r'\("([A-Z]\w+)", "(?:Count|Seconds|Bytes)"', text))
+
+
 def alarms():
+    told = figures()
     for path in sorted(Path("deploy/ecs").glob("*.yaml")):
         for name, text in re.findall(r"^  (\w+):\n    Type: AWS::(?:CloudWatch::Alarm|Events::Rule)\n((?:    .*\n|\n)*)",
                                      path.read_text(), re.M):
             must_tell(name, f"{path} makes this alarm")
+            metric = re.search(r"Namespace: barncat\n\s+MetricName: (\w+)", text)
+            if metric and metric[1] not in told:
+                wrong(str(path), f"{name} looks at {metric[1]}, which barncat does not write")
             for link in re.findall(r"docs/RUNBOOK\.md#?[\w-]*", text) or [""]:
                 runbook(str(path), name, link)
 
 
+for figure in figures():
+    if f"`{figure}`" not in read("docs/SERVICE.md"):
+        wrong("docs/SERVICE.md", f"does not tell of the metric `{figure}`")
 for kind in variants("src/incident/alarm.rs", "AlarmKind"):
     must_tell(words(kind).capitalize(), f"src/incident/alarm.rs has AlarmKind::{kind}")
 checks = (section("Check") or "")

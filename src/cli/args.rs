@@ -20,7 +20,7 @@ pub(super) use self::{
     clean::CleanArgs,
     holds::{HoldArgs, ReleaseArgs},
     incidents::{AlertCommand, IncidentsArgs, IncidentsCommand},
-    serve::{Listen, SchedulesArgs, SchedulesCommand, ServeArgs},
+    serve::{Listen, Metrics, SchedulesArgs, SchedulesCommand, ServeArgs},
 };
 
 /// The whole command line.
@@ -81,6 +81,9 @@ pub(super) enum OutputFormat {
     Text,
     /// For programs.
     Json,
+    /// `run`, `check` and `serve` alone: what happens as it happens, one JSON object a line.
+    #[value(hide = true)]
+    Jsonl,
     /// `graph` alone: for Markdown that knows Mermaid.
     #[value(hide = true)]
     Mermaid,
@@ -224,7 +227,8 @@ Examples:
   barncat run --failed                # what failed last time
   barncat run --mode test             # into the test schemas only
   barncat run --mode test --sample 100
-  barncat run --output json | jq .status",
+  barncat run --output json | jq .status
+  barncat run --output jsonl | jq -c 'select(.event == \"task.finished\") | [.task, .outcome.status]'",
         after_long_help = RUN_HELP
     )]
     Run(RunArgs),
@@ -477,3 +481,6 @@ mod tests {
         assert_eq!(run.selection.select, ["orders"]);
     }
 }
+
+#[cfg(test)]
+mod guides;

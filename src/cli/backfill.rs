@@ -70,7 +70,7 @@ pub(super) async fn backfill(context: &Context, args: BackfillArgs) -> Result<Ex
     };
     let (project, environment) = context.read()?;
     let (sender, receiver) = mpsc::channel(EVENTS_WAITING);
-    let shown = tokio::spawn(Progress::new(context.live, context.output.screen()).follow(receiver));
+    let shown = tokio::spawn(Progress::new(context.live, &context.output).follow(receiver));
     let stop = context.stop.token.clone();
     let done = run::backfill(&project, &environment, &request, sender, stop).await;
     // The last lines are shown before anything else is written.

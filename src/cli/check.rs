@@ -30,7 +30,7 @@ pub(super) async fn check(context: &Context, args: CheckArgs) -> Result<Exit, Co
     let outcome = watched(context, &request).await?;
     if context.output.is_json() {
         context.output.json(&json(&outcome, args.rows))?;
-    } else {
+    } else if !context.output.is_json_lines() {
         context.output.data(&text(&outcome, args.rows))?;
     }
     Ok(Exit::of_run(&outcome, true))

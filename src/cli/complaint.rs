@@ -84,19 +84,23 @@ impl Complaint {
             }
             Self::Failure(failure) => output.error(&failure.message, None, failure.hint.as_deref()),
         }
-        if output.is_json() {
+        if output.is_json() || output.is_json_lines() {
             self.print_json(output);
         }
     }
 
     /// stdout that cannot be written is told already, or nobody reads it.
     pub(super) fn print_json(&self, output: &Output) {
+        let print = |json: &Json<'_>| match output.is_json_lines() {
+            true => output.json_line(json),
+            false => output.json(json),
+        };
         let _ = match self {
-            Self::Failure(failure) => output.json(&Json { error: failure, mistakes: Vec::new() }),
+            Self::Failure(failure) => print(&Json { error: failure, mistakes: Vec::new() }),
             Self::Mistakes(Mistakes(mistakes)) => {
                 let message = format!("{} in the project", quantity::count(mistakes.len(), "mistake"));
                 let error = Failure { class: Class::Usage, message, hint: None };
-                output.json(&Json { error: &error, mistakes: mistakes.iter().map(Into::into).collect() })
+                print(&Json { error: &error, mistakes: mistakes.iter().map(Into::into).collect() })
             }
         };
     }

@@ -24,7 +24,8 @@ pub(super) async fn graph(context: &Context, selection: Selection) -> Result<Exi
         .with_unreachable(&drawn.unreachable);
     match context.output.format() {
         OutputFormat::Json => context.output.json(&render::json(&view))?,
-        OutputFormat::Text => context.output.data(&render::text(&view))?,
+        // The last is refused before.
+        OutputFormat::Text | OutputFormat::Jsonl => context.output.data(&render::text(&view))?,
         OutputFormat::Mermaid => context.output.data(&render::mermaid(&view))?,
         OutputFormat::Dot => context.output.data(&render::dot(&view))?,
     }

@@ -3,15 +3,22 @@
 //! Only barncat's own lines are written: a driver's debug lines hold statements with their
 //! parameters, which are rows.
 
+mod json;
+
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::{
     Layer,
     filter::Targets,
-    fmt::{self, format::Writer, time::FormatTime},
+    fmt::{
+        self,
+        format::{JsonFields, Writer},
+        time::FormatTime,
+    },
     layer::SubscriberExt,
     util::SubscriberInitExt,
 };
 
+use self::json::JsonLines;
 use super::{args::OutputFormat, screen::Screen};
 use crate::clock::{Clock, System};
 
@@ -42,16 +49,13 @@ impl Verbosity {
 pub(super) fn start(format: OutputFormat, verbosity: Verbosity, screen: &Screen) {
     let writer = screen.clone();
     let layer = match format {
-        OutputFormat::Text | OutputFormat::Mermaid | OutputFormat::Dot => {
-            fmt::layer().with_timer(Utc).with_target(false).with_ansi(false).with_writer(writer).boxed()
-        }
         OutputFormat::Json => fmt::layer()
-            .json()
-            .flatten_event(true)
-            .with_timer(Utc)
-            .with_target(false)
+            .fmt_fields(JsonFields::new())
+            .event_format(JsonLines)
+            .with_ansi(false)
             .with_writer(writer)
             .boxed(),
+        _ => fmt::layer().with_timer(Utc).with_target(false).with_ansi(false).with_writer(writer).boxed(),
     };
     let own_lines = Targets::new().with_target("barncat", verbosity.level());
     // A second start, as in a test that calls the library twice, keeps the first one.

@@ -104,12 +104,8 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         }
     };
     let CommandLine { global, command } = command_line;
-    let is_drawing = |format| matches!(format, OutputFormat::Mermaid | OutputFormat::Dot);
-    let draws = matches!(command, Command::Graph { .. });
-    if is_drawing(global.log_format) || (is_drawing(global.output) && !draws) {
-        let error = CommandLine::command()
-            .error(clap::error::ErrorKind::InvalidValue, "only `graph` writes mermaid and dot");
-        let _ = error.print();
+    if let Some(what) = misplaced(&global, &command) {
+        let _ = CommandLine::command().error(clap::error::ErrorKind::InvalidValue, what).print();
         return Exit::Usage.code();
     }
     // A service tells what it does in log lines, whoever looks.
@@ -123,6 +119,20 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         }
     };
     context.stop.exit().unwrap_or(exit).code()
+}
+
+/// What is wrong with a form that not everything can be written in.
+fn misplaced(global: &Global, command: &Command) -> Option<&'static str> {
+    let goes_on = matches!(command, Command::Run(_) | Command::Check(_) | Command::Serve(_));
+    match (global.output, global.log_format) {
+        (_, OutputFormat::Mermaid | OutputFormat::Dot) => Some("only `graph` writes mermaid and dot"),
+        (_, OutputFormat::Jsonl) => Some("log lines are text or json, which is one object a line"),
+        (OutputFormat::Mermaid | OutputFormat::Dot, _) if !matches!(command, Command::Graph { .. }) => {
+            Some("only `graph` writes mermaid and dot")
+        }
+        (OutputFormat::Jsonl, _) if !goes_on => Some("only `run`, `check` and `serve` write jsonl"),
+        _ => None,
+    }
 }
 
 /// Whether `--output json` is among arguments that cannot be read as a whole.

@@ -2,7 +2,7 @@
 
 use std::{
     io::{self, Write},
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use serde::Serialize;
@@ -10,12 +10,13 @@ use serde::Serialize;
 use super::{args::OutputFormat, screen::Screen, style};
 use crate::error::{Class, Fault};
 
-/// Where a command writes.
+/// Where a command writes. Cheap to clone.
+#[derive(Clone)]
 pub(super) struct Output {
     format: OutputFormat,
     quiet: bool,
     screen: Screen,
-    stdout: Mutex<Box<dyn Write + Send>>,
+    stdout: Arc<Mutex<Box<dyn Write + Send>>>,
 }
 
 /// stdout could not be written.
@@ -36,7 +37,7 @@ impl Output {
     }
 
     fn to(stdout: Box<dyn Write + Send>, format: OutputFormat, quiet: bool, screen: Screen) -> Self {
-        Self { format, quiet, screen, stdout: Mutex::new(stdout) }
+        Self { format, quiet, screen, stdout: Arc::new(Mutex::new(stdout)) }
     }
 
     /// How stdout is written.
@@ -47,6 +48,11 @@ impl Output {
     /// Whether stdout is read by a program.
     pub(super) fn is_json(&self) -> bool {
         self.format == OutputFormat::Json
+    }
+
+    /// Whether stdout is a stream of JSON lines, of what happens as it happens.
+    pub(super) fn is_json_lines(&self) -> bool {
+        self.format == OutputFormat::Jsonl
     }
 
     /// stderr.
@@ -68,6 +74,13 @@ impl Output {
     pub(super) fn json(&self, value: &impl Serialize) -> Result<(), OutputError> {
         let mut text =
             serde_json::to_string_pretty(value).map_err(|error| OutputError(io::Error::other(error)))?;
+        text.push('\n');
+        self.data(&text)
+    }
+
+    /// Writes one JSON value as a line of data.
+    pub(super) fn json_line(&self, value: &impl Serialize) -> Result<(), OutputError> {
+        let mut text = serde_json::to_string(value).map_err(|error| OutputError(io::Error::other(error)))?;
         text.push('\n');
         self.data(&text)
     }

@@ -34,7 +34,7 @@ pub(super) async fn run(context: &Context, args: RunArgs) -> Result<Exit, Compla
     let outcome = watched(context, &request).await?;
     if context.output.is_json() {
         context.output.json(&outcome)?;
-    } else {
+    } else if !context.output.is_json_lines() {
         context.output.data(&summary::summary(&outcome))?;
     }
     Ok(Exit::of_run(&outcome, args.strict))
@@ -55,7 +55,7 @@ pub(super) fn sample(rows: Option<u32>, mode: args::Mode) -> Result<Option<u32>,
 pub(super) async fn watched(context: &Context, request: &run::Request) -> Result<RunOutcome, Complaint> {
     let (project, environment) = context.read()?;
     let (sender, receiver) = mpsc::channel(EVENTS_WAITING);
-    let shown = tokio::spawn(Progress::new(context.live, context.output.screen()).follow(receiver));
+    let shown = tokio::spawn(Progress::new(context.live, &context.output).follow(receiver));
     let done = run::run(&project, &environment, request, sender, context.stop.token.clone()).await;
     // The last lines are shown before anything else is written.
     let _ = shown.await;

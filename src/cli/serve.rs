@@ -6,7 +6,7 @@ use tokio::sync::mpsc;
 
 use super::{
     Context,
-    args::{Listen, ServeArgs},
+    args::{Listen, Metrics, ServeArgs},
     complaint::Complaint,
     exit::Exit,
     progress::Progress,
@@ -31,12 +31,19 @@ pub(super) async fn serve(context: &Context, args: ServeArgs) -> Result<Exit, Co
         let place = panic.location().map(ToString::to_string);
         tracing::error!(place, error = panic.payload_as_str(), "panic");
     }));
-    let watch: serve::Watch = Arc::new(|tick: &Tick| {
+    let output = context.output.clone();
+    let watch: serve::Watch = Arc::new(move |tick: &Tick| {
         let (sender, receiver) = mpsc::channel(EVENTS_WAITING);
-        tokio::spawn(Progress::of_a_tick(tick).follow(receiver));
+        tokio::spawn(Progress::of_a_tick(tick, &output).follow(receiver));
         sender
     });
-    serve::serve(setup, project, environment, watch, context.stop.token.clone()).await?;
+    let output = context.output.clone();
+    let figures = (args.metrics == Metrics::Emf).then(|| -> serve::Figures {
+        // Where nobody reads them the service goes on all the same.
+        Arc::new(move |figures| drop(output.json_line(figures)))
+    });
+    let outlets = serve::Outlets { watch, figures };
+    serve::serve(setup, project, environment, outlets, context.stop.token.clone()).await?;
     Ok(Exit::Done)
 }
 

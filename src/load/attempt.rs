@@ -143,6 +143,7 @@ impl<'a> Begun<'a> {
         let decision = decision.having_found(&missed);
         let load = clock::new_id_after(decision.last.as_ref().map(|last| last.load.as_str()));
         let task = attempt.spec.target.to_string();
+        tracing::Span::current().record("load", load.as_str());
         workshop.control.start_attempt(&workshop.run, &task, attempt.number, &load).await?;
         if let Some(chunk) = &attempt.chunk {
             workshop.control.start_chunk(&chunk.backfill, chunk.number, &load).await?;

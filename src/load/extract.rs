@@ -8,6 +8,7 @@ use tokio::{
 };
 use tokio_postgres::types::PgLsn;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 use super::{
     Decision, LoadError, Workshop,
@@ -155,11 +156,12 @@ impl Extract<'_> {
         for plan in plans {
             let part = self.part(plan, snapshot.clone());
             let at_once = at_once.clone();
-            reading.spawn(async move {
+            let read = async move {
                 let turn = at_once.acquire_owned().await;
                 let number = part.plan.number;
                 (number, part.read().await, turn)
-            });
+            };
+            reading.spawn(read.in_current_span());
         }
         drop(snapshot);
         let mut parts: Vec<Option<Part>> = vec![None; total];

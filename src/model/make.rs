@@ -99,6 +99,7 @@ async fn begin_upon(
         None => whole,
     };
     let load = clock::new_id_after(last.as_ref().map(|last| last.load.as_str()));
+    tracing::Span::current().record("load", load.as_str());
     workshop.control.start_attempt(&workshop.run, &target.to_string(), attempt.number, &load).await?;
     let decision = Decision { load, last, columns, publish, is_whole, definition, reason };
     Ok(Begun::ToDo(Box::new(decision), select))

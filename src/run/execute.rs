@@ -13,6 +13,7 @@ use tokio::{
     time::Instant,
 };
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 use super::{
     Request, alarms,
@@ -235,11 +236,12 @@ impl Walk<'_> {
         if let Some(deadlines) = &self.deadlines {
             ids.iter().for_each(|task| deadlines.begin(*task));
         }
-        let handle = self.under_way.spawn(async move {
+        let work = async move {
             let around = Surroundings { tasks: &tasks, showing: &showing, how: &how, attempts: &attempts };
             let outcomes = do_unit(&workshop, members, &around).await;
             of.into_iter().zip(outcomes).collect()
-        });
+        };
+        let handle = self.under_way.spawn(work.in_current_span());
         self.doing.insert(handle.id(), ids);
     }
 
@@ -737,7 +739,15 @@ async fn one_try(
         places.push(place);
     }
     let trying: Vec<&Member> = places.iter().map(|place| &members[*place]).collect();
-    let attempted = attempt(workshop, &trying, number, around).await;
+    let names: Vec<&str> = trying.iter().map(|member| member.outcome.task.as_str()).collect();
+    // Its load is known once it is decided what is done.
+    let span = tracing::error_span!(
+        "attempt",
+        task = names.join(", "),
+        attempt = number,
+        load = tracing::field::Empty
+    );
+    let attempted = attempt(workshop, &trying, number, around).instrument(span).await;
     let mut failures = Vec::new();
     for (place, attempted) in places.into_iter().zip(attempted) {
         let member = &mut members[place];

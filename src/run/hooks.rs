@@ -19,6 +19,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 use super::{
     Mode,
@@ -89,7 +90,7 @@ impl Hooks {
             waiting: BTreeMap::new(),
             failed: BTreeMap::new(),
         };
-        Self { events, chosen, telling: Some(tokio::spawn(teller.follow(taken))) }
+        Self { events, chosen, telling: Some(tokio::spawn(teller.follow(taken).in_current_span())) }
     }
 
     /// Where the run's events go.

@@ -43,6 +43,7 @@ use std::{collections::BTreeMap, time::Duration};
 use jiff::Timestamp;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 pub use self::{
     adopt::{PlannedAdoption, plan_adopt},
@@ -160,9 +161,23 @@ pub async fn run(
     events: mpsc::Sender<Event>,
     cancel: CancellationToken,
 ) -> Result<RunOutcome, RunError> {
+    let run = clock::new_id();
+    let schedule = request.origin.tick.as_ref().map(|tick| tick.schedule.as_str());
+    let span = tracing::error_span!("run", run, schedule);
+    Box::pin(run_as(project, environment, request, events, cancel, run)).instrument(span).await
+}
+
+/// The run of this id.
+async fn run_as(
+    project: &Project,
+    environment: &Environment,
+    request: &Request,
+    events: mpsc::Sender<Event>,
+    cancel: CancellationToken,
+    run: String,
+) -> Result<RunOutcome, RunError> {
     let started_at = clock::System.now();
     let begun = tokio::time::Instant::now();
-    let run = clock::new_id();
     let hooks = Hooks::of(project, request.mode, &run, events.clone(), cancel.clone());
     let opened = tokio::select! {
         biased;

@@ -8,6 +8,7 @@ use tokio::{
     time::{Instant, sleep, timeout_at},
 };
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 use super::{Mode, Request, RunError, alarms, open::Opened, reach};
 use crate::{
@@ -46,8 +47,10 @@ impl Teller {
                 "an alert channel is off: its variable is empty"
             );
         }
-        let recorder = tokio::spawn(record(control.clone(), channels.clone(), received, news.clone()));
-        let sender = tokio::spawn(send(control.clone(), channels.clone(), news, closing.clone()));
+        let recorder =
+            tokio::spawn(record(control.clone(), channels.clone(), received, news.clone()).in_current_span());
+        let sender =
+            tokio::spawn(send(control.clone(), channels.clone(), news, closing.clone()).in_current_span());
         Self { observations, recorder, sender, closing, channels }
     }
 

@@ -114,6 +114,11 @@ impl Health {
         }
     }
 
+    /// What the service is now.
+    pub(super) fn role(&self) -> Role {
+        self.lock().role
+    }
+
     /// Something is waited for; said when it begins, and where the reason is another one after a while.
     pub(super) fn waits_for(&self, what: &str, why: String) {
         let mut inner = self.lock();

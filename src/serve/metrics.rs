@@ -5,6 +5,8 @@
 
 mod process;
 
+pub(super) use self::process::resident_memory;
+
 use std::{
     fmt,
     sync::{Mutex, PoisonError, atomic::AtomicU64},
@@ -88,6 +90,40 @@ impl Counted {
         #[cfg(test)]
         reference::note(name, "counter", &["kind"], help);
         registry.register(name, help, self.seconds.clone());
+    }
+}
+
+/// What ended since the process began, over all of a kind.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Sums {
+    pub(super) failed_runs: u64,
+    pub(super) failed_tasks: u64,
+    pub(super) rows: u64,
+    pub(super) bytes: u64,
+}
+
+impl Counted {
+    /// In a few numbers.
+    pub(super) fn sums(&self) -> Sums {
+        let of = |family: &Counters, labels: Labels| family.get_or_create(&labels).get();
+        let bad = ["failed", "crashed"].map(str::to_owned);
+        let kinds = ["load", "model", "check", "command"];
+        let by_kind =
+            |family: &Counters| kinds.iter().map(|kind| of(family, vec![("kind", (*kind).to_owned())])).sum();
+        let mut failed_tasks = 0;
+        for (kind, tier) in kinds.iter().flat_map(|kind| ["critical", "optional"].map(|tier| (*kind, tier))) {
+            for status in &bad {
+                let labels =
+                    vec![("kind", kind.to_owned()), ("tier", tier.to_owned()), ("status", status.clone())];
+                failed_tasks += of(&self.tasks, labels);
+            }
+        }
+        Sums {
+            failed_runs: bad.iter().map(|status| of(&self.runs, vec![("status", status.clone())])).sum(),
+            failed_tasks,
+            rows: by_kind(&self.rows),
+            bytes: by_kind(&self.bytes),
+        }
     }
 }
 

@@ -7,6 +7,7 @@
 mod begin;
 mod dashboard;
 mod decide;
+mod emf;
 mod health;
 mod http;
 mod life;
@@ -72,6 +73,17 @@ pub type Watch = Arc<dyn Fn(&Tick) -> mpsc::Sender<Event> + Send + Sync>;
 #[cfg(test)]
 pub(crate) async fn metrics_reference() -> String {
     metrics::reference::markdown().await
+}
+
+/// Takes figures for alarms, as one JSON object a time.
+pub type Figures = Arc<dyn Fn(&serde_json::Value) + Send + Sync>;
+
+/// Where what a service says goes, beside its log.
+pub struct Outlets {
+    /// What happens in runs.
+    pub watch: Watch,
+    /// Figures for CloudWatch, if they are wanted.
+    pub figures: Option<Figures>,
 }
 
 /// Why a service cannot start.
@@ -166,7 +178,7 @@ pub async fn serve(
     setup: Setup,
     project: Project,
     environment: Environment,
-    watch: Watch,
+    outlets: Outlets,
     stop: CancellationToken,
 ) -> Result<(), ServeError> {
     reload::resolve(&project, &environment)?;
@@ -174,9 +186,9 @@ pub async fn serve(
     let protection = environment.secret(ECS_AGENT);
     let shared = Arc::new(Shared::new(project, environment));
     let listener = http::listen(setup.listen).await?;
-    let mut life = life::Life::new(setup, shared.clone(), watch, stop)?;
+    let mut life = life::Life::new(setup, shared.clone(), outlets.watch, stop)?;
     let ended = CancellationToken::new();
-    let beside = tokio::spawn(beside(shared.clone(), listener, token, ended.clone()));
+    let beside = tokio::spawn(beside(shared.clone(), listener, token, outlets.figures, ended.clone()));
     let guarded = protection::start(protection, life.busy());
     let reaper = reap::start();
     life.live().await;
@@ -192,10 +204,20 @@ async fn beside(
     shared: Arc<Shared>,
     listener: http::Listener,
     token: Option<Secret>,
+    figures: Option<Figures>,
     ended: CancellationToken,
 ) {
     let state = http::State::new(shared.clone(), token);
-    tokio::join!(http::answer(listener, state, ended.clone()), probe::probe(shared, ended));
+    let told = async {
+        if let Some(figures) = figures {
+            emf::tell(state.clone(), figures, ended.clone()).await;
+        }
+    };
+    tokio::join!(
+        http::answer(listener, state.clone(), ended.clone()),
+        probe::probe(shared, ended.clone()),
+        told
+    );
 }
 
 /// What readers have to show; off loopback there must be one.

@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, time::Duration};
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 
 use crate::config;
 
@@ -18,9 +18,23 @@ pub(in crate::cli) struct ServeArgs {
     #[arg(hide_env_values = true)]
     pub(in crate::cli) stop_timeout: Duration,
 
+    /// Write figures for alarms to stdout once a minute: none, or emf (CloudWatch's embedded metric format)
+    #[arg(long, value_name = "FORMAT", env = "BARNCAT_METRICS", default_value = "none")]
+    #[arg(hide_possible_values = true, hide_env_values = true)]
+    pub(in crate::cli) metrics: Metrics,
+
     /// How many tasks of a run at once
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(in crate::cli) jobs: Option<u32>,
+}
+
+/// How figures are written to stdout.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(in crate::cli) enum Metrics {
+    /// Not at all.
+    None,
+    /// For CloudWatch Logs.
+    Emf,
 }
 
 /// Where the service listens.
@@ -79,6 +93,8 @@ docs/SERVICE.md tells the rest.
 Examples:
   barncat serve
   barncat serve --listen 0.0.0.0:8080 --log-format json    # in a container, with BARNCAT_TOKEN
+  barncat serve --log-format json --metrics emf            # figures for CloudWatch's alarms
+  barncat serve --output jsonl > events.jsonl              # what happens in its runs, as it happens
   barncat schedules                                        # when it runs what next";
 
 pub(super) const HEALTHCHECK_HELP: &str = "\

@@ -14,13 +14,21 @@ use crate::{
 /// A task that goes on says so this often, and no more.
 const EVERY: Duration = Duration::from_secs(30);
 
-/// What is remembered: when each task was last heard of, and in which step.
+/// What is remembered of each task, and which run this is: in each line.
 #[derive(Debug, Default)]
 pub(in crate::cli) struct LogLines {
-    last: HashMap<String, (Instant, Step)>,
-    /// Where several runs go on beside each other: which one this is of, in each line.
+    last: HashMap<String, Last>,
+    /// Of a tick's run.
     schedule: Option<String>,
     run: Option<String>,
+}
+
+/// When a task was last heard of, in which attempt and step.
+#[derive(Debug)]
+struct Last {
+    at: Instant,
+    attempt: Option<u32>,
+    step: Step,
 }
 
 impl LogLines {
@@ -30,7 +38,7 @@ impl LogLines {
     }
 
     pub(super) fn take(&mut self, event: &Event) {
-        if let (Some(_), Event::RunStarted { run, .. }) = (&self.schedule, event) {
+        if let Event::RunStarted { run, .. } = event {
             self.run = Some(run.clone());
         }
         let of = self.run.clone();
@@ -40,7 +48,8 @@ impl LogLines {
                 info!(run, schedule = self.schedule, tasks = tasks.len(), "{line}");
             }
             Event::TaskStarted { task, strategy, attempt, rows_expected, .. } => {
-                self.last.insert(task.clone(), (Instant::now(), Step::Waiting));
+                let last = Last { at: Instant::now(), attempt: Some(*attempt), step: Step::Waiting };
+                self.last.insert(task.clone(), last);
                 info!(run = of, task, strategy, attempt, rows_expected, "started");
             }
             Event::ChunkStarted { task, chunk, chunks, rows_before } => {
@@ -52,6 +61,7 @@ impl LogLines {
                 warn!(
                     run = of,
                     task,
+                    attempt,
                     error = failure.message,
                     "attempt {attempt} of {attempts_max} failed, next in {seconds} s"
                 );
@@ -79,16 +89,14 @@ impl LogLines {
 
     fn advance(&mut self, task: &str, step: Step, rows: u64, bytes: u64) {
         let now = Instant::now();
-        let due = match self.last.get(task) {
-            Some((at, last_step)) => {
-                *last_step != step
-                    && matches!(step, Step::AwaitingConnection | Step::Publishing | Step::Comparing)
-                    || now - *at >= EVERY
-            }
-            None => true,
-        };
+        let last = self.last.get(task);
+        let due = last.is_none_or(|last| {
+            last.step != step && matches!(step, Step::AwaitingConnection | Step::Publishing | Step::Comparing)
+                || now - last.at >= EVERY
+        });
         if due {
-            self.last.insert(task.to_owned(), (now, step));
+            let attempt = last.and_then(|last| last.attempt);
+            self.last.insert(task.to_owned(), Last { at: now, attempt, step });
             let doing = match step {
                 Step::Waiting => "waits",
                 Step::AwaitingConnection => "waits for a connection",
@@ -98,21 +106,30 @@ impl LogLines {
                 Step::Publishing => "publishes",
                 Step::Comparing => "compares source and warehouse",
             };
-            info!(run = self.run, task, rows, bytes, "{doing}");
+            info!(run = self.run, task, attempt, rows, bytes, "{doing}");
         }
     }
 }
 
 fn ended(run: Option<&str>, outcome: &TaskOutcome) {
-    let TaskOutcome { task, seconds, rows, bytes, attempts, .. } = outcome;
+    let TaskOutcome { task, seconds, rows, bytes, attempts, load, .. } = outcome;
     let status = summary::task_status_word(outcome.status);
     match (&outcome.error, outcome.status) {
         (Some(failure), TaskStatus::Failed) => {
-            error!(run, task, seconds, attempts, error = failure.message, hint = failure.hint, "{status}");
+            error!(
+                run,
+                task,
+                seconds,
+                attempts,
+                load,
+                error = failure.message,
+                hint = failure.hint,
+                "{status}"
+            );
         }
         (_, TaskStatus::Succeeded | TaskStatus::Unchanged) => {
             let took = quantity::duration(*seconds);
-            info!(run, task, seconds, rows, bytes, attempts, load = outcome.load, "{status} in {took}");
+            info!(run, task, seconds, rows, bytes, attempts, load, "{status} in {took}");
         }
         (Some(failure), _) => warn!(run, task, seconds, error = failure.message, "{status}"),
         (None, TaskStatus::Blocked) => {

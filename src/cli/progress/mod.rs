@@ -1,4 +1,5 @@
-//! Shows a run while it goes: one live line a task on a terminal, log lines elsewhere.
+//! Shows a run while it goes: one live line a task on a terminal, log lines elsewhere; with `--output jsonl` events on
+//! stdout beside them.
 //!
 //! Consumes events and nothing else, so it can neither hold a run up nor change it.
 
@@ -6,15 +7,23 @@ use std::time::Duration;
 
 use tokio::{sync::mpsc, time::MissedTickBehavior};
 
-use super::screen::Screen;
+use super::output::Output;
 use crate::{control::Tick, event::Event};
 
+mod event_lines;
 mod line;
 mod live;
 mod log_lines;
 
 /// How a run is shown.
-pub(super) enum Progress {
+pub(super) struct Progress {
+    shown: Shown,
+    /// For programs.
+    events: Option<event_lines::EventLines>,
+}
+
+/// How it is shown to people.
+enum Shown {
     /// On a terminal.
     Live(live::Live),
     /// Elsewhere.
@@ -23,17 +32,18 @@ pub(super) enum Progress {
 
 impl Progress {
     /// Live lines if `live`, else log lines.
-    pub(super) fn new(live: bool, screen: &Screen) -> Self {
-        if live {
-            Self::Live(live::Live::new(screen.clone()))
-        } else {
-            Self::LogLines(log_lines::LogLines::default())
-        }
+    pub(super) fn new(live: bool, output: &Output) -> Self {
+        let shown = match live {
+            true => Shown::Live(live::Live::new(output.screen().clone())),
+            false => Shown::LogLines(log_lines::LogLines::default()),
+        };
+        Self { shown, events: events(output, None) }
     }
 
-    /// Log lines of a run that goes on beside others: each says which run it is of.
-    pub(super) fn of_a_tick(tick: &Tick) -> Self {
-        Self::LogLines(log_lines::LogLines::of_a_tick(tick))
+    /// Log lines of a run that a service goes on with beside others.
+    pub(super) fn of_a_tick(tick: &Tick, output: &Output) -> Self {
+        let shown = Shown::LogLines(log_lines::LogLines::of_a_tick(tick));
+        Self { shown, events: events(output, Some(tick)) }
     }
 
     /// Shows events until their channel closes.
@@ -53,15 +63,22 @@ impl Progress {
     }
 
     fn take(&mut self, event: &Event) {
-        match self {
-            Self::Live(live) => live.take(event),
-            Self::LogLines(lines) => lines.take(event),
+        if let Some(events) = &mut self.events {
+            events.take(event);
+        }
+        match &mut self.shown {
+            Shown::Live(live) => live.take(event),
+            Shown::LogLines(lines) => lines.take(event),
         }
     }
 
     fn refresh(&mut self) {
-        if let Self::Live(live) = self {
+        if let Shown::Live(live) = &mut self.shown {
             live.refresh();
         }
     }
+}
+
+fn events(output: &Output, tick: Option<&Tick>) -> Option<event_lines::EventLines> {
+    output.is_json_lines().then(|| event_lines::EventLines::new(output.clone(), tick))
 }

@@ -13,6 +13,7 @@ use tokio::{
     task::JoinHandle,
     time::{Instant, sleep_until, timeout},
 };
+use tracing::Instrument;
 
 use super::{
     follow::Followed,
@@ -93,7 +94,7 @@ impl Deadlines {
         let live = Live::of(known).await?;
         let dues = live.dues();
         let (steps, received) = mpsc::unbounded_channel();
-        let outcomes = tokio::spawn(live.follow(received, observations));
+        let outcomes = tokio::spawn(live.follow(received, observations).in_current_span());
         Some(Self { steps, dues, outcomes })
     }
 

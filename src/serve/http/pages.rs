@@ -24,7 +24,7 @@ const RUNS: u32 = 25;
 
 impl State {
     /// A look at the project as it is now.
-    pub(super) async fn look(&self) -> Result<Look, ViewError> {
+    pub(in crate::serve) async fn look(&self) -> Result<Look, ViewError> {
         let shared = &self.shared;
         let (project, control) = (shared.project(), shared.control());
         self.desk.look(&project, &shared.environment, control, System.now()).await

@@ -9,6 +9,18 @@ use super::gauge;
 /// The unit of `/proc/self/stat`'s times; Linux has had no other for decades.
 const TICKS_A_SECOND: f64 = 100.0;
 
+/// Memory in use, in bytes.
+pub(in crate::serve) fn resident_memory() -> Option<f64> {
+    kilobytes(&fs::read_to_string("/proc/self/status").unwrap_or_default(), "VmRSS:")
+        .map(|kilobytes| kilobytes * 1024.0)
+}
+
+/// A number of a line of `/proc/self/status`.
+fn kilobytes(status: &str, key: &str) -> Option<f64> {
+    let line = status.lines().find_map(|line| line.strip_prefix(key))?;
+    line.split_whitespace().next()?.parse().ok()
+}
+
 pub(super) fn register(registry: &mut Registry) {
     let mut tell = |name: &str, help: &str, value: Option<f64>| {
         if let Some(value) = value {
@@ -16,21 +28,14 @@ pub(super) fn register(registry: &mut Registry) {
         }
     };
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = |key: &str| -> Option<f64> {
-        let line = status.lines().find_map(|line| line.strip_prefix(key))?;
-        line.split_whitespace().next()?.parse().ok()
-    };
+    let line = |key: &str| kilobytes(&status, key);
     let files: Vec<_> =
         fs::read_dir("/proc/self/fd").map(|files| files.flatten().collect()).unwrap_or_default();
     let is_socket = |file: &&fs::DirEntry| {
         fs::read_link(file.path()).is_ok_and(|target| target.to_string_lossy().starts_with("socket:"))
     };
     let is_known = !files.is_empty();
-    tell(
-        "process_resident_memory_bytes",
-        "Memory in use",
-        line("VmRSS:").map(|kilobytes| kilobytes * 1024.0),
-    );
+    tell("process_resident_memory_bytes", "Memory in use", resident_memory());
     tell(
         "process_resident_memory_max_bytes",
         "The most memory that was in use",

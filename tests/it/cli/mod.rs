@@ -10,6 +10,7 @@ mod clean;
 mod discover;
 mod doctor;
 mod hold;
+mod lines;
 mod past;
 mod plan;
 mod scene;

@@ -2,6 +2,7 @@
 
 mod crash;
 mod down;
+mod figures;
 mod http;
 mod life;
 mod pages;
