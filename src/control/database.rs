@@ -10,7 +10,7 @@ use tokio_postgres::{Row, types::ToSql};
 use super::ControlError;
 use crate::{
     error::{Class, Fault},
-    pg::{Connection, Endpoint, PgError, Pool, Pooled, Session},
+    pg::{Connection, END_IF_SILENT, Endpoint, PgError, Pool, Pooled, Session},
     sql::quote_ident,
 };
 
@@ -67,7 +67,7 @@ impl Database {
     ) -> Result<Work<'_>, ControlError> {
         let client = Some(self.client(doing).await?);
         let work = Work { database: self, client, doing, patience };
-        work.run("BEGIN").await?;
+        work.run(&format!("BEGIN; {}", END_IF_SILENT)).await?;
         Ok(work)
     }
 

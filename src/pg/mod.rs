@@ -22,6 +22,6 @@ pub use error::{PgError, ServerError, TlsError, keep_what_stands_in};
 pub use login::{Login, LoginError, Logins, Refusal};
 pub use pool::{Pool, Pooled};
 pub use pooler::sessions_are_shared;
-pub use session::{Session, set_application_name};
+pub use session::{END_IF_SILENT, Session, set_application_name};
 pub use settle::settle;
 pub use sqlstate::class;

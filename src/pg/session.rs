@@ -51,6 +51,10 @@ impl Session {
     }
 }
 
+/// For a transaction whose locks others wait for: a process that stands still, or a machine that hangs, keeps its
+/// connections, and a server that hears nothing for so long ends the session. As long as a service's lease.
+pub const END_IF_SILENT: &str = "SET LOCAL idle_in_transaction_session_timeout = '15s'";
+
 /// The statement that says in `pg_stat_activity` what a session is for. The server keeps 63 bytes.
 pub fn set_application_name(name: &str) -> String {
     let mut name = name.to_owned();

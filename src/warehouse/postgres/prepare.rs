@@ -3,7 +3,7 @@
 use super::{PostgresWarehouseError, Server, staging};
 use crate::{
     fail_point,
-    pg::{Connection, PgError},
+    pg::{Connection, END_IF_SILENT, PgError},
     schema::{Abilities, PostgresAbilities},
     sql::{TableName, quote_ident, quote_literal},
     warehouse::StagingTable,
@@ -34,9 +34,8 @@ async fn make_schemas(server: &Server, connection: &Connection) -> Result<(), Po
     }
     connection.set_busy(true);
     fail_point!("warehouse.prepare.before");
-    connection
-        .run("prepare the warehouse", &format!("BEGIN; SELECT pg_advisory_xact_lock({PREPARE_LOCK})"))
-        .await?;
+    connection.run("prepare the warehouse", &begin()).await?;
+    fail_point!("warehouse.prepare.locked");
     make_schema(connection, ledger).await?;
     make_schema(connection, staging).await?;
     let comment = format!(
@@ -51,6 +50,11 @@ async fn make_schemas(server: &Server, connection: &Connection) -> Result<(), Po
     Ok(())
 }
 
+/// One process at a time makes what all share, and others wait for it: not for one that stands still.
+fn begin() -> String {
+    format!("BEGIN; {END_IF_SILENT}; SELECT pg_advisory_xact_lock({PREPARE_LOCK})")
+}
+
 /// Makes the schema that a table is published to, in a transaction of its own: a publish must not
 /// hold the lock.
 pub(super) async fn ensure_schema(
@@ -61,7 +65,7 @@ pub(super) async fn ensure_schema(
         return Ok(());
     }
     fail_point!("warehouse.schema.before");
-    connection.run("make a schema", &format!("BEGIN; SELECT pg_advisory_xact_lock({PREPARE_LOCK})")).await?;
+    connection.run("make a schema", &begin()).await?;
     make_schema(connection, schema).await?;
     connection.run("make a schema", "COMMIT").await?;
     fail_point!("warehouse.schema.after");

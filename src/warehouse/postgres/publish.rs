@@ -11,6 +11,7 @@ use super::{
 };
 use crate::{
     fail_point,
+    pg::END_IF_SILENT,
     sql::Dialect,
     warehouse::{LiveTable, Publication, PublishKind, Published, StagingColumn},
 };
@@ -74,6 +75,8 @@ async fn begin(
     publication: &Publication,
 ) -> Result<(PublishKind, Vec<String>), PostgresWarehouseError> {
     if !staging.is_committed {
+        // Begun when it was filled, which may be silent for as long as the source is.
+        staging.connection.run("begin a publish", END_IF_SILENT).await?;
         return Ok((publication.kind, Vec::new()));
     }
     let decided = match publication.kind {
@@ -82,7 +85,7 @@ async fn begin(
     };
     // Its rows are many and new: an autovacuum may be at it, in the way of the locks that are to come.
     let vacuum = locks::keep_vacuum_away(&staging.table);
-    let sql = format!("BEGIN; {vacuum}; SET LOCAL lock_timeout = 0");
+    let sql = format!("BEGIN; {END_IF_SILENT}; {vacuum}; SET LOCAL lock_timeout = 0");
     staging.connection.run("begin a publish", &sql).await?;
     Ok(decided)
 }

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     fail_point,
-    pg::{Connection, PgError},
+    pg::{Connection, END_IF_SILENT, PgError},
     schema::RelationKind,
     sql::{TableName, quote_ident, quote_literal},
     warehouse::{Descriptions, Publication, PublishKind, Published, Select},
@@ -27,7 +27,7 @@ pub(super) async fn publish(
     prepare::ensure_schema(&connection, &row.table.schema).await?;
     connection.set_busy(true);
     let view = PublishedView { connection: &connection, select, publication };
-    view.run("begin a publish", "BEGIN").await?;
+    view.run("begin a publish", &format!("BEGIN; {END_IF_SILENT}")).await?;
     fail_point!("publish.ledger.before");
     let kind = PublishKind::Replace;
     let at = match ledger::write(&connection, &server.options.ledger_schema, row, kind).await? {

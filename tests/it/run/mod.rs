@@ -13,6 +13,7 @@ pub(crate) mod random;
 pub(crate) mod restore;
 mod restore_crash;
 mod side_by_side;
+mod silent;
 mod stopped;
 mod time_limits;
 mod verify;

@@ -50,7 +50,10 @@ impl Service {
                 let line = serde_json::from_str(&line).unwrap_or(Value::String(line));
                 lines.lock().expect("no test panics while it holds this").push(line);
             }
-            child.wait().expect("it can be waited for").code()
+            let status = child.wait().expect("it can be waited for");
+            // A signal's name is lost in the code.
+            lines.lock().expect("no test panics while it holds this").push(Value::String(status.to_string()));
+            status.code()
         });
         Self { pid, said, reader }
     }
@@ -145,15 +148,22 @@ impl Service {
     /// Waits for its end: the exit status, none if a signal killed it.
     pub(super) async fn end(mut self) -> Option<i32> {
         let ended = tokio::time::timeout(PATIENCE, &mut self.reader).await;
-        let said = self.said();
-        eprintln!("{}", said.iter().map(|line| format!("{line}\n")).collect::<String>());
+        self.show();
         ended.expect("it ends").expect("it does not panic")
+    }
+
+    /// For whoever reads why a test failed.
+    fn show(&self) {
+        eprintln!("{}", self.said().iter().map(|line| format!("{line}\n")).collect::<String>());
     }
 }
 
 /// A test that fails leaves no service behind.
 impl Drop for Service {
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.show();
+        }
         if !self.reader.is_finished() {
             send("KILL", self.pid);
         }

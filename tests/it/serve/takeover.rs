@@ -36,6 +36,8 @@ async fn a_service_that_dies_or_stands_still_is_replaced_and_starts_nothing_when
     }
     // What the one had begun when it stood still, and nobody ended, the next one ends.
     let last = Service::start(&project, &[], &[]);
+    // A signal that comes before it listens for signals would end it at once.
+    last.until_it_leads().await;
     until("nothing is left", async || ticks(&project, "hot", "open").await == 0).await;
     assert_eq!(last.stop().await, Some(0));
     assert_each_tick_ran_once(&project).await;
