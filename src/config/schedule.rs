@@ -63,6 +63,12 @@ const EVERY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs
 /// Longer ones are no jitter.
 const JITTER_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 
+/// So many ticks of a cron expression tell how close they come to each other: those of a day, every 5 minutes.
+const TICKS_COMPARED: usize = 300;
+
+/// Names stand in lines of logs, lists and pages.
+const NAME_LENGTH_MAX: usize = 63;
+
 impl Schedule {
     /// The last tick whose run had to begin by `now`.
     pub fn last(&self, now: Timestamp, zone: &TimeZone) -> Option<Timestamp> {
@@ -156,6 +162,14 @@ impl CronTimes {
         }
     }
 
+    /// What lies between two ticks at least, as far as the first ones show it.
+    fn shortest(&self) -> Option<Duration> {
+        let next = |at: &Timestamp| self.next(*at, &TimeZone::UTC);
+        let ticks: Vec<_> =
+            std::iter::successors(next(&Timestamp::UNIX_EPOCH), next).take(TICKS_COMPARED).collect();
+        ticks.windows(2).filter_map(|pair| pair[1].duration_since(pair[0]).try_into().ok()).min()
+    }
+
     fn last(&self, now: Timestamp, zone: &TimeZone) -> Option<Timestamp> {
         if self.every_hour {
             let at = whole_seconds(now)?.to_zoned(zone.clone());
@@ -205,6 +219,12 @@ fn shown_by(now: Timestamp, zone: &TimeZone) -> Option<DateTime> {
 /// Reads the section.
 pub(super) fn read(file: &Keys<'_>, project: &str) -> BTreeMap<String, Schedule> {
     let read = |(name, place, item): (String, Place, &Item)| {
+        if name.trim().is_empty() || name.contains(char::is_control) || name.chars().count() > NAME_LENGTH_MAX
+        {
+            let what = "the name of a schedule is one line of 1 to 63 characters";
+            file.mistakes.add(place, what.to_owned(), None);
+            return None;
+        }
         let keys = Keys::new(file.text, item, format!("schedule `{name}`"), place, file.mistakes)?;
         let schedule = one(&keys, project, &name);
         keys.finish();
@@ -215,11 +235,14 @@ pub(super) fn read(file: &Keys<'_>, project: &str) -> BTreeMap<String, Schedule>
 
 fn one(keys: &Keys<'_>, project: &str, name: &str) -> Option<Schedule> {
     let (every, cron) = (every(keys), cron(keys));
-    if keys.has("every") == keys.has("cron") {
-        keys.missing("every", "either every = \"30m\" or cron = \"0 1 * * *\"");
+    match (keys.has("every"), keys.has("cron")) {
+        (false, false) => keys.missing("every", "either every = \"30m\" or cron = \"0 1 * * *\""),
+        (true, true) => keys.wrong("cron", "stands beside `every`: it ticks by one of them"),
+        _ => {}
     }
     let jitter = keys.duration("jitter").unwrap_or_default();
-    if jitter > JITTER_MAX || every.is_some_and(|every| jitter >= every) {
+    let shortest = every.or_else(|| cron.as_ref()?.shortest());
+    if jitter > JITTER_MAX || shortest.is_some_and(|shortest| !jitter.is_zero() && jitter >= shortest) {
         keys.wrong("jitter", "is as long as what lies between two ticks, or longer than a day");
     }
     let select = keys.string("select").unwrap_or_else(|| "*".to_owned());

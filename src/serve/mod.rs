@@ -91,7 +91,7 @@ pub struct Outlets {
 #[non_exhaustive]
 pub enum ServeError {
     /// The address is taken, or is none of this machine's.
-    #[error("cannot listen on {address}: {source}")]
+    #[error("cannot listen on {address}")]
     Listen {
         /// Where.
         address: SocketAddr,
@@ -111,7 +111,7 @@ pub enum ServeError {
         length: usize,
     },
     /// A signal cannot be listened for.
-    #[error("cannot listen for signals: {0}")]
+    #[error("cannot listen for signals")]
     Signals(#[source] std::io::Error),
     /// The project cannot be used as it is.
     #[error(transparent)]

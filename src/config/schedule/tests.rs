@@ -265,16 +265,22 @@ fn schedules_are_read_and_each_mistake_is_told() {
     assert!(schedules["nightly"].rebuild && schedules["nightly"].make_up == MAKE_UP);
     for (schedule, part) in [
         ("{}", "schedule `a` needs `every`"),
-        ("{ every = \"30m\", cron = \"0 1 * * *\" }", "schedule `a` needs `every`"),
+        ("{ every = \"30m\", cron = \"0 1 * * *\" }", "`cron` of schedule `a` stands beside `every`"),
         ("{ every = \"10ms\" }", "not from a second to a year"),
         ("{ every = \"often\" }", "is not a time span"),
         ("{ cron = \"0 1 * *\" }", "five fields"),
         ("{ cron = \"0 0 31 6 *\" }", "never comes"),
         ("{ every = \"30m\", jitter = \"30m\" }", "`jitter` of schedule `a` is as long as"),
+        ("{ cron = \"0,10 1 * * *\", jitter = \"10m\" }", "`jitter` of schedule `a` is as long as"),
         ("{ every = \"30m\", selct = \"*\" }", "did you mean `select`?"),
         ("{ every = \"30m\", select = \"nobody\" }", "`select` of schedule `a`"),
     ] {
         let mistakes = read_project(&format!("a = {schedule}")).expect_err(schedule);
         assert!(mistakes.contains(part), "{schedule}: {mistakes}");
     }
+    for name in ["\"\"", "\"two\\nlines\"", &"x".repeat(64)] {
+        let mistakes = read_project(&format!("{name} = {{ every = \"30m\" }}")).expect_err(name);
+        assert!(mistakes.contains("the name of a schedule is one line"), "{name}: {mistakes}");
+    }
+    assert!(read_project("a = { cron = \"0,10 1 * * *\", jitter = \"9m\" }").is_ok());
 }
