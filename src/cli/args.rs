@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::exit;
+use crate::run;
 
 mod by_hand;
 mod check;
@@ -360,8 +361,8 @@ pub(super) struct RunArgs {
     pub(super) resume: Option<Option<String>>,
 
     /// How many tables at once
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    pub(super) jobs: Option<u32>,
+    #[arg(long, value_name = "N", default_value_t = run::JOBS, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(super) jobs: u32,
 
     /// Exit 1 if any task failed, an optional one too
     #[arg(long)]
@@ -393,8 +394,8 @@ pub(super) struct VerifyArgs {
     pub(super) mode: Mode,
 
     /// How many tables at once
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    pub(super) jobs: Option<u32>,
+    #[arg(long, value_name = "N", default_value_t = run::JOBS, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(super) jobs: u32,
 }
 
 /// Which tasks a command is about.

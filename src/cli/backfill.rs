@@ -22,7 +22,7 @@ use crate::{
 const CHUNK_ROWS: NonZeroU64 = NonZeroU64::new(500_000).expect("it is not zero");
 
 /// How many parts of a chunk are read at once, unless `--jobs` says otherwise.
-const JOBS: u32 = 4;
+pub(super) const PARTS: u32 = 4;
 
 /// Up to so many chunks the summary tells one by one.
 const CHUNKS_SHOWN: usize = 20;
@@ -65,7 +65,7 @@ pub(super) async fn backfill(context: &Context, args: BackfillArgs) -> Result<Ex
         table: args.table,
         mode,
         begin,
-        parts: args.jobs.unwrap_or(JOBS) as usize,
+        parts: args.jobs as usize,
         rows_per_second: args.rows_per_second.and_then(NonZeroU64::new),
     };
     let (project, environment) = context.read()?;

@@ -24,7 +24,7 @@ pub(super) async fn check(context: &Context, args: CheckArgs) -> Result<Exit, Co
         exclude: args.selection.exclude,
         work: run::Work::Check,
         accept_measures: args.accept,
-        jobs: args.jobs.unwrap_or(run::JOBS) as usize,
+        jobs: args.jobs as usize,
         ..run::Request::of(args.mode.into())
     };
     let outcome = watched(context, &request).await?;

@@ -28,7 +28,7 @@ pub(super) async fn run(context: &Context, args: RunArgs) -> Result<Exit, Compla
         sample: sample(args.sample, args.mode)?,
         resume: args.resume,
         work: run::Work::Load,
-        jobs: args.jobs.unwrap_or(run::JOBS) as usize,
+        jobs: args.jobs as usize,
         ..run::Request::of(args.mode.into())
     };
     let outcome = watched(context, &request).await?;

@@ -12,7 +12,7 @@ use super::{
     progress::Progress,
     run::EVENTS_WAITING,
 };
-use crate::{control::Tick, run, serve};
+use crate::{control::Tick, serve};
 
 /// Serves until a signal stops it.
 pub(super) async fn serve(context: &Context, args: ServeArgs) -> Result<Exit, Complaint> {
@@ -22,7 +22,7 @@ pub(super) async fn serve(context: &Context, args: ServeArgs) -> Result<Exit, Co
         env: context.env.clone(),
         listen: args.listen.address,
         stop_timeout: args.stop_timeout,
-        jobs: args.jobs.unwrap_or(run::JOBS) as usize,
+        jobs: args.jobs as usize,
     };
     // To be stopped is how it ends.
     context.stop.ends_well();

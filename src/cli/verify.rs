@@ -22,7 +22,7 @@ pub(super) async fn verify(context: &Context, args: VerifyArgs) -> Result<Exit, 
         select: args.selection.select,
         exclude: args.selection.exclude,
         work: run::Work::Verify(Verify { as_is: args.as_is, repair: args.repair, keys }),
-        jobs: args.jobs.unwrap_or(run::JOBS) as usize,
+        jobs: args.jobs as usize,
         ..run::Request::of(args.mode.into())
     };
     let outcome = watched(context, &request).await?;

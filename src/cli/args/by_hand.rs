@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::Mode;
+use super::{super::backfill::PARTS, Mode};
 
 /// What `restore` takes.
 #[derive(Debug, Args)]
@@ -115,8 +115,8 @@ pub(in crate::cli) struct BackfillArgs {
     pub(in crate::cli) restart: bool,
 
     /// How many parts of a chunk are read at once
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=64))]
-    pub(in crate::cli) jobs: Option<u32>,
+    #[arg(long, value_name = "N", default_value_t = PARTS, value_parser = clap::value_parser!(u32).range(1..=64))]
+    pub(in crate::cli) jobs: u32,
 
     /// Read no faster than this
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]

@@ -3,6 +3,7 @@
 use clap::Args;
 
 use super::{Mode, Selection};
+use crate::run;
 
 /// What `check` takes.
 #[derive(Debug, Args)]
@@ -25,8 +26,8 @@ pub(in crate::cli) struct CheckArgs {
     pub(in crate::cli) mode: Mode,
 
     /// How many checks at once
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    pub(in crate::cli) jobs: Option<u32>,
+    #[arg(long, value_name = "N", default_value_t = run::JOBS, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(in crate::cli) jobs: u32,
 }
 
 pub(super) const CHECK_HELP: &str = "\

@@ -22,7 +22,9 @@ fn pages() -> Vec<(String, String)> {
     let docs = fs::read_dir(root.join("docs")).expect("the guides are there");
     let names =
         docs.map(|entry| entry.expect("they can be listed").file_name().to_string_lossy().into_owned());
-    pages.extend(names.filter(|name| name.ends_with(".md")).map(|name| format!("docs/{name}")));
+    // The reference is made of what is parsed here.
+    let written = names.filter(|name| name.ends_with(".md") && name != "REFERENCE.md");
+    pages.extend(written.map(|name| format!("docs/{name}")));
     pages.sort();
     let read = |page: String| {
         let text = fs::read_to_string(root.join(&page)).expect("it can be read");

@@ -4,7 +4,7 @@ use std::{net::SocketAddr, time::Duration};
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use crate::config;
+use crate::{config, run};
 
 /// What `serve` takes.
 #[derive(Debug, Args)]
@@ -24,8 +24,8 @@ pub(in crate::cli) struct ServeArgs {
     pub(in crate::cli) metrics: Metrics,
 
     /// How many tasks of a run at once
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    pub(in crate::cli) jobs: Option<u32>,
+    #[arg(long, value_name = "N", default_value_t = run::JOBS, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(in crate::cli) jobs: u32,
 }
 
 /// How figures are written to stdout.

@@ -58,9 +58,17 @@ pub(super) const PROJECT: &[Section] = &[
         about: "Of a source, of the warehouse and of `[control]`, where the url has no password ([PROJECT.md](PROJECT.md#who-logs-in)).",
         keys: &[
             ("auth", "`password`", "`iam`: a token for each login instead of a password; of RDS"),
-            ("password_secret", "", "where the password is: a secret of AWS Secrets Manager, by ARN or name; an empty one is none"),
+            (
+                "password_secret",
+                "",
+                "where the password is: a secret of AWS Secrets Manager, by ARN or name; an empty one is none",
+            ),
             ("region", "as AWS tools find it", "of what AWS is asked for; of Redshift, of its service"),
-            ("endpoint", "Amazon's", "another server than Amazon's Secrets Manager; of Redshift, than its service"),
+            (
+                "endpoint",
+                "Amazon's",
+                "another server than Amazon's Secrets Manager; of Redshift, than its service",
+            ),
         ],
         ..PLAIN
     },
@@ -156,7 +164,11 @@ pub(super) const PROJECT: &[Section] = &[
         owners: &["[control]"],
         about: "Give each project one of its own: schedules, locks and incidents are told apart by project, runs are not, so `history`, `run --resume` and the dashboard show those of all.",
         keys: &[
-            ("url", "in the warehouse", "a Postgres database for runs, locks and history; not through a transaction pooler. Redshift needs one"),
+            (
+                "url",
+                "in the warehouse",
+                "a Postgres database for runs, locks and history; not through a transaction pooler. Redshift needs one",
+            ),
             ("tls", "off loopback `verify-full`", "[how its identity is proved](#tls)"),
         ],
         shared: &["Who logs in"],
@@ -165,7 +177,11 @@ pub(super) const PROJECT: &[Section] = &[
     Section {
         title: "[history]",
         owners: &["[history]"],
-        keys: &[("keep", "`400d`", "how long runs, ticks and incidents that are over stay in the control database, at least 30 days. How each task ended last, and its last good end, stay however old they are. A run that has ended forgets what is older, a thousand rows at a time and for at most 5 seconds; the next one goes on")],
+        keys: &[(
+            "keep",
+            "`400d`",
+            "how long runs, ticks and incidents that are over stay in the control database, at least 30 days. How each task ended last, and its last good end, stay however old they are. A run that has ended forgets what is older, a thousand rows at a time and for at most 5 seconds; the next one goes on",
+        )],
         ..PLAIN
     },
     Section {
