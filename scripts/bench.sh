@@ -12,7 +12,7 @@
 #
 # ROWS, RUNS and WAYS ("pipe run run_fill_jobs_2") choose less or more. Each round takes each way in
 # turn, so that a noisy minute hits all of them. The servers stay (target/bench, scripts/bench.sh
-# down), so that a second bench need not generate the rows again.
+# down), so that a second bench need not generate the rows again. BUILT (a folder with a release build in it): nothing is built.
 set -euo pipefail
 
 # shellcheck source=scripts/common.sh
@@ -372,8 +372,8 @@ SQL
 build() {
   [ "$ways" != pipe ] || return 0
   time=$(type -P time) || fail "GNU time is missing" "apt-get install time"
-  cargo build --release --quiet --bin barncat
-  barncat=${CARGO_TARGET_DIR:-$repo/target}/release/barncat
+  [ -n "${BUILT:-}" ] || cargo build --release --quiet --bin barncat
+  barncat=$(realpath "${BUILT:-${CARGO_TARGET_DIR:-target}/release}/barncat")
 }
 
 [ -r /proc/self/stat ] || fail "the benchmark reads /proc, so it needs Linux"
