@@ -2,7 +2,7 @@
 
 use std::{
     io::{BufRead, BufReader},
-    process::Stdio,
+    process::{ExitStatus, Stdio},
     sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
@@ -23,7 +23,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub(super) struct Service {
     pid: u32,
     said: Arc<Mutex<Vec<Value>>>,
-    reader: JoinHandle<Option<i32>>,
+    reader: JoinHandle<ExitStatus>,
 }
 
 /// What a service answered.
@@ -50,10 +50,7 @@ impl Service {
                 let line = serde_json::from_str(&line).unwrap_or(Value::String(line));
                 lines.lock().expect("no test panics while it holds this").push(line);
             }
-            let status = child.wait().expect("it can be waited for");
-            // A signal's name is lost in the code.
-            lines.lock().expect("no test panics while it holds this").push(Value::String(status.to_string()));
-            status.code()
+            child.wait().expect("it can be waited for")
         });
         Self { pid, said, reader }
     }
@@ -149,7 +146,9 @@ impl Service {
     pub(super) async fn end(mut self) -> Option<i32> {
         let ended = tokio::time::timeout(PATIENCE, &mut self.reader).await;
         self.show();
-        ended.expect("it ends").expect("it does not panic")
+        let status = ended.expect("it ends").expect("it does not panic");
+        eprintln!("{status}\n");
+        status.code()
     }
 
     /// For whoever reads why a test failed.
