@@ -52,7 +52,8 @@ impl Session {
 }
 
 /// For a transaction whose locks others wait for: a process that stands still, or a machine that hangs, keeps its
-/// connections, and a server that hears nothing for so long ends the session. As long as a service's lease.
+/// connections, and a server that hears nothing for so long ends the session. Where
+/// a service hangs, another one leads after as long at most.
 pub const END_IF_SILENT: &str = "SET LOCAL idle_in_transaction_session_timeout = '15s'";
 
 /// The statement that says in `pg_stat_activity` what a session is for. The server keeps 63 bytes.
