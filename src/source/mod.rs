@@ -20,6 +20,7 @@ use crate::{
     stage::manifest::Format,
 };
 
+pub mod http;
 pub mod postgres;
 mod shared;
 mod slots;
