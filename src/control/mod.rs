@@ -8,6 +8,7 @@
 
 mod backfills;
 mod checks;
+mod collections;
 mod database;
 mod diagnose;
 mod error;
@@ -33,6 +34,7 @@ use tokio::sync::OnceCell;
 
 pub use backfills::{Backfill, BackfillChunk, BackfillWanted};
 pub use checks::KeptCheck;
+pub use collections::{Collection, FailedRequest, RejectedRecord};
 pub use error::ControlError;
 pub use history::{EndedTask, Expected, HistoryRow, PastRun, RunningRun, RunningTask};
 pub use holds::{Hold, PlacedHold};

@@ -4,6 +4,7 @@
 //! of what lies there: a load can be published again without asking the service. Nothing here believes
 //! what a service says: every size, length, type and count is held against a limit or against each other.
 
+pub mod collect;
 pub mod paging;
 mod request;
 

@@ -91,7 +91,7 @@ pub enum PagingError {
 impl PagingError {
     /// Whether records may have moved: all pages asked anew may fit together.
     pub fn is_drift(&self) -> bool {
-        matches!(self, Self::TotalChanged { .. } | Self::Total { .. } | Self::SameBody { .. })
+        matches!(self, Self::TotalChanged { .. } | Self::Total { .. })
     }
 }
 
