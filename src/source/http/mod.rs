@@ -5,7 +5,11 @@
 //! what a service says: every size, length, type and count is held against a limit or against each other.
 
 pub mod collect;
+mod given;
 pub mod paging;
 mod request;
+mod table;
 
+pub use given::{Given, Missing, Pattern, Piece, Time};
+pub use table::{Asked, AskedError, BodyPattern, CursorForm, JsonPattern, Span};
 pub use request::{Answer, Ask, Body, Headers, Media, Request, Target};

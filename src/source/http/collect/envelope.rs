@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::super::{Answer, Headers, Media, Request};
+use super::super::{Answer, Given, Headers, Media, Request};
 
 /// What is known of an answer beside its body: the first line of its object, behind the SHA-256 of all that follows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,8 +16,11 @@ pub struct Envelope {
     pub query: u64,
     /// Which page, from 0.
     pub page: u64,
-    /// What was asked, without who asks.
+    /// What was asked, without who asks and without headers.
     pub request: Request,
+    /// What was put into the request.
+    #[serde(default, skip_serializing_if = "Given::is_empty")]
+    pub given: Given,
     /// The status.
     pub status: u16,
     /// The url that answered, without what tells who asked.
@@ -59,13 +62,19 @@ fn is_kept(name: &str) -> bool {
 
 impl Envelope {
     /// That of an answer.
-    pub(super) fn of(place: (u64, u64), request: &Request, answer: &Answer, records: u64) -> Self {
+    pub(super) fn of(
+        place: (u64, u64),
+        (request, given): (&Request, &Given),
+        answer: &Answer,
+        records: u64,
+    ) -> Self {
         let headers = answer.headers.0.iter().filter(|(name, _)| is_kept(name)).cloned().collect();
         Self {
             version: 1,
             query: place.0,
             page: place.1,
             request: request.clone(),
+            given: given.clone(),
             status: answer.status,
             url: answer.url.clone(),
             headers: Headers(headers),
@@ -135,17 +144,9 @@ pub(super) fn hex(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::source::http::Target;
 
     fn envelope() -> Envelope {
-        let request = Request {
-            method: "GET".to_owned(),
-            target: Target::Path("/items".to_owned()),
-            query: Vec::new(),
-            headers: Vec::new(),
-            body: None,
-            media: Media::Json,
-        };
+        let request = Request::get("/items".to_owned(), Media::Json);
         let headers = [("content-type", "application/json"), ("set-cookie", "s3cret"), ("x-ratelimit-left", "7")];
         let answer = Answer {
             status: 200,
@@ -156,7 +157,7 @@ mod tests {
             answered_at: Timestamp::UNIX_EPOCH,
             tries: 1,
         };
-        Envelope::of((3, 7), &request, &answer, 2)
+        Envelope::of((3, 7), (&request, &Given::default()), &answer, 2)
     }
 
     #[test]

@@ -10,9 +10,12 @@ use crate::{
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CollectError {
-    /// The service, or what it answered.
+    /// The service.
     #[error("{}", Failure::of(.0.as_ref()))]
     Asked(SourceError),
+    /// An answer in which records could not be counted.
+    #[error("{}", Failure::of(.0.as_ref()))]
+    Counted(SourceError),
     /// The pages contradict each other.
     #[error(transparent)]
     Paging(#[from] PagingError),
@@ -30,6 +33,11 @@ pub enum CollectError {
 }
 
 impl CollectError {
+    /// Whether it lies in what is staged: gone on with, it would be the same again.
+    pub fn is_of_answers(&self) -> bool {
+        matches!(self, Self::Paging(_) | Self::Counted(_))
+    }
+
     /// Whether records may have moved between pages: all of them asked anew may fit together.
     pub(super) fn is_drift(&self) -> bool {
         matches!(self, Self::Paging(error) if error.is_drift())
@@ -39,7 +47,7 @@ impl CollectError {
 impl Fault for CollectError {
     fn class(&self) -> Class {
         match self {
-            Self::Asked(error) => error.class(),
+            Self::Asked(error) | Self::Counted(error) => error.class(),
             Self::Paging(error) => error.class(),
             Self::Stage(error) => error.class(),
             Self::Json { .. } => Class::Bug,
@@ -48,7 +56,7 @@ impl Fault for CollectError {
 
     fn hint(&self) -> Option<String> {
         match self {
-            Self::Asked(error) => error.hint(),
+            Self::Asked(error) | Self::Counted(error) => error.hint(),
             Self::Paging(error) => error.hint(),
             Self::Stage(error) => error.hint(),
             Self::Json { .. } => None,

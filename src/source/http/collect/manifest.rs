@@ -5,14 +5,13 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::{
-    CollectError,
+    CollectError, Query,
     envelope::hex,
     question::{get, put},
 };
 use crate::{
     error::Failure,
     fail_point,
-    source::http::Request,
     stage::{CollectionPrefix, Stage, StageError, manifest::Part},
 };
 
@@ -69,9 +68,9 @@ pub struct AnswerPart {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failed {
     /// Which query, from 0.
-    pub query: u64,
-    /// What was asked last, without who asks.
-    pub request: Request,
+    pub number: u64,
+    /// What was asked.
+    pub query: Query,
     /// Why it failed.
     pub failure: Failure,
 }

@@ -22,7 +22,7 @@ pub use self::{
     envelope::Envelope,
     error::CollectError,
     manifest::{AnswerPart, CollectionManifest, CollectionRef, Failed},
-    question::Question,
+    question::{Query, Question},
 };
 use super::{Ask, Media, paging::Paging};
 use crate::{
@@ -63,6 +63,10 @@ pub struct Collect<'a> {
     pub records_enough: Option<u64>,
     /// A query that fails for good is noted, and the others go on.
     pub keeps_failed: bool,
+    /// Headers of each request beside those of the source.
+    pub headers: &'a [(String, String)],
+    /// How many records there are in an answer 404; `None`: it is an error.
+    pub records_of_missing: Option<u64>,
     /// Who hears of it.
     pub watch: &'a dyn Watch,
 }

@@ -6,8 +6,8 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use jiff::Timestamp;
 
 use super::{
-    super::paging::{Step, Walk},
-    AnswerPart, Collect, CollectError, CollectionManifest, Envelope, Failed, Question,
+    super::{Answer, Given, Request, paging::{Step, Walk}},
+    AnswerPart, Collect, CollectError, CollectionManifest, Envelope, Failed, Query, Question,
     answers::{read_answer, write_answer},
     question::{get, put},
 };
@@ -15,7 +15,6 @@ use crate::{
     clock::{Clock, System},
     error::{Class, Failure, Fault},
     fail_point,
-    source::http::Request,
     stage::{CollectionPrefix, StageError},
 };
 
@@ -85,14 +84,14 @@ impl Collect<'_> {
         question: &Question,
         mut staged: BTreeMap<u64, Staged>,
     ) -> Result<Vec<(u64, Answered, bool)>, CollectError> {
-        let queries = (0..).zip(&question.queries).map(|(number, request): (u64, _)| {
-            (number, request, staged.remove(&number).unwrap_or_default())
+        let queries = (0..).zip(&question.queries).map(|(number, query): (u64, _)| {
+            (number, query, staged.remove(&number).unwrap_or_default())
         });
         let queries: Vec<_> = queries.collect();
         let Some(enough) = self.records_enough else {
-            let all = queries.into_iter().map(|(number, request, staged)| async move {
-                let (answered, is_cut) = self.query(number, request, staged, None).await?;
-                Ok((number, answered, is_cut))
+            let all = queries.into_iter().map(|(number, query, staged)| async move {
+                let (answered, is_cut) = self.query(number, query, staged, None).await?;
+                Ok::<_, CollectError>((number, answered, is_cut))
             });
             let all: Vec<_> = all.map(Box::pin).collect();
             let all = stream::iter(all).buffer_unordered(self.at_once.max(1));
@@ -102,8 +101,8 @@ impl Collect<'_> {
         };
         // One after the other: how many are enough is known only then.
         let (mut all, mut records) = (Vec::new(), 0);
-        for (number, request, staged) in queries {
-            let (answered, is_cut) = self.query(number, request, staged, Some(enough - records)).await?;
+        for (number, query, staged) in queries {
+            let (answered, is_cut) = self.query(number, query, staged, Some(enough - records)).await?;
             records += answered.answers.iter().map(|answer| answer.part.rows).sum::<u64>();
             all.push((number, answered, is_cut));
             if records >= enough {
@@ -139,7 +138,7 @@ impl Collect<'_> {
     async fn query(
         &self,
         number: u64,
-        request: &Request,
+        query: &Query,
         staged: Staged,
         enough: Option<u64>,
     ) -> Result<(Answered, bool), CollectError> {
@@ -149,11 +148,11 @@ impl Collect<'_> {
             let answered = Answered { answers: Vec::new(), failed: Some(failed), total: None, last_at: None };
             return Ok((answered, false));
         }
-        match self.walk(number, request, &staged, enough).await {
+        match self.walk(number, query, &staged, enough).await {
             Err(error) if error.is_drift() || is_altered(&error) => {
                 tracing::info!(query = number, error = %Failure::of(&error), "collect.again");
                 self.forget(number).await?;
-                self.walk(number, request, &Staged::default(), enough).await
+                self.walk(number, query, &Staged::default(), enough).await
             }
             walked => walked,
         }
@@ -162,24 +161,24 @@ impl Collect<'_> {
     async fn walk(
         &self,
         number: u64,
-        request: &Request,
+        query: &Query,
         staged: &Staged,
         enough: Option<u64>,
     ) -> Result<(Answered, bool), CollectError> {
         self.stage.delete(&staged.useless).await?;
-        let mut walk = Walk::begin(self.paging, request.clone())?;
+        let mut walk = Walk::begin(self.paging, query.request.clone())?;
         let mut answered = Answered { answers: Vec::new(), failed: None, total: None, last_at: None };
         loop {
             let page = walk.pages();
             let key = usize::try_from(page).ok().and_then(|page| staged.answers.get(page));
             let taken = match key {
                 Some(key) => self.again(key, &mut walk).await,
-                None => self.ask(number, page, &mut walk).await,
+                None => self.ask((number, page), &query.given, &mut walk).await,
             };
             let (part, step, at) = match taken {
                 Ok(taken) => taken,
                 Err(error) if self.keeps_failed && error.class() == Class::Lasting => {
-                    answered.failed = Some(self.note_failed(number, walk.awaited(), &error).await?);
+                    answered.failed = Some(self.note_failed(number, query, &error).await?);
                     return Ok((answered, false));
                 }
                 Err(error) => return Err(error),
@@ -201,18 +200,26 @@ impl Collect<'_> {
     /// Asks for a page, and stages what came before anything else is made of it.
     async fn ask(
         &self,
-        number: u64,
-        page: u64,
+        place: (u64, u64),
+        given: &Given,
         walk: &mut Walk<'_>,
     ) -> Result<(AnswerPart, Step, Timestamp), CollectError> {
+        // Headers may be secrets: they are in no object.
+        let sent = Request {
+            headers: self.headers.to_vec(),
+            takes_missing: self.records_of_missing.is_some(),
+            ..walk.awaited().clone()
+        };
         fail_point!("collect.ask.before");
-        let answer = self.ask.ask(walk.awaited(), self.tier).await.map_err(CollectError::Asked)?;
+        let answer = self.ask.ask(&sent, self.tier).await.map_err(CollectError::Asked)?;
         fail_point!("collect.ask.after");
-        let records = (self.count)(&answer.body, walk.awaited().media).map_err(CollectError::Asked)?;
-        let envelope = Envelope::of((number, page), walk.awaited(), &answer, records);
+        let records = match self.records_of_missing.filter(|_| answer.status == MISSING) {
+            Some(records) => records,
+            None => (self.count)(&answer.body, sent.media).map_err(CollectError::Counted)?,
+        };
+        let envelope = Envelope::of(place, (walk.awaited(), given), &answer, records);
         let part = write_answer(self.stage, self.prefix, &envelope, &answer.body).await?;
-        let step = walk.take(&answer, records)?;
-        Ok((part, step, answer.answered_at))
+        Ok((part, take(walk, &answer, records)?, answer.answered_at))
     }
 
     /// Takes an answer that lies in the stage: it must be that to the request that would be sent.
@@ -226,7 +233,7 @@ impl Collect<'_> {
             let what = "it is the answer to another request".to_owned();
             return Err(StageError::Altered { key: key.to_owned(), what }.into());
         }
-        let step = walk.take(&envelope.answer(body), envelope.records)?;
+        let step = take(walk, &envelope.answer(body), envelope.records)?;
         Ok((part, step, envelope.answered_at))
     }
 
@@ -234,10 +241,10 @@ impl Collect<'_> {
     async fn note_failed(
         &self,
         number: u64,
-        request: &Request,
+        query: &Query,
         error: &CollectError,
     ) -> Result<Failed, CollectError> {
-        let failed = Failed { query: number, request: request.clone(), failure: Failure::of(error) };
+        let failed = Failed { number, query: query.clone(), failure: Failure::of(error) };
         let json = serde_json::to_vec(&failed)
             .map_err(|source| CollectError::Json { what: "a failed request", source })?;
         fail_point!("collect.failed.before");
@@ -262,6 +269,17 @@ impl Collect<'_> {
     }
 }
 
+/// What a service answers of what it does not have.
+const MISSING: u16 = 404;
+
+/// Of what is not there nothing follows.
+fn take(walk: &mut Walk<'_>, answer: &Answer, records: u64) -> Result<Step, CollectError> {
+    match answer.status {
+        MISSING => Ok(Step::End),
+        _ => Ok(walk.take(answer, records)?),
+    }
+}
+
 /// The query of a note that one failed.
 fn failed_of(key: &str) -> Option<u64> {
     let (_, object) = key.rsplit_once('/')?;
@@ -274,7 +292,7 @@ fn is_altered(error: &CollectError) -> bool {
 
 impl Question {
     /// One that begins now.
-    pub fn now(collection: String, definition: String, queries: Vec<Request>) -> Self {
+    pub fn now(collection: String, definition: String, queries: Vec<Query>) -> Self {
         let begun_at = System.now();
         Self { version: 1, collection, definition, begun_at, since: None, until: None, queries }
     }

@@ -5,7 +5,10 @@ use futures_util::StreamExt;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{CollectError, super::Request};
+use super::{
+    super::{Given, Request},
+    CollectError,
+};
 use crate::{
     fail_point,
     stage::{CollectionPrefix, Stage, StageError},
@@ -28,8 +31,18 @@ pub struct Question {
     /// The value before which they end; `None`: as far as there are any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<String>,
-    /// Each query's first request, as it is before its pages are told apart.
-    pub queries: Vec<Request>,
+    /// The queries, in their order.
+    pub queries: Vec<Query>,
+}
+
+/// One query.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Query {
+    /// Its first request, as it is before pages are told apart; without headers, which may be secrets.
+    pub request: Request,
+    /// What was put into it.
+    #[serde(default, skip_serializing_if = "Given::is_empty")]
+    pub given: Given,
 }
 
 impl Question {

@@ -146,15 +146,11 @@ impl Scene {
     }
 
     fn question(&self) -> Question {
-        let request = |name: &String| Request {
-            method: "GET".to_owned(),
-            target: Target::Path(format!("/{name}")),
-            query: Vec::new(),
-            headers: Vec::new(),
-            body: None,
-            media: Media::Json,
+        let query = |name: &String| Query {
+            request: Request::get(format!("/{name}"), Media::Json),
+            given: Given::default(),
         };
-        let queries = self.names.iter().map(request).collect();
+        let queries = self.names.iter().map(query).collect();
         Question::now(ID.to_owned(), "definition".to_owned(), queries)
     }
 
@@ -176,6 +172,8 @@ impl Scene {
             records_enough: self.enough,
             keeps_failed: self.keeps_failed,
             watch: &Deaf,
+            headers: &[],
+            records_of_missing: None,
         };
         collect.run(question).await
     }
@@ -290,7 +288,7 @@ async fn a_query_that_fails_for_good_is_noted_and_not_asked_again() {
     assert_eq!(error.class(), Class::Lasting);
     scene.keeps_failed = true;
     let manifest = scene.collect(&service).await.unwrap();
-    let failed: Vec<u64> = manifest.failed.iter().map(|failed| failed.query).collect();
+    let failed: Vec<u64> = manifest.failed.iter().map(|failed| failed.number).collect();
     assert_eq!((failed, manifest.records(), manifest.total), (vec![1], 4, None));
     let requests = service.requests.load(Ordering::Relaxed);
     assert_eq!(scene.collect(&service).await.unwrap(), manifest);

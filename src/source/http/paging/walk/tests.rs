@@ -9,14 +9,8 @@ use crate::source::http::{
 };
 
 fn request() -> Request {
-    Request {
-        method: "GET".to_owned(),
-        target: Target::Path("/items".to_owned()),
-        query: vec![("a".to_owned(), "1".to_owned())],
-        headers: Vec::new(),
-        body: None,
-        media: Media::Json,
-    }
+    let query = vec![("a".to_owned(), "1".to_owned())];
+    Request { query, ..Request::get("/items".to_owned(), Media::Json) }
 }
 
 fn answer(body: &str) -> Answer {
