@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use tokio::{
     sync::{Semaphore, mpsc},
     task::JoinSet,
@@ -20,11 +21,11 @@ use super::{
 use crate::{
     config::LoadSpec,
     fail_point,
-    schema::Unfit,
+    schema::{Column, TypeKind, Unfit},
     source::{Extraction, PartPlan, Snapshot},
     stage::{
         LoadPrefix, PartWriter, SharedStage,
-        manifest::{Compression, Format, Manifest, Part},
+        manifest::{CollectionRef, Compression, Format, Manifest, Part},
     },
     warehouse::Fill,
 };
@@ -44,6 +45,8 @@ pub(super) fn extraction(spec: &LoadSpec, decision: &Decision, attempt: u32) -> 
         table: spec.source_table.clone(),
         columns: columns.clone().map(|column| column.source_name.clone()).collect(),
         expressions: columns.map(|column| column.expression.clone()).collect(),
+        hashed: hashed(decision),
+        unfit: decision.shape.unfit.clone(),
         condition: both(
             spec.condition.as_deref(),
             new_rows.map(|new_rows| new_rows.cursor.at_least(&new_rows.low)).as_deref(),
@@ -55,6 +58,12 @@ pub(super) fn extraction(spec: &LoadSpec, decision: &Decision, attempt: u32) -> 
         by_index: new_rows.is_some_and(|new_rows| new_rows.indexed) || spec.sample.is_some(),
         part_bytes: (PART_BYTES >> attempt.saturating_sub(1).min(5)).max(1 << 20),
     }
+}
+
+/// The columns of which only the SHA-256 is carried.
+fn hashed(decision: &Decision) -> Vec<String> {
+    let is_hashed = |column: &&Column| matches!(column.column_type.kind, TypeKind::Hashed { .. });
+    decision.schema.columns.iter().filter(is_hashed).map(|column| column.name.clone()).collect()
 }
 
 /// Two conditions as one.
@@ -89,6 +98,8 @@ impl Extract<'_> {
     ) -> Result<Manifest, LoadError> {
         let plans = self.plan(&*snapshot).await?;
         let position = snapshot.position().clone();
+        let collections = snapshot.answers().map(|answers| answers.collections.clone()).unwrap_or_default();
+        self.note(&collections).await?;
         let (parts, counts) = self.read_parts(snapshot, plans, filling.as_ref()).await?;
         let manifest = Manifest {
             version: Manifest::VERSION,
@@ -109,6 +120,7 @@ impl Extract<'_> {
             gone: self.missed.gone(self.decision),
             null: self.decision.state.null.clone(),
             unfit: unfit::uses(&self.decision.shape.unfit, &counts),
+            collections,
         };
         manifest.write(&*self.workshop.stage, &self.prefix()).await?;
         if let Some(filling) = filling {
@@ -116,6 +128,18 @@ impl Extract<'_> {
             let _ = filling.send(Fill::Done(Box::new(manifest.clone()))).await;
         }
         Ok(manifest)
+    }
+
+    /// Notes beside the load's parts which collections it is made of: for as long as it is there, they stay.
+    async fn note(&self, collections: &[CollectionRef]) -> Result<(), LoadError> {
+        for collection in collections {
+            fail_point!("extract.note.before");
+            let mut note = self.workshop.stage.put(&self.prefix().collection(&collection.id)).await?;
+            note.write(Bytes::from_static(b"{}\n")).await?;
+            note.finish().await?;
+            fail_point!("extract.note.after");
+        }
+        Ok(())
     }
 
     /// All parts: those of the rows that are asked for, then those that mend what was missed.

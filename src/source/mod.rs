@@ -15,9 +15,9 @@ use crate::{
     compare::{Look, Side},
     error::Fault,
     event::Tier,
-    schema::{CsvForm, Cursor, CursorRange, RelationKind, TableSchema},
+    schema::{CsvForm, Cursor, CursorRange, RelationKind, TableSchema, Unfit},
     sql::TableName,
-    stage::manifest::Format,
+    stage::manifest::{CollectionRef, Format},
 };
 
 pub mod http;
@@ -42,6 +42,11 @@ pub trait Source: Send + Sync {
 
     /// How these tables hang together, as far as they are there.
     async fn related(&self, tables: &[TableName]) -> Result<Vec<Related>, SourceError>;
+
+    /// The service behind it, where it has to be asked before there is a snapshot of a table.
+    fn service(&self) -> Option<&http::HttpSource> {
+        None
+    }
 
     /// Opens a snapshot of its own and holds it until the last clone of the `Arc` is dropped. `tier`: of the
     /// task that it is for, which may have to wait for connections.
@@ -122,6 +127,12 @@ pub trait Snapshot: Send + Sync {
     /// The same snapshot, read as a task of this tier may.
     fn for_tier(self: Arc<Self>, tier: Tier) -> Arc<dyn Snapshot>;
 
+    /// What a service answered, where rows are made of that; `None`: of a database, which is asked in SQL. Only the
+    /// latter picks rows by conditions, measures texts, cuts ranges by rows and can be compared.
+    fn answers(&self) -> Option<&Answers> {
+        None
+    }
+
     /// A table's schema at that moment.
     async fn describe(&self, table: &TableName) -> Result<TableSchema, SourceError>;
 
@@ -151,6 +162,15 @@ pub trait Snapshot: Send + Sync {
     async fn look(&self, look: Look) -> Result<Box<dyn Side>, SourceError>;
 }
 
+/// What a service answered.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Answers {
+    /// The collections, the oldest first; none where nothing was asked yet.
+    pub collections: Vec<CollectionRef>,
+    /// The cursor's value from which on there are rows; `None`: there are all.
+    pub since: Option<String>,
+}
+
 /// What is to be read of a table.
 #[derive(Debug, Clone)]
 pub struct Extraction {
@@ -160,12 +180,16 @@ pub struct Extraction {
     pub columns: Vec<String>,
     /// SQL expressions, one a column of the load, each over the table's own columns.
     pub expressions: Vec<String>,
+    /// Those of them of which only the SHA-256 is carried, as the expressions say too.
+    pub hashed: Vec<String>,
     /// Which rows: a SQL condition, or all.
     pub condition: Option<String>,
     /// How rows are written.
     pub format: Format,
     /// How, where that is CSV.
     pub csv: CsvForm,
+    /// Values that the warehouse cannot hold, as the expressions look for them too.
+    pub unfit: Vec<Unfit>,
     /// Under how many numbers, from 0 on, the expressions count values: see [`PartStream::counts`].
     pub counted: usize,
     /// About how much of the relation one part covers, on the source's disk.
@@ -295,10 +319,8 @@ pub struct PartPlan {
     pub number: u32,
     /// The table.
     pub table: TableName,
-    /// The whole COPY statement.
-    pub copy_sql: String,
-    /// The relation that is read (a partition's leaf), and its oid when the parts were planned.
-    pub relation: (TableName, u32),
+    /// What is read.
+    pub what: PartOf,
     /// How rows are written.
     pub format: Format,
     /// How, where that is CSV.
@@ -307,6 +329,33 @@ pub struct PartPlan {
     pub counted: usize,
     /// About how much it covers, on the source's disk.
     pub bytes_estimate: u64,
+}
+
+/// What a part is made of.
+#[derive(Debug, Clone)]
+pub enum PartOf {
+    /// A COPY.
+    Copy {
+        /// The whole statement.
+        sql: String,
+        /// The relation that is read (a partition's leaf), and its oid when the parts were planned.
+        relation: (TableName, u32),
+    },
+    /// A service's answers, as they lie in the stage.
+    Answers(Arc<AnswersPart>),
+}
+
+/// Which answers a part is made of, and what of their records.
+#[derive(Debug, Clone)]
+pub struct AnswersPart {
+    /// Their places among all answers of the snapshot.
+    pub answers: std::ops::Range<usize>,
+    /// The columns, in their order.
+    pub columns: Vec<String>,
+    /// Those of which only the SHA-256 is carried.
+    pub hashed: Vec<String>,
+    /// Values that the warehouse cannot hold, in the order of the numbers by which they are counted.
+    pub unfit: Vec<Unfit>,
 }
 
 /// A part on its way.

@@ -68,6 +68,18 @@ pub struct Manifest {
     /// Values that the warehouse cannot hold, and what became of them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unfit: Vec<UnfitUse>,
+    /// The collections of answers that its rows were made of, the oldest first; none of a database's table.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub collections: Vec<CollectionRef>,
+}
+
+/// A collection of a service's answers, as a load's manifest names it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CollectionRef {
+    /// Its id.
+    pub id: String,
+    /// SHA-256 of its manifest, in hex.
+    pub sha256: String,
 }
 
 /// One object of rows.

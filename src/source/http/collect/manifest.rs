@@ -12,7 +12,10 @@ use super::{
 use crate::{
     error::Failure,
     fail_point,
-    stage::{CollectionPrefix, Stage, StageError, manifest::Part},
+    stage::{
+        CollectionPrefix, Stage, StageError,
+        manifest::{CollectionRef, Part},
+    },
 };
 
 /// A whole collection.
@@ -73,15 +76,6 @@ pub struct Failed {
     pub query: Query,
     /// Why it failed.
     pub failure: Failure,
-}
-
-/// A collection, as a load's manifest names it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CollectionRef {
-    /// Its id.
-    pub id: String,
-    /// SHA-256 of its manifest, in hex.
-    pub sha256: String,
 }
 
 impl CollectionManifest {

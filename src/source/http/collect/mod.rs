@@ -21,7 +21,7 @@ pub use self::{
     answers::read_answer,
     envelope::Envelope,
     error::CollectError,
-    manifest::{AnswerPart, CollectionManifest, CollectionRef, Failed},
+    manifest::{AnswerPart, CollectionManifest, Failed},
     question::{Query, Question},
 };
 use super::{Ask, Media, paging::Paging};
