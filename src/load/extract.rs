@@ -101,7 +101,7 @@ impl Extract<'_> {
         let collections = snapshot.answers().map(|answers| answers.collections.clone()).unwrap_or_default();
         self.note(&collections).await?;
         let (parts, counts) = self.read_parts(snapshot, plans, filling.as_ref()).await?;
-        let manifest = Manifest {
+        let mut manifest = Manifest {
             version: Manifest::VERSION,
             load: self.load.to_owned(),
             table: self.spec.target.clone(),
@@ -121,6 +121,7 @@ impl Extract<'_> {
             null: self.decision.state.null.clone(),
             unfit: unfit::uses(&self.decision.shape.unfit, &counts),
             collections,
+            sha256: String::new(),
         };
         manifest.write(&*self.workshop.stage, &self.prefix()).await?;
         if let Some(filling) = filling {

@@ -269,6 +269,7 @@ impl Load {
             null: None,
             unfit: Vec::new(),
             collections: Vec::new(),
+            sha256: String::new(),
         }
     }
 
