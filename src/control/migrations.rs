@@ -77,6 +77,12 @@ const MIGRATIONS: &[Migration] = &[
         compatible_from: 1,
     },
     Migration {
+        number: 10,
+        name: "allowances",
+        sql: include_str!("../../sql/control/0010_allowances.sql"),
+        compatible_from: 1,
+    },
+    Migration {
         number: 11,
         name: "collections",
         sql: include_str!("../../sql/control/0011_collections.sql"),

@@ -6,6 +6,7 @@
 //! Nothing here knows what a lock is for or how a task runs. A lock here keeps two processes from
 //! doing the same work; that a stale one does no harm is the ledger's doing, in the warehouse itself.
 
+mod allowances;
 mod backfills;
 mod checks;
 mod collections;
@@ -32,6 +33,7 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::sync::OnceCell;
 
+pub use allowances::{CalendarUnit, Grant, Limits, Taken, Waiter, Window};
 pub use backfills::{Backfill, BackfillChunk, BackfillWanted};
 pub use checks::KeptCheck;
 pub use collections::{Collection, FailedRequest, RejectedRecord};

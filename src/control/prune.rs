@@ -51,6 +51,11 @@ impl Control {
             "DELETE FROM control.mutes WHERE until < clock_timestamp() - interval '1 day'",
             "UPDATE control.check_results SET sample = NULL
                 WHERE sample IS NOT NULL AND at < clock_timestamp() - interval '30 days'",
+            "DELETE FROM control.allowance_spent
+                WHERE last_at + make_interval(secs => length / 1e6) < clock_timestamp() - interval '1 day'",
+            "DELETE FROM control.allowance_calendar WHERE ends_at < clock_timestamp() - interval '2 days'",
+            "DELETE FROM control.allowance_open WHERE until < clock_timestamp() - interval '2 days'",
+            "DELETE FROM control.allowance_waits WHERE expires_at < clock_timestamp() - interval '1 day'",
             "DELETE FROM control.kept_staging WHERE kept_at < clock_timestamp() - interval '30 days'",
         ] {
             self.database().execute("forget what is old", statement, &[]).await?;

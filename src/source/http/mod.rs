@@ -1,15 +1,19 @@
 //! Services that answer over HTTP, as a source.
 //!
-//! `request` is what is asked and what was answered. Answers go to the stage as they came, and rows are made
+//! `request` is what is asked and what was answered; `ask` asks, within what the service allows (`allowance`). Answers go to the stage as they came, and rows are made
 //! of what lies there: a load can be published again without asking the service. Nothing here believes
 //! what a service says: every size, length, type and count is held against a limit or against each other.
 
+mod allowance;
+mod ask;
 pub mod collect;
 mod given;
 pub mod paging;
 mod request;
 mod table;
 
+pub use allowance::{Allowance, Permit, Spent, Unlimited};
+pub use ask::{AskError, Asker, Auth, Options, OptionsError, Reason, Scope};
 pub use given::{Given, Missing, Pattern, Piece, Time};
-pub use table::{Asked, AskedError, BodyPattern, CursorForm, JsonPattern, Span};
 pub use request::{Answer, Ask, Body, Headers, Media, Request, Target};
+pub use table::{Asked, AskedError, BodyPattern, CursorForm, JsonPattern, Span};
