@@ -11,7 +11,7 @@ use jiff::tz::TimeZone;
 
 use super::{
     AlertsConfig, CheckSpec, Collector, CommandSpec, ControlConfig, HookSpec, Keys, Loader, ModelSpec, Place,
-    Schedule, SourceConfig, StageConfig, Text, WarehouseConfig, alerts, check, command, hook, loader,
+    Schedule, SourceConfig, StageConfig, Text, WarehouseConfig, alerts, check, command, hook, http, loader,
     mistake::did_you_mean, model, schedule, source, warehouse,
 };
 use crate::sql::Dialect;
@@ -92,6 +92,9 @@ pub(super) fn read(dir: &Path, env: Option<&str>, mistakes: &Collector) -> Optio
     let sections = Sections { base, over };
     let (name, timezone) = project(sections.of("project"));
     let sources: BTreeMap<String, SourceConfig> = sources(sections.of("sources"));
+    for service in sources.values().filter_map(SourceConfig::service) {
+        http::check_mock(dir, service.mock.as_deref().unwrap_or_default(), mistakes);
+    }
     let stage = warehouse::read_stage(sections.of("stage"));
     let warehouse = warehouse::read_warehouse(sections.of("warehouse"));
     let control = warehouse::read_control(sections.of("control"));
