@@ -170,6 +170,11 @@ impl<'a> Keys<'a> {
         templates
     }
 
+    /// A string that the caller takes apart; `kind` says what it is.
+    pub(super) fn text_of(&self, key: &'static str, kind: &str) -> Option<&'a str> {
+        self.read(key, kind, |item| item.as_str())
+    }
+
     /// A JSONPath, not looked at.
     pub(super) fn json_path(&self, key: &'static str) -> Option<String> {
         self.read(key, "a JSONPath", |item| item.as_str().map(str::to_owned))

@@ -25,6 +25,7 @@ mod model;
 mod project;
 mod quantity;
 mod redshift;
+mod row;
 mod schedule;
 mod source;
 mod template;
@@ -43,7 +44,7 @@ pub use self::{
     deletes::Deletes,
     expand::Missing,
     hook::{HookSpec, Occasion},
-    http::HttpSource,
+    http::{HttpSource, HttpTable},
     loader::{LoadSpec, Loader, Sample},
     login::{Contradiction, LoginConfig, LoginWay},
     mistake::{Mistake, Mistakes, Place},

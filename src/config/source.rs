@@ -1,6 +1,6 @@
 //! `[sources.NAME]`: where rows come from.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use toml_edit::Item;
 
@@ -69,6 +69,12 @@ impl SourceConfig {
 enum Kind {
     Postgres,
     Http,
+}
+
+/// The sources that are written, right or wrong, and whether each is a service.
+pub(super) fn kinds(file: &Keys<'_>) -> BTreeMap<String, bool> {
+    let is_service = |item: &Item| item.get("kind").and_then(Item::as_str) == Some("http");
+    file.named("sources").into_iter().map(|(name, _, item)| (name, is_service(item))).collect()
 }
 
 /// Reads one source.

@@ -3,18 +3,38 @@
 //! Knows text alone: nothing here asks anybody, and a token is a [`Template`] until somebody needs it.
 
 mod auth;
+mod columns;
 mod limits;
 mod mock;
+mod paging;
+mod pattern;
+mod refused;
+mod settings;
 mod source;
+mod table;
+mod together;
+mod windows;
+mod work;
 
 pub use self::{
     auth::HttpAuth,
+    columns::{HttpColumn, HttpType, HttpValue},
     limits::HttpLimits,
     mock::{MockFile, MockPattern, MockPiece},
+    paging::{HttpPageSize, HttpPages, HttpPaging},
+    pattern::{HttpPattern, HttpPiece, HttpTime},
     source::HttpSource,
+    table::{
+        Duplicates, HttpBody, HttpFormat, HttpJson, HttpMethod, HttpRequest, HttpTable, OnBadRecord,
+        OnNotFound,
+    },
+    windows::HttpWindows,
+    work::HttpWork,
 };
 pub(super) use self::{
     mock::check as check_mock,
+    refused::{refuse_in_file, refuse_in_row},
+    settings::HttpSettings,
     source::{connections, read as source},
 };
 
