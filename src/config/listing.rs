@@ -2,7 +2,7 @@
 
 use toml_edit::{DocumentMut, Item, Table, TableLike, TomlError, value};
 
-use super::loader::is_pattern;
+use super::row::is_pattern;
 use crate::error::{Class, Fault};
 
 /// A table to list.

@@ -194,7 +194,7 @@ fn every_mistake_is_told_at_once_with_its_place() {
     let files = [("barncat.toml", text.as_str()), ("loaders/shop.toml", loader)];
     assert_eq!(
         project(&files, None).unwrap_err(),
-        "error: `kind` of [sources.shop] is none of `postgres`
+        "error: `kind` of [sources.shop] is none of `postgres`, `http`
   barncat.toml:5:8
 hint: did you mean `postgres`?
 

@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{RunError, facts, reach, schemas::Schemas};
 use crate::{
-    config::{Environment, Project, SourceKind},
+    config::{Environment, Project},
     control::Control,
     event::Event,
     load::{LeasedSlots, Publishing, Workshop},
@@ -178,7 +178,9 @@ impl Endpoints {
     fn of(project: &Project, environment: &Environment) -> Result<Self, RunError> {
         let mut sources = BTreeMap::new();
         for (name, config) in &project.sources {
-            sources.insert(name.clone(), reach::source_endpoint(project, environment, config)?);
+            if let Some(replica) = config.replica() {
+                sources.insert(name.clone(), reach::replica_endpoint(project, environment, replica)?);
+            }
         }
         Ok(Self {
             sources,
@@ -197,11 +199,10 @@ fn open_sources(
     let mut sources = BTreeMap::new();
     for (name, endpoint) in endpoints {
         let Some(config) = project.sources.get(&name) else { continue };
+        let Some(replica) = config.replica() else { continue };
         let slots = slots(&name, config.connections);
-        let source: Arc<dyn Source> = match config.kind {
-            SourceKind::Postgres => Arc::new(reach::source(config, endpoint, run, slots)),
-        };
-        sources.insert(name, SharedSnapshots::new(source, config.snapshot_for));
+        let source: Arc<dyn Source> = Arc::new(reach::replica((&name, replica), endpoint, run, slots));
+        sources.insert(name, SharedSnapshots::new(source, replica.snapshot_for));
     }
     sources
 }

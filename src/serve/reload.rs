@@ -2,7 +2,7 @@
 
 use super::Setup;
 use crate::{
-    config::{Environment, Project},
+    config::{Environment, Project, SourceConfig},
     dag,
     run::{RunError, reach},
 };
@@ -28,8 +28,8 @@ pub(super) fn again(setup: &Setup, before: &Project, environment: &Environment) 
 
 /// Whether every variable is there that its servers need. Connects to nothing.
 pub(super) fn resolve(project: &Project, environment: &Environment) -> Result<(), RunError> {
-    for source in project.sources.values() {
-        reach::source_endpoint(project, environment, source)?;
+    for replica in project.sources.values().filter_map(SourceConfig::replica) {
+        reach::replica_endpoint(project, environment, replica)?;
     }
     reach::warehouse_endpoint(project, environment)?;
     reach::control_endpoint(project, environment)?;

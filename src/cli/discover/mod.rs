@@ -42,9 +42,13 @@ struct Discovery<'a> {
 pub(super) async fn discover(context: &Context, name: &str, unlisted: Unlisted) -> Result<Exit, Complaint> {
     let (project, environment) = context.read()?;
     let config = source(&project, name)?;
-    let endpoint = reach::source_endpoint(&project, &environment, config)?;
+    let Some(replica) = config.replica() else {
+        return Err(Complaint::usage(format!("source `{name}` has no catalog of its tables"), None));
+    };
+    let endpoint = reach::replica_endpoint(&project, &environment, replica)?;
     let slots = Arc::new(LocalSlots::new(CONNECTIONS));
-    let tables = tables(&project, config, &reach::source(config, endpoint, "discover", slots)).await?;
+    let source = reach::replica((name, replica), endpoint, "discover", slots);
+    let tables = tables(&project, config, &source).await?;
     let missing: Vec<&Listed> = tables.iter().filter(|table| table.listed_by.is_none()).collect();
     let files = rows_by_file(&project, config, &missing);
     let mut written = Vec::new();

@@ -15,7 +15,8 @@ use crate::config::{LoadSpec, WarehouseKind};
 /// Tests the surroundings.
 pub(super) async fn doctor(context: &Context) -> Result<Exit, Complaint> {
     let (project, environment) = context.read()?;
-    let sources = project.sources.values().map(|config| parts::source(&project, &environment, config));
+    let replicas = project.sources.values().filter_map(|config| Some((config, config.replica()?)));
+    let sources = replicas.map(|replica| parts::replica(&project, &environment, replica));
     // The stage and the control database need not wait; which tables there are, only the sources know.
     let (sources, stage, control) = tokio::join!(
         join_all(sources),

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use super::report::Part;
 use crate::{
     alert::Channels,
-    config::{Environment, LoadSpec, Project, SourceConfig, Template},
+    config::{Environment, LoadSpec, Project, ReplicaConfig, SourceConfig, Template},
     control::{Control, Waiting},
     diagnosis::{Finding, Verdict},
     error::Fault,
@@ -25,19 +25,20 @@ const CONNECTIONS: u32 = 2;
 /// What `pg_stat_activity` shows.
 const RUN: &str = "doctor";
 
-/// A source, and the loads that its loaders name there.
-pub(super) async fn source(
+/// A replica, and the loads that its loaders name there.
+pub(super) async fn replica(
     project: &Project,
     environment: &Environment,
-    config: &SourceConfig,
+    (config, replica): (&SourceConfig, &ReplicaConfig),
 ) -> (Part, Vec<LoadSpec>) {
     let name = format!("source {}", config.name);
-    let endpoint = match reach::source_endpoint(project, environment, config) {
+    let endpoint = match reach::replica_endpoint(project, environment, replica) {
         Ok(endpoint) => endpoint,
-        Err(error) => return (unknown(&name, &config.url, &error), Vec::new()),
+        Err(error) => return (unknown(&name, &replica.url, &error), Vec::new()),
     };
     let place = endpoint.place();
-    let source = reach::source(config, endpoint, RUN, Arc::new(LocalSlots::new(CONNECTIONS)));
+    let source =
+        reach::replica((&config.name, replica), endpoint, RUN, Arc::new(LocalSlots::new(CONNECTIONS)));
     let listed = loads(project, config, &source).await;
     let specs = listed.as_ref().map_or(&[][..], |(specs, _)| specs);
     let wanted: Vec<_> =

@@ -5,7 +5,6 @@
 //! what a service says: every size, length, type and count is held against a limit or against each other.
 
 mod allowance;
-mod ask;
 pub mod collect;
 mod given;
 pub mod paging;
@@ -13,7 +12,6 @@ mod request;
 mod table;
 
 pub use allowance::{Allowance, Permit, Spent, Unlimited};
-pub use ask::{AskError, Asker, Auth, Options, OptionsError, Reason, Scope};
 pub use given::{Given, Missing, Pattern, Piece, Time};
 pub use request::{Answer, Ask, Body, Headers, Media, Request, Target};
 pub use table::{Asked, AskedError, BodyPattern, CursorForm, JsonPattern, Span};
