@@ -80,7 +80,7 @@ async fn extract(
         columns: shape.columns.iter().map(|column| column.source_name.clone()).collect(),
         expressions: shape.columns.iter().map(|column| column.expression.clone()).collect(),
         hashed: Vec::new(),
-        unfit: Vec::new(),
+        arrive_as: Vec::new(),
         condition: None,
         format: shape.format,
         csv: shape.csv.clone(),

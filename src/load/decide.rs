@@ -339,6 +339,8 @@ pub async fn forecast(
 ) -> Result<Forecast, LoadError> {
     let mut decision = decide(project, spec, full, snapshot, warehouse).await?;
     decision.notes.extend(decision.goes());
+    let since = decision.new_rows.as_ref().map(|new_rows| new_rows.low.as_str());
+    decision.notes.extend(snapshot.foreseen(&spec.source_table, since));
     let extraction = super::extract::extraction(spec, &decision, 1);
     let parts = snapshot.plan_parts(&extraction).await.map_err(LoadError::Source)?;
     Ok(Forecast {

@@ -19,10 +19,12 @@ use super::{
     unfit,
 };
 use crate::{
+    clock,
     config::LoadSpec,
+    control::{FailedRequest, RejectedRecord},
     fail_point,
     schema::{Column, TypeKind, Unfit},
-    source::{Extraction, PartPlan, Snapshot},
+    source::{Extraction, LeftOut, LeftRecord, LeftRequest, PartPlan, Snapshot},
     stage::{
         LoadPrefix, PartWriter, SharedStage,
         manifest::{CollectionRef, Compression, Format, Manifest, Part},
@@ -46,7 +48,7 @@ pub(super) fn extraction(spec: &LoadSpec, decision: &Decision, attempt: u32) -> 
         columns: columns.clone().map(|column| column.source_name.clone()).collect(),
         expressions: columns.map(|column| column.expression.clone()).collect(),
         hashed: hashed(decision),
-        unfit: decision.shape.unfit.clone(),
+        arrive_as: decision.shape.columns.iter().map(|column| column.sql_type.clone()).collect(),
         condition: both(
             spec.condition.as_deref(),
             new_rows.map(|new_rows| new_rows.cursor.at_least(&new_rows.low)).as_deref(),
@@ -100,7 +102,9 @@ impl Extract<'_> {
         let position = snapshot.position().clone();
         let collections = snapshot.answers().map(|answers| answers.collections.clone()).unwrap_or_default();
         self.note(&collections).await?;
-        let (parts, counts) = self.read_parts(snapshot, plans, filling.as_ref()).await?;
+        let (parts, counts) = self.read_parts(snapshot.clone(), plans, filling.as_ref()).await?;
+        self.keep(snapshot.left_out(), &collections).await?;
+        drop(snapshot);
         let mut manifest = Manifest {
             version: Manifest::VERSION,
             load: self.load.to_owned(),
@@ -141,6 +145,31 @@ impl Extract<'_> {
             fail_point!("extract.note.after");
         }
         Ok(())
+    }
+
+    /// Writes down what is left out, before the load exists.
+    async fn keep(&self, left: LeftOut, collections: &[CollectionRef]) -> Result<(), LoadError> {
+        let (control, run) = (&self.workshop.control, &self.workshop.run);
+        let task = self.spec.target.to_string();
+        let collection = collections.last().map(|last| last.id.clone()).unwrap_or_default();
+        let record = |left: LeftRecord| RejectedRecord {
+            answer: left.answer,
+            record: left.record,
+            reason: left.reason,
+        };
+        let records: Vec<RejectedRecord> = left.records.into_iter().map(record).collect();
+        control.keep_rejected((run, &task), (self.load, &collection), &records).await?;
+        let request = |left: LeftRequest| FailedRequest {
+            id: clock::new_id(),
+            task: task.clone(),
+            source: self.spec.source.clone(),
+            collection: left.collection,
+            query: left.query,
+            request: left.request,
+            failed: left.failure,
+        };
+        let requests: Vec<FailedRequest> = left.requests.into_iter().map(request).collect();
+        Ok(control.keep_failed(run, &requests).await?)
     }
 
     /// All parts: those of the rows that are asked for, then those that mend what was missed.

@@ -29,6 +29,7 @@ mod progress;
 mod restore;
 mod sample;
 mod schema_change;
+mod service;
 mod slots;
 mod tidy;
 mod unfit;

@@ -13,9 +13,9 @@ use serde::Serialize;
 
 use crate::{
     compare::{Look, Side},
-    error::Fault,
+    error::{Failure, Fault},
     event::Tier,
-    schema::{CsvForm, Cursor, CursorRange, RelationKind, TableSchema, Unfit},
+    schema::{CsvForm, Cursor, CursorRange, RelationKind, TableSchema},
     sql::TableName,
     stage::manifest::{CollectionRef, Format},
 };
@@ -44,7 +44,7 @@ pub trait Source: Send + Sync {
     async fn related(&self, tables: &[TableName]) -> Result<Vec<Related>, SourceError>;
 
     /// The service behind it, where it has to be asked before there is a snapshot of a table.
-    fn service(&self) -> Option<&http::HttpSource> {
+    fn service(&self) -> Option<&http::Service> {
         None
     }
 
@@ -133,6 +133,16 @@ pub trait Snapshot: Send + Sync {
         None
     }
 
+    /// What is left out of the rows; known when all parts are read.
+    fn left_out(&self) -> LeftOut {
+        LeftOut::default()
+    }
+
+    /// What would be asked for a table from a value of its cursor on, in words; `None` of what is asked by itself.
+    fn foreseen(&self, _table: &TableName, _since: Option<&str>) -> Option<String> {
+        None
+    }
+
     /// A table's schema at that moment.
     async fn describe(&self, table: &TableName) -> Result<TableSchema, SourceError>;
 
@@ -171,6 +181,41 @@ pub struct Answers {
     pub since: Option<String>,
 }
 
+/// What is left out of a table's rows.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct LeftOut {
+    /// How many records.
+    pub count: u64,
+    /// The first of them.
+    pub records: Vec<LeftRecord>,
+    /// Requests that failed for good.
+    pub requests: Vec<LeftRequest>,
+}
+
+/// A record that is no row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LeftRecord {
+    /// The object in the stage that it stands in.
+    pub answer: String,
+    /// Its place there, from 1.
+    pub record: u64,
+    /// The column and what is wrong with it, without the value.
+    pub reason: String,
+}
+
+/// A request that failed for good.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LeftRequest {
+    /// The collection.
+    pub collection: String,
+    /// Its place there, from 0.
+    pub query: u64,
+    /// What was asked, without who asks.
+    pub request: serde_json::Value,
+    /// Why it failed.
+    pub failure: Failure,
+}
+
 /// What is to be read of a table.
 #[derive(Debug, Clone)]
 pub struct Extraction {
@@ -188,8 +233,8 @@ pub struct Extraction {
     pub format: Format,
     /// How, where that is CSV.
     pub csv: CsvForm,
-    /// Values that the warehouse cannot hold, as the expressions look for them too.
-    pub unfit: Vec<Unfit>,
+    /// The warehouse's types, one a column, where whoever reads has to know them.
+    pub arrive_as: Vec<String>,
     /// Under how many numbers, from 0 on, the expressions count values: see [`PartStream::counts`].
     pub counted: usize,
     /// About how much of the relation one part covers, on the source's disk.
@@ -354,8 +399,8 @@ pub struct AnswersPart {
     pub columns: Vec<String>,
     /// Those of which only the SHA-256 is carried.
     pub hashed: Vec<String>,
-    /// Values that the warehouse cannot hold, in the order of the numbers by which they are counted.
-    pub unfit: Vec<Unfit>,
+    /// The warehouse's types, one a column.
+    pub arrive_as: Vec<String>,
 }
 
 /// A part on its way.

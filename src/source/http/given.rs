@@ -1,6 +1,6 @@
 //! What is put into a request: `{since}`, `{until}`, `{date}`, `{work.address}`.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt};
 
 use jiff::{Timestamp, civil, tz::TimeZone};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -116,6 +116,24 @@ impl Pattern {
             }
         }
         Ok(Some(text))
+    }
+}
+
+impl fmt::Display for Pattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let form = |time: &Time| match time {
+            Time::Plain => "",
+            Time::Date => ".date",
+            Time::Unix => ".unix",
+            Time::UnixMs => ".unix_ms",
+        };
+        self.0.iter().try_for_each(|piece| match piece {
+            Piece::Text(text) => f.write_str(text),
+            Piece::Since(time) => write!(f, "{{since{}}}", form(time)),
+            Piece::Until(time) => write!(f, "{{until{}}}", form(time)),
+            Piece::Date => f.write_str("{date}"),
+            Piece::Work(column) => write!(f, "{{work.{column}}}"),
+        })
     }
 }
 

@@ -7,7 +7,7 @@ use super::{
     Body, Given, Media, Missing, Pattern, Request, Target,
     collect::Query,
     given::moment,
-    paging::{Paging, Window, Windows, WindowsError},
+    paging::{Kind, Paging, Window, Windows, WindowsError},
 };
 use crate::{
     error::{Class, Fault},
@@ -42,6 +42,8 @@ pub struct Asked {
     pub cursor: CursorForm,
     /// How many records an answer 404 has; `None`: it is an error.
     pub records_of_missing: Option<u64>,
+    /// A query that fails for good is kept, and the others go on.
+    pub keeps_failed: bool,
 }
 
 /// How values of a cursor are written for a service.
@@ -169,6 +171,33 @@ impl Asked {
         Ok(Query { request, given })
     }
 
+    /// What would be asked from a value of the cursor on: `would ask GET /rates/{date}, 3 windows from 2026-11-27, …`.
+    pub fn in_words(&self, since: Option<&str>, now: Timestamp) -> String {
+        let mut words = format!("would ask {} {}", self.method, self.path);
+        let span = Span { since: since.map(str::to_owned), until: None, now };
+        match (self.queries(&span), &self.windows) {
+            (Ok(queries), Some(_)) => {
+                let windows = if queries.len() == 1 { "window" } else { "windows" };
+                let first = queries.first().and_then(|query| query.given.since.clone()).unwrap_or_default();
+                words = format!("{words}, {} {windows} from {first}", queries.len());
+            }
+            (Ok(queries), None) => {
+                let since = queries.first().and_then(|query| query.given.since.as_ref());
+                let since = since.map_or_else(|| "all of it".to_owned(), |since| format!("from {since} on"));
+                words = format!("{words}, {since}");
+            }
+            (Err(error), _) => words = format!("{words}: {error}"),
+        }
+        match &self.paging.kind {
+            Kind::None => words,
+            Kind::Link => words + ", page by page as the header `Link` leads",
+            Kind::Next(path) => words + &format!(", page by page as `{}` leads", path.text()),
+            Kind::Cursor { at, .. } => words + &format!(", page by page by the cursor at `{}`", at.text()),
+            Kind::Page { .. } => words + ", page by page by number",
+            Kind::Offset { .. } => words + ", page by page by offset",
+        }
+    }
+
     /// A fingerprint of what is asked, for as long as a collection can be gone on with.
     pub fn fingerprint(&self, span: &Span) -> String {
         let Self { method, path, parameters, body, media, paging, windows, from, .. } = self;
@@ -280,6 +309,7 @@ mod tests {
             from: None,
             cursor: CursorForm::Moment,
             records_of_missing: None,
+            keeps_failed: false,
         }
     }
 
@@ -313,6 +343,22 @@ mod tests {
         assert_eq!(paths(Some("2026-11-28")), Ok(vec![day("2026-11-28"), day("2026-11-29")]));
         assert!(matches!(paths(None), Err(AskedError::NoFrom { .. })));
         assert!(matches!(paths(Some("x")), Err(AskedError::NoTime { .. })));
+    }
+
+    #[test]
+    fn what_would_be_asked_is_told_without_asking() {
+        let now = span(None).now;
+        assert_eq!(asked().in_words(None, now), "would ask GET /rates, all of it");
+        let linked = Asked { paging: Paging { kind: Kind::Link, ..Paging::default() }, ..asked() };
+        let words = linked.in_words(Some("2026-11-28 12:00:00+00"), now);
+        assert_eq!(
+            words,
+            "would ask GET /rates, from 2026-11-28T12:00:00Z on, page by page as the header `Link` leads"
+        );
+        let windows = Windows { length: Duration::from_secs(86_400), zone: TimeZone::UTC, with_today: true };
+        let by_day = Asked { windows: Some(windows), cursor: CursorForm::Date, ..asked() };
+        assert_eq!(by_day.in_words(Some("2026-11-27"), now), "would ask GET /rates, 3 windows from 2026-11-27");
+        assert!(by_day.in_words(None, now).contains("begin nowhere"));
     }
 
     #[test]

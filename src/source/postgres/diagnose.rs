@@ -195,7 +195,7 @@ async fn table_is_readable(
         columns,
         expressions: Vec::new(),
         hashed: Vec::new(),
-        unfit: Vec::new(),
+        arrive_as: Vec::new(),
         condition: None,
         format: Format::Csv,
         csv: crate::schema::CsvForm::default(),

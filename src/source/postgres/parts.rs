@@ -164,7 +164,7 @@ mod tests {
             columns: vec!["a".into()],
             expressions: vec!["\"a\"".into()],
             hashed: Vec::new(),
-            unfit: Vec::new(),
+            arrive_as: Vec::new(),
             condition: Some("a > 1 -- one".into()),
             format: Format::Binary,
             csv: CsvForm::default(),

@@ -6,7 +6,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use jiff::Timestamp;
 
 use super::{
-    super::{Answer, Given, Request, paging::{Step, Walk}},
+    super::{Answer, Given, MISSING, Request, paging::{Step, Walk}},
     AnswerPart, Collect, CollectError, CollectionManifest, Envelope, Failed, Query, Question,
     answers::{read_answer, write_answer},
     question::{get, put},
@@ -268,9 +268,6 @@ impl Collect<'_> {
         Ok(())
     }
 }
-
-/// What a service answers of what it does not have.
-const MISSING: u16 = 404;
 
 /// Of what is not there nothing follows.
 fn take(walk: &mut Walk<'_>, answer: &Answer, records: u64) -> Result<Step, CollectError> {
