@@ -25,7 +25,7 @@ use crate::{
     event::Step,
     fingerprint,
     source::{
-        Snapshot,
+        Snapshot, Source,
         http::{
             Service, ServiceError, Span,
             collect::{Question, Watch},

@@ -124,6 +124,12 @@ impl ServiceError {
     }
 }
 
+impl From<ServiceError> for SourceError {
+    fn from(error: ServiceError) -> Self {
+        Box::new(error)
+    }
+}
+
 impl Fault for ServiceError {
     fn class(&self) -> Class {
         match self {

@@ -13,8 +13,8 @@ use bytes::Bytes;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::{
-    Envelope, Piece, ServiceError, ServiceTable,
-    collect::read_answer,
+    Piece, ServiceError, ServiceTable,
+    collect::{Envelope, read_answer},
     records::{
         self, Cell, ColumnSpec, Doubles, Duplicates, Keys, Record, RecordsError, RowWriter, each_record,
     },
