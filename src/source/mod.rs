@@ -21,6 +21,7 @@ use crate::{
 };
 
 pub mod http;
+mod looks;
 pub mod postgres;
 mod shared;
 mod slots;

@@ -7,9 +7,10 @@
 pub mod collect;
 mod given;
 pub mod paging;
+pub mod records;
 mod request;
 mod table;
 
 pub use given::{Given, Missing, Pattern, Piece, Time};
-pub use table::{Asked, AskedError, BodyPattern, CursorForm, JsonPattern, Span};
 pub use request::{Answer, Ask, Body, Headers, Media, Request, Target};
+pub use table::{Asked, AskedError, BodyPattern, CursorForm, JsonPattern, Span};

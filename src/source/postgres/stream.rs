@@ -7,10 +7,10 @@ use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
 use tokio_postgres::CopyOutStream;
 
-use super::{PostgresSourceError, readers::Reader, snapshot::read_error, unfit::Looks};
+use super::{PostgresSourceError, readers::Reader, snapshot::read_error};
 use crate::{
     pg::Connection,
-    source::{Chunk, PartPlan, PartStream, SourceError},
+    source::{Chunk, PartPlan, PartStream, SourceError, looks::Looks},
     sql::TableName,
     stage::manifest::Format,
 };
