@@ -62,7 +62,8 @@ impl Control {
         resume_for: Duration,
     ) -> Result<(), ControlError> {
         fail_point!("control.start_collection.before");
-        let insert = "INSERT INTO control.collections (collection, task, source, definition, run, resume_seconds)
+        let insert =
+            "INSERT INTO control.collections (collection, task, source, definition, run, resume_seconds)
                       VALUES ($1, $2, $3, $4, $5, $6)";
         let Collection { id, task, source, definition } = collection;
         let parameters: super::database::Parameters<'_> =
@@ -220,7 +221,8 @@ impl Control {
             return Ok(());
         }
         fail_point!("control.keep_rejected.before");
-        let insert = "INSERT INTO control.rejected_records (task, run, load, collection, answer, record, reason)
+        let insert =
+            "INSERT INTO control.rejected_records (task, run, load, collection, answer, record, reason)
                       SELECT $1, $2, $3, $4, * FROM unnest($5::text[], $6::bigint[], $7::text[])
                       ON CONFLICT DO NOTHING";
         let answers: Vec<&String> = rejected.iter().map(|one| &one.answer).collect();

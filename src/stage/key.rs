@@ -224,7 +224,10 @@ mod tests {
         let table = TableName::new("raw_fx", "rates");
         let prefix = CollectionPrefix::new("deliveries", "production", &table, LOAD);
         let key = prefix.answer(3, 12);
-        assert_eq!(key, format!("deliveries/production/.answers/raw_fx.rates/{LOAD}/answer-000003-000012.zst"));
+        assert_eq!(
+            key,
+            format!("deliveries/production/.answers/raw_fx.rates/{LOAD}/answer-000003-000012.zst")
+        );
         assert_eq!((LoadPrefix::load_of(&key), LoadPrefix::collection_of(&key)), (None, None));
         assert_eq!(CollectionPrefix::collection_of(&key).as_deref(), Some(LOAD));
         assert_eq!(CollectionPrefix::place_of(&key), Some((3, 12)));

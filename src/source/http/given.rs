@@ -182,9 +182,9 @@ pub(crate) fn moment(value: &str) -> Option<Timestamp> {
     if let Ok(moment) = spelled.parse::<Timestamp>() {
         return Some(moment);
     }
-    let local = spelled.parse::<civil::DateTime>().or_else(|_| {
-        spelled.parse::<civil::Date>().map(|date| date.at(0, 0, 0, 0))
-    });
+    let local = spelled
+        .parse::<civil::DateTime>()
+        .or_else(|_| spelled.parse::<civil::Date>().map(|date| date.at(0, 0, 0, 0)));
     Some(local.ok()?.to_zoned(TimeZone::UTC).ok()?.timestamp())
 }
 
@@ -204,7 +204,10 @@ mod tests {
     #[test]
     fn what_is_given_is_filled_in_in_the_form_that_is_asked_for() {
         let text = |text: &str| Ok(Some(text.to_owned()));
-        assert_eq!(fill(&[Piece::Text("x=".to_owned()), Piece::Since(Time::Plain)]), text("x=2026-01-02T03:04:05Z"));
+        assert_eq!(
+            fill(&[Piece::Text("x=".to_owned()), Piece::Since(Time::Plain)]),
+            text("x=2026-01-02T03:04:05Z")
+        );
         assert_eq!(fill(&[Piece::Since(Time::Date)]), text("2026-01-02"));
         assert_eq!(fill(&[Piece::Since(Time::Unix)]), text("1767323045"));
         assert_eq!(fill(&[Piece::Since(Time::UnixMs)]), text("1767323045000"));

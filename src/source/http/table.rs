@@ -138,7 +138,9 @@ impl Fault for AskedError {
 
     fn hint(&self) -> Option<String> {
         match self {
-            Self::Path { .. } | Self::NoFrom { .. } => Some("`from = \"2024-01-01\"` says where to begin".to_owned()),
+            Self::Path { .. } | Self::NoFrom { .. } => {
+                Some("`from = \"2024-01-01\"` says where to begin".to_owned())
+            }
             Self::Windows { .. } => Some("longer `windows`, or a later `from`".to_owned()),
             Self::Missing { missing: Missing::Column { .. }, .. } => {
                 Some("`work` selects the columns that the request names".to_owned())

@@ -12,7 +12,10 @@ use super::{
 };
 use crate::{
     fail_point,
-    stage::{CollectionPrefix, PartWriter, SharedStage, StageError, manifest::{Compression, Part}},
+    stage::{
+        CollectionPrefix, PartWriter, SharedStage, StageError,
+        manifest::{Compression, Part},
+    },
 };
 
 /// How much larger an object may be than its body: the envelope, and what compression adds at worst.

@@ -147,7 +147,8 @@ mod tests {
 
     fn envelope() -> Envelope {
         let request = Request::get("/items".to_owned(), Media::Json);
-        let headers = [("content-type", "application/json"), ("set-cookie", "s3cret"), ("x-ratelimit-left", "7")];
+        let headers =
+            [("content-type", "application/json"), ("set-cookie", "s3cret"), ("x-ratelimit-left", "7")];
         let answer = Answer {
             status: 200,
             headers: Headers(headers.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec()),

@@ -95,8 +95,8 @@ impl CollectionManifest {
         stage: &dyn Stage,
         prefix: &CollectionPrefix,
     ) -> Result<(), CollectError> {
-        let json = serde_json::to_vec(self)
-            .map_err(|source| CollectError::Json { what: "the manifest", source })?;
+        let json =
+            serde_json::to_vec(self).map_err(|source| CollectError::Json { what: "the manifest", source })?;
         self.sha256 = hex(&Sha256::digest(&json));
         fail_point!("collect.manifest.before");
         put(stage, &prefix.manifest(), json).await?;

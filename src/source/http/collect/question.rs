@@ -52,8 +52,8 @@ impl Question {
         stage: &dyn Stage,
         prefix: &CollectionPrefix,
     ) -> Result<(), CollectError> {
-        let json = serde_json::to_vec(self)
-            .map_err(|source| CollectError::Json { what: "the question", source })?;
+        let json =
+            serde_json::to_vec(self).map_err(|source| CollectError::Json { what: "the question", source })?;
         fail_point!("collect.question.before");
         put(stage, &prefix.question(), json).await?;
         fail_point!("collect.question.after");

@@ -45,7 +45,9 @@ pub enum PagingError {
         elsewhere: String,
     },
     /// The next request was sent before.
-    #[error("after page {page} the service leads back to a page that it gave already: the pages go round in circles")]
+    #[error(
+        "after page {page} the service leads back to a page that it gave already: the pages go round in circles"
+    )]
     Loop {
         /// Which page.
         page: u64,
@@ -63,7 +65,9 @@ pub enum PagingError {
         pages_max: u64,
     },
     /// Records came or went while they were read.
-    #[error("the service said that there are {before} records, and on page {page} that there are {now}: they shift between the pages")]
+    #[error(
+        "the service said that there are {before} records, and on page {page} that there are {now}: they shift between the pages"
+    )]
     TotalChanged {
         /// Which page.
         page: u64,

@@ -146,7 +146,8 @@ mod tests {
 
     #[test]
     fn a_value_is_found_by_names_and_by_any_other_path() {
-        let body = r#"{"data": [{"id": 7}, {"id": 9}], "meta": {"next": "a\"b", "total": 12345678901234567890123}}"#;
+        let body =
+            r#"{"data": [{"id": 7}, {"id": 9}], "meta": {"next": "a\"b", "total": 12345678901234567890123}}"#;
         assert_eq!(at("$.meta.next", body), text("a\"b"));
         assert_eq!(at("$['meta'].next", body), text("a\"b"));
         let exact = Found::One { text: "12345678901234567890123".to_owned(), is_number: true };

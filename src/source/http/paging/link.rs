@@ -2,9 +2,12 @@
 
 /// The target of the first link whose relation is `next`, over all headers of the name.
 pub(super) fn next<'a>(headers: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    headers.flat_map(links).find(|(_, relations)| {
-        relations.split_ascii_whitespace().any(|relation| relation.eq_ignore_ascii_case("next"))
-    }).map(|(target, _)| target)
+    headers
+        .flat_map(links)
+        .find(|(_, relations)| {
+            relations.split_ascii_whitespace().any(|relation| relation.eq_ignore_ascii_case("next"))
+        })
+        .map(|(target, _)| target)
 }
 
 /// Each link's target and relations.
@@ -66,7 +69,10 @@ mod tests {
     #[test]
     fn the_next_link_is_found_wherever_it_stands() {
         let of = |header| next(std::iter::once(header));
-        assert_eq!(of("<https://a/?page=2>; rel=\"next\", <https://a/?page=9>; rel=\"last\""), Some("https://a/?page=2"));
+        assert_eq!(
+            of("<https://a/?page=2>; rel=\"next\", <https://a/?page=9>; rel=\"last\""),
+            Some("https://a/?page=2")
+        );
         assert_eq!(of("</p?a=1,2;3>; title=\"x, <y>; rel=next\"; rel=prev, </n>;rel=next"), Some("/n"));
         assert_eq!(of("<b>; rel=\"last Next\""), Some("b"));
         assert_eq!(of("<b>; REL = next ; foo"), Some("b"));

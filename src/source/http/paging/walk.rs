@@ -126,9 +126,7 @@ impl<'a> Walk<'a> {
                 self.with(parameter, &(first + page).to_string(), true).map(Some)
             }
             // What came counts, not what was asked for: a service may give less.
-            Kind::Offset { parameter, .. } => {
-                self.with(parameter, &self.records.to_string(), true).map(Some)
-            }
+            Kind::Offset { parameter, .. } => self.with(parameter, &self.records.to_string(), true).map(Some),
         }
     }
 
@@ -145,7 +143,12 @@ impl<'a> Walk<'a> {
         records < self.fullest || (self.paging.short_is_last && is_short)
     }
 
-    fn with(&self, parameter: &super::Parameter, value: &str, is_number: bool) -> Result<Request, PagingError> {
+    fn with(
+        &self,
+        parameter: &super::Parameter,
+        value: &str,
+        is_number: bool,
+    ) -> Result<Request, PagingError> {
         let mut request = self.awaited.clone();
         next::set(&mut request, parameter, value, is_number)?;
         Ok(request)

@@ -65,7 +65,9 @@ impl Windows {
     }
 
     fn is_by_days(&self) -> bool {
-        self.length >= DAY && self.length.as_secs().is_multiple_of(DAY.as_secs()) && self.length.subsec_nanos() == 0
+        self.length >= DAY
+            && self.length.as_secs().is_multiple_of(DAY.as_secs())
+            && self.length.subsec_nanos() == 0
     }
 
     fn begin(&self, since: Timestamp) -> Timestamp {

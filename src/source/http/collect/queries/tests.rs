@@ -17,7 +17,7 @@ use crate::{
         http::{
             Answer, Ask, Headers, Media, Target,
             collect::Watch,
-            paging::{Kind, Paging, Parameter, Path, PagingError},
+            paging::{Kind, Paging, PagingError, Parameter, Path},
         },
     },
     sql::TableName,

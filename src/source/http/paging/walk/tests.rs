@@ -63,10 +63,16 @@ fn pairs(pairs: &[(&str, &str)]) -> Option<Vec<(String, String)>> {
 fn pages_are_counted_until_one_is_empty_or_shorter_than_those_before() {
     let paging = by_page(10);
     let page = |page| pairs(&[("a", "1"), ("page", page), ("per_page", "10")]);
-    assert_eq!(asked(&paging, &[(10, "a"), (10, "b"), (3, "c")]), Ok(vec![page("1"), page("2"), page("3"), None]));
+    assert_eq!(
+        asked(&paging, &[(10, "a"), (10, "b"), (3, "c")]),
+        Ok(vec![page("1"), page("2"), page("3"), None])
+    );
     assert_eq!(asked(&paging, &[(10, "a"), (0, "b")]), Ok(vec![page("1"), page("2"), None]));
     // The service may give no more than five at once: only the second page tells.
-    assert_eq!(asked(&paging, &[(5, "a"), (5, "b"), (1, "c")]), Ok(vec![page("1"), page("2"), page("3"), None]));
+    assert_eq!(
+        asked(&paging, &[(5, "a"), (5, "b"), (1, "c")]),
+        Ok(vec![page("1"), page("2"), page("3"), None])
+    );
     let trusting = Paging { short_is_last: true, ..paging };
     assert_eq!(asked(&trusting, &[(5, "a")]), Ok(vec![page("1"), None]));
 }
@@ -76,13 +82,17 @@ fn an_offset_is_what_came_and_not_what_was_asked_for() {
     let size = Some(Size { parameter: None, records: 100 });
     let paging = paging(Kind::Offset { parameter: query("skip"), size });
     let skip = |skip| pairs(&[("a", "1"), ("skip", skip)]);
-    assert_eq!(asked(&paging, &[(40, "a"), (40, "b"), (7, "c")]), Ok(vec![skip("0"), skip("40"), skip("80"), None]));
+    assert_eq!(
+        asked(&paging, &[(40, "a"), (40, "b"), (7, "c")]),
+        Ok(vec![skip("0"), skip("40"), skip("80"), None])
+    );
 }
 
 #[test]
 fn a_total_ends_the_pages_and_must_be_what_came() {
     let paging = Paging { total: Some(path("$.total")), ..by_page(10) };
-    let ends = |pages: &[(u64, &str)]| asked(&paging, pages).map(|asked| asked.last().is_some_and(Option::is_none));
+    let ends =
+        |pages: &[(u64, &str)]| asked(&paging, pages).map(|asked| asked.last().is_some_and(Option::is_none));
     assert_eq!(ends(&[(10, r#"{"total": 12, "p": 1}"#), (2, r#"{"total": 12, "p": 2}"#)]), Ok(true));
     assert_eq!(ends(&[(12, r#"{"total": "12"}"#)]), Ok(true), "no more is asked than is needed");
     let short = ends(&[(10, r#"{"total": 12}"#), (0, r#"{"total": 12, "p": 2}"#)]);
