@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{
-    BuiltIn, Deadline, Deletes, Keys, OnBrokenView, OnSchemaChange, PublishChoice, Strategy, Text,
+    BuiltIn, Deadline, Deletes, Keys, OnBrokenView, OnSchemaChange, PublishChoice, Statement, Strategy, Text,
     http::{self, HttpTable},
     mistake::{Collector, Place, nearest},
     row::{self, Row, Settings},
@@ -97,6 +97,13 @@ pub struct LoadSpec {
     pub sample: Option<Sample>,
     /// Where its row is.
     pub place: Place,
+}
+
+impl LoadSpec {
+    /// The query whose rows are asked about, of a service's table that has one.
+    pub fn work(&self) -> Option<&Statement> {
+        Some(&self.http.as_ref()?.work.as_ref()?.statement)
+    }
 }
 
 /// That a load brings a sample.

@@ -251,7 +251,7 @@ mod tests {
     fn a_type_is_followed_by_where_the_value_stands() {
         let path = |text: &str| HttpValue::Path(text.to_owned());
         assert_eq!(column("date $.a.b"), Ok((HttpType::Date, path("$.a.b"))));
-        assert_eq!(column("Double  Precision"), Ok((HttpType::Double, path("$['own name']"))));
+        assert_eq!(column("Double Precision"), Ok((HttpType::Double, path("$['own name']"))));
         assert_eq!(column("numeric(12,4)$.x"), Ok((HttpType::Numeric(Some((12, 4))), path("$.x"))));
         assert_eq!(
             column("timestamp with time zone $['at']").map(|(kind, _)| kind),
