@@ -45,8 +45,10 @@ pub struct RowSettings {
 pub struct RowColumn {
     /// Its name, its type, and where its values are in a record.
     pub spec: ColumnSpec,
-    /// Its values come from the request instead.
+    /// Its values come from the request instead; then its specification takes what no record has.
     pub asked: Option<Piece>,
+    /// Whether it may be NULL.
+    pub nullable: bool,
 }
 
 /// What becomes of a record that is not as the columns say.
@@ -62,8 +64,8 @@ pub enum OnBadRecord {
 impl RowSettings {
     /// The table's schema.
     pub(super) fn schema(&self) -> TableSchema {
-        let columns: Vec<ColumnSpec> = self.columns.iter().map(|column| column.spec.clone()).collect();
-        records::schema(&columns, &self.key)
+        let spec = |column: &RowColumn| ColumnSpec { nullable: column.nullable, ..column.spec.clone() };
+        records::schema(&self.columns.iter().map(spec).collect::<Vec<_>>(), &self.key)
     }
 
     /// The columns that can be a cursor, by their places.
@@ -213,7 +215,7 @@ fn fill(
             Some(value) => records::text_cell(spec, value).map_err(|what| format!("column `{}` {what}", spec.name))?,
             None => None,
         };
-        if found.is_none() && !spec.nullable {
+        if found.is_none() && !column.nullable {
             return Err(format!("column `{}` is missing or null", spec.name));
         }
         *cell = found;
