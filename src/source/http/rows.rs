@@ -89,6 +89,8 @@ pub(super) struct AnswerPlace {
 pub(super) struct Looked {
     /// The greatest value of each column that can be a cursor.
     pub(super) greatest: BTreeMap<String, String>,
+    /// How many rows there are.
+    pub(super) rows: u64,
     /// Records that are no rows, because another one of their key is.
     doubles: Option<Doubles>,
 }
@@ -259,8 +261,8 @@ pub(super) async fn look(collected: &Collected, body_bytes_max: u64) -> Result<L
         names.iter().filter_map(|name| specs.iter().position(|spec| spec.name == *name)).collect()
     };
     let key = places(&table.rows.key);
-    let keys = (!key.is_empty()).then(|| Keys::new(&table.rows.key, &key, table.rows.duplicates));
-    let mut looking = Looking { reader, keys, ordered: table.rows.ordered(), greatest: BTreeMap::new() };
+    let keys = (!key.is_empty()).then(|| Keys::new(&table.rows.key, &key, collected.duplicates));
+    let mut looking = Looking { reader, keys, ordered: table.rows.ordered(), rows: 0, greatest: BTreeMap::new() };
     for place in &collected.answers {
         let (envelope, body, _) =
             read_answer(&collected.stage, &place.part.key, Some(&place.part), body_bytes_max).await?;
@@ -284,15 +286,17 @@ struct Looking {
     reader: Reader,
     keys: Option<Keys>,
     ordered: Vec<(usize, CursorKind)>,
+    rows: u64,
     /// By the column's place.
     greatest: BTreeMap<usize, String>,
 }
 
 impl Looking {
     fn answer(&mut self, place: &AnswerPlace, answer: (&Envelope, &[u8])) -> Result<(), Failed> {
-        let Self { reader, keys, ordered, greatest } = self;
+        let Self { reader, keys, ordered, rows, greatest } = self;
         let name = reader.table.asked.name.clone();
         reader.each(place, answer, |_, (number, cells)| {
+            *rows += 1;
             for (column, kind) in ordered.iter() {
                 let Some(value) = &cells[*column] else { continue };
                 match greatest.get_mut(column) {
@@ -310,7 +314,7 @@ impl Looking {
     }
 
     fn finish(self, total: Option<u64>) -> Result<Looked, ServiceError> {
-        let Self { reader, keys, greatest, .. } = self;
+        let Self { reader, keys, greatest, rows, .. } = self;
         let table = reader.table;
         reader.rejects.refuse(&table)?;
         let name = table.asked.name.clone();
@@ -323,7 +327,8 @@ impl Looking {
         }
         let columns = &table.rows.columns;
         let named = |(place, value): (usize, String)| (columns[place].spec.name.clone(), value);
-        Ok(Looked { greatest: greatest.into_iter().map(named).collect(), doubles })
+        let greatest = greatest.into_iter().map(named).collect();
+        Ok(Looked { greatest, rows: rows - doubled, doubles })
     }
 }
 
