@@ -78,7 +78,9 @@ pub(in crate::config) fn read(keys: &Keys<'_>) -> Option<HttpSource> {
     if answer_timeout < read_timeout && (keys.has("answer_timeout") || keys.has("read_timeout")) {
         match keys.has("answer_timeout") {
             true => keys.wrong("answer_timeout", "is shorter than `read_timeout`: it is of a whole answer"),
-            false => keys.wrong("read_timeout", "is longer than `answer_timeout`, which is of a whole answer"),
+            false => {
+                keys.wrong("read_timeout", "is longer than `answer_timeout`, which is of a whole answer")
+            }
         }
     }
     let source = HttpSource {

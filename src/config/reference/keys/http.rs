@@ -54,9 +54,9 @@ const ROW: Section = Section {
             "",
             "a SELECT in the warehouse, or a file with one: one request a row ([HTTP.md](HTTP.md#loops))",
         ),
-        ("repeat", "`once`", "of `work`: `until empty` takes the next rows until there are none"),
-        ("rounds", "`100`", "of `repeat = \"until empty\"`: how often at most"),
-        ("repeat_for", "`30m`", "of the same: for how long at most"),
+        ("repeat", "once", "of `work`: `until empty` takes the next rows until there are none"),
+        ("rounds", "100", "of `repeat = \"until empty\"`: how often at most"),
+        ("repeat_for", "30 minutes", "of the same: for how long at most"),
         (
             "on_bad_record",
             "`fail`",
