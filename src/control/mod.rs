@@ -6,8 +6,10 @@
 //! Nothing here knows what a lock is for or how a task runs. A lock here keeps two processes from
 //! doing the same work; that a stale one does no harm is the ledger's doing, in the warehouse itself.
 
+mod allowances;
 mod backfills;
 mod checks;
+mod collections;
 mod database;
 mod diagnose;
 mod error;
@@ -31,8 +33,10 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::sync::OnceCell;
 
+pub use allowances::{CalendarUnit, Grant, Limits, Taken, Waiter, Window};
 pub use backfills::{Backfill, BackfillChunk, BackfillWanted};
 pub use checks::KeptCheck;
+pub use collections::{Collection, FailedRequest, RejectedRecord};
 pub use error::ControlError;
 pub use history::{EndedTask, Expected, HistoryRow, PastRun, RunningRun, RunningTask};
 pub use holds::{Hold, PlacedHold};

@@ -7,6 +7,7 @@
 
 mod adopt;
 mod advice;
+mod allowance;
 mod attempt;
 mod backfill;
 mod chain;
@@ -28,6 +29,7 @@ mod progress;
 mod restore;
 mod sample;
 mod schema_change;
+mod service;
 mod slots;
 mod tidy;
 mod unfit;
@@ -42,6 +44,7 @@ use tokio_util::sync::CancellationToken;
 pub use self::{
     adopt::{Adoption, adopt, plan_adopt},
     advice::{Advice, LateRows},
+    allowance::SharedAllowance,
     attempt::load,
     backfill::{
         BackfillError, BackfillPlan, Chunk, Pace, Wish, load_chunk, plan_backfill, refuse_if_changed,

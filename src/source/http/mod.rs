@@ -1,9 +1,28 @@
 //! Services that answer over HTTP, as a source.
 //!
-//! `request` is what is asked and what was answered. Answers go to the stage as they came, and rows are made
+//! `request` is what is asked and what was answered; `ask` asks, within what the service allows (`allowance`). Answers go to the stage as they came, and rows are made
 //! of what lies there: a load can be published again without asking the service. Nothing here believes
 //! what a service says: every size, length, type and count is held against a limit or against each other.
 
+mod allowance;
+pub mod collect;
+mod error;
+mod given;
+pub mod paging;
+pub mod records;
 mod request;
+mod rows;
+mod service;
+mod snapshot;
+mod table;
 
+pub use allowance::{Allowance, Permit, Spent, Unlimited};
+pub use error::ServiceError;
+pub use given::{Given, Missing, Pattern, Piece, Time};
 pub use request::{Answer, Ask, Body, Headers, Media, Request, Target};
+pub use rows::{OnBadRecord, RowColumn, RowSettings};
+pub use service::{Service, ServiceSettings, ServiceTable};
+pub use table::{Asked, AskedError, BodyPattern, CursorForm, JsonPattern, Span};
+
+/// The status of an answer that there is nothing.
+const MISSING: u16 = 404;

@@ -47,6 +47,24 @@ pub struct Request {
     pub body: Option<Body>,
     /// How the answer is to be written.
     pub media: Media,
+    /// Whether an answer 404 is an answer, and no error.
+    #[serde(skip)]
+    pub takes_missing: bool,
+}
+
+impl Request {
+    /// A `GET` of a path.
+    pub fn get(path: String, media: Media) -> Self {
+        Self {
+            method: "GET".to_owned(),
+            target: Target::Path(path),
+            query: Vec::new(),
+            headers: Vec::new(),
+            body: None,
+            media,
+            takes_missing: false,
+        }
+    }
 }
 
 /// What a request sends.
@@ -78,7 +96,7 @@ impl Headers {
 /// A whole answer that was not refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer {
-    /// The status: 2xx.
+    /// The status: 2xx, or 404 where the request takes it.
     pub status: u16,
     /// Its headers.
     pub headers: Headers,
