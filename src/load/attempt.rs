@@ -127,7 +127,7 @@ impl<'a> Begun<'a> {
             decide(&workshop.project, &attempt.spec, attempt.full, snapshot, &*workshop.warehouse).await?;
         // What was decided before it was asked may not hold any more.
         let is_part = snapshot.answers().is_some_and(|answers| answers.since.is_some());
-        if is_part && attempt.chunk.is_none() && decision.is_whole() {
+        if is_part && attempt.chunk.is_none() && !attempt.mends && decision.is_whole() {
             return Err(LoadError::Superseded { table: attempt.spec.target.clone() });
         }
         let decision = match &attempt.repair {
@@ -137,6 +137,10 @@ impl<'a> Begun<'a> {
         let decision = match &attempt.chunk {
             Some(chunk) => decision.backfilling(attempt, chunk, snapshot).await?,
             None => decision,
+        };
+        let decision = match attempt.mends {
+            true => decision.mending(attempt)?,
+            false => decision,
         };
         let decision = match attempt.number {
             0 | 1 => decision,

@@ -246,6 +246,12 @@ pub enum LoadError {
         /// `time_limit`.
         limit: Duration,
     },
+    /// What only a service's table can have.
+    #[error("{table} is not read from a service that answers over HTTP")]
+    NotOfService {
+        /// The table.
+        table: TableName,
+    },
     /// A part's task ended without an answer.
     #[error("{table}: the task that reads part {part} ended by itself")]
     PartLost {
@@ -324,7 +330,7 @@ impl Fault for LoadError {
             | Self::Adopted { .. }
             | Self::NotAdoptable { .. }
             | Self::OtherProject { .. } => Class::Lasting,
-            Self::UnknownLoad { .. } | Self::AmbiguousLoad { .. } => Class::Usage,
+            Self::UnknownLoad { .. } | Self::AmbiguousLoad { .. } | Self::NotOfService { .. } => Class::Usage,
             Self::Counts { .. } | Self::PartLost { .. } | Self::NoSource { .. } => Class::Bug,
             // Never shown: a task that was stopped has a status of its own.
             Self::Cancelled => Class::Passing,

@@ -26,6 +26,7 @@ mod measured;
 mod missed;
 mod new_rows;
 mod progress;
+mod replay;
 mod restore;
 mod sample;
 mod schema_change;
@@ -57,6 +58,7 @@ pub use self::{
     error::LoadError,
     group::load_group,
     new_rows::NewRows,
+    replay::{ask_again, replay},
     restore::{Restoration, Shelf, plan_restore, restorable, restore},
     sample::sample,
     slots::LeasedSlots,
@@ -152,6 +154,8 @@ pub struct Attempt {
     pub repair: Option<Arc<Repair>>,
     /// Bring just this chunk of a backfill.
     pub chunk: Option<Arc<Chunk>>,
+    /// Bring just what is asked again, and leave what the next load must remember as it is.
+    pub mends: bool,
     /// When the table's deadline is or was due, where it is not met.
     pub due_at: Option<Timestamp>,
 }
@@ -169,6 +173,7 @@ impl Attempt {
             audit: None,
             repair: None,
             chunk: None,
+            mends: false,
             due_at: None,
         }
     }

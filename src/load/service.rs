@@ -25,10 +25,10 @@ use crate::{
     event::Step,
     fingerprint,
     source::{
-        Snapshot, Source,
+        LeftOut, Snapshot, Source,
         http::{
             Service, ServiceError, Span,
-            collect::{Question, Watch},
+            collect::{Query, Question, Watch},
         },
     },
     stage::{CollectionPrefix, LoadPrefix},
@@ -51,7 +51,27 @@ pub(super) async fn load(
     let loaded = in_snapshot(workshop, &attempt, collected.snapshot.clone()).await;
     drop(connections);
     collected.end(workshop, loaded.as_ref().err()).await;
-    loaded
+    let mut loaded = loaded?;
+    loaded.warnings.extend(in_words(&collected.snapshot.left_out()));
+    Ok(loaded)
+}
+
+/// What people should know of what is left out.
+pub(super) fn in_words(left: &LeftOut) -> Vec<String> {
+    let mut words = Vec::new();
+    if let Some(first) = left.records.first() {
+        let (count, reason) = (left.count, &first.reason);
+        words.push(match count {
+            1 => format!("1 record was left out: {reason}"),
+            count => format!("{count} records were left out; the first: {reason}"),
+        });
+    }
+    if let Some(first) = left.requests.first() {
+        let (count, why) = (left.requests.len(), &first.failure.message);
+        let requests = if count == 1 { "1 request failed".to_owned() } else { format!("{count} requests failed") };
+        words.push(format!("{requests} for good and can be sent again by `barncat replay`: {why}"));
+    }
+    words
 }
 
 /// Which rows are to be asked for.
@@ -101,6 +121,10 @@ fn is_of_answers(error: &LoadError) -> bool {
     }
 }
 
+fn boxed(error: ServiceError) -> LoadError {
+    LoadError::Source(Box::new(error))
+}
+
 /// Asks for a span, or goes on with what an earlier attempt asked for.
 pub(super) async fn collect(
     workshop: &Workshop,
@@ -108,13 +132,22 @@ pub(super) async fn collect(
     service: &Service,
     span: Span,
 ) -> Result<Collected, LoadError> {
-    let spec = &attempt.spec;
-    let boxed = |error: ServiceError| LoadError::Source(Box::new(error));
-    let table = service.table(&spec.source_table).map_err(boxed)?;
+    let table = service.table(&attempt.spec.source_table).map_err(boxed)?;
     let queries = table.asked.queries(&span).map_err(|error| boxed(error.into()))?;
+    collect_queries(workshop, attempt, service, (table.asked.fingerprint(&span), span, queries)).await
+}
+
+/// The same for queries that are known by a fingerprint.
+pub(super) async fn collect_queries(
+    workshop: &Workshop,
+    attempt: &Attempt,
+    service: &Service,
+    (asked, span, queries): (String, Span, Vec<Query>),
+) -> Result<Collected, LoadError> {
+    let spec = &attempt.spec;
+    let table = service.table(&spec.source_table).map_err(boxed)?;
     let sample = spec.sample.as_ref().map(|sample| u64::from(sample.rows));
-    let definition =
-        fingerprint::of([table.asked.fingerprint(&span), format!("{sample:?}"), service.name().to_owned()]);
+    let definition = fingerprint::of([asked, format!("{sample:?}"), service.name().to_owned()]);
     let task = spec.target.to_string();
     let id = begin(workshop, attempt, service, &definition).await?;
     tracing::info!(collection = id, queries = queries.len(), "collect.begins");

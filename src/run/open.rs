@@ -1,13 +1,13 @@
 //! From a project's text to open connections.
 
-use std::{collections::BTreeMap, fmt, sync::Arc};
+use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
 
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::{RunError, facts, reach, schemas::Schemas};
 use crate::{
-    config::{Environment, Project},
+    config::{Environment, Project, SourcePlace},
     control::Control,
     event::Event,
     load::{LeasedSlots, Publishing, Workshop},
@@ -79,7 +79,7 @@ pub(super) async fn open(
         run: run.to_owned(),
         stage: reach::stage(project, environment).await?,
         warehouse,
-        sources: open_sources(project, endpoints.sources, slots, run),
+        sources: open_sources((project, environment), endpoints.sources, slots, Some(&control), run)?,
         warehouse_slots: LeasedSlots::of_warehouse(control.clone(), &place, connections, keep, run),
         control,
         keep: project.stage.keep,
@@ -137,7 +137,7 @@ pub(super) async fn look(
             None => Arc::new(LocalSlots::new(count)),
         }
     };
-    let sources = open_sources(project, endpoints.sources, slots, run);
+    let sources = open_sources((project, environment), endpoints.sources, slots, control.as_ref(), run)?;
     Ok(Looked {
         sources,
         warehouse: warehouse(endpoints.warehouse, &schemas, mode, run).await,
@@ -191,20 +191,30 @@ impl Endpoints {
 }
 
 fn open_sources(
-    project: &Project,
+    (project, environment): (&Project, &Environment),
     endpoints: BTreeMap<String, Endpoint>,
     slots: impl Fn(&str, u32) -> Arc<dyn Slots>,
+    control: Option<&Control>,
     run: &str,
-) -> Sources {
+) -> Result<Sources, RunError> {
     let mut sources = BTreeMap::new();
-    for (name, endpoint) in endpoints {
-        let Some(config) = project.sources.get(&name) else { continue };
-        let Some(replica) = config.replica() else { continue };
-        let slots = slots(&name, config.connections);
-        let source: Arc<dyn Source> = Arc::new(reach::replica((&name, replica), endpoint, run, slots));
-        sources.insert(name, SharedSnapshots::new(source, replica.snapshot_for));
+    let loads = project.named_loads();
+    for (name, config) in &project.sources {
+        let slots = slots(name, config.connections);
+        let (source, snapshot_for): (Arc<dyn Source>, _) = match (&config.at, endpoints.get(name)) {
+            (SourcePlace::Postgres(replica), Some(endpoint)) => {
+                (Arc::new(reach::replica((name, replica), endpoint.clone(), run, slots)), replica.snapshot_for)
+            }
+            (SourcePlace::Postgres(_), None) => continue,
+            (SourcePlace::Http(service), _) => {
+                let ask = reach::service::asker((name, service), project, environment, control, slots)?;
+                let source = reach::service::service((config, service), &loads, environment, ask)?;
+                (Arc::new(source), Duration::ZERO)
+            }
+        };
+        sources.insert(name.clone(), SharedSnapshots::new(source, snapshot_for));
     }
-    sources
+    Ok(sources)
 }
 
 fn publishing(project: &Project) -> Publishing {

@@ -3,6 +3,7 @@
 
 mod logins;
 mod redshift;
+pub mod service;
 
 use std::sync::Arc;
 

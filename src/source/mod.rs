@@ -134,6 +134,11 @@ pub trait Snapshot: Send + Sync {
         None
     }
 
+    /// How many rows a table has, where that is known without asking its server.
+    async fn rows(&self, _table: &TableName) -> Result<Option<u64>, SourceError> {
+        Ok(None)
+    }
+
     /// What is left out of the rows; known when all parts are read.
     fn left_out(&self) -> LeftOut {
         LeftOut::default()

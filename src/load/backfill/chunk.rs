@@ -104,6 +104,21 @@ impl Decision {
     }
 }
 
+impl Decision {
+    /// The same for all that a snapshot has, merged by key: nothing that the next load must remember changes.
+    pub(in crate::load) fn mending(mut self, attempt: &Attempt) -> Result<Self, LoadError> {
+        let (last, _, _) = ready(&attempt.spec, &self)?;
+        let all = || "true".to_owned();
+        self.piece = Some(Piece { range: all(), range_there: all(), parts: vec![all()], by_index: true });
+        self.new_rows = None;
+        self.publish = PublishKind::Merge;
+        self.watermark = last.watermark;
+        self.state = last.state;
+        self.reason = "requests that had failed".to_owned();
+        Ok(self)
+    }
+}
+
 impl Missed {
     /// Compares the keys of a chunk. What the warehouse has more is gone from the source, or has another
     /// cursor by now: that is brought by its key, wherever it is.

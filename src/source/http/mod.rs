@@ -5,6 +5,7 @@
 //! what a service says: every size, length, type and count is held against a limit or against each other.
 
 mod allowance;
+mod ask;
 pub mod collect;
 mod error;
 mod given;
@@ -17,6 +18,7 @@ mod snapshot;
 mod table;
 
 pub use allowance::{Allowance, Permit, Spent, Unlimited};
+pub use ask::{AskError, Asker, Auth, Options, OptionsError, Reason, Scope};
 pub use error::ServiceError;
 pub use given::{Given, Missing, Pattern, Piece, Time};
 pub use request::{Answer, Ask, Body, Headers, Media, Request, Target};

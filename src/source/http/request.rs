@@ -47,9 +47,6 @@ pub struct Request {
     pub body: Option<Body>,
     /// How the answer is to be written.
     pub media: Media,
-    /// Whether an answer 404 is an answer, and no error.
-    #[serde(skip)]
-    pub takes_missing: bool,
 }
 
 impl Request {
@@ -62,7 +59,6 @@ impl Request {
             headers: Vec::new(),
             body: None,
             media,
-            takes_missing: false,
         }
     }
 }

@@ -45,8 +45,10 @@ pub struct RowSettings {
 pub struct RowColumn {
     /// Its name, its type, and where its values are in a record.
     pub spec: ColumnSpec,
-    /// Its values come from the request instead.
+    /// Its values come from the request instead; then its specification takes what no record has.
     pub asked: Option<Piece>,
+    /// Whether it may be NULL.
+    pub nullable: bool,
 }
 
 /// What becomes of a record that is not as the columns say.
@@ -62,8 +64,8 @@ pub enum OnBadRecord {
 impl RowSettings {
     /// The table's schema.
     pub(super) fn schema(&self) -> TableSchema {
-        let columns: Vec<ColumnSpec> = self.columns.iter().map(|column| column.spec.clone()).collect();
-        records::schema(&columns, &self.key)
+        let spec = |column: &RowColumn| ColumnSpec { nullable: column.nullable, ..column.spec.clone() };
+        records::schema(&self.columns.iter().map(spec).collect::<Vec<_>>(), &self.key)
     }
 
     /// The columns that can be a cursor, by their places.
@@ -87,6 +89,8 @@ pub(super) struct AnswerPlace {
 pub(super) struct Looked {
     /// The greatest value of each column that can be a cursor.
     pub(super) greatest: BTreeMap<String, String>,
+    /// How many rows there are.
+    pub(super) rows: u64,
     /// Records that are no rows, because another one of their key is.
     doubles: Option<Doubles>,
 }
@@ -213,7 +217,7 @@ fn fill(
             Some(value) => records::text_cell(spec, value).map_err(|what| format!("column `{}` {what}", spec.name))?,
             None => None,
         };
-        if found.is_none() && !spec.nullable {
+        if found.is_none() && !column.nullable {
             return Err(format!("column `{}` is missing or null", spec.name));
         }
         *cell = found;
@@ -257,8 +261,8 @@ pub(super) async fn look(collected: &Collected, body_bytes_max: u64) -> Result<L
         names.iter().filter_map(|name| specs.iter().position(|spec| spec.name == *name)).collect()
     };
     let key = places(&table.rows.key);
-    let keys = (!key.is_empty()).then(|| Keys::new(&table.rows.key, &key, table.rows.duplicates));
-    let mut looking = Looking { reader, keys, ordered: table.rows.ordered(), greatest: BTreeMap::new() };
+    let keys = (!key.is_empty()).then(|| Keys::new(&table.rows.key, &key, collected.duplicates));
+    let mut looking = Looking { reader, keys, ordered: table.rows.ordered(), rows: 0, greatest: BTreeMap::new() };
     for place in &collected.answers {
         let (envelope, body, _) =
             read_answer(&collected.stage, &place.part.key, Some(&place.part), body_bytes_max).await?;
@@ -282,15 +286,17 @@ struct Looking {
     reader: Reader,
     keys: Option<Keys>,
     ordered: Vec<(usize, CursorKind)>,
+    rows: u64,
     /// By the column's place.
     greatest: BTreeMap<usize, String>,
 }
 
 impl Looking {
     fn answer(&mut self, place: &AnswerPlace, answer: (&Envelope, &[u8])) -> Result<(), Failed> {
-        let Self { reader, keys, ordered, greatest } = self;
+        let Self { reader, keys, ordered, rows, greatest } = self;
         let name = reader.table.asked.name.clone();
         reader.each(place, answer, |_, (number, cells)| {
+            *rows += 1;
             for (column, kind) in ordered.iter() {
                 let Some(value) = &cells[*column] else { continue };
                 match greatest.get_mut(column) {
@@ -308,7 +314,7 @@ impl Looking {
     }
 
     fn finish(self, total: Option<u64>) -> Result<Looked, ServiceError> {
-        let Self { reader, keys, greatest, .. } = self;
+        let Self { reader, keys, greatest, rows, .. } = self;
         let table = reader.table;
         reader.rejects.refuse(&table)?;
         let name = table.asked.name.clone();
@@ -321,7 +327,8 @@ impl Looking {
         }
         let columns = &table.rows.columns;
         let named = |(place, value): (usize, String)| (columns[place].spec.name.clone(), value);
-        Ok(Looked { greatest: greatest.into_iter().map(named).collect(), doubles })
+        let greatest = greatest.into_iter().map(named).collect();
+        Ok(Looked { greatest, rows: rows - doubled, doubles })
     }
 }
 

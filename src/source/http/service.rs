@@ -162,3 +162,6 @@ impl Source for Service {
         Ok(self.unasked())
     }
 }
+
+#[cfg(test)]
+mod tests;

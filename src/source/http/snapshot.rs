@@ -13,6 +13,7 @@ use super::{
     Given, Piece, ServiceError, ServiceTable,
     collect::{AnswerPart, CollectionManifest, Failed},
     given::moment,
+    records::Duplicates,
     rows::{AnswerPlace, Looked, Reject, Rejects, RowsStream, look, turns},
     service::Shared,
 };
@@ -39,6 +40,8 @@ pub(super) struct Collected {
     /// All answers, in their order.
     pub(super) answers: Vec<AnswerPlace>,
     pub(super) total: Option<u64>,
+    /// What becomes of records of one key.
+    pub(super) duplicates: Duplicates,
     since: Option<String>,
     as_of: Timestamp,
     id: String,
@@ -63,6 +66,8 @@ impl Collected {
         let first = collections.first().map(|(_, manifest)| manifest);
         let last = collections.last().map(|(_, manifest)| manifest);
         Self {
+            // A later collection has newer records of the same key.
+            duplicates: if collections.len() > 1 { Duplicates::Last } else { table.rows.duplicates },
             total: one,
             since: first.and_then(|first| first.since.clone()),
             as_of: last.map_or_else(|| System.now(), |last| last.begun_at),
@@ -182,6 +187,10 @@ impl Snapshot for ServiceSnapshot {
     fn foreseen(&self, table: &TableName, since: Option<&str>) -> Option<String> {
         let table = self.shared.table(table).ok()?;
         Some(table.asked.in_words(since, self.position.as_of))
+    }
+
+    async fn rows(&self, table: &TableName) -> Result<Option<u64>, SourceError> {
+        Ok(Some(self.of(table)?.looked(self.body_bytes_max()).await?.rows))
     }
 
     fn left_out(&self) -> LeftOut {

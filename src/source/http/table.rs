@@ -168,7 +168,6 @@ impl Asked {
             headers: Vec::new(),
             body: self.body.as_ref().map(|body| body.fill(&given)).transpose().map_err(missing)?,
             media: self.media,
-            takes_missing: false,
         };
         Ok(Query { request, given })
     }

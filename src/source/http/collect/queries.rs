@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use jiff::Timestamp;
 
 use super::{
-    super::{Answer, Given, MISSING, Request, paging::{Step, Walk}},
+    super::{Answer, AskError, Given, Headers, MISSING, Request, Scope, paging::{Step, Walk}},
     AnswerPart, Collect, CollectError, CollectionManifest, Envelope, Failed, Query, Question,
     answers::{read_answer, write_answer},
     question::{get, put},
@@ -15,6 +16,7 @@ use crate::{
     clock::{Clock, System},
     error::{Class, Failure, Fault},
     fail_point,
+    source::SourceError,
     stage::{CollectionPrefix, StageError},
 };
 
@@ -177,7 +179,7 @@ impl Collect<'_> {
             };
             let (part, step, at) = match taken {
                 Ok(taken) => taken,
-                Err(error) if self.keeps_failed && error.class() == Class::Lasting => {
+                Err(error) if self.keeps_failed && is_of_request(&error) => {
                     answered.failed = Some(self.note_failed(number, query, &error).await?);
                     return Ok((answered, false));
                 }
@@ -205,13 +207,12 @@ impl Collect<'_> {
         walk: &mut Walk<'_>,
     ) -> Result<(AnswerPart, Step, Timestamp), CollectError> {
         // Headers may be secrets: they are in no object.
-        let sent = Request {
-            headers: self.headers.to_vec(),
-            takes_missing: self.records_of_missing.is_some(),
-            ..walk.awaited().clone()
-        };
+        let sent = Request { headers: self.headers.to_vec(), ..walk.awaited().clone() };
         fail_point!("collect.ask.before");
-        let answer = self.ask.ask(&sent, self.tier).await.map_err(CollectError::Asked)?;
+        let answer = match self.ask.ask(&sent, self.tier).await {
+            Ok(answer) => answer,
+            Err(error) => self.nothing(error)?,
+        };
         fail_point!("collect.ask.after");
         let records = match self.records_of_missing.filter(|_| answer.status == MISSING) {
             Some(records) => records,
@@ -220,6 +221,24 @@ impl Collect<'_> {
         let envelope = Envelope::of(place, (walk.awaited(), given), &answer, records);
         let part = write_answer(self.stage, self.prefix, &envelope, &answer.body).await?;
         Ok((part, take(walk, &answer, records)?, answer.answered_at))
+    }
+
+    /// The answer that there is nothing, where that is one.
+    fn nothing(&self, error: SourceError) -> Result<Answer, CollectError> {
+        let status = AskError::of(&error).and_then(AskError::status);
+        if self.records_of_missing.is_none() || status != Some(MISSING) {
+            return Err(CollectError::Asked(error));
+        }
+        let now = System.now();
+        Ok(Answer {
+            status: MISSING,
+            headers: Headers::default(),
+            url: String::new(),
+            body: Bytes::new(),
+            asked_at: now,
+            answered_at: now,
+            tries: 1,
+        })
     }
 
     /// Takes an answer that lies in the stage: it must be that to the request that would be sent.
@@ -266,6 +285,18 @@ impl Collect<'_> {
         self.stage.delete(&keys).await?;
         fail_point!("collect.forget.after");
         Ok(())
+    }
+}
+
+/// Whether other requests may do better.
+fn is_of_request(error: &CollectError) -> bool {
+    match error {
+        CollectError::Asked(asked) => match AskError::of(asked) {
+            Some(asked) => asked.scope() == Scope::Request,
+            None => error.class() == Class::Lasting,
+        },
+        CollectError::Counted(_) | CollectError::Paging(_) => true,
+        CollectError::Stage(_) | CollectError::Json { .. } => false,
     }
 }
 

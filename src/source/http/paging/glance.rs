@@ -9,6 +9,8 @@ use serde::Deserialize;
 use serde_json::{Value, value::RawValue};
 use serde_json_path::JsonPath;
 
+use crate::error::{Class, Fault};
+
 /// A JSON path (RFC 9535).
 #[derive(Debug, Clone)]
 pub struct Path {
@@ -30,6 +32,12 @@ pub struct PathError {
     pub text: String,
     /// Why.
     pub what: String,
+}
+
+impl Fault for PathError {
+    fn class(&self) -> Class {
+        Class::Usage
+    }
 }
 
 /// What is at a path.
