@@ -68,7 +68,8 @@ pub(super) fn in_words(left: &LeftOut) -> Vec<String> {
     }
     if let Some(first) = left.requests.first() {
         let (count, why) = (left.requests.len(), &first.failure.message);
-        let requests = if count == 1 { "1 request failed".to_owned() } else { format!("{count} requests failed") };
+        let requests =
+            if count == 1 { "1 request failed".to_owned() } else { format!("{count} requests failed") };
         words.push(format!("{requests} for good and can be sent again by `barncat replay`: {why}"));
     }
     words
@@ -160,13 +161,9 @@ pub(super) async fn collect_queries(
     let prefix = CollectionPrefix::new(&workshop.project, &workshop.mode, &spec.target, &id);
     let progress = Progress::new(task, workshop.events.clone());
     progress.tell(Step::Extracting);
-    let signs = Signs {
-        control: &workshop.control,
-        id: &id,
-        progress,
-        given: Mutex::new(Instant::now()),
-    };
-    let collecting = service.collect(table, (&workshop.stage, &prefix), attempt.tier, sample, &signs, question);
+    let signs = Signs { control: &workshop.control, id: &id, progress, given: Mutex::new(Instant::now()) };
+    let collecting =
+        service.collect(table, (&workshop.stage, &prefix), attempt.tier, sample, &signs, question);
     let collected = tokio::select! {
         biased;
         () = workshop.cancel.cancelled() => Err(LoadError::Cancelled),

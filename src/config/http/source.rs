@@ -36,7 +36,7 @@ pub struct HttpSource {
     pub error_when: Option<String>,
     /// For how long after its last answer a collection that was cut off is gone on with.
     pub resume_for: Duration,
-    /// Certificates that are trusted beside the system's, as PEM; relative to the project.
+    /// Certificates that are trusted instead of the system's, as PEM; relative to the project.
     pub ca: Option<PathBuf>,
     /// A path that `doctor` may ask.
     pub probe: Option<String>,

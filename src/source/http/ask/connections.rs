@@ -85,10 +85,11 @@ impl Connections {
         if since.elapsed() >= KEPT {
             return;
         }
-        self.resting
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(Resting { slot, since, rests_since: Instant::now() });
+        self.resting.lock().unwrap_or_else(PoisonError::into_inner).push(Resting {
+            slot,
+            since,
+            rests_since: Instant::now(),
+        });
         self.rested.notify_waiters();
         let connections = Arc::downgrade(self);
         runtime.spawn(async move {
