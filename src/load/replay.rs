@@ -9,6 +9,7 @@ use super::{
     connections::hold_connections,
     restore::named,
     service::{self, collect_queries},
+    work,
 };
 use crate::{
     clock::{Clock, System},
@@ -90,8 +91,8 @@ async fn collections(
     Ok(collections)
 }
 
-/// Sends a table's failed requests again, and merges the rows that they bring. `None`: there are none.
-pub async fn ask_again(workshop: &Workshop, attempt: &Attempt) -> Result<Option<Loaded>, LoadError> {
+/// Sends a table's failed requests again, and merges the rows that they bring.
+pub async fn ask_again(workshop: &Workshop, attempt: &Attempt) -> Result<Loaded, LoadError> {
     let snapshots = snapshots(workshop, attempt)?;
     let service = snapshots.source().service().ok_or_else(|| no_service(attempt))?;
     attempt.beginning.now();
@@ -105,11 +106,13 @@ pub async fn ask_again(workshop: &Workshop, attempt: &Attempt) -> Result<Option<
         queries.push(query);
     }
     if queries.is_empty() {
-        return Ok(None);
+        let last = workshop.warehouse.last_load(&attempt.spec.target).await.map_err(LoadError::Warehouse)?;
+        let last = last.ok_or_else(|| LoadError::Gone { table: attempt.spec.target.clone() })?;
+        return Ok(Loaded { reason: "no request has failed".to_owned(), ..work::nothing(last) });
     }
     let loaded = mended(workshop, attempt, service, (&ids, queries)).await?;
     workshop.control.end_failed(&ids, Some(&loaded.load)).await?;
-    Ok(Some(loaded))
+    Ok(loaded)
 }
 
 async fn mended(

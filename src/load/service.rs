@@ -17,6 +17,7 @@ use super::{
     connections::{hold_connections, names},
     decide::decide,
     progress::Progress,
+    work,
 };
 use crate::{
     clock::{self, Clock, System},
@@ -44,6 +45,9 @@ pub(super) async fn load(
     service: &Service,
 ) -> Result<Loaded, LoadError> {
     attempt.beginning.now();
+    if let Some(select) = &attempt.work {
+        return work::load(workshop, attempt, service, select).await;
+    }
     let span = span(workshop, attempt, service).await?;
     let collected = collect(workshop, attempt, service, span).await?;
     let connections = hold_connections(workshop, std::slice::from_ref(attempt)).await?;

@@ -72,7 +72,7 @@ impl Collected {
             total: one,
             since: first.and_then(|first| first.since.clone()),
             as_of: last.map_or_else(|| System.now(), |last| last.begun_at),
-            id: last.map(|last| last.collection.clone()).unwrap_or_default(),
+            id: last.map_or_else(clock::new_id, |last| last.collection.clone()),
             named: collections.iter().map(|(_, manifest)| manifest.named()).collect(),
             failed: collections.iter().flat_map(|(_, manifest)| failed(manifest)).collect(),
             answers: places(collections.into_iter().flat_map(|(_, manifest)| manifest.answers)),

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use super::*;
 use crate::{
-    error::{Class, Fault},
+    error::Class,
     schema::{CsvForm, Cursor, Format},
     source::{
         Extraction, ReachQuestion,
