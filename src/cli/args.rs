@@ -16,7 +16,7 @@ mod incidents;
 mod serve;
 
 pub(super) use self::{
-    by_hand::{AdoptArgs, BackfillArgs, RestoreArgs},
+    by_hand::{AdoptArgs, BackfillArgs, ReplayArgs, RestoreArgs},
     check::CheckArgs,
     clean::CleanArgs,
     holds::{HoldArgs, ReleaseArgs},
@@ -261,6 +261,10 @@ Examples:
     /// Publish an earlier load of a table again, from the stage
     #[command(after_help = by_hand::RESTORE_HELP)]
     Restore(RestoreArgs),
+
+    /// Make rows again of what a service answered, or send its failed requests again
+    #[command(after_help = by_hand::REPLAY_HELP)]
+    Replay(ReplayArgs),
 
     /// Let tasks keep their published data, for a time or until they are released
     #[command(after_help = holds::HOLD_HELP)]

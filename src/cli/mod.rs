@@ -50,6 +50,7 @@ mod plan;
 mod progress;
 #[cfg(test)]
 pub(crate) mod reference;
+mod replay;
 mod restore;
 mod run;
 #[cfg(test)]
@@ -189,6 +190,7 @@ async fn dispatch(context: &Context, command: Command) -> Result<Exit, Complaint
         Command::Adopt(args) => adopt::adopt(context, args).await,
         Command::Backfill(args) => backfill::backfill(context, args).await,
         Command::Restore(args) => restore::restore(context, args).await,
+        Command::Replay(args) => replay::replay(context, args).await,
         Command::Verify(args) => verify::verify(context, args).await,
         Command::Graph { selection } => looking(context, graph::graph(context, selection)).await,
         Command::Compile { name, mode } => looking(context, compile::compile(context, &name, mode)).await,

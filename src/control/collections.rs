@@ -147,7 +147,8 @@ impl Control {
                       SELECT f, t, s, $1, c, q, r, w
                       FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::jsonb[], $8::jsonb[])
                           AS u (f, t, s, c, q, r, w)
-                      WHERE NOT EXISTS (SELECT FROM control.failed_requests k WHERE k.collection = c AND k.query = q)";
+                      WHERE NOT EXISTS (SELECT FROM control.failed_requests k WHERE k.task = t
+                          AND (k.collection = c AND k.query = q OR k.request = r AND k.ended_at IS NULL))";
         let of = |field: fn(&FailedRequest) -> &String| failed.iter().map(field).collect::<Vec<_>>();
         let queries: Vec<i64> = failed.iter().map(|one| signed(one.query)).collect();
         let requests: Vec<Json<&Value>> = failed.iter().map(|one| Json(&one.request)).collect();

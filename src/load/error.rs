@@ -252,6 +252,14 @@ pub enum LoadError {
         /// The table.
         table: TableName,
     },
+    /// Work that is not done by being done.
+    #[error("{table}: `work` still has the {rows} rows that were asked about in this run already: it would never end")]
+    WorkStays {
+        /// The table.
+        table: TableName,
+        /// How many rows.
+        rows: usize,
+    },
     /// A part's task ended without an answer.
     #[error("{table}: the task that reads part {part} ended by itself")]
     PartLost {
@@ -317,6 +325,7 @@ impl Fault for LoadError {
             | Self::GroupMember { .. }
             | Self::TimeLimit { .. } => Class::Passing,
             Self::SchemaChanged { .. }
+            | Self::WorkStays { .. }
             | Self::NotAddable { .. }
             | Self::RebuildLimit { .. }
             | Self::Shrank { .. }
@@ -347,6 +356,9 @@ impl Fault for LoadError {
             Self::GroupMember { other, .. } => {
                 Some(format!("tables of `consistent` go together; `barncat why {other}` tells what failed"))
             }
+            Self::WorkStays { table, .. } => Some(format!(
+                "its rows are published; `work` should select only what {table} does not have yet, by the same key"
+            )),
             Self::Superseded { .. } => Some("the next load is decided upon anew".to_owned()),
             Self::SchemaChanged { .. } => Some(
                 "the last good rows stay; `on_schema_change = \"rebuild\"` takes the new columns".to_owned(),

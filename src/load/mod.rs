@@ -35,6 +35,7 @@ mod slots;
 mod tidy;
 mod unfit;
 mod verify;
+mod work;
 
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 
@@ -76,7 +77,7 @@ use crate::{
     source::SharedSnapshots,
     sql::Dialect,
     stage::{SharedStage, manifest::Compression},
-    warehouse::{PublishKind, Warehouse},
+    warehouse::{PublishKind, Select, Warehouse},
 };
 
 /// What every load of a run works with.
@@ -156,6 +157,8 @@ pub struct Attempt {
     pub chunk: Option<Arc<Chunk>>,
     /// Bring just what is asked again, and leave what the next load must remember as it is.
     pub mends: bool,
+    /// The query whose rows are asked about, of a service's table that has one.
+    pub work: Option<Arc<Select>>,
     /// When the table's deadline is or was due, where it is not met.
     pub due_at: Option<Timestamp>,
 }
@@ -174,6 +177,7 @@ impl Attempt {
             repair: None,
             chunk: None,
             mends: false,
+            work: None,
             due_at: None,
         }
     }

@@ -9,6 +9,7 @@ use super::{
     connections::hold_connections,
     restore::named,
     service::{self, collect_queries},
+    work,
 };
 use crate::{
     clock::{Clock, System},
@@ -32,7 +33,8 @@ const REQUESTS_MAX: u32 = 10_000;
 pub async fn replay(workshop: &Workshop, attempt: &Attempt, load: Option<&str>) -> Result<Loaded, LoadError> {
     let snapshots = snapshots(workshop, attempt)?;
     let service = snapshots.source().service().ok_or_else(|| no_service(attempt))?;
-    let table = service.table(&attempt.spec.source_table).map_err(|error| LoadError::Source(Box::new(error)))?;
+    let table =
+        service.table(&attempt.spec.source_table).map_err(|error| LoadError::Source(Box::new(error)))?;
     let connections = hold_connections(workshop, std::slice::from_ref(attempt)).await?;
     let collections = collections(workshop, attempt, load).await?;
     let snapshot = service.collected(table, &workshop.stage, collections);
@@ -89,8 +91,8 @@ async fn collections(
     Ok(collections)
 }
 
-/// Sends a table's failed requests again, and merges the rows that they bring. `None`: there are none.
-pub async fn ask_again(workshop: &Workshop, attempt: &Attempt) -> Result<Option<Loaded>, LoadError> {
+/// Sends a table's failed requests again, and merges the rows that they bring.
+pub async fn ask_again(workshop: &Workshop, attempt: &Attempt) -> Result<Loaded, LoadError> {
     let snapshots = snapshots(workshop, attempt)?;
     let service = snapshots.source().service().ok_or_else(|| no_service(attempt))?;
     attempt.beginning.now();
@@ -104,11 +106,13 @@ pub async fn ask_again(workshop: &Workshop, attempt: &Attempt) -> Result<Option<
         queries.push(query);
     }
     if queries.is_empty() {
-        return Ok(None);
+        let last = workshop.warehouse.last_load(&attempt.spec.target).await.map_err(LoadError::Warehouse)?;
+        let last = last.ok_or_else(|| LoadError::Gone { table: attempt.spec.target.clone() })?;
+        return Ok(Loaded { reason: "no request has failed".to_owned(), ..work::nothing(last) });
     }
     let loaded = mended(workshop, attempt, service, (&ids, queries)).await?;
     workshop.control.end_failed(&ids, Some(&loaded.load)).await?;
-    Ok(Some(loaded))
+    Ok(loaded)
 }
 
 async fn mended(
@@ -120,7 +124,8 @@ async fn mended(
     let now = System.now();
     // Which rows they bring is known by the queries themselves.
     let span = Span { since: Some(String::new()), until: None, now };
-    let collected = collect_queries(workshop, attempt, service, (fingerprint::of(ids), span, queries)).await?;
+    let collected =
+        collect_queries(workshop, attempt, service, (fingerprint::of(ids), span, queries)).await?;
     let connections = hold_connections(workshop, std::slice::from_ref(attempt)).await?;
     let attempt = Attempt { mends: true, ..attempt.filled_by(workshop, &connections) };
     let loaded = in_snapshot(workshop, &attempt, collected.snapshot.clone()).await;

@@ -4,3 +4,4 @@ mod double;
 mod killed;
 mod loads;
 mod scene;
+mod work;
