@@ -168,7 +168,7 @@ fn boxed(error: crate::control::ControlError) -> SourceError {
 impl Told {
     /// Says once until when is waited.
     fn tell(&mut self, source: &str, until: Timestamp, wait: Duration) {
-        let known = self.0.is_some_and(|told| until.duration_since(told).abs() < WAIT_TOLD);
+        let known = self.0.is_some_and(|told| until.duration_since(told).unsigned_abs() < WAIT_TOLD);
         if wait >= WAIT_TOLD && !known {
             self.0 = Some(until);
             let seconds = wait.as_secs();
