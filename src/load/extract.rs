@@ -90,7 +90,7 @@ impl Extract<'_> {
         let plans = self.plan(&*snapshot).await?;
         let position = snapshot.position().clone();
         let (parts, counts) = self.read_parts(snapshot, plans, filling.as_ref()).await?;
-        let manifest = Manifest {
+        let mut manifest = Manifest {
             version: Manifest::VERSION,
             load: self.load.to_owned(),
             table: self.spec.target.clone(),
@@ -109,6 +109,7 @@ impl Extract<'_> {
             gone: self.missed.gone(self.decision),
             null: self.decision.state.null.clone(),
             unfit: unfit::uses(&self.decision.shape.unfit, &counts),
+            sha256: String::new(),
         };
         manifest.write(&*self.workshop.stage, &self.prefix()).await?;
         if let Some(filling) = filling {

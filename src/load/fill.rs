@@ -237,6 +237,7 @@ fn ledger_row(
                 true => manifest.load.clone(),
             },
             unfit: manifest.unfit.clone(),
+            manifest_sha256: Some(manifest.sha256.clone()),
             ..decision.state.clone()
         },
         published_at: None,

@@ -62,6 +62,12 @@ pub enum StageError {
         /// Why.
         source: io::Error,
     },
+    /// A manifest that is not the one that the ledger knows.
+    #[error("the manifest {key} is not the one that was published: its SHA-256 is not the ledger's")]
+    AnotherManifest {
+        /// The object's key.
+        key: String,
+    },
     /// A manifest that this version cannot read.
     #[error("the manifest {key} cannot be read: {what}")]
     Manifest {
@@ -88,7 +94,7 @@ impl Fault for StageError {
             },
             // The next attempt writes its own objects.
             Self::Missing { .. } | Self::Altered { .. } | Self::Codec { .. } => Class::Passing,
-            Self::Manifest { .. } => Class::Lasting,
+            Self::Manifest { .. } | Self::AnotherManifest { .. } => Class::Lasting,
         }
     }
 
@@ -108,7 +114,7 @@ impl Fault for StageError {
                 }
                 _ => None,
             },
-            Self::Altered { .. } => {
+            Self::Altered { .. } | Self::AnotherManifest { .. } => {
                 Some("something else writes to the stage, or its storage is failing".to_owned())
             }
             Self::Missing { .. } | Self::Codec { .. } | Self::Manifest { .. } => None,

@@ -68,6 +68,9 @@ pub struct Manifest {
     /// Values that the warehouse cannot hold, and what became of them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unfit: Vec<UnfitUse>,
+    /// SHA-256 of the object that it lies in, in hex; empty until it was written or read.
+    #[serde(skip)]
+    pub sha256: String,
 }
 
 /// One object of rows.
@@ -103,11 +106,12 @@ impl Manifest {
     pub const VERSION: u32 = 1;
 
     /// Writes it: from here on the load exists.
-    pub async fn write(&self, stage: &dyn Stage, prefix: &LoadPrefix) -> Result<(), StageError> {
+    pub async fn write(&mut self, stage: &dyn Stage, prefix: &LoadPrefix) -> Result<(), StageError> {
         let key = prefix.manifest();
         let error =
             |what: serde_json::Error| StageError::Manifest { key: key.clone(), what: what.to_string() };
         let json = serde_json::to_vec_pretty(self).map_err(error)?;
+        self.sha256 = hex(&Sha256::digest(&json));
         fail_point!("stage.manifest.before");
         let mut upload = stage.put(&key).await?;
         upload.write(Bytes::from(json)).await?;
@@ -116,18 +120,24 @@ impl Manifest {
         Ok(())
     }
 
-    /// Reads one.
-    pub async fn read(stage: &dyn Stage, key: &str) -> Result<Self, StageError> {
+    /// Reads one that had this SHA-256, in hex, when it was written. What it says goes into SQL: whoever may write
+    /// to the stage must not be able to say something else. `None`: nobody knows, and it is not believed.
+    pub async fn read(stage: &dyn Stage, key: &str, sha256: Option<&str>) -> Result<Self, StageError> {
         let error = |what: String| StageError::Manifest { key: key.to_owned(), what };
         let mut json = Vec::new();
         let mut object = stage.get(key).await?;
         while let Some(bytes) = object.next().await {
             json.extend_from_slice(&bytes?);
         }
-        let manifest: Self = serde_json::from_slice(&json).map_err(|what| error(what.to_string()))?;
+        let found = hex(&Sha256::digest(&json));
+        if sha256 != Some(&found) {
+            return Err(StageError::AnotherManifest { key: key.to_owned() });
+        }
+        let mut manifest: Self = serde_json::from_slice(&json).map_err(|what| error(what.to_string()))?;
         if manifest.version > Self::VERSION {
             return Err(error(format!("it has version {}, a newer barncat wrote it", manifest.version)));
         }
+        manifest.sha256 = found;
         Ok(manifest)
     }
 

@@ -125,6 +125,9 @@ pub struct State {
     /// What stood for NULL in its CSV; `None`: nothing did.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub null: Option<String>,
+    /// SHA-256 of the load's manifest, in hex: what lies in the stage under its name can be something else later.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub manifest_sha256: Option<String>,
     /// Values that the warehouse cannot hold, and what became of them in this load.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub unfit: Vec<UnfitUse>,

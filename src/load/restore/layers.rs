@@ -117,7 +117,7 @@ async fn layer(
         missing.push(format!("load {}, which took over a table that was there", row.load));
         return Ok(None);
     };
-    let manifest = match Manifest::read(shelf.stage, key).await {
+    let manifest = match Manifest::read(shelf.stage, key, row.state.manifest_sha256.as_deref()).await {
         Ok(manifest) => manifest,
         Err(StageError::Missing { key }) => {
             missing.push(key);

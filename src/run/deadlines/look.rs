@@ -266,8 +266,13 @@ impl Outside {
         let mut shown: Vec<Shown> = Vec::new();
         for (followed, ends) in self.followed.iter().zip(&self.ends) {
             let done = self.done_today(followed, ends, now);
-            let judge = || self.judge(followed, followed.due(now, now, &self.zone)?, &played, now);
-            let judged = done.or_else(judge);
+            let due = followed.due(now, now, &self.zone);
+            let ahead = due.and_then(|due| self.judge(followed, due, &played, now));
+            // Today's was met, but tomorrow's is in danger already: one soon after midnight.
+            let judged = match ahead {
+                Some(ahead) if done.is_none() || ahead.is_in_danger(now) => Some(ahead),
+                _ => done,
+            };
             shown.extend(judged.map(|judged| self.show(&judged, now)));
         }
         shown.sort_by(|a, b| (a.due.at, &a.task).cmp(&(b.due.at, &b.task)));

@@ -66,7 +66,7 @@ pub struct Headers(pub Vec<(String, String)>);
 impl Headers {
     /// The first one of a name in lower case.
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.all(name).next()
+        self.0.iter().find(|(own, _)| own == name).map(|(_, value)| value.as_str())
     }
 
     /// All of a name in lower case.

@@ -7,11 +7,19 @@ const SOURCE: &str =
     "CREATE TABLE orders (id int PRIMARY KEY, note text); INSERT INTO orders VALUES (1, '5');
     CREATE TABLE extras (id int PRIMARY KEY);";
 
-/// A project that has run once, and whose command `slow` then took 50 minutes as far as anybody knows.
+/// A project that has run once, and whose command `slow` then took 50 minutes as far as anybody knows. It is noon there:
+/// no deadline of a test lies on another day.
 async fn project(more: &str, slow_seconds: u32) -> (Project, AlertDouble) {
+    project_at(12, more, slow_seconds).await
+}
+
+/// The same where it is a given hour of the day.
+async fn project_at(hour: i8, more: &str, slow_seconds: u32) -> (Project, AlertDouble) {
     let project = Project::new(SOURCE, "[tables]\norders = \"full\"\nextras = \"full\"\n").await;
     let double = AlertDouble::start().await.unwrap();
     let config = std::fs::read_to_string(project.dir().join("barncat.toml")).unwrap();
+    let config =
+        config.replace("[project]\n", &format!("[project]\ntimezone = \"{}\"\n", zone_where_it_is(hour)));
     let alerts = with_addresses(&format!("{BOT}\n{more}"), &double);
     let with_task = |seconds: u32| {
         let task = format!("[tasks.slow]\ncommand = [\"sleep\", \"{seconds}\"]\n");
@@ -28,11 +36,19 @@ async fn project(more: &str, slow_seconds: u32) -> (Project, AlertDouble) {
     (project, double)
 }
 
-/// Gives `pay` a deadline in so many seconds, in the project's time zone, which is UTC.
+/// A time zone in which it is that hour now.
+fn zone_where_it_is(hour: i8) -> String {
+    let now = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).hour();
+    // From -11 to 12; the names have the sign turned round.
+    let ahead = (hour - now + 11).rem_euclid(24) - 11;
+    format!("Etc/GMT{:+}", -ahead)
+}
+
+/// Gives `pay` a deadline in so many seconds, in the project's time zone.
 fn due_in(project: &Project, seconds: i64) {
-    let at = jiff::Timestamp::try_from(std::time::SystemTime::now()).unwrap()
-        + jiff::SignedDuration::from_secs(seconds);
-    let at = at.strftime("%H:%M:%S");
+    let config = config::read(project.dir(), None).expect("the project is right");
+    let at = jiff::Timestamp::now() + jiff::SignedDuration::from_secs(seconds);
+    let at = at.to_zoned(config.zone()).strftime("%H:%M:%S").to_string();
     project.write(
         "sql/models/pay.sql",
         &format!("/* barncat\ndeadline = \"{at}\"\nneeds = [\"slow\"]\n*/\nselect id, note::int as owed from orders"),
@@ -121,7 +137,16 @@ async fn a_deadline_that_the_run_cannot_meet_any_more_names_what_failed() {
 
 #[tokio::test]
 async fn a_deadline_lost_by_what_it_needs_is_shown_with_its_cause_when_the_run_is_over() {
-    let (project, _double) = project("", 0).await;
+    lost_by_what_it_needs_is_shown(12).await;
+}
+
+#[tokio::test]
+async fn a_lost_deadline_after_midnight_is_shown_although_todays_was_met() {
+    lost_by_what_it_needs_is_shown(23).await;
+}
+
+async fn lost_by_what_it_needs_is_shown(hour: i8) {
+    let (project, _double) = project_at(hour, "", 0).await;
     let config = std::fs::read_to_string(project.dir().join("barncat.toml")).unwrap();
     project.write("barncat.toml", &config.replace("\"sleep\", \"0\"", "\"false\""));
     due_in(&project, 3600);

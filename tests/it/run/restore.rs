@@ -222,6 +222,30 @@ async fn an_object_that_was_altered_is_noticed_and_nothing_is_changed() {
 }
 
 #[tokio::test]
+async fn a_manifest_that_was_swapped_is_not_believed_and_its_types_reach_no_sql() {
+    let (project, states) = project().await;
+    let (load, _) = &states[0][0];
+    let before = project.in_warehouse("prices").await;
+    let path = project.dir().join(format!("stage/tests/production/{INTO}.prices/{load}/manifest.json"));
+    let manifest = std::fs::read_to_string(&path).unwrap();
+    let swapped = manifest.replacen("\"numeric\"", "\"numeric default pg_sleep(0)::text::numeric\"", 1);
+    assert_ne!(swapped, manifest);
+    std::fs::write(&path, swapped).unwrap();
+    let (status, said) = refused(&project, &["prices", "--load", load, "--yes"]).await;
+    assert_eq!(status, Some(1), "{said}");
+    for part in
+        ["manifest.json is not the one that was published", "hint: something else writes to the stage"]
+    {
+        assert!(said.contains(part), "{part} in {said}");
+    }
+    assert!(!said.contains("pg_sleep"), "{said}");
+    assert_eq!(project.in_warehouse("prices").await, before);
+    std::fs::write(&path, manifest).unwrap();
+    restore(&project, "prices", load).await;
+    assert_eq!(project.in_warehouse("prices").await.as_ref(), Some(&states[0][0].1));
+}
+
+#[tokio::test]
 async fn ids_may_be_short_and_nothing_is_done_without_a_yes() {
     let (project, states) = project().await;
     let load = &states[0][0].0;

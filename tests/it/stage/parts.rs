@@ -127,18 +127,25 @@ fn manifest(parts: Vec<Part>) -> Manifest {
         gone: Vec::new(),
         null: None,
         unfit: Vec::new(),
+        sha256: String::new(),
     }
 }
 
 async fn a_manifest_is_read_as_it_was_written(place: Place) {
     let (part, _) = write_part(&place, 0, Compression::Gzip).await;
-    let written = manifest(vec![part.clone(), Part { rows: u64::MAX - 6_000, ..part }]);
+    let part_hash = part.sha256.clone();
+    let mut written = manifest(vec![part.clone(), Part { rows: u64::MAX - 6_000, ..part }]);
     let load = load_of("orders");
     written.write(place.stage.as_ref(), &load).await.expect("it is written");
-    let read = Manifest::read(place.stage.as_ref(), &load.manifest()).await.expect("it is read");
+    let sha256 = Some(written.sha256.as_str());
+    let read = Manifest::read(place.stage.as_ref(), &load.manifest(), sha256).await.expect("it is read");
     assert_eq!(read, written);
     assert_eq!(read.rows(), u64::MAX);
     assert_eq!(read.content_hash(), written.content_hash());
+    for other in [None, Some(part_hash.as_str())] {
+        let error = Manifest::read(place.stage.as_ref(), &load.manifest(), other).await;
+        assert!(matches!(error, Err(StageError::AnotherManifest { .. })), "{other:?}");
+    }
 }
 
 async fn a_manifest_that_cannot_be_read_is_a_lasting_error(place: Place) {
@@ -152,7 +159,9 @@ async fn a_manifest_that_cannot_be_read_is_a_lasting_error(place: Place) {
         ("{}", "missing field"),
     ] {
         put(&place.stage, &key, text.as_bytes()).await.unwrap();
-        let error = Manifest::read(place.stage.as_ref(), &key).await.expect_err("it cannot be read");
+        let sha256 = hex(&Sha256::digest(text));
+        let read = Manifest::read(place.stage.as_ref(), &key, Some(&sha256)).await;
+        let error = read.expect_err("it cannot be read");
         assert!(matches!(&error, StageError::Manifest { .. }), "{error}");
         assert!(error.to_string().contains(&key) && error.to_string().contains(says), "{error}");
         assert_eq!(error.class(), Class::Lasting);
