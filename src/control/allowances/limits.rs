@@ -68,7 +68,8 @@ impl CalendarUnit {
         let in_zone = || match self {
             Self::Hour => hour(at, zone),
             Self::Day => {
-                let start = Timestamp::from_microsecond(at).ok()?.to_zoned(zone.clone()).start_of_day().ok()?;
+                let start =
+                    Timestamp::from_microsecond(at).ok()?.to_zoned(zone.clone()).start_of_day().ok()?;
                 let end = start.tomorrow().ok()?.start_of_day().ok()?;
                 Some(Span {
                     starts: start.timestamp().as_microsecond(),

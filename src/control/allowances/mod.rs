@@ -109,8 +109,16 @@ impl Control {
         let (units, starts, ends) = spans(limits, |unit| {
             reached(unit, limits, grant.granted_at, grant.granted_at + in_micros(limits.longest))
         });
-        let parameters: Parameters<'_> =
-            &[&grant.source, &grant.id, &lengths(limits), &units, &starts, &ends, &None::<Timestamp>, &skew_seconds()];
+        let parameters: Parameters<'_> = &[
+            &grant.source,
+            &grant.id,
+            &lengths(limits),
+            &units,
+            &starts,
+            &ends,
+            &None::<Timestamp>,
+            &skew_seconds(),
+        ];
         let write = || self.database().execute("write that an allowance is spent", ANSWERED, parameters);
         persist(write).await.map(drop)
     }
@@ -124,8 +132,7 @@ impl Control {
             FROM gone, unnest($3::text[], $4::timestamptz[], $5::timestamptz[]) AS n (unit, starts_at, ends_at)
             WHERE c.source = gone.source AND c.unit = n.unit AND c.starts_at = n.starts_at
                 AND c.ends_at = n.ends_at";
-        let parameters: Parameters<'_> =
-            &[&grant.source, &grant.id, &units, &starts, &ends];
+        let parameters: Parameters<'_> = &[&grant.source, &grant.id, &units, &starts, &ends];
         self.database().execute("give an allowance back", give_back, parameters).await.map(drop)
     }
 

@@ -10,7 +10,7 @@ use super::{
     windows::{Counted, Open, Spent, State, held, reached, skew_seconds, touched},
 };
 use crate::{
-    control::{ControlError, database::{Parameters, Work}},
+    control::{ControlError, database::Work},
     event::Tier,
 };
 
@@ -21,7 +21,8 @@ const WAITS_ON: f64 = 5.0;
 const OVER_MAX: usize = 64;
 
 /// A critical task of this process waits no more.
-pub(super) const FORGET_WAITER: &str = "DELETE FROM control.allowance_waits WHERE source = $1 AND waiter = $2";
+pub(super) const FORGET_WAITER: &str =
+    "DELETE FROM control.allowance_waits WHERE source = $1 AND waiter = $2";
 
 pub(super) fn micros(at: Timestamp) -> i64 {
     at.as_microsecond()
@@ -59,7 +60,8 @@ pub(super) async fn read(work: &Work<'_>, source: &str, waiter: &str) -> Result<
             WHERE source = $1 AND waiter <> $2 AND expires_at > clock_timestamp()";
     let mut state = State::default();
     for row in work.query(all, &[&source, &waiter]).await? {
-        let (kind, first, second): (&str, Timestamp, Option<Timestamp>) = (row.get(0), row.get(1), row.get(2));
+        let (kind, first, second): (&str, Timestamp, Option<Timestamp>) =
+            (row.get(0), row.get(1), row.get(2));
         let (first, second) = (micros(first), second.map(micros));
         let count = u64::try_from(row.get::<_, i64>(3)).unwrap_or(0);
         let last = second.unwrap_or(first);
@@ -115,8 +117,11 @@ pub(super) async fn settle(
     for dead in dead {
         let (units, starts, ends) = spans(limits, |unit| reached(unit, limits, dead.granted_at, dead.until));
         let until = Some(timestamp(dead.until));
-        work.execute(ANSWERED, &[&source, &dead.id, &lengths(limits), &units, &starts, &ends, &until, &skew_seconds()])
-            .await?;
+        work.execute(
+            ANSWERED,
+            &[&source, &dead.id, &lengths(limits), &units, &starts, &ends, &until, &skew_seconds()],
+        )
+        .await?;
         state.spent.extend(lengths(limits).into_iter().map(|length| Spent {
             length,
             last_at: dead.until,

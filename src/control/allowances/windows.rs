@@ -87,14 +87,7 @@ fn sliding(length: i64, count: u32, state: &State, first: u64) -> i64 {
     state.now
 }
 
-fn calendar(
-    limits: &Limits,
-    unit: CalendarUnit,
-    count: u32,
-    state: &State,
-    tier: Tier,
-    first: u64,
-) -> i64 {
+fn calendar(limits: &Limits, unit: CalendarUnit, count: u32, state: &State, tier: Tier, first: u64) -> i64 {
     let kept = if limits.keeps && tier == Tier::Optional { count / 4 } else { 0 };
     let of_each = touched(unit, limits, state.now).into_iter().map(|span| {
         let over = span.ends + SKEW;

@@ -31,7 +31,8 @@ impl Expected {
                 return Err(Reason::Encoding { status, found: shown(encoding) });
             }
         }
-        if let Some(length) = headers.get("content-length").and_then(|length| length.trim().parse::<u64>().ok())
+        if let Some(length) =
+            headers.get("content-length").and_then(|length| length.trim().parse::<u64>().ok())
             && length > self.bytes_max
         {
             return Err(Reason::TooLarge { status, bytes_max: self.bytes_max, decompressed: false });
@@ -42,8 +43,10 @@ impl Expected {
         if matches!(found.as_str(), "text/html" | "application/xhtml+xml") {
             return Err(Reason::Page { status });
         }
-        let charset = parts.find_map(|part| part.strip_prefix("charset=").map(|name| name.trim_matches('"').to_owned()));
-        let is_utf8 = charset.is_none_or(|name| matches!(name.as_str(), "utf-8" | "utf8" | "us-ascii" | "ascii"));
+        let charset = parts
+            .find_map(|part| part.strip_prefix("charset=").map(|name| name.trim_matches('"').to_owned()));
+        let is_utf8 =
+            charset.is_none_or(|name| matches!(name.as_str(), "utf-8" | "utf8" | "us-ascii" | "ascii"));
         if !is_utf8 || !fits(self.media, &found) {
             return Err(Reason::Media { status, found: shown(text), wanted: wanted(self.media) });
         }
@@ -92,13 +95,19 @@ impl Expected {
         // Streams may follow each other, and nothing else may.
         while !rest.is_empty() {
             if !rest.starts_with(GZIP) {
-                return Err(broken(if whole.is_empty() { "it does not begin as gzip does" } else { "more follows it" }));
+                return Err(broken(if whole.is_empty() {
+                    "it does not begin as gzip does"
+                } else {
+                    "more follows it"
+                }));
             }
             let mut decoder = GzDecoder::new(rest);
             let room = self.bytes_max.saturating_sub(whole.len() as u64) + 1;
             let read = decoder.by_ref().take(room).read_to_end(&mut whole);
             match read {
-                Err(error) if error.kind() == ErrorKind::UnexpectedEof => return Err(broken("it ends too early")),
+                Err(error) if error.kind() == ErrorKind::UnexpectedEof => {
+                    return Err(broken("it ends too early"));
+                }
                 Err(_) => return Err(broken("it is damaged")),
                 Ok(_) if whole.len() as u64 > self.bytes_max => {
                     return Err(Reason::TooLarge {
@@ -119,7 +128,9 @@ impl Expected {
 
     fn look_at_json(&self, body: &[u8]) -> Result<(), Reason> {
         let Some(path) = &self.error_when else {
-            return serde_json::from_slice::<IgnoredAny>(body).map(drop).map_err(|error| self.no_json(&error, 1));
+            return serde_json::from_slice::<IgnoredAny>(body)
+                .map(drop)
+                .map_err(|error| self.no_json(&error, 1));
         };
         let value = serde_json::from_slice(body).map_err(|error| self.no_json(&error, 1))?;
         self.look_for_error(path, &value)
@@ -164,14 +175,19 @@ impl Expected {
 fn fits(media: Media, found: &str) -> bool {
     let is_unsaid = matches!(
         found,
-        "" | "text/plain" | "application/octet-stream" | "binary/octet-stream" | "application/gzip" | "application/x-gzip"
+        "" | "text/plain"
+            | "application/octet-stream"
+            | "binary/octet-stream"
+            | "application/gzip"
+            | "application/x-gzip"
     );
     is_unsaid
         || match media {
-            Media::Json | Media::Ndjson => {
-                found.contains("json") || found.ends_with("/javascript")
+            Media::Json | Media::Ndjson => found.contains("json") || found.ends_with("/javascript"),
+            Media::Csv => {
+                found.contains("csv")
+                    || matches!(found, "application/vnd.ms-excel" | "text/comma-separated-values")
             }
-            Media::Csv => found.contains("csv") || matches!(found, "application/vnd.ms-excel" | "text/comma-separated-values"),
         }
 }
 

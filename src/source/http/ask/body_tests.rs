@@ -25,7 +25,9 @@ fn read(media: Media, encoding: &str, body: &[u8]) -> Result<Bytes, Reason> {
 #[test]
 fn content_types_are_held_against_what_was_asked_for() {
     let look = |media, found: &str| expected(media).look(&headers(&[("content-type", found)]));
-    for found in ["application/json", "application/json; charset=UTF-8", "application/vnd.api+json", "text/plain", ""] {
+    for found in
+        ["application/json", "application/json; charset=UTF-8", "application/vnd.api+json", "text/plain", ""]
+    {
         assert!(look(Media::Json, found).is_ok(), "{found}");
     }
     assert!(look(Media::Csv, "text/csv; header=present; charset=\"utf-8\"").is_ok());
@@ -52,7 +54,11 @@ fn gzip_is_read_to_its_end_and_not_beyond() {
     let packed = gzip(body);
     assert_eq!(&read(Media::Json, "gzip", &packed).unwrap()[..], body);
     assert_eq!(&read(Media::Json, "", &packed).unwrap()[..], body, "it is seen by its first bytes");
-    assert_eq!(&read(Media::Json, "gzip", &gzip(&packed)).unwrap()[..], body, "a file of .gz, compressed once more");
+    assert_eq!(
+        &read(Media::Json, "gzip", &gzip(&packed)).unwrap()[..],
+        body,
+        "a file of .gz, compressed once more"
+    );
     let two = [gzip(b"[1,"), gzip(b"2]")].concat();
     assert_eq!(&read(Media::Json, "gzip", &two).unwrap()[..], b"[1,2]");
     for cut in 2..packed.len() {
@@ -60,7 +66,10 @@ fn gzip_is_read_to_its_end_and_not_beyond() {
         assert!(matches!(error, Reason::Gzip { .. }), "{cut}: {error}");
     }
     let trailing = [&packed[..], b"and more"].concat();
-    assert!(matches!(read(Media::Json, "gzip", &trailing), Err(Reason::Gzip { what: "more follows it", .. })));
+    assert!(matches!(
+        read(Media::Json, "gzip", &trailing),
+        Err(Reason::Gzip { what: "more follows it", .. })
+    ));
     let mut damaged = packed.clone();
     let last = damaged.len() - 6;
     damaged[last] ^= 1;
@@ -87,10 +96,16 @@ fn a_body_is_what_was_asked_for() {
     assert!(matches!(read(Media::Json, "", b"\n<!doctype html>"), Err(Reason::Page { .. })));
     assert!(matches!(read(Media::Json, "", b"{\"a\": [1, 2"), Err(Reason::NotWhole { .. })));
     assert!(matches!(read(Media::Json, "", b""), Err(Reason::NotWhole { .. })));
-    assert!(matches!(read(Media::Json, "", b"{\"a\": 1} x"), Err(Reason::Malformed { line: 1, column: 10, .. })));
+    assert!(matches!(
+        read(Media::Json, "", b"{\"a\": 1} x"),
+        Err(Reason::Malformed { line: 1, column: 10, .. })
+    ));
     assert!(read(Media::Ndjson, "", b"{\"a\": 1}\n\n{\"a\": 2}\r\n").is_ok());
     assert!(matches!(read(Media::Ndjson, "", b"{\"a\": 1}\n{\"a\": "), Err(Reason::NotWhole { .. })));
-    assert!(matches!(read(Media::Ndjson, "", b"{\"a\": 1}\n{oops}\n"), Err(Reason::Malformed { line: 2, .. })));
+    assert!(matches!(
+        read(Media::Ndjson, "", b"{\"a\": 1}\n{oops}\n"),
+        Err(Reason::Malformed { line: 2, .. })
+    ));
     assert!(read(Media::Csv, "", b"a,b\n1,2\n").is_ok());
     assert!(matches!(read(Media::Csv, "", b"{\"error\": 1}"), Err(Reason::Media { .. })));
     let empty = Expected { status: 204, ..expected(Media::Json) };
@@ -99,9 +114,16 @@ fn a_body_is_what_was_asked_for() {
 
 #[test]
 fn an_error_in_a_body_is_one() {
-    let expected = Expected { error_when: Some(JsonPath::parse("$.error").unwrap()), ..expected(Media::Json) };
+    let expected =
+        Expected { error_when: Some(JsonPath::parse("$.error").unwrap()), ..expected(Media::Json) };
     let read = |body: &'static [u8]| expected.read(&headers(&[]), Bytes::from_static(body));
-    for fine in [&b"{\"rows\": []}"[..], b"{\"error\": null}", b"{\"error\": \"\"}", b"{\"error\": false}", b"{\"error\": []}"] {
+    for fine in [
+        &b"{\"rows\": []}"[..],
+        b"{\"error\": null}",
+        b"{\"error\": \"\"}",
+        b"{\"error\": false}",
+        b"{\"error\": []}",
+    ] {
         assert!(read(fine).is_ok());
     }
     let error = read(b"{\"error\": {\"message\": \"card 4711 is unknown\"}}").unwrap_err();

@@ -50,7 +50,8 @@ fn roots(options: &Options) -> Result<RootCertStore, OptionsError> {
         roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
         return Ok(roots);
     };
-    let wrong = |what: String| OptionsError::Ca { source_name: options.name.clone(), path: path.clone(), what };
+    let wrong =
+        |what: String| OptionsError::Ca { source_name: options.name.clone(), path: path.clone(), what };
     for certificate in certificates(path).map_err(wrong)? {
         roots.add(certificate).map_err(|error| wrong(error.to_string()))?;
     }
@@ -66,7 +67,8 @@ fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
 /// What each request to the source's own host says, and no other.
 pub(super) fn own_headers(options: &Options) -> Result<HeaderMap, OptionsError> {
     let mut headers = HeaderMap::new();
-    let wrong = |header: &str| OptionsError::Header { source_name: options.name.clone(), header: header.to_owned() };
+    let wrong =
+        |header: &str| OptionsError::Header { source_name: options.name.clone(), header: header.to_owned() };
     let mut add = |name: &str, value: &Secret| -> Result<(), OptionsError> {
         let own = HeaderName::try_from(name).map_err(|_| wrong(name))?;
         let mut value = HeaderValue::from_str(value.expose()).map_err(|_| wrong(name))?;
@@ -113,7 +115,9 @@ pub(super) fn reason(error: &reqwest::Error, host: &str) -> Reason {
     match (error.is_connect(), error.is_timeout()) {
         (true, true) => Reason::Unreached { host, what: "it took too long".to_owned() },
         (true, false) => Reason::Unreached { host, what: causes(error) },
-        _ if error.is_builder() => Reason::Unsendable { what: "a header or its url has characters that none may have" },
+        _ if error.is_builder() => {
+            Reason::Unsendable { what: "a header or its url has characters that none may have" }
+        }
         _ => Reason::Broken { what: causes(error) },
     }
 }

@@ -296,25 +296,35 @@ impl Reason {
     fn hint(&self) -> Option<String> {
         let hint = match self {
             Self::Elsewhere { host } => {
-                return Some(format!("if that host is meant, write redirects = [\"{host}\"]; it is not told who asks"));
+                return Some(format!(
+                    "if that host is meant, write redirects = [\"{host}\"]; it is not told who asks"
+                ));
             }
-            Self::Downgraded => "nobody is asked without TLS who can be asked with it; give the url that is meant",
+            Self::Downgraded => {
+                "nobody is asked without TLS who can be asked with it; give the url that is meant"
+            }
             Self::Redirects { .. } | Self::Moved { .. } => "give the url to which it leads in the end",
             Self::Private { .. } => "if it is meant, write allow_private = true",
-            Self::Tls { .. } => "if its certificate is of an authority of your own, write tls = { ca = \"…\" }",
+            Self::Tls { .. } => {
+                "if its certificate is of an authority of your own, write tls = { ca = \"…\" }"
+            }
             Self::Slow { .. } => "ask for less at once, or raise `answer_timeout`",
             Self::Silent { .. } => "if it needs longer to answer, raise `read_timeout`",
             Self::Login { was_taken: true, .. } => {
                 "it was taken before: the token has expired or was taken back; give a new one and run it again"
             }
-            Self::Login { was_taken: false, .. } => "see whether the token of `auth` is right, and what it may read",
+            Self::Login { was_taken: false, .. } => {
+                "see whether the token of `auth` is right, and what it may read"
+            }
             Self::Refused { status: 400 | 422 } => "see whether its parameters are what the service takes",
             Self::Refused { status: 404 | 410 } => "see whether its path is right, and `url`",
             Self::Page { .. } => "see whether `url` is that of the API, and whether a proxy stands before it",
             Self::Media { .. } => "see whether `format` is what the service answers with",
             Self::Encoding { .. } => "it was asked for gzip or nothing",
             Self::TooLarge { .. } => "ask for smaller pages, or raise `response_limit`",
-            Self::ErrorBody { .. } => "ask the service itself by curl what it says; `error_when` names the place",
+            Self::ErrorBody { .. } => {
+                "ask the service itself by curl what it says; `error_when` names the place"
+            }
             Self::Held(HeldUp(error)) => return error.hint(),
             _ => return None,
         };

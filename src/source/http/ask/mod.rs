@@ -30,10 +30,6 @@ use jiff::Timestamp;
 use reqwest::{Client, Method, Url, header::HeaderMap};
 use tokio::time::{sleep, timeout};
 
-pub use self::{
-    error::{AskError, Reason, Scope},
-    options::{Auth, Options, OptionsError},
-};
 use self::{
     body::Expected,
     connections::{Connections, InUse},
@@ -41,6 +37,10 @@ use self::{
     place::Place,
     said::{retry_after, used_up},
     send::{Begun, Sent},
+};
+pub use self::{
+    error::{AskError, Reason, Scope},
+    options::{Auth, Options, OptionsError},
 };
 use super::{
     Answer, Ask, Headers, Request,
@@ -122,8 +122,13 @@ impl Asker {
             let asked_at = System.now();
             let body = request.body.as_ref().filter(|_| method == Method::POST);
             let headers = if is_own { self.headers(request)? } else { HeaderMap::new() };
-            let sent =
-                Sent { method: method.clone(), url: self.place.with_key(&url), media: request.media, headers, body };
+            let sent = Sent {
+                method: method.clone(),
+                url: self.place.with_key(&url),
+                media: request.media,
+                headers,
+                body,
+            };
             let begun = sent.send(&self.client, &self.options).await;
             let done = match begun {
                 Ok(begun) => self.finish(begun, request).await,
@@ -142,7 +147,15 @@ impl Asker {
             if is_own {
                 self.is_taken.store(true, Ordering::Relaxed);
             }
-            return Ok(Answer { status, headers, url: url.into(), body, asked_at, answered_at: System.now(), tries: 1 });
+            return Ok(Answer {
+                status,
+                headers,
+                url: url.into(),
+                body,
+                asked_at,
+                answered_at: System.now(),
+                tries: 1,
+            });
         }
         Err(Reason::Redirects { max: REDIRECTS_MAX }.into())
     }
@@ -174,7 +187,9 @@ impl Asker {
         begun.drain().await;
         let location = headers.get("location").map(str::to_owned);
         let reason = match (status, location) {
-            (301 | 302 | 303 | 307 | 308, Some(location)) => return Ok(Done::Redirected { status, location }),
+            (301 | 302 | 303 | 307 | 308, Some(location)) => {
+                return Ok(Done::Redirected { status, location });
+            }
             (401 | 403 | 407, _) => {
                 Reason::Login { status, was_taken: self.is_taken.load(Ordering::Relaxed) }
             }
@@ -188,7 +203,11 @@ impl Asker {
         let Some(wait) = wait.filter(|wait| !wait.is_zero()) else { return };
         if let Err(error) = self.allowance.pause(wait).await {
             let error = crate::error::Failure::of(&*error).message;
-            tracing::warn!(source = self.options.name, error, "other processes are not told that the service pauses");
+            tracing::warn!(
+                source = self.options.name,
+                error,
+                "other processes are not told that the service pauses"
+            );
         }
     }
 
@@ -246,7 +265,9 @@ enum Done {
 }
 
 async fn look(expected: Expected, headers: Headers, body: Bytes) -> Result<Bytes, Reason> {
-    if body.len() <= LOOKED_AT_HERE && !headers.all("content-encoding").any(|encoding| encoding.contains("gzip")) {
+    if body.len() <= LOOKED_AT_HERE
+        && !headers.all("content-encoding").any(|encoding| encoding.contains("gzip"))
+    {
         return expected.read(&headers, body);
     }
     let looked = tokio::task::spawn_blocking(move || expected.read(&headers, body)).await;
@@ -296,7 +317,9 @@ impl Ask for Asker {
                 Ok(answer) => return Ok(Answer { tries, ..answer }),
                 Err(failed) => failed,
             };
-            if let (Reason::Busy { status }, Some(wait)) = (&reason, again.filter(|wait| *wait > options.patience)) {
+            if let (Reason::Busy { status }, Some(wait)) =
+                (&reason, again.filter(|wait| *wait > options.patience))
+            {
                 let until = later(wait);
                 reason = Reason::Later { status: *status, until };
             }

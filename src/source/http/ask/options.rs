@@ -160,7 +160,9 @@ impl Fault for OptionsError {
                 Some("write https://, or allow_http = true where nobody else is on the way".to_owned())
             }
             Self::Url { .. } => Some("it is like https://api.fx.example/v1".to_owned()),
-            Self::Header { .. } => Some("a header's name is letters, digits and -, its value has no line break".to_owned()),
+            Self::Header { .. } => {
+                Some("a header's name is letters, digits and -, its value has no line break".to_owned())
+            }
             Self::Ca { .. } => Some("it is a file of certificates in PEM".to_owned()),
             Self::Client { .. } => None,
         }

@@ -54,8 +54,10 @@ impl Place {
         let mut url = match &request.target {
             Target::Path(path) => {
                 let mut url = self.base.clone();
-                let (path, query) = path.split_once('?').map_or((path.as_str(), None), |(path, query)| (path, Some(query)));
-                let below = format!("{}/{}", self.base.path().trim_end_matches('/'), path.trim_start_matches('/'));
+                let (path, query) =
+                    path.split_once('?').map_or((path.as_str(), None), |(path, query)| (path, Some(query)));
+                let below =
+                    format!("{}/{}", self.base.path().trim_end_matches('/'), path.trim_start_matches('/'));
                 url.set_path(if path.is_empty() { self.base.path() } else { &below });
                 url.set_query(query);
                 url
@@ -118,9 +120,10 @@ impl Place {
         let upgraded = Some(host) == self.base.host_str() && url.scheme() == "https" && url.port().is_none();
         let with_port = url.port_or_known_default().map(|port| format!("{host}:{port}"));
         upgraded
-            || self.redirects.iter().any(|listed| {
-                Some(listed) == with_port.as_ref() || (listed == host && url.port().is_none())
-            })
+            || self
+                .redirects
+                .iter()
+                .any(|listed| Some(listed) == with_port.as_ref() || (listed == host && url.port().is_none()))
     }
 
     /// Without who asks: neither a login nor the key that a service may have put into its next url.
@@ -133,8 +136,11 @@ impl Place {
         if let Some((key, _)) = &self.key
             && url.query_pairs().any(|(name, _)| name == key.as_str())
         {
-            let rest: Vec<(String, String)> =
-                url.query_pairs().filter(|(name, _)| name != key.as_str()).map(|(a, b)| (a.into(), b.into())).collect();
+            let rest: Vec<(String, String)> = url
+                .query_pairs()
+                .filter(|(name, _)| name != key.as_str())
+                .map(|(a, b)| (a.into(), b.into()))
+                .collect();
             url.set_query(None);
             if !rest.is_empty() {
                 url.query_pairs_mut().extend_pairs(rest);
@@ -220,9 +226,20 @@ mod tests {
 
     #[test]
     fn addresses_in_urls_are_looked_at_however_they_are_written() {
-        for text in ["127.0.0.1", "2130706433", "0x7f.1", "017700000001", "[::1]", "[::ffff:10.0.0.1]", "169.254.169.254"] {
+        for text in [
+            "127.0.0.1",
+            "2130706433",
+            "0x7f.1",
+            "017700000001",
+            "[::1]",
+            "[::ffff:10.0.0.1]",
+            "169.254.169.254",
+        ] {
             let own = place(&format!("https://{text}/"), |_| {}).unwrap();
-            assert!(matches!(url(&own, Target::Path("x".into()), &[]), Err(Reason::Private { .. })), "{text}");
+            assert!(
+                matches!(url(&own, Target::Path("x".into()), &[]), Err(Reason::Private { .. })),
+                "{text}"
+            );
             let own = place(&format!("https://{text}/"), |options| options.allow_private = true).unwrap();
             assert!(url(&own, Target::Path("x".into()), &[]).is_ok(), "{text}");
         }
@@ -244,7 +261,14 @@ mod tests {
 
     #[test]
     fn a_url_that_cannot_be_asked_is_refused_from_the_beginning() {
-        for wrong in ["nothing", "http://api.fx.example", "ftp://x", "https://me:pw@x", "https://x/?a=1", "https://x/#a"] {
+        for wrong in [
+            "nothing",
+            "http://api.fx.example",
+            "ftp://x",
+            "https://me:pw@x",
+            "https://x/?a=1",
+            "https://x/#a",
+        ] {
             let error = place(wrong, |_| {}).err().unwrap();
             assert!(!error.to_string().contains("pw@"), "{error}");
         }

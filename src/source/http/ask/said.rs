@@ -138,7 +138,10 @@ mod tests {
             assert_eq!(said(&[("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", &reset)]), Some(41));
         }
         let date = ("date", "Sun, 01 Mar 2026 12:00:30 GMT");
-        assert_eq!(said(&[("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", &moment.to_string()), date]), Some(11));
+        assert_eq!(
+            said(&[("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", &moment.to_string()), date]),
+            Some(11)
+        );
         assert_eq!(said(&[("ratelimit", "limit=100, remaining=0, reset=50")]), Some(51));
         assert_eq!(said(&[("ratelimit", "limit=100, remaining=1, reset=50")]), None);
         assert_eq!(said(&[("ratelimit", r#""burst";r=9;t=2, "daily";r=0;t=900"#)]), Some(901));

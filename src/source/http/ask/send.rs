@@ -132,7 +132,9 @@ impl Begun {
 fn headers(response: &Response) -> Headers {
     let all = response.headers().iter().filter(|(name, _)| *name != header::SET_COOKIE);
     Headers(
-        all.map(|(name, value)| (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
-            .collect(),
+        all.map(|(name, value)| {
+            (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned())
+        })
+        .collect(),
     )
 }
