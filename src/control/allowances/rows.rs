@@ -10,10 +10,7 @@ use super::{
     windows::{Counted, Open, Spent, State, held, reached, skew_seconds, touched},
 };
 use crate::{
-    control::{
-        ControlError,
-        database::{Parameters, Work},
-    },
+    control::{ControlError, database::Work},
     event::Tier,
 };
 
