@@ -108,3 +108,27 @@ impl Drop for InUse {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::LocalSlots;
+
+    #[tokio::test]
+    async fn what_rests_is_taken_next_and_given_back_in_the_end() {
+        let slots: Arc<dyn Slots> = Arc::new(LocalSlots::new(1));
+        let connections = Connections::new(slots.clone());
+        let first = connections.take(Tier::Optional).await.unwrap();
+        let waiting = {
+            let connections = connections.clone();
+            tokio::spawn(async move { connections.take(Tier::Optional).await.map(drop).is_ok() })
+        };
+        tokio::task::yield_now().await;
+        assert!(!waiting.is_finished());
+        drop(first);
+        assert!(waiting.await.unwrap(), "who waits in this process takes what rests there");
+        // Another process gets it when it has rested long enough.
+        let theirs = tokio::time::timeout(100 * REST, slots.take(1, Tier::Optional)).await;
+        assert!(theirs.is_ok_and(|theirs| theirs.is_ok()));
+    }
+}
