@@ -11,6 +11,7 @@ mod cli;
 mod compare;
 mod control;
 mod graph;
+mod http;
 mod increments;
 mod logins;
 mod pgbench;
