@@ -56,7 +56,7 @@ pub(super) async fn load(
         }
         seen.extend(rows.iter().map(print));
         let asked = rows.len();
-        let (loaded, failed) = round(workshop, attempt, service, rows).await?;
+        let (loaded, failed) = Box::pin(round(workshop, attempt, service, rows)).await?;
         done.add(asked, loaded, failed);
     }
     Ok(done.loaded())
