@@ -9,7 +9,7 @@ use crate::source::http::{
 };
 
 /// What is asked, as the command line says it.
-pub(super) struct Asked {
+pub(in crate::cli) struct Asked {
     /// The path, without parameters.
     path: String,
     parameters: Vec<(String, String)>,
@@ -22,7 +22,7 @@ pub(super) struct Asked {
 
 impl Asked {
     /// Takes `/items?limit=10` apart.
-    pub(super) fn new(
+    pub(in crate::cli) fn new(
         path: &str,
         records: Option<String>,
         media: Media,

@@ -9,7 +9,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use serde::Serialize;
 
-pub(super) use self::asked::Asked;
+pub(in crate::cli) use self::asked::Asked;
 use self::listing::Listed;
 use super::{Context, complaint::Complaint, exit::Exit, quantity};
 use crate::{

@@ -42,22 +42,23 @@ struct Discovery<'a> {
     written: Option<&'a str>,
 }
 
+fn table(spec: &LoadSpec) -> Option<Table<'_>> {
+    let http = spec.http.as_ref()?;
+    Some(Table {
+        task: spec.target.to_string(),
+        method: http.request.method.as_str(),
+        path: &http.request.path.text,
+        strategy: spec.strategy.to_string(),
+        key: &spec.key,
+        columns: http.columns.len(),
+    })
+}
+
 /// Lists what the source's rows name.
 pub(super) fn list(context: &Context, project: &Project, config: &SourceConfig) -> Result<Exit, Complaint> {
     let loads = project.named_loads();
     let loads: Vec<&LoadSpec> = loads.iter().filter(|spec| spec.source == config.name).collect();
-    let table = |spec: &&LoadSpec| {
-        let http = spec.http.as_ref()?;
-        Some(Table {
-            task: spec.target.to_string(),
-            method: http.request.method.as_str(),
-            path: &http.request.path.text,
-            strategy: spec.strategy.to_string(),
-            key: &spec.key,
-            columns: http.columns.len(),
-        })
-    };
-    let tables: Vec<Table<'_>> = loads.iter().filter_map(table).collect();
+    let tables: Vec<Table<'_>> = loads.iter().filter_map(|spec| table(spec)).collect();
     if context.output.is_json() {
         context.output.json(&tables)?;
         return Ok(Exit::Done);
