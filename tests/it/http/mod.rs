@@ -4,4 +4,5 @@ mod double;
 mod killed;
 mod loads;
 mod scene;
+mod surroundings;
 mod work;
