@@ -1,6 +1,8 @@
 """The demo's services over HTTP: daily exchange rates, and a geocoder. Python's own library alone.
 
-    scripts/demo-services.py FOLDER     serves on a free port of loopback, until it is ended
+    scripts/demo-services.py FOLDER             serves on a free port of loopback, until it is ended
+    scripts/demo-services.py --check FOLDER     holds rows of a warehouse (on stdin) against what it answers, and what it
+                                                counted in FOLDER against what it grants
 
 FOLDER gets the file `shell` with the address and the token once it serves, and `asked`, which has the service's own
 count: one line of JSON for each of its endpoints, with what it answered and the most requests it saw in any second.
@@ -16,6 +18,7 @@ import threading
 import time
 from collections import Counter, deque
 from datetime import date, timedelta
+from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -24,6 +27,7 @@ CURRENCIES = "AUD BRL CAD CHF CLP CNY CZK DKK GBP HUF IDR INR JPY KRW KWD MXN NO
 PAGE = 500
 # What it grants; the project asks for less, so that nothing is refused.
 A_SECOND = {"rates": 20, "geocode": 60}
+PROJECT_ASKS = {"rates": 10, "geocode": 50}
 
 
 def number(*words):
@@ -39,6 +43,13 @@ def rates(first, end):
             moved = 1 + (number(currency, day.isoformat()) % 400 - 200) / 10000
             yield {"day": day.isoformat(), "currency": currency, "rate": f"{usual * moved:.6f}"}
         day += timedelta(days=1)
+
+
+def place(address):
+    """Where an address is; one of ten is known to nobody."""
+    if number(address) % 10 == 0:
+        return None
+    return number(address, "latitude") % 10**7 / 10**5 - 50, number(address, "longitude") % 10**7 / 10**5 - 50
 
 
 class Granted:
@@ -102,11 +113,11 @@ class Service(BaseHTTPRequestHandler):
     def geocode(self, query):
         """Where an address is. One of ten is known to nobody."""
         address = query["q"]
-        if number(address) % 10 == 0:
+        found = place(address)
+        if found is None:
             return 404, {"error": "nobody knows this address"}
-        latitude, longitude = number(address, "latitude") % 10**7, number(address, "longitude") % 10**7
-        place = {"lat": latitude / 10**5 - 50, "lon": longitude / 10**5 - 50}
-        return 200, {"place": place, "confidence": number(address, "confidence") % 50 / 100 + 0.5}
+        confidence = number(address, "confidence") % 50 / 100 + 0.5
+        return 200, {"place": {"lat": found[0], "lon": found[1]}, "confidence": confidence}
 
     def answer(self, name, status, found, headers=None):
         body = json.dumps(found).encode()
@@ -148,5 +159,37 @@ def main(folder):
         (folder / "shell").unlink(missing_ok=True)
 
 
+def check(folder):
+    """Rows: `fx DAY CURRENCY RATE`, `place ADDRESS LATITUDE LONGITUDE` (empty: unknown), `restaurants COUNT`."""
+    fx, places, restaurants = {}, [], None
+    for line in sys.stdin.read().splitlines():
+        kind, _, rest = line.partition(" ")
+        if kind == "fx":
+            day, currency, rate = rest.split(" ")
+            fx[day, currency] = Decimal(rate)
+        elif kind == "place":
+            address, latitude, longitude = rest.rsplit(" ", 2)
+            places.append((address, (float(latitude), float(longitude)) if latitude else None))
+        elif kind == "restaurants":
+            restaurants = int(rest)
+    days = sorted({day for day, _ in fx})
+    first, last = date.fromisoformat(days[0]), date.fromisoformat(days[-1])
+    expected = {(row["day"], row["currency"]): Decimal(row["rate"]) for row in rates(first, last + timedelta(days=1))}
+    assert first == date(2026, 1, 1), first
+    assert fx == expected, f"{len(fx)} rates, {len(expected)} expected"
+    assert len(places) == restaurants, f"{len(places)} places of {restaurants} restaurants"
+    for address, found in places:
+        known = place(address)
+        assert (found is None) == (known is None), "unknown"
+        assert found is None or all(abs(a - b) < 1e-9 for a, b in zip(found, known)), "another place"
+    assert any(found is None for _, found in places) and any(found for _, found in places), "not both kinds"
+    asked = {line["endpoint"]: line for line in map(json.loads, (Path(folder) / "asked").read_text().splitlines())}
+    for name, most in PROJECT_ASKS.items():
+        assert asked[name]["most_in_a_second"] <= most, f"{name}: {asked[name]}"
+        assert not set(asked[name]["answered"]) - {"200", "404"}, f"{name}: {asked[name]}"
+    unknown = sum(found is None for _, found in places)
+    print(f"services: {len(fx)} rates, {len(places)} places, {unknown} of them unknown; {json.dumps(asked)}", file=sys.stderr)
+
+
 if __name__ == "__main__":
-    main(sys.argv[1])
+    check(sys.argv[2]) if sys.argv[1] == "--check" else main(sys.argv[1])

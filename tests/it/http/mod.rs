@@ -10,6 +10,7 @@ mod limits;
 mod loads;
 mod processes;
 mod scene;
+mod surroundings;
 mod work;
 
 use std::{sync::Arc, time::Duration};
