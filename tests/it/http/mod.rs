@@ -9,6 +9,7 @@ mod killed;
 mod limits;
 mod loads;
 mod processes;
+mod replay;
 mod scene;
 mod surroundings;
 mod work;
