@@ -17,22 +17,15 @@ set -euo pipefail
 
 # shellcheck source=scripts/common.sh
 . "$(dirname "$0")/common.sh"
+# shellcheck source=scripts/bench-servers.sh
+. "$(dirname "$0")/bench-servers.sh"
 
-repo=$(cd "$(dirname "$0")/.." && pwd)
-dir=$repo/target/bench
 rows=${ROWS:-5000000} runs=${RUNS:-5} ways=${WAYS:-pipe run run_fill_jobs_2}
-cd "$repo"
-
-say() { printf '%s\n' "$1" >&2; }
-
-psql_at() { "$BARNCAT_SERVERS_BIN/psql" -X -q -At -v ON_ERROR_STOP=1 -d "$@"; }
 
 # ---- set-up ---------------------------------------------------------------------------------------
 
 start_servers() {
-  scripts/servers.sh up --dir "$dir/servers" >/dev/null
-  # shellcheck disable=SC1091  # made by servers.sh
-  . "$dir/servers/env"
+  up_servers
   primary_url=${BARNCAT_PRIMARY_ADMIN_URL%/*}/bench
   replica_url=${BARNCAT_REPLICA_URL%/*}/bench
   replica_admin_url=${BARNCAT_REPLICA_ADMIN_URL%/*}/bench
@@ -40,11 +33,6 @@ start_servers() {
   # What an older build left there is not measured.
   psql_at "$BARNCAT_WAREHOUSE_ADMIN_URL" -c 'SET client_min_messages = error' \
     -c 'DROP SCHEMA IF EXISTS barncat, barncat_control, barncat_staging, pipe, run, run_fill_jobs_2, appends, merges, by_hand CASCADE'
-  # What starts by itself in one way's minute would be counted against it.
-  local server
-  for server in "$BARNCAT_PRIMARY_ADMIN_URL" "$BARNCAT_WAREHOUSE_ADMIN_URL"; do
-    psql_at "$server" -c 'ALTER SYSTEM SET autovacuum = off' -c 'ALTER SYSTEM RESET fsync' -c 'SELECT pg_reload_conf()' >/dev/null
-  done
 }
 
 make_rows() { # rows [table]
@@ -88,17 +76,6 @@ TOML
 }
 
 # ---- measuring ------------------------------------------------------------------------------------
-
-# CPU seconds that a cluster has used so far: the postmaster with the children it has reaped, and
-# those that live. A process's name may hold anything, so it is cut out before fields are counted.
-cluster_cpu() { # postmaster's pid
-  # Processes that end meanwhile are no error.
-  { sed -s 's/^\([0-9]*\) (.*) /\1 /' /proc/[0-9]*/stat 2>/dev/null || true; } |
-    awk -v pid="$1" -v ticks="$(getconf CLK_TCK)" '
-      $1 == pid { used += $13 + $14 + $15 + $16 }
-      $3 == pid { used += $13 + $14 }
-      END { print used / ticks }'
-}
 
 pipe() {
   local columns
