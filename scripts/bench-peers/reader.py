@@ -4,8 +4,10 @@ import subprocess
 import threading
 import time
 
-# Seconds between two looks, between two counts of all rows, and from which on a look was made to wait.
-BETWEEN, COUNT_EVERY, BLOCKED = 0.02, 1.0, 0.3
+# Seconds between two looks, and between two counts of all rows.
+BETWEEN, COUNT_EVERY = 0.02, 1.0
+# A look that waits for a lock as long gives up and is made again, so that a busy machine is not taken for a lock.
+LOCK_TIMEOUT = "250ms"
 END = "-- seen --"
 
 
@@ -35,6 +37,8 @@ class Reader(threading.Thread):
 
     def judge(self, answer, is_count):
         """What a reader would call it."""
+        if "lock timeout" in answer:
+            return "blocked"
         if "does not exist" in answer:
             return "missing"
         if "ERROR" in answer or "FATAL" in answer:
@@ -48,6 +52,7 @@ class Reader(threading.Thread):
         return "whole"
 
     def run(self):
+        self.look(f"SET lock_timeout = '{LOCK_TIMEOUT}'")
         state, since, counted = "whole", time.monotonic(), 0.0
         while not self.ended.is_set():
             is_count = time.monotonic() - counted >= COUNT_EVERY
@@ -55,8 +60,6 @@ class Reader(threading.Thread):
             now = time.monotonic()
             counted = now if is_count else counted
             self.looks += 1
-            if took > BLOCKED and not is_count:
-                self.add("blocked", took)
             found = self.judge(answer, is_count)
             # That the table has a row does not say that it has all of them again.
             if state == "partial" and found == "whole" and not is_count:
@@ -64,7 +67,8 @@ class Reader(threading.Thread):
             if found != state:
                 if state != "whole":
                     self.add(state, now - since)
-                state, since = found, now
+                # A blocked look began to wait when it was made; what another saw is so at its end.
+                state, since = found, now - took if found == "blocked" else now
             self.ended.wait(BETWEEN)
         if state != "whole":
             self.add(state, time.monotonic() - since)

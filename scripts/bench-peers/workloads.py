@@ -18,7 +18,7 @@ class Workload:
     cursor: str = ""
     variables: dict = field(default_factory=dict)
     rows: int = 0
-    moment: str = ""
+    moment: str = "infinity"
 
     @property
     def database(self):
@@ -31,7 +31,7 @@ class Workload:
 
     def make(self, servers, orders):
         """Its rows, unless they are there; their number follows from that of `orders`."""
-        self.rows = max(int(orders * self.share), 10)
+        self.rows, self.moment = max(int(orders * self.share), 10), "infinity"
         about = f"{self.rows} {self.variables}"
         if not servers.ask("primary", "postgres", f"SELECT 1 FROM pg_database WHERE datname = '{self.database}'"):
             servers.ask("primary", "postgres", f"CREATE DATABASE {self.database}")

@@ -1,5 +1,7 @@
 """dlt, with the backend and the files that were the fastest of its own here."""
 
+import shutil
+
 from ways.way import INSIDE, Way
 from world import HOME
 
@@ -17,7 +19,6 @@ class Dlt(Way):
 
     def prepare(self, workload):
         super().prepare(workload)
-        import shutil
         shutil.rmtree(self.home(workload))
         self.home(workload)
         self.servers.ask("warehouse", self.database, "SET client_min_messages = error", f"DROP SCHEMA IF EXISTS {self.schema(workload)}_staging CASCADE")

@@ -8,7 +8,8 @@ from ways.way import Way
 
 class PgCopyDb(Way):
     name = "pgcopydb"
-    how = "`pgcopydb clone --drop-if-exists`, four tables at once, a database of its own as the target"
+    how = "`pgcopydb clone --drop-if-exists`, four tables at once, from the primary (it asks for a SERIALIZABLE transaction, which a standby refuses), a database of its own as the target"
+    source_server = "primary"
 
     def __init__(self, servers):
         super().__init__(servers)
