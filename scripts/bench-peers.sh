@@ -53,4 +53,6 @@ if wants barncat; then
   export BARNCAT
 fi
 up_servers
+# What an older build left there is not measured.
+psql_at "$BARNCAT_WAREHOUSE_ADMIN_URL" -c 'SET client_min_messages = error' -c 'DROP SCHEMA IF EXISTS barncat, barncat_control, barncat_staging CASCADE'
 exec python3 scripts/bench-peers

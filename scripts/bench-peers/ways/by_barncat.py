@@ -17,10 +17,6 @@ class Barncat(Way):
         shutil.rmtree(project)
         (project / "loaders").mkdir(parents=True)
         schema = self.schema(workload)
-        # What the ledger remembers of tables that are no longer there.
-        ledger = self.servers.ask("warehouse", self.database, "SELECT to_regclass('barncat.loads')")
-        if ledger:
-            self.servers.ask("warehouse", self.database, f"DELETE FROM barncat.loads WHERE table_schema = '{schema}'")
         (project / "barncat.toml").write_text(f"""[project]
 name = "{workload.database}"
 [sources.shop]
