@@ -10,7 +10,7 @@ PYTHON = HOME / "peers/dlt/bin/python"
 
 class Dlt(Way):
     name = "dlt"
-    how = "`sql_database`, backend and file format as its program says, replace; new rows: merge by key and cursor"
+    how = "`sql_database`, backend connectorx, parquet by ADBC (the least CPU time of its backends and files), replace; new rows: merge by key and cursor"
 
     def command(self, workload, is_first):
         env = {"RUNTIME__DLTHUB_TELEMETRY": "false", "DLT_DATA_DIR": str(self.home(workload))}
