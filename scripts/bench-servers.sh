@@ -45,8 +45,8 @@ make_database() { # name
 staged_bytes() { # project's folder
   find "$1/stage" -name manifest.json -printf '%h\n' 2>/dev/null | sort | awk -F / '
     { table = $0; sub("/[^/]*$", "", table); newest[table] = $0 }
-    END { for (table in newest) printf "%s%c", newest[table], 0 }' |
-    xargs -0 -r -I '{}' find '{}' -type f -printf '%s\n' | awk '{ bytes += $1 } END { print bytes + 0 }'
+    END { for (table in newest) print newest[table] }' |
+    xargs -r -I '{}' find '{}' -type f -printf '%s\n' | awk '{ bytes += $1 } END { print bytes + 0 }'
 }
 
 # Appends one line to DIR/figures: what, wall, client's CPU, source's CPU, warehouse's CPU, bytes staged, peak memory.
