@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# shellcheck disable=SC2154  # dir, barncat, time and the addresses are set by bench.sh
+# shellcheck disable=SC2034,SC2154  # dir, barncat, time and the addresses are set by bench.sh, and used there
 # A night as users have it: `scripts/bench.sh --night`, which sources this.
 #
 # 300 tables: 3 large ones of ROWS rows (1,000,000) loaded by a cursor, 27 of a twentieth of it and 270 of up to 1,000 rows

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# shellcheck disable=SC2154  # dir, barncat, time and the addresses are set by bench.sh
+# shellcheck disable=SC2034,SC2154  # dir, barncat, time and the addresses are set by bench.sh, and used there
 # Cost against size: `scripts/bench.sh --sizes`, which sources this.
 #
 # `orders` of SIZES million rows (1 3 10 20) by barncat and by the pipe, RUNS rounds up to 5 million and one above; and TABLES tables
