@@ -12,8 +12,9 @@ class Ingestr(Way):
 
     def command(self, workload, is_first):
         table = "{}" if len(workload.tables) > 1 else workload.tables[0]
-        one = [PROGRAM, "ingest", "--yes", "--progress", "log", "--source-uri", self.source_url(workload), "--source-table", f"public.{table}",
-               "--dest-uri", self.warehouse_url(), "--dest-table", f"{self.schema(workload)}.{table}", "--primary-key", "id"]
+        source, target = (url.replace("postgres:", "postgresql:", 1) for url in (self.source_url(workload), self.warehouse_url()))
+        one = [PROGRAM, "ingest", "--yes", "--progress", "log", "--source-uri", source, "--source-table", f"public.{table}",
+               "--dest-uri", target, "--dest-table", f"{self.schema(workload)}.{table}", "--primary-key", "id"]
         if workload.cursor:
             one += ["--incremental-strategy", "merge", "--incremental-key", workload.cursor]
         else:
