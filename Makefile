@@ -1,6 +1,6 @@
 # What people and CI run. `make` and `make help` list it.
 
-.PHONY: help demo demo-redshift demo-down test browser faults soak reference redshift-double redshift-live check bench fmt
+.PHONY: help demo demo-redshift demo-down test browser faults soak reference redshift-double redshift-live check bench bench-peers fmt
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -42,6 +42,9 @@ check: ## formatting, lints, docs, scripts: what CI asks for beside the tests
 
 bench: ## speed and memory against psql's binary pipe, as JSON (ROWS=500000 RUNS=3 for less)
 	@scripts/bench.sh
+
+bench-peers: ## the same beside sling, dlt, ingestr, DuckDB and pgcopydb, five workloads, hours (ROWS=500000 RUNS=1 WORKLOADS=orders PEERS="pipe barncat" for less)
+	@scripts/bench-peers.sh
 
 fmt: ## formats the code
 	@cargo fmt --all
