@@ -3,5 +3,6 @@
 mod double;
 mod killed;
 mod loads;
+mod replay;
 mod scene;
 mod work;
