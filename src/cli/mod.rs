@@ -202,13 +202,15 @@ async fn dispatch(context: &Context, command: Command) -> Result<Exit, Complaint
         Command::Doctor { roles: false } => looking(context, doctor::doctor(context)).await,
         Command::Init { dir } => init::init(&context.output, &dir),
         Command::Validate => validate::validate(context),
-        Command::Discover { source, write, check } => {
+        Command::Discover { source, path, records, format, table, write, check } => {
             let unlisted = match (write, check) {
                 (true, _) => Unlisted::Write,
                 (_, true) => Unlisted::Refuse,
                 _ => Unlisted::Print,
             };
-            looking(context, discover::discover(context, &source, unlisted)).await
+            let asked =
+                path.map(|path| discover::Asked::new(&path, records, format.into(), table)).transpose()?;
+            looking(context, discover::discover(context, &source, asked, unlisted)).await
         }
         Command::Hold(args) => looking(context, hold::hold(context, args)).await,
         Command::Release(args) => looking(context, hold::release(context, args)).await,

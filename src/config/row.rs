@@ -198,6 +198,8 @@ impl Reader<'_> {
             settings.spec.place = place.clone();
             settings.refuse(&name, &place, keys.mistakes);
             settings.follow();
+            // The table has all of it.
+            settings.http = HttpSettings::default();
             settings
         });
         Some(Row { name, pattern, place, settings })
@@ -296,6 +298,7 @@ fn shared(keys: &Keys<'_>, all: &mut Settings) {
     (spec.warn_after, spec.time_limit) = time_limits(keys, (spec.warn_after, spec.time_limit));
     spec.checks.extend(checks::read(keys));
     spec.private.extend(keys.strings("private"));
+    spec.hash.extend(keys.strings("hash"));
 }
 
 /// What only a replica can do, or only its SQL.
@@ -308,7 +311,6 @@ fn of_replica(keys: &Keys<'_>, all: &mut Settings, is_row: bool) {
         }
     }
     spec.exclude.extend(keys.strings("exclude"));
-    spec.hash.extend(keys.strings("hash"));
     spec.condition = keys.string("where").or(spec.condition.take());
     all.compare_every = keys.duration_or_off("compare_every").or(all.compare_every);
     take(&mut spec.deletes, deletes::read(keys));

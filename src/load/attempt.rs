@@ -41,7 +41,8 @@ const PARTS_AHEAD_IN_HASTE: usize = 1_000;
 /// was. A passing failure gives the source's snapshot up, so that the next attempt gets a new one.
 pub async fn load(workshop: &Workshop, attempt: &Attempt) -> Result<Loaded, LoadError> {
     if let Some(service) = snapshots(workshop, attempt)?.source().service() {
-        return service::load(workshop, attempt, service).await;
+        // On the heap, like all that is deep: what follows would be too much for a thread's stack.
+        return Box::pin(service::load(workshop, attempt, service)).await;
     }
     let Held { snapshot, connections } = hold(workshop, std::slice::from_ref(attempt)).await?;
     let id = snapshot.position().snapshot.clone();

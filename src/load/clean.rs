@@ -199,7 +199,8 @@ impl<'a> Broom<'a> {
         if !published.is_empty() {
             // What one of them was made of is known by what lies there: the next one looks.
             let is_left_over = |object: &Object| {
-                let of_published = LoadPrefix::load_of(&object.key).is_some_and(|load| published.contains(&load));
+                let of_published =
+                    LoadPrefix::load_of(&object.key).is_some_and(|load| published.contains(&load));
                 !of_published && CollectionPrefix::collection_of(&object.key).is_none()
             };
             found.objects.retain(is_left_over);
@@ -289,8 +290,7 @@ fn owner(key: &str) -> Option<String> {
 fn unnamed<'o>(objects: &'o [Object], left: &[&Object]) -> Vec<&'o Object> {
     let gone: BTreeSet<&str> = left.iter().map(|object| object.key.as_str()).collect();
     let stays = objects.iter().filter(|object| !gone.contains(object.key.as_str()));
-    let named: BTreeSet<String> =
-        stays.filter_map(|object| LoadPrefix::collection_of(&object.key)).collect();
+    let named: BTreeSet<String> = stays.filter_map(|object| LoadPrefix::collection_of(&object.key)).collect();
     let is_unnamed = |object: &&Object| {
         CollectionPrefix::collection_of(&object.key).is_some_and(|collection| !named.contains(&collection))
     };

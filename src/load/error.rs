@@ -253,7 +253,9 @@ pub enum LoadError {
         table: TableName,
     },
     /// Work that is not done by being done.
-    #[error("{table}: `work` still has the {rows} rows that were asked about in this run already: it would never end")]
+    #[error(
+        "{table}: `work` still has the {rows} rows that were asked about in this run already: it would never end"
+    )]
     WorkStays {
         /// The table.
         table: TableName,

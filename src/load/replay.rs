@@ -33,7 +33,8 @@ const REQUESTS_MAX: u32 = 10_000;
 pub async fn replay(workshop: &Workshop, attempt: &Attempt, load: Option<&str>) -> Result<Loaded, LoadError> {
     let snapshots = snapshots(workshop, attempt)?;
     let service = snapshots.source().service().ok_or_else(|| no_service(attempt))?;
-    let table = service.table(&attempt.spec.source_table).map_err(|error| LoadError::Source(Box::new(error)))?;
+    let table =
+        service.table(&attempt.spec.source_table).map_err(|error| LoadError::Source(Box::new(error)))?;
     let connections = hold_connections(workshop, std::slice::from_ref(attempt)).await?;
     let collections = collections(workshop, attempt, load).await?;
     let snapshot = service.collected(table, &workshop.stage, collections);
@@ -123,7 +124,8 @@ async fn mended(
     let now = System.now();
     // Which rows they bring is known by the queries themselves.
     let span = Span { since: Some(String::new()), until: None, now };
-    let collected = collect_queries(workshop, attempt, service, (fingerprint::of(ids), span, queries)).await?;
+    let collected =
+        collect_queries(workshop, attempt, service, (fingerprint::of(ids), span, queries)).await?;
     let connections = hold_connections(workshop, std::slice::from_ref(attempt)).await?;
     let attempt = Attempt { mends: true, ..attempt.filled_by(workshop, &connections) };
     let loaded = in_snapshot(workshop, &attempt, collected.snapshot.clone()).await;

@@ -46,13 +46,13 @@ pub(super) async fn load(
 ) -> Result<Loaded, LoadError> {
     attempt.beginning.now();
     if let Some(select) = &attempt.work {
-        return work::load(workshop, attempt, service, select).await;
+        return Box::pin(work::load(workshop, attempt, service, select)).await;
     }
     let span = span(workshop, attempt, service).await?;
-    let collected = collect(workshop, attempt, service, span).await?;
+    let collected = Box::pin(collect(workshop, attempt, service, span)).await?;
     let connections = hold_connections(workshop, std::slice::from_ref(attempt)).await?;
     let attempt = attempt.filled_by(workshop, &connections);
-    let loaded = in_snapshot(workshop, &attempt, collected.snapshot.clone()).await;
+    let loaded = Box::pin(in_snapshot(workshop, &attempt, collected.snapshot.clone())).await;
     drop(connections);
     collected.end(workshop, loaded.as_ref().err()).await;
     let mut loaded = loaded?;
@@ -72,7 +72,8 @@ pub(super) fn in_words(left: &LeftOut) -> Vec<String> {
     }
     if let Some(first) = left.requests.first() {
         let (count, why) = (left.requests.len(), &first.failure.message);
-        let requests = if count == 1 { "1 request failed".to_owned() } else { format!("{count} requests failed") };
+        let requests =
+            if count == 1 { "1 request failed".to_owned() } else { format!("{count} requests failed") };
         words.push(format!("{requests} for good and can be sent again by `barncat replay`: {why}"));
     }
     words
@@ -164,13 +165,9 @@ pub(super) async fn collect_queries(
     let prefix = CollectionPrefix::new(&workshop.project, &workshop.mode, &spec.target, &id);
     let progress = Progress::new(task, workshop.events.clone());
     progress.tell(Step::Extracting);
-    let signs = Signs {
-        control: &workshop.control,
-        id: &id,
-        progress,
-        given: Mutex::new(Instant::now()),
-    };
-    let collecting = service.collect(table, (&workshop.stage, &prefix), attempt.tier, sample, &signs, question);
+    let signs = Signs { control: &workshop.control, id: &id, progress, given: Mutex::new(Instant::now()) };
+    let collecting =
+        Box::pin(service.collect(table, (&workshop.stage, &prefix), attempt.tier, sample, &signs, question));
     let collected = tokio::select! {
         biased;
         () = workshop.cancel.cancelled() => Err(LoadError::Cancelled),

@@ -41,7 +41,9 @@ pub(super) async fn load(
     let mut done = Done::of(workshop, attempt, service).await?;
     let question = Question::of(workshop, attempt, select).await?;
     let mut seen = HashSet::new();
-    while done.rounds < rounds(work, spec.sample.is_some()) && (done.rounds == 0 || begun.elapsed() < work.repeat_for) {
+    while done.rounds < rounds(work, spec.sample.is_some())
+        && (done.rounds == 0 || begun.elapsed() < work.repeat_for)
+    {
         let left = question.rows(workshop, attempt, seen.len()).await?;
         let count = left.len();
         let rows = left.into_iter().filter(|row| !seen.contains(&print(row)));
@@ -54,7 +56,7 @@ pub(super) async fn load(
         }
         seen.extend(rows.iter().map(print));
         let asked = rows.len();
-        let (loaded, failed) = round(workshop, attempt, service, rows).await?;
+        let (loaded, failed) = Box::pin(round(workshop, attempt, service, rows)).await?;
         done.add(asked, loaded, failed);
     }
     Ok(done.loaded())

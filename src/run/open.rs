@@ -79,7 +79,7 @@ pub(super) async fn open(
         run: run.to_owned(),
         stage: reach::stage(project, environment).await?,
         warehouse,
-        sources: open_sources((project, environment), endpoints.sources, slots, Some(&control), run)?,
+        sources: open_sources((project, environment, mode), endpoints.sources, slots, Some(&control), run)?,
         warehouse_slots: LeasedSlots::of_warehouse(control.clone(), &place, connections, keep, run),
         control,
         keep: project.stage.keep,
@@ -137,7 +137,8 @@ pub(super) async fn look(
             None => Arc::new(LocalSlots::new(count)),
         }
     };
-    let sources = open_sources((project, environment), endpoints.sources, slots, control.as_ref(), run)?;
+    let sources =
+        open_sources((project, environment, mode), endpoints.sources, slots, control.as_ref(), run)?;
     Ok(Looked {
         sources,
         warehouse: warehouse(endpoints.warehouse, &schemas, mode, run).await,
@@ -191,7 +192,7 @@ impl Endpoints {
 }
 
 fn open_sources(
-    (project, environment): (&Project, &Environment),
+    (project, environment, mode): (&Project, &Environment, Mode),
     endpoints: BTreeMap<String, Endpoint>,
     slots: impl Fn(&str, u32) -> Arc<dyn Slots>,
     control: Option<&Control>,
@@ -202,13 +203,25 @@ fn open_sources(
     for (name, config) in &project.sources {
         let slots = slots(name, config.connections);
         let (source, snapshot_for): (Arc<dyn Source>, _) = match (&config.at, endpoints.get(name)) {
-            (SourcePlace::Postgres(replica), Some(endpoint)) => {
-                (Arc::new(reach::replica((name, replica), endpoint.clone(), run, slots)), replica.snapshot_for)
-            }
+            (SourcePlace::Postgres(replica), Some(endpoint)) => (
+                Arc::new(reach::replica((name, replica), endpoint.clone(), run, slots)),
+                replica.snapshot_for,
+            ),
             (SourcePlace::Postgres(_), None) => continue,
             (SourcePlace::Http(service), _) => {
-                let ask = reach::service::asker((name, service), project, environment, control, slots)?;
-                let source = reach::service::service((config, service), &loads, environment, ask)?;
+                let service = (config, &**service);
+                let reached = match mode {
+                    Mode::Test => reach::service::mocked(service, &loads, project, environment)?,
+                    Mode::Production => None,
+                };
+                let source = match reached {
+                    Some(mocked) => mocked,
+                    None => {
+                        let ask =
+                            reach::service::asker((name, service.1), project, environment, control, slots)?;
+                        reach::service::service(service, &loads, environment, Arc::new(ask))?
+                    }
+                };
                 (Arc::new(source), Duration::ZERO)
             }
         };

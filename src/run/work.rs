@@ -2,8 +2,8 @@
 
 use super::Request;
 use crate::load::{
-    Attempt, LoadError, Loaded, Verified, Verify, Workshop, adopt, ask_again, load, load_group, replay, restore,
-    verify,
+    Attempt, LoadError, Loaded, Verified, Verify, Workshop, adopt, ask_again, load, load_group, replay,
+    restore, verify,
 };
 
 /// What is done with each of a run's tables.

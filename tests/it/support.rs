@@ -3,6 +3,7 @@
 pub(crate) mod aws;
 pub(crate) mod cluster;
 pub(crate) mod ground;
+pub(crate) mod hostile;
 pub(crate) mod logins;
 pub(crate) mod pooler;
 pub(crate) mod process;

@@ -34,6 +34,8 @@ pub enum HttpValue {
 pub enum HttpType {
     /// `text`.
     Text,
+    /// `smallint`.
+    Smallint,
     /// `integer`.
     Integer,
     /// `bigint`.
@@ -50,17 +52,24 @@ pub enum HttpType {
     Timestamp,
     /// `timestamptz`.
     Timestamptz,
+    /// `timestamptz`, which the service writes as seconds since 1970.
+    Epoch,
+    /// `timestamptz`, which the service writes as milliseconds since 1970.
+    EpochMs,
     /// `uuid`.
     Uuid,
     /// `jsonb`.
     Jsonb,
 }
 
-const TYPES: [(&str, HttpType); 13] = [
+const TYPES: [(&str, HttpType); 16] = [
+    ("timestamptz epoch_ms", HttpType::EpochMs),
+    ("timestamptz epoch", HttpType::Epoch),
     ("timestamp with time zone", HttpType::Timestamptz),
     ("double precision", HttpType::Double),
     ("timestamptz", HttpType::Timestamptz),
     ("timestamp", HttpType::Timestamp),
+    ("smallint", HttpType::Smallint),
     ("integer", HttpType::Integer),
     ("boolean", HttpType::Boolean),
     ("numeric", HttpType::Numeric(None)),
@@ -73,12 +82,11 @@ const TYPES: [(&str, HttpType); 13] = [
 ];
 
 /// What people write instead.
-const OTHERS: [(&str, &str); 16] = [
+const OTHERS: [(&str, &str); 15] = [
     ("int", "integer"),
     ("int4", "integer"),
     ("int8", "bigint"),
     ("long", "bigint"),
-    ("smallint", "integer"),
     ("string", "text"),
     ("str", "text"),
     ("varchar", "text"),
@@ -92,8 +100,8 @@ const OTHERS: [(&str, &str); 16] = [
     ("object", "jsonb"),
 ];
 
-const HINT: &str = "types are text, integer, bigint, double precision, numeric, numeric(p, s), boolean, date, timestamp, \
-                    timestamptz, uuid and jsonb: day = \"date $.date\"";
+const HINT: &str = "types are text, smallint, integer, bigint, double precision, numeric, numeric(p, s), boolean, date, timestamp, \
+                    timestamptz, timestamptz epoch, timestamptz epoch_ms, uuid and jsonb: day = \"date $.date\"";
 
 /// What `numeric` can hold.
 const PRECISION_MOST: u16 = 1000;

@@ -37,12 +37,12 @@ pub enum MockPiece {
 
 /// Reads `mock`; `None` where it is not there.
 pub(super) fn read(keys: &Keys<'_>) -> Option<Vec<MockFile>> {
+    let named = keys.named("mock");
     if !keys.has("mock") {
-        keys.know("mock");
         return None;
     }
     let mut files = Vec::new();
-    for (pattern, place, item) in keys.named("mock") {
+    for (pattern, place, item) in named {
         let wrong = |message: String| {
             keys.mistakes.add(
                 place.clone(),

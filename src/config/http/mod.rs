@@ -56,6 +56,9 @@ fn json_path(keys: &Keys<'_>, key: &'static str) -> Option<String> {
 
 /// What is wrong with a JSONPath.
 fn wrong_json_path(text: &str) -> Option<String> {
+    if !text.starts_with('$') {
+        return Some("does not begin with `$`, as a JSONPath like `$.data[*]` does".to_owned());
+    }
     let error = JsonPath::parse(text).err()?;
     Some(format!(
         "is no JSONPath like `$.data[*]`: {}, at its character {}",
@@ -81,3 +84,6 @@ pub fn wrong_url(text: &str, allow_http: bool) -> Option<&'static str> {
     }
     None
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,10 +7,9 @@ const IN_FILE: [(&str, &str); 2] = [
     ("consistent", "a service has no snapshots; what has to fit together is asked for in one request"),
 ];
 
-const IN_ROW: [(&str, &str); 6] = [
+const IN_ROW: [(&str, &str); 5] = [
     ("where", "`parameters` asks for some rows alone; a model can leave others out"),
     ("exclude", "`columns` names what is taken; all else is left out"),
-    ("hash", "leave the column out, or hash it in a model"),
     ("deletes", "a service does not say what is gone; `strategy = \"full\"` asks for all of it"),
     ("compare_every", "a service has no list of its keys; `strategy = \"full\"` asks for all of it"),
     ("varchar", "`redshift` and the columns' types say what Redshift gets"),

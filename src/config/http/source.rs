@@ -36,7 +36,7 @@ pub struct HttpSource {
     pub error_when: Option<String>,
     /// For how long after its last answer a collection that was cut off is gone on with.
     pub resume_for: Duration,
-    /// Certificates that are trusted beside the system's, as PEM; relative to the project.
+    /// Certificates that are trusted instead of the system's, as PEM; relative to the project.
     pub ca: Option<PathBuf>,
     /// A path that `doctor` may ask.
     pub probe: Option<String>,
@@ -76,11 +76,12 @@ pub(in crate::config) fn read(keys: &Keys<'_>) -> Option<HttpSource> {
     let read_timeout = timeout("read_timeout", 30);
     let answer_timeout = timeout("answer_timeout", 300);
     if answer_timeout < read_timeout && (keys.has("answer_timeout") || keys.has("read_timeout")) {
-        let key = if keys.has("answer_timeout") { "answer_timeout" } else { "read_timeout" };
-        keys.wrong(
-            key,
-            "makes `answer_timeout`, of a whole answer, shorter than `read_timeout`, of a silence",
-        );
+        match keys.has("answer_timeout") {
+            true => keys.wrong("answer_timeout", "is shorter than `read_timeout`: it is of a whole answer"),
+            false => {
+                keys.wrong("read_timeout", "is longer than `answer_timeout`, which is of a whole answer")
+            }
+        }
     }
     let source = HttpSource {
         url: url?,

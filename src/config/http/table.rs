@@ -56,6 +56,16 @@ pub enum HttpMethod {
     Post,
 }
 
+impl HttpMethod {
+    /// As it is sent.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Post => "POST",
+        }
+    }
+}
+
 /// What a request sends.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum HttpBody {

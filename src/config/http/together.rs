@@ -6,7 +6,7 @@ use crate::config::{Keys, LoadSpec, Strategy, mistake::did_you_mean};
 impl HttpSettings {
     /// Tells every contradiction; what follows from other keys is filled in.
     pub(super) fn hold_together(&self, keys: &Keys<'_>, spec: &mut LoadSpec) {
-        if self.work.is_some() && !self.has_strategy {
+        if keys.has("work") && !self.has_strategy {
             // A batch of work is never the whole table.
             spec.strategy = Strategy::Merge;
         }
@@ -39,11 +39,14 @@ impl HttpSettings {
             Some(column) => {
                 let orders = matches!(
                     column.kind,
-                    HttpType::Integer
+                    HttpType::Smallint
+                        | HttpType::Integer
                         | HttpType::Bigint
                         | HttpType::Date
                         | HttpType::Timestamp
                         | HttpType::Timestamptz
+                        | HttpType::Epoch
+                        | HttpType::EpochMs
                         | HttpType::Text
                 );
                 if !orders {

@@ -118,7 +118,8 @@ impl Decision {
         }
         let is_there = |column: &StagingColumn| live.columns.contains(column);
         if !staging_columns(&self.shape).iter().all(is_there) || !live.is_held_to(&self.shape.key) {
-            let reason = "its columns or its key in the warehouse are not those that were published".to_owned();
+            let reason =
+                "its columns or its key in the warehouse are not those that were published".to_owned();
             return Err(BackfillError::LoadFirst { table: table(), reason }.into());
         }
         let all = || "true".to_owned();

@@ -10,9 +10,10 @@ use crate::{
     config::{
         Environment, LoadSpec, Project, SourceConfig,
         http::{
-            Duplicates as WrittenDuplicates, HttpAuth, HttpBody, HttpColumn, HttpFormat, HttpJson, HttpLimits,
-            HttpMethod, HttpPages, HttpPaging, HttpPattern, HttpPiece, HttpSource, HttpTable, HttpTime, HttpType,
-            HttpValue, OnBadRecord as WrittenOnBad, OnNotFound,
+            Duplicates as WrittenDuplicates, HttpAuth, HttpBody, HttpColumn, HttpFormat, HttpJson,
+            HttpLimits, HttpMethod, HttpPages, HttpPaging, HttpPattern, HttpPiece, HttpSource, HttpTable,
+            HttpTime, HttpType, HttpValue, MockFile as WrittenFile, MockPiece as WrittenPiece,
+            OnBadRecord as WrittenOnBad, OnNotFound,
         },
     },
     control::{CalendarUnit, Control, Limits, Window},
@@ -20,8 +21,9 @@ use crate::{
     source::{
         Slots, SourceError,
         http::{
-            Allowance, Ask, Asked, Asker, Auth, BodyPattern, CursorForm, JsonPattern, Media, OnBadRecord, Options,
-            Pattern, Piece, RowColumn, RowSettings, Service, ServiceSettings, ServiceTable, Time, Unlimited,
+            Allowance, Ask, Asked, Asker, Auth, BodyPattern, CursorForm, JsonPattern, Media, Mock, MockFile,
+            MockPiece, MockSettings, OnBadRecord, Options, Pattern, Piece, RowColumn, RowSettings, Service,
+            ServiceSettings, ServiceTable, Time, Unlimited,
             paging::{Kind, Paging, Parameter, Path, PathError, Size, Windows},
             records::{ColumnSpec, ColumnType, Duplicates, RecordsPath, ValuePath},
         },
@@ -36,7 +38,7 @@ pub fn asker(
     environment: &Environment,
     control: Option<&Control>,
     slots: Arc<dyn Slots>,
-) -> Result<Arc<dyn Ask>, RunError> {
+) -> Result<Asker, RunError> {
     let options = options(name, config, project, environment)?;
     let allowance: Arc<dyn Allowance> = match control {
         Some(control) => {
@@ -45,8 +47,37 @@ pub fn asker(
         }
         None => Arc::new(Unlimited::default()),
     };
-    let asker = Asker::new(options, allowance, slots);
-    Ok(Arc::new(asker.map_err(|error| below(error))?))
+    Asker::new(options, allowance, slots).map_err(below)
+}
+
+/// A service whose answers come from files, as test mode has it; `None` where the source has none.
+pub fn mocked(
+    (config, http): (&SourceConfig, &HttpSource),
+    loads: &[LoadSpec],
+    project: &Project,
+    environment: &Environment,
+) -> Result<Option<Service>, RunError> {
+    let Some(files) = &http.mock else { return Ok(None) };
+    let pieces = |pieces: &Vec<WrittenPiece>| -> Vec<MockPiece> {
+        let piece = |piece: &WrittenPiece| match piece {
+            WrittenPiece::Text(text) => MockPiece::Text(text.clone()),
+            WrittenPiece::Name(name) => MockPiece::Name(name.clone()),
+        };
+        pieces.iter().map(piece).collect()
+    };
+    let file = |file: &WrittenFile| MockFile {
+        segments: file.pattern.segments.iter().map(pieces).collect(),
+        query: file.pattern.query.iter().map(|(name, value)| (name.clone(), pieces(value))).collect(),
+        file: pieces(&file.file),
+    };
+    let mock = Mock::new(MockSettings {
+        name: config.name.clone(),
+        folder: project.dir.clone(),
+        body_bytes_max: http.response_limit,
+        files: files.iter().map(file).collect(),
+    });
+    // It is the same wherever the service is, so that no variable is needed to know.
+    made((config, http), loads, (environment, "mock".to_owned()), Arc::new(mock)).map(Some)
 }
 
 fn below(error: impl crate::error::Fault + Send + Sync + 'static) -> RunError {
@@ -97,12 +128,7 @@ fn limits(config: &HttpLimits, keeps: bool, longest: Duration) -> Limits {
     };
     let day = config.day.map(|count| Window::Calendar { unit: CalendarUnit::Day, count });
     let windows = [sliding(config.second, 1), sliding(config.minute, 60), sliding(config.hour, 3600), day];
-    Limits {
-        windows: windows.into_iter().flatten().collect(),
-        zone: zone(&config.timezone),
-        keeps,
-        longest,
-    }
+    Limits { windows: windows.into_iter().flatten().collect(), zone: zone(&config.timezone), keeps, longest }
 }
 
 /// A zone whose name was looked at when the project was read.
@@ -117,7 +143,16 @@ pub fn service(
     environment: &Environment,
     ask: Arc<dyn Ask>,
 ) -> Result<Service, RunError> {
-    let (source, http) = config;
+    let place = place(config.1, environment)?;
+    made(config, loads, (environment, place), ask)
+}
+
+fn made(
+    (source, http): (&SourceConfig, &HttpSource),
+    loads: &[LoadSpec],
+    (environment, place): (&Environment, String),
+    ask: Arc<dyn Ask>,
+) -> Result<Service, RunError> {
     let secret = match &http.auth {
         Some(HttpAuth::Query { name, .. }) => vec![name.clone()],
         _ => Vec::new(),
@@ -128,7 +163,7 @@ pub fn service(
         tables.map(|(spec, http)| table(spec, http, &secret, environment)).collect::<Result<_, _>>()?;
     let settings = ServiceSettings {
         name: source.name.clone(),
-        place: place(http, environment)?,
+        place,
         connections: usize::try_from(source.connections).unwrap_or(1),
         body_bytes_max: http.response_limit,
         resume_for: http.resume_for,
@@ -137,7 +172,7 @@ pub fn service(
 }
 
 /// Scheme, host and port: none of them a secret.
-fn place(http: &HttpSource, environment: &Environment) -> Result<String, RunError> {
+pub fn place(http: &HttpSource, environment: &Environment) -> Result<String, RunError> {
     let url = http.url.resolve(environment)?;
     let url = reqwest::Url::parse(url.expose());
     Ok(url.map(|url| url.origin().ascii_serialization()).unwrap_or_default())
@@ -154,7 +189,8 @@ fn table(
     for (name, value) in &request.headers {
         headers.push((name.clone(), value.resolve(environment)?.expose().to_owned()));
     }
-    let cursor = spec.cursor.as_ref().and_then(|name| http.columns.iter().find(|column| column.name == *name));
+    let cursor =
+        spec.cursor.as_ref().and_then(|name| http.columns.iter().find(|column| column.name == *name));
     let asked = Asked {
         name: spec.source_table.clone(),
         method: match request.method {
@@ -179,7 +215,9 @@ fn table(
         from: http.from,
         cursor: match cursor.map(|column| column.kind) {
             Some(HttpType::Date) => CursorForm::Date,
-            Some(HttpType::Timestamp | HttpType::Timestamptz) => CursorForm::Moment,
+            Some(HttpType::Timestamp | HttpType::Timestamptz | HttpType::Epoch | HttpType::EpochMs) => {
+                CursorForm::Moment
+            }
             None if http.windows.is_some() || http.from.is_some() => CursorForm::Moment,
             _ => CursorForm::Plain,
         },
@@ -294,6 +332,7 @@ fn column(written: &HttpColumn) -> Result<RowColumn, PathError> {
     };
     let column_type = match written.kind {
         HttpType::Text => ColumnType::Text,
+        HttpType::Smallint => ColumnType::SmallInt,
         HttpType::Integer => ColumnType::Integer,
         HttpType::Bigint => ColumnType::BigInt,
         HttpType::Double => ColumnType::Double,
@@ -302,6 +341,8 @@ fn column(written: &HttpColumn) -> Result<RowColumn, PathError> {
         HttpType::Date => ColumnType::Date,
         HttpType::Timestamp => ColumnType::Timestamp,
         HttpType::Timestamptz => ColumnType::TimestampTz,
+        HttpType::Epoch => ColumnType::Epoch(0),
+        HttpType::EpochMs => ColumnType::Epoch(3),
         HttpType::Uuid => ColumnType::Uuid,
         HttpType::Jsonb => ColumnType::Jsonb,
     };

@@ -1,6 +1,10 @@
 //! What can go wrong with a service as a source, beside what asking and collecting tell themselves.
 
-use super::{AskedError, collect::CollectError, records::{KeysError, RecordsError}};
+use super::{
+    AskedError,
+    collect::CollectError,
+    records::{KeysError, RecordsError},
+};
 use crate::{
     error::{Class, Fault},
     source::SourceError,
@@ -57,7 +61,9 @@ pub enum ServiceError {
         error: RecordsError,
     },
     /// Records that are not as the columns say.
-    #[error("{table}: {count} records are not as `columns` says; the first is record {record} of answer {query}.{page}: {reason}")]
+    #[error(
+        "{table}: {count} records are not as `columns` says; the first is record {record} of answer {query}.{page}: {reason}"
+    )]
     BadRecords {
         /// The table.
         table: TableName,

@@ -214,7 +214,9 @@ fn fill(
         let Some(value) = asked else { continue };
         let spec = &column.spec;
         let found = match value {
-            Some(value) => records::text_cell(spec, value).map_err(|what| format!("column `{}` {what}", spec.name))?,
+            Some(value) => {
+                records::text_cell(spec, value).map_err(|what| format!("column `{}` {what}", spec.name))?
+            }
             None => None,
         };
         if found.is_none() && !column.nullable {
@@ -262,7 +264,8 @@ pub(super) async fn look(collected: &Collected, body_bytes_max: u64) -> Result<L
     };
     let key = places(&table.rows.key);
     let keys = (!key.is_empty()).then(|| Keys::new(&table.rows.key, &key, collected.duplicates));
-    let mut looking = Looking { reader, keys, ordered: table.rows.ordered(), rows: 0, greatest: BTreeMap::new() };
+    let mut looking =
+        Looking { reader, keys, ordered: table.rows.ordered(), rows: 0, greatest: BTreeMap::new() };
     for place in &collected.answers {
         let (envelope, body, _) =
             read_answer(&collected.stage, &place.part.key, Some(&place.part), body_bytes_max).await?;

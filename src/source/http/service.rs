@@ -73,8 +73,7 @@ impl Service {
         ask: Arc<dyn Ask>,
         tables: impl IntoIterator<Item = ServiceTable>,
     ) -> Self {
-        let tables =
-            tables.into_iter().map(|table| (table.asked.name.clone(), Arc::new(table))).collect();
+        let tables = tables.into_iter().map(|table| (table.asked.name.clone(), Arc::new(table))).collect();
         Self { shared: Arc::new(Shared { settings, tables }), ask }
     }
 

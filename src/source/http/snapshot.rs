@@ -23,8 +23,9 @@ use crate::{
     event::Tier,
     schema::{CursorKind, CursorRange, TableSchema},
     source::{
-        Answers, AnswersPart, Extraction, LeftOut, LeftRecord, LeftRequest, LongestQuestion, PartOf, PartPlan, PartStream, Position,
-        RangeQuestion, Reach, ReachQuestion, Slice, SliceQuestion, Snapshot, SourceError, Stride,
+        Answers, AnswersPart, Extraction, LeftOut, LeftRecord, LeftRequest, LongestQuestion, PartOf,
+        PartPlan, PartStream, Position, RangeQuestion, Reach, ReachQuestion, Slice, SliceQuestion, Snapshot,
+        SourceError, Stride,
     },
     sql::TableName,
     stage::{CollectionPrefix, SharedStage},
@@ -252,7 +253,11 @@ impl Snapshot for ServiceSnapshot {
         let no_value = |value: &String| is_value(kind, value);
         if ![&question.from, &question.to].into_iter().flatten().all(no_value) {
             let what = "backfilled from or to what is no value of its cursor";
-            return Err(self.refuse(&question.table, what, "a day is written 2026-11-29, a moment 2026-11-29T08:00:00Z"));
+            return Err(self.refuse(
+                &question.table,
+                what,
+                "a day is written 2026-11-29, a moment 2026-11-29T08:00:00Z",
+            ));
         }
         let watermark = question.watermark.clone();
         let (to, to_included) = match &question.to {
@@ -383,7 +388,9 @@ fn is_credible(kind: CursorKind, value: &str, now: Timestamp) -> bool {
 fn earlier(kind: CursorKind, value: &str, by: std::time::Duration) -> String {
     let by = match kind {
         CursorKind::Moment | CursorKind::LocalTime => SignedDuration::try_from(by),
-        CursorKind::Date => SignedDuration::try_from(std::time::Duration::from_secs(by.as_secs().div_ceil(DAY) * DAY)),
+        CursorKind::Date => {
+            SignedDuration::try_from(std::time::Duration::from_secs(by.as_secs().div_ceil(DAY) * DAY))
+        }
         CursorKind::Number | CursorKind::Uuid | CursorKind::Text => return value.to_owned(),
     };
     let before = moment(value).zip(by.ok()).and_then(|(moment, by)| moment.checked_sub(by).ok());

@@ -358,7 +358,10 @@ mod tests {
         );
         let windows = Windows { length: Duration::from_secs(86_400), zone: TimeZone::UTC, with_today: true };
         let by_day = Asked { windows: Some(windows), cursor: CursorForm::Date, ..asked() };
-        assert_eq!(by_day.in_words(Some("2026-11-27"), now), "would ask GET /rates, 3 windows from 2026-11-27");
+        assert_eq!(
+            by_day.in_words(Some("2026-11-27"), now),
+            "would ask GET /rates, 3 windows from 2026-11-27"
+        );
         assert!(by_day.in_words(None, now).contains("begin nowhere"));
     }
 

@@ -47,7 +47,17 @@ impl CopyStream {
             Err(error) => return Err(copy_error(connection, &part, &error)),
         };
         let (looks, counts) = (Looks::new(&part.csv.looks), vec![0; part.counted]);
-        Ok(Self { reader: Some(reader), copy, part, relation, messages: 0, rows: 0, looks, counts, ended: false })
+        Ok(Self {
+            reader: Some(reader),
+            copy,
+            part,
+            relation,
+            messages: 0,
+            rows: 0,
+            looks,
+            counts,
+            ended: false,
+        })
     }
 
     /// Reads messages until a chunk is full or the COPY ends. One message is one row; in binary the

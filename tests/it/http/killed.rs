@@ -27,7 +27,8 @@ async fn passed(project: &Project) -> BTreeSet<String> {
     let text = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(0), "{text}");
     let points = text.lines().filter_map(|line| line.strip_prefix("fail point: "));
-    let begins = ["collect.", "extract.", "control.start_collection", "control.end_collection", "stage.", "publish."];
+    let begins =
+        ["collect.", "extract.", "control.start_collection", "control.end_collection", "stage.", "publish."];
     points.filter(|point| begins.iter().any(|begin| point.starts_with(begin))).map(str::to_owned).collect()
 }
 
@@ -38,7 +39,9 @@ async fn killed_at_any_fail_point_nothing_is_lost_and_nothing_asked_twice_but_th
     let points = passed(&first).await;
     let pages = double.asked();
     assert_eq!(pages.len(), 3);
-    for point in ["collect.question.before", "collect.answer.after", "collect.manifest.after", "extract.note.after"] {
+    for point in
+        ["collect.question.before", "collect.answer.after", "collect.manifest.after", "extract.note.after"]
+    {
         assert!(points.contains(point), "{point} in {points:?}");
     }
     let slots = Arc::new(Semaphore::new(AT_ONCE));
@@ -67,7 +70,8 @@ async fn killed_at(point: &str, all: &Items, pages: &[String]) {
     assert_eq!(status, Some(0), "{point}: {outcome:#}");
     assert_eq!(items(&project).await, expected(all), "{point}");
     let after = double.asked();
-    let is_published = outcome["tasks"][0]["status"] == "unchanged" || after.first().is_some_and(|asked| asked.contains("since"));
+    let is_published = outcome["tasks"][0]["status"] == "unchanged"
+        || after.first().is_some_and(|asked| asked.contains("since"));
     if is_published {
         // The killed run had published: this one asked for what is new.
         return;

@@ -97,7 +97,8 @@ async fn a_table_that_suddenly_is_empty_keeps_its_rows() {
 async fn records_that_shift_or_differ_or_do_not_fit_publish_nothing() {
     let all = Items::new(5);
     let double = serving(&all).await;
-    let project = project(&double, &format!("items = {{ strategy = \"full\", attempts = 1, {ITEMS} }}")).await;
+    let project =
+        project(&double, &format!("items = {{ strategy = \"full\", attempts = 1, {ITEMS} }}")).await;
     project.run(&[]).await;
     let bad = [
         (r#"{"data": [{"id": 1}], "next": null, "total": 2}"#, "there are 2 records, and 1 came"),
@@ -124,7 +125,8 @@ async fn records_that_shift_or_differ_or_do_not_fit_publish_nothing() {
 async fn a_failure_in_the_middle_is_gone_on_with_by_the_next_run() {
     let all = Items::new(8);
     let double = serving(&all).await;
-    let project = project(&double, &format!("items = {{ strategy = \"full\", attempts = 1, {ITEMS} }}")).await;
+    let project =
+        project(&double, &format!("items = {{ strategy = \"full\", attempts = 1, {ITEMS} }}")).await;
     let failing = all.clone();
     double.answer(move |target| match target {
         "/items?after=4" => (503, "{}".to_owned()),
@@ -138,7 +140,10 @@ async fn a_failure_in_the_middle_is_gone_on_with_by_the_next_run() {
     assert_eq!(double.asked(), ["/items?after=4", "/items?after=6"], "what is staged is not asked again");
     assert_eq!(items(&project).await, expected(&all));
     // Another question is asked from its start.
-    write_tables(&project, &format!("items = {{ strategy = \"full\", parameters = {{ since = \"2020\" }}, {ITEMS} }}"));
+    write_tables(
+        &project,
+        &format!("items = {{ strategy = \"full\", parameters = {{ since = \"2020\" }}, {ITEMS} }}"),
+    );
     project.run(&[]).await;
     assert_eq!(double.asked()[0], "/items?since=2020");
 }
@@ -164,7 +169,10 @@ async fn each_day_is_a_query_and_the_next_run_goes_on_where_the_last_one_ended()
     let days: Vec<String> = double.asked();
     assert_eq!(days[0], format!("/rates/{from}"));
     assert_eq!(days.len(), 3);
-    let rate = project.database.text(&format!("SELECT rate::text FROM {INTO}.rates WHERE code = 'USD' LIMIT 1")).await;
+    let rate = project
+        .database
+        .text(&format!("SELECT rate::text FROM {INTO}.rates WHERE code = 'USD' LIMIT 1"))
+        .await;
     assert_eq!(rate, "1.0800");
     project.run(&[]).await;
     let later = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date();
@@ -196,6 +204,9 @@ async fn collections_stay_as_long_as_loads_that_name_them_and_plan_asks_nobody()
     double.asked();
     let output = project.barncat(&["plan"], &[]).await;
     let text = String::from_utf8(output.stdout).unwrap();
-    assert!(text.contains("would ask GET /items, all of it, page by page by the cursor at `$.next`"), "{text}");
+    assert!(
+        text.contains("would ask GET /items, all of it, page by page by the cursor at `$.next`"),
+        "{text}"
+    );
     assert_eq!(double.asked(), Vec::<String>::new());
 }

@@ -10,7 +10,8 @@ pub(super) struct Items(pub(super) Vec<(i64, String, String)>);
 impl Items {
     /// So many, one a minute.
     pub(super) fn new(count: i64) -> Self {
-        let item = |id: i64| (id, format!("note {id}"), format!("2026-01-01T{:02}:{:02}:00Z", id / 60, id % 60));
+        let item =
+            |id: i64| (id, format!("note {id}"), format!("2026-01-01T{:02}:{:02}:00Z", id / 60, id % 60));
         Self((1..=count).map(item).collect())
     }
 

@@ -29,7 +29,9 @@ const WITHOUT_PLACE: &str =
     "select i.id from raw.items i where not exists (select from raw.places p where p.id = i.id)";
 
 async fn places(project: &Project) -> String {
-    let sql = format!("SELECT coalesce(string_agg(id || ' ' || coalesce(name, '-'), ', ' ORDER BY id), '') FROM {INTO}.places");
+    let sql = format!(
+        "SELECT coalesce(string_agg(id || ' ' || coalesce(name, '-'), ', ' ORDER BY id), '') FROM {INTO}.places"
+    );
     project.database.text(&sql).await
 }
 
@@ -45,7 +47,10 @@ async fn work_is_done_batch_by_batch_until_there_is_none() {
     let outcome = project.run(&[]).await;
     assert_eq!(places(&project).await, "1 place 1, 2 place 2, 3 place 3, 4 place 4, 5 place 5");
     let task = task(&outcome, "places");
-    assert_eq!((task["rows"].as_u64(), task["reason"].as_str()), (Some(5), Some("asked about 5 rows of work in 3 rounds")));
+    assert_eq!(
+        (task["rows"].as_u64(), task["reason"].as_str()),
+        (Some(5), Some("asked about 5 rows of work in 3 rounds"))
+    );
     assert_eq!(of_places(&double), 5);
     let outcome = project.run(&[]).await;
     assert_eq!(self::task(&outcome, "places")["status"], "unchanged", "{outcome:#}");

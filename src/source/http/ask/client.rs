@@ -20,13 +20,18 @@ use super::{
 };
 use crate::secret::Secret;
 
-/// Makes it; it connects when it is first used.
-pub(super) fn client(options: &Options) -> Result<Client, OptionsError> {
-    let tls = ClientConfig::builder_with_provider(ring::default_provider().into())
+/// Whom it believes.
+pub(super) fn tls(options: &Options) -> Result<ClientConfig, OptionsError> {
+    Ok(ClientConfig::builder_with_provider(ring::default_provider().into())
         .with_safe_default_protocol_versions()
         .expect("ring knows TLS 1.2 and 1.3")
         .with_root_certificates(roots(options)?)
-        .with_no_client_auth();
+        .with_no_client_auth())
+}
+
+/// Makes it; it connects when it is first used.
+pub(super) fn client(options: &Options) -> Result<Client, OptionsError> {
+    let tls = tls(options)?;
     let resolver = Resolver { allow_private: options.allow_private, patience: options.connect_timeout };
     Client::builder()
         .tls_backend_preconfigured(tls)

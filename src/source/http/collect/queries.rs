@@ -7,7 +7,10 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use jiff::Timestamp;
 
 use super::{
-    super::{Answer, AskError, Given, Headers, MISSING, Request, Scope, paging::{Step, Walk}},
+    super::{
+        Answer, AskError, Given, Headers, MISSING, Request, Scope,
+        paging::{Step, Walk},
+    },
     AnswerPart, Collect, CollectError, CollectionManifest, Envelope, Failed, Query, Question,
     answers::{read_answer, write_answer},
     question::{get, put},
@@ -86,9 +89,9 @@ impl Collect<'_> {
         question: &Question,
         mut staged: BTreeMap<u64, Staged>,
     ) -> Result<Vec<(u64, Answered, bool)>, CollectError> {
-        let queries = (0..).zip(&question.queries).map(|(number, query): (u64, _)| {
-            (number, query, staged.remove(&number).unwrap_or_default())
-        });
+        let queries = (0..)
+            .zip(&question.queries)
+            .map(|(number, query): (u64, _)| (number, query, staged.remove(&number).unwrap_or_default()));
         let queries: Vec<_> = queries.collect();
         let Some(enough) = self.records_enough else {
             let all = queries.into_iter().map(|(number, query, staged)| async move {
@@ -275,9 +278,7 @@ impl Collect<'_> {
     /// Takes a query's answers out of the stage.
     async fn forget(&self, number: u64) -> Result<(), CollectError> {
         let objects = self.stage.list(&self.prefix.prefix()).await?;
-        let is_its = |key: &String| {
-            CollectionPrefix::place_of(key).is_some_and(|(query, _)| query == number)
-        };
+        let is_its = |key: &String| CollectionPrefix::place_of(key).is_some_and(|(query, _)| query == number);
         let mut keys: Vec<String> = objects.into_iter().map(|object| object.key).filter(is_its).collect();
         // The last page first: who dies in between leaves no gap.
         keys.reverse();

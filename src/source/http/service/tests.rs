@@ -13,7 +13,8 @@ use crate::{
     source::{
         Extraction, ReachQuestion,
         http::{
-            Answer, CursorForm, Headers, Media, OnBadRecord, Pattern, Piece, Request, RowColumn, Span, Target, Time,
+            Answer, CursorForm, Headers, Media, OnBadRecord, Pattern, Piece, Request, RowColumn, Span,
+            Target, Time,
             paging::{Kind, Paging, Parameter, Path},
             records::{ColumnSpec, ColumnType, Duplicates, ValuePath},
         },
@@ -32,7 +33,8 @@ impl Ask for Book {
     async fn ask(&self, request: &Request, _: Tier) -> Result<Answer, SourceError> {
         self.requests.fetch_add(1, Ordering::Relaxed);
         let Target::Path(path) = &request.target else { panic!("it goes by cursor") };
-        let pairs: Vec<String> = request.query.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let pairs: Vec<String> =
+            request.query.iter().map(|(name, value)| format!("{name}={value}")).collect();
         let asked = format!("{path}?{}", pairs.join("&"));
         let body = self.pages.get(asked.as_str()).unwrap_or_else(|| panic!("nobody asks for {asked}"));
         Ok(Answer {
@@ -212,7 +214,8 @@ async fn of_two_collections_the_later_record_counts() {
 
 #[tokio::test]
 async fn bad_records_fail_the_load_or_are_left_out_and_told_without_their_values() {
-    let body = r#"{"data": [{"id": 1, "note": "a"}, {"id": "s3cret", "note": "b"}, {"id": 3, "note": {"x": 1}}]}"#;
+    let body =
+        r#"{"data": [{"id": 1, "note": "a"}, {"id": "s3cret", "note": "b"}, {"id": 3, "note": {"x": 1}}]}"#;
     let book = book(&[("/items?", body)]);
     let scene = Scene::new(table(), &book);
     let snapshot = scene.snapshot().await;
