@@ -114,7 +114,7 @@ mod tests {
     use super::*;
     use crate::source::LocalSlots;
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn what_rests_is_taken_next_and_given_back_in_the_end() {
         let slots: Arc<dyn Slots> = Arc::new(LocalSlots::new(1));
         let connections = Connections::new(slots.clone());
@@ -128,8 +128,7 @@ mod tests {
         drop(first);
         assert!(waiting.await.unwrap(), "who waits in this process takes what rests there");
         // Another process gets it when it has rested long enough.
-        let began = Instant::now();
-        let _theirs = slots.take(1, Tier::Optional).await.unwrap();
-        assert!(began.elapsed() <= 2 * REST, "{:?}", began.elapsed());
+        let theirs = tokio::time::timeout(10 * REST, slots.take(1, Tier::Optional)).await;
+        assert!(theirs.expect("it is given back").is_ok());
     }
 }
