@@ -3,12 +3,12 @@
 //! `stage postgres|redshift URL SCHEMA.TABLE ENDPOINT` reads the table as CSV for that warehouse into the bucket
 //! `stage` of an S3 server, and prints `wall seconds, own CPU seconds, peak memory in bytes`, separated by tabs.
 //! The servers' share is measured by scripts/bench.sh, which calls this. `stage serve FOLDER` is the S3 server,
-//! in a process of its own; it prints its address, and writes each request's method and address into `FOLDER/requests`.
+//! in a process of its own; it prints its address.
 
 #![expect(clippy::print_stdout, reason = "its figures are read by a script")]
 #![expect(clippy::disallowed_methods, reason = "the S3 server's credentials are in the environment")]
 
-use std::{env, error::Error, fs, io::Write as _, sync::Arc, time::Instant};
+use std::{env, error::Error, fs, sync::Arc, time::Instant};
 
 use barncat::{
     aws::{Access, Patience, S3Access},
@@ -22,12 +22,7 @@ use barncat::{
     sql::TableName,
     stage::{self, Encryption, LoadPrefix, PartWriter, SharedStage, manifest::Compression},
 };
-use hyper::{
-    Request,
-    body::Incoming,
-    server::conn::http1,
-    service::{Service as _, service_fn},
-};
+use hyper::server::conn::http1;
 use hyper_util::rt::TokioIo;
 use s3s::{auth::SimpleAuth, service::S3ServiceBuilder};
 use tokio::{net::TcpListener, sync::Semaphore, task::JoinSet};
@@ -84,8 +79,6 @@ async fn extract(
         table: table.clone(),
         columns: shape.columns.iter().map(|column| column.source_name.clone()).collect(),
         expressions: shape.columns.iter().map(|column| column.expression.clone()).collect(),
-        hashed: Vec::new(),
-        arrive_as: Vec::new(),
         condition: None,
         format: shape.format,
         csv: shape.csv.clone(),
@@ -164,20 +157,10 @@ async fn serve_s3(folder: &str) -> Result<(), Failed> {
     ));
     let service = builder.build();
     let listener = TcpListener::bind("127.0.0.1:0").await?;
-    // A script empties it between two looks, so each line goes to whatever is its end by then.
-    let requests = fs::OpenOptions::new().create(true).append(true).open(format!("{folder}/requests"))?;
-    let requests = Arc::new(requests);
     println!("http://{}", listener.local_addr()?);
     loop {
         let (stream, _) = listener.accept().await?;
-        let (service, requests) = (service.clone(), requests.clone());
-        let counted = service_fn(move |request: Request<Incoming>| {
-            let line = format!("{} {}\n", request.method(), request.uri());
-            // One that cannot be written down is missed in the figures, which then look wrong.
-            let _ = (&*requests).write_all(line.as_bytes());
-            service.call(request)
-        });
-        tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), counted));
+        tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), service.clone()));
     }
 }
 

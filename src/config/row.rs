@@ -267,4 +267,3 @@ impl Reader<'_> {
 pub(super) fn is_pattern(name: &str) -> bool {
     name.contains(['*', '?', '[', '{'])
 }
-
