@@ -194,13 +194,14 @@ class StageWatcher(Watcher):
 
     def __init__(self, world):
         super().__init__(world)
-        self.met = set()
+        self.met = {}
 
     def look(self):
         for path in self.world.stage_folder().rglob("manifest.json"):
             try:
                 stat = path.stat()
-                if (path, stat.st_mtime_ns) in self.met:
+                if path in self.met:
+                    self.look_at_changes(path, self.met[path])
                     continue
                 manifest = json.loads(path.read_text())
             except (OSError, ValueError) as error:
@@ -208,9 +209,17 @@ class StageWatcher(Watcher):
                 if isinstance(error, ValueError) and path.exists():
                     self.history.violation("a manifest is whole", f"{path}: {error}")
                 continue
-            self.met.add((path, stat.st_mtime_ns))
+            self.met[path] = stat.st_mtime_ns
             self.history.count("manifests that were looked at")
             self.look_at_parts(path, stat, manifest)
+
+    def look_at_changes(self, path, written):
+        """Where it lies nothing is written any more, and not it itself."""
+        for other in path.parent.iterdir():
+            since = other.stat().st_mtime_ns - written
+            if since > 0:
+                self.met[path] = float("inf")
+                self.history.violation("the manifest comes last", f"{path.relative_to(self.world.stage_folder())}: {other.name} was written {since / 1e6:.1f} ms after it")
 
     def look_at_parts(self, path, stat, manifest):
         wrong = None
