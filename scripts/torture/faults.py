@@ -3,6 +3,7 @@
 import os
 import random as chance
 import signal
+import subprocess
 import time
 
 from observers import Watcher
@@ -47,10 +48,13 @@ class Faults(Watcher):
     def look(self):
         kind, number, self.pause = self.stream[self.place % len(self.stream)]
         self.place += 1
+        if kind.startswith("S3") and not self.world.project.is_s3:
+            self.pause = 0
+            return
         self.random = chance.Random(number)
         try:
             getattr(self, kind.replace(" ", "_").lower())(kind)
-        except Wrong as error:
+        except (Wrong, subprocess.TimeoutExpired) as error:
             # A server that another fault has taken away meanwhile; told, and no finding.
             self.history.write(not_done=kind, why=str(error)[:300])
             self.history.count("faults that could not be done")
@@ -67,14 +71,14 @@ class Faults(Watcher):
     # ---- the network -------------------------------------------------------------------------------
 
     def proxy(self, kind, mode, places=PLACES, seconds=(1, 6), value=0.0):
-        place = self.random.choice(places)
+        place = self.random.choice([place for place in places if place != "s3" or self.world.project.is_s3])
         proxy = self.world.proxies[place]
         seconds = self.random.uniform(*seconds)
         self.during(kind, f"{place}, {seconds:.1f} s", seconds, lambda: proxy.set(mode, value), lambda: proxy.set("pass"))
         return proxy
 
     def cut(self, kind):
-        place = self.random.choice(PLACES + ("warehouse",))
+        place = self.random.choice([place for place in (*PLACES, "warehouse") if place != "s3" or self.world.project.is_s3])
         fault = self.history.begin(kind, place)
         self.world.network.call(self.world.proxies[place].cut)
         self.history.end(fault)

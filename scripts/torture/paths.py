@@ -6,7 +6,7 @@ from collections import Counter
 
 # What barncat says when it takes one.
 SAID = {
-    "this service leads": "a service took the lead",
+    "this service leads: it": "a service took the lead",
     "this service leads no more": "a service lost its lead",
     "another service leads": "a service stood by",
     "a tick whose run was interrupted": "an interrupted tick was gone on with",
@@ -33,7 +33,8 @@ CONTROL = """SELECT json_build_object(
     'attempts', (SELECT count(*) FROM barncat_control.attempts),
     'tasks that were done in a second attempt or later', (SELECT count(*) FROM barncat_control.attempts WHERE attempt > 1 AND status IN ('succeeded', 'unchanged')),
     'tasks that found another at work', (SELECT count(*) FROM barncat_control.tasks WHERE status = 'held'),
-    'backfills that were gone on with', (SELECT count(*) FROM (SELECT backfill FROM barncat_control.backfill_chunks GROUP BY backfill HAVING count(DISTINCT load) > 1) b),
+    'backfills that were gone on with', (SELECT count(*) FROM (SELECT backfill FROM barncat_control.backfill_chunks JOIN
+        barncat_control.attempts a USING (load) GROUP BY backfill HAVING count(DISTINCT a.run) > 1) b),
     'incidents that were opened', (SELECT count(*) FROM barncat_control.incidents), 'incidents that recovered', (SELECT count(*) FROM barncat_control.incidents WHERE state = 'recovered'),
     'alerts that were sent', (SELECT count(*) FROM barncat_control.outbox WHERE sent_at IS NOT NULL),
     'alerts that were sent after a failure', (SELECT count(*) FROM barncat_control.outbox WHERE sent_at IS NOT NULL AND tries > 1))"""

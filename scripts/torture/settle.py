@@ -22,7 +22,7 @@ UNENDED = """SELECT string_agg(what, ', ') FROM (
 ATTEMPTED_TWICE = "SELECT load || ': ' || count(*) || ' attempts' FROM barncat_control.attempts WHERE load IS NOT NULL GROUP BY load HAVING count(*) > 1"
 TICKS_TWICE = """SELECT schedule || ' ' || tick || ': ' || count(*) || ' runs came to an end' FROM barncat_control.runs
     WHERE schedule IS NOT NULL AND status NOT IN ('crashed', 'cancelled') GROUP BY schedule, tick HAVING count(*) > 1"""
-RESUMED_TWICE = "SELECT resumes || ': ' || count(*) || ' runs go on with it' FROM barncat_control.runs WHERE resumes IS NOT NULL AND resumes <> run GROUP BY resumes HAVING count(*) > 1"
+RESUMED_TWICE = "SELECT resumes || ': ' || count(*) || ' runs go on with it' FROM barncat_control.runs WHERE resumes IS NOT NULL AND schedule IS NOT NULL GROUP BY resumes HAVING count(*) > 1"
 FAILED_CHECKS = """SELECT DISTINCT task || ', ' || check_name || ' (' || status || '): ' || message FROM barncat_control.check_results
     WHERE status <> 'passed' AND coalesce(rows, 0) > 0 AND check_name NOT LIKE 'anomal%' LIMIT 5"""
 # What the control database says of loads that the ledger has, and the other way round.

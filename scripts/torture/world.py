@@ -32,7 +32,7 @@ class Doubles:
     def __init__(self, world):
         self.world, self.processes = world, []
         self.s3_folder = world.disk / "s3"
-        self.s3 = self.start("redshift-double", self.s3_folder, "--postgres-url", world.servers.admin["warehouse"])
+        self.s3 = self.start("redshift-double", self.s3_folder, "--postgres-url", re.sub("/[^/]*$", "/postgres", world.servers.admin["warehouse"]))
         self.slack = self.start("alert-double", world.folder / "slack")
 
     def start(self, name, folder, *options):
