@@ -323,7 +323,7 @@ class Faults(Watcher):
         self.history.end(fault)
 
     def schema_change(self, kind):
-        table = self.random.choice([table for table in self.world.project.tables if table.strict and not table.is_partitioned])
+        table = self.random.choice([table for table in self.world.project.tables if table.takes_changes])
         with table.shape:
             what, sql = table.change_schema()
             fault = self.history.begin(kind, f"{table.name}: {what}")

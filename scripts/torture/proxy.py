@@ -70,6 +70,7 @@ class Proxy:
             await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
             for way in ways:
                 way.cancel()
+            await asyncio.gather(*ways, return_exceptions=True)
         except OSError:
             pass
         finally:

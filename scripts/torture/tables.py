@@ -110,6 +110,11 @@ class Table:
         return self.settings.get("deletes", "ignore")
 
     @property
+    def takes_changes(self):
+        """Whether its schema may change without somebody deciding."""
+        return self.strict and not self.is_partitioned and self.settings.get("publish") != "replace"
+
+    @property
     def place(self):
         return f"public.{quoted(self.source)}"
 
