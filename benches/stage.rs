@@ -79,6 +79,8 @@ async fn extract(
         table: table.clone(),
         columns: shape.columns.iter().map(|column| column.source_name.clone()).collect(),
         expressions: shape.columns.iter().map(|column| column.expression.clone()).collect(),
+        hashed: Vec::new(),
+        arrive_as: Vec::new(),
         condition: None,
         format: shape.format,
         csv: shape.csv.clone(),
