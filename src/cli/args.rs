@@ -16,7 +16,7 @@ mod incidents;
 mod serve;
 
 pub(super) use self::{
-    by_hand::{AdoptArgs, BackfillArgs, RestoreArgs},
+    by_hand::{AdoptArgs, BackfillArgs, ReplayArgs, RestoreArgs},
     check::CheckArgs,
     clean::CleanArgs,
     holds::{HoldArgs, ReleaseArgs},
@@ -135,13 +135,29 @@ Examples:
 Shows size, key and the likely cursor of each table, and prints a row for each one that no file in
 loaders/ names; with --write these rows are added to the source's file.
 
+A service that answers over HTTP has no such list: with --path it is asked once, which counts against
+its limits, and a row with columns, types and a likely key is made of the answer.
+
 Examples:
   barncat discover shop
   barncat discover shop --write
-  barncat discover shop --check       # in CI: exits 1 when a table is not listed")]
+  barncat discover shop --check       # in CI: exits 1 when a table is not listed
+  barncat discover fx --path '/rates?day=2026-11-29' --records '$.rates[*]' --table fx_daily")]
     Discover {
         /// A source of the project
         source: String,
+        /// A service: ask this path once, and make a row of the answer
+        #[arg(long, value_name = "PATH", conflicts_with = "check")]
+        path: Option<String>,
+        /// Where records stand in the answer: a JSONPath; where the longest list is, if not given
+        #[arg(long, value_name = "JSONPATH", requires = "path")]
+        records: Option<String>,
+        /// How the answer is written
+        #[arg(long, value_name = "FORMAT", requires = "path", default_value = "json")]
+        format: AnswerFormat,
+        /// What the table is called; after the path, if not given
+        #[arg(long, value_name = "NAME", requires = "path")]
+        table: Option<String>,
         /// Add the rows that are missing to the source's file in loaders/
         #[arg(long, conflicts_with = "check")]
         write: bool,
@@ -261,6 +277,10 @@ Examples:
     /// Publish an earlier load of a table again, from the stage
     #[command(after_help = by_hand::RESTORE_HELP)]
     Restore(RestoreArgs),
+
+    /// Make rows again of what a service answered, or send its failed requests again
+    #[command(after_help = by_hand::REPLAY_HELP)]
+    Replay(ReplayArgs),
 
     /// Let tasks keep their published data, for a time or until they are released
     #[command(after_help = holds::HOLD_HELP)]
@@ -417,6 +437,27 @@ pub(super) enum Mode {
     Production,
     /// The test schemas, and nothing else.
     Test,
+}
+
+/// How a service's answer is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum AnswerFormat {
+    /// One JSON text.
+    Json,
+    /// One JSON text a line.
+    Ndjson,
+    /// CSV with a line of names.
+    Csv,
+}
+
+impl From<AnswerFormat> for crate::source::http::Media {
+    fn from(format: AnswerFormat) -> Self {
+        match format {
+            AnswerFormat::Json => Self::Json,
+            AnswerFormat::Ndjson => Self::Ndjson,
+            AnswerFormat::Csv => Self::Csv,
+        }
+    }
 }
 
 const RUN_HELP: &str = "\

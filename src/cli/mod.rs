@@ -50,6 +50,7 @@ mod plan;
 mod progress;
 #[cfg(test)]
 pub(crate) mod reference;
+mod replay;
 mod restore;
 mod run;
 #[cfg(test)]
@@ -71,6 +72,9 @@ const BLOCKING_THREADS: usize = 6;
 
 /// How long the cancelling of statements may hold up the end of the process.
 const SETTLE_MAX: Duration = Duration::from_secs(3);
+
+/// The stack of a thread; what is not touched of it takes no memory.
+const STACK_BYTES: usize = 8 << 20;
 
 /// How long the end waits at most for what was dropped.
 const LAST_WAIT: Duration = Duration::from_millis(500);
@@ -149,7 +153,9 @@ fn parse(arguments: &[OsString]) -> Result<CommandLine, clap::Error> {
 /// Runs the command until it ends, or until the second signal.
 fn start(context: &Context, command: Command) -> Result<Exit, Complaint> {
     let stays = matches!(command, Command::Serve(_));
+    // What is not optimised takes more than two megabytes of stack for what a load of a service does, deep down.
     let runtime = tokio::runtime::Builder::new_multi_thread()
+        .thread_stack_size(STACK_BYTES)
         // Files of the stage: more threads than there are parts under way would only hold memory.
         .max_blocking_threads(BLOCKING_THREADS)
         .enable_all()
@@ -189,6 +195,7 @@ async fn dispatch(context: &Context, command: Command) -> Result<Exit, Complaint
         Command::Adopt(args) => adopt::adopt(context, args).await,
         Command::Backfill(args) => backfill::backfill(context, args).await,
         Command::Restore(args) => restore::restore(context, args).await,
+        Command::Replay(args) => replay::replay(context, args).await,
         Command::Verify(args) => verify::verify(context, args).await,
         Command::Graph { selection } => looking(context, graph::graph(context, selection)).await,
         Command::Compile { name, mode } => looking(context, compile::compile(context, &name, mode)).await,
@@ -200,13 +207,15 @@ async fn dispatch(context: &Context, command: Command) -> Result<Exit, Complaint
         Command::Doctor { roles: false } => looking(context, doctor::doctor(context)).await,
         Command::Init { dir } => init::init(&context.output, &dir),
         Command::Validate => validate::validate(context),
-        Command::Discover { source, write, check } => {
+        Command::Discover { source, path, records, format, table, write, check } => {
             let unlisted = match (write, check) {
                 (true, _) => Unlisted::Write,
                 (_, true) => Unlisted::Refuse,
                 _ => Unlisted::Print,
             };
-            looking(context, discover::discover(context, &source, unlisted)).await
+            let asked =
+                path.map(|path| discover::Asked::new(&path, records, format.into(), table)).transpose()?;
+            looking(context, discover::discover(context, &source, asked, unlisted)).await
         }
         Command::Hold(args) => looking(context, hold::hold(context, args)).await,
         Command::Release(args) => looking(context, hold::release(context, args)).await,

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::{
     LoadSpec, Loader, Mistakes, Project, WarehouseKind,
-    loader::Row,
     mistake::{Collector, Place, did_you_mean},
+    row::Row,
 };
 use crate::{sql::TableName, stage::manifest::Format};
 

@@ -157,6 +157,29 @@ impl<'a> Keys<'a> {
         }
     }
 
+    /// Texts with variables, by name.
+    pub(super) fn templates(&self, key: &'static str) -> Vec<(String, Template)> {
+        let mut templates = Vec::new();
+        for (name, place, item) in self.named(key) {
+            match item.as_str().map(|text| Template::parse(text, place)) {
+                Some(Ok(template)) => templates.push((name, template)),
+                Some(Err(what)) => self.wrong(key, format_args!("under `{name}` {what}")),
+                None => self.wrong(key, format_args!("has no string under `{name}`")),
+            }
+        }
+        templates
+    }
+
+    /// A string that the caller takes apart; `kind` says what it is.
+    pub(super) fn text_of(&self, key: &'static str, kind: &str) -> Option<&'a str> {
+        self.read(key, kind, |item| item.as_str())
+    }
+
+    /// A JSONPath, not looked at.
+    pub(super) fn json_path(&self, key: &'static str) -> Option<String> {
+        self.read(key, "a JSONPath", |item| item.as_str().map(str::to_owned))
+    }
+
     pub(super) fn duration(&self, key: &'static str) -> Option<Duration> {
         self.parsed(key, "a time span like `30m` or `2 hours`", quantity::duration)
     }

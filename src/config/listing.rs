@@ -2,7 +2,7 @@
 
 use toml_edit::{DocumentMut, Item, Table, TableLike, TomlError, value};
 
-use super::loader::is_pattern;
+use super::row::is_pattern;
 use crate::error::{Class, Fault};
 
 /// A table to list.
@@ -26,6 +26,14 @@ pub enum ListingError {
         /// Where and why.
         #[source]
         source: TomlError,
+    },
+    /// The table has a row.
+    #[error("{file} has a row for `{table}` already")]
+    HasRow {
+        /// The file.
+        file: String,
+        /// The table.
+        table: String,
     },
     /// `tables` is there, but holds no rows.
     #[error("`tables` of {file} is no table")]
@@ -70,6 +78,35 @@ pub fn new_file(source: &str, schema: &str) -> String {
     document["schema"] = value(schema);
     document["tables"] = Item::Table(Table::new());
     document.to_string()
+}
+
+/// The content of a new file of `loaders/` for a service, without a row.
+pub fn new_service_file(source: &str) -> String {
+    let mut document = DocumentMut::new();
+    document["source"] = value(source);
+    document["tables"] = Item::Table(Table::new());
+    document.to_string()
+}
+
+/// The row of a service's table alone; `row` is its value as TOML.
+pub fn service_row(table: &str, row: &str) -> Result<String, ListingError> {
+    add_service_row("", "", (table, row)).map(|text| text.trim_start_matches("[tables]\n").to_owned())
+}
+
+/// `text`, the content of `file` in `loaders/`, with a service's table added at the end of `[tables]`.
+pub fn add_service_row(file: &str, text: &str, (table, row): (&str, &str)) -> Result<String, ListingError> {
+    let no_toml = |source| ListingError::NoToml { file: file.to_owned(), source };
+    let mut document: DocumentMut = text.parse().map_err(no_toml)?;
+    let row: toml_edit::Value = row.parse().map_err(no_toml)?;
+    let tables = document.entry("tables").or_insert_with(|| Item::Table(Table::new()));
+    let Some(tables) = tables.as_table_like_mut() else {
+        return Err(ListingError::NoTable { file: file.to_owned() });
+    };
+    if tables.contains_key(table) {
+        return Err(ListingError::HasRow { file: file.to_owned(), table: table.to_owned() });
+    }
+    tables.insert(table, value(row));
+    Ok(document.to_string())
 }
 
 fn insert(tables: &mut dyn TableLike, rows: &[NewRow], with_comments: bool) {

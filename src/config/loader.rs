@@ -1,34 +1,23 @@
 //! `loaders/*.toml`: one file a source and schema, one row a table.
 
-use std::{collections::BTreeSet, time::Duration};
-
-use globset::{GlobBuilder, GlobMatcher};
-use toml_edit::Item;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+    time::Duration,
+};
 
 use super::{
-    BuiltIn, Deadline, Deletes, Keys, OnBrokenView, OnSchemaChange, PublishChoice, Strategy, Text, checks,
-    deadline, deletes, layout,
-    mistake::{Collector, Place},
-    warehouse::compression,
+    BuiltIn, Deadline, Deletes, Keys, OnBrokenView, OnSchemaChange, PublishChoice, Statement, Strategy, Text,
+    http::{self, HttpTable},
+    mistake::{Collector, Place, nearest},
+    row::{self, Row, Settings},
 };
 use crate::{
     event::Tier,
-    schema::{Layout, UnfitPolicies, UnfitPolicy, Varchar},
-    sql::TableName,
+    schema::{Layout, UnfitPolicies, Varchar},
+    sql::{Dialect, TableName},
     stage::manifest::{Compression, Format},
 };
-
-/// How far below the watermark rows are read again, where the row says nothing.
-const OVERLAP: Duration = Duration::from_secs(60 * 60);
-
-/// How often keys are compared, where the row says nothing.
-const COMPARE_EVERY: Duration = Duration::from_secs(24 * 60 * 60);
-
-/// How much of an incremental table may vanish in one load, where the row says nothing.
-const SHRINK_LIMIT: f64 = 0.05;
-
-/// The same of a table that is loaded whole: its rows are replaced on purpose.
-const SHRINK_LIMIT_FULL: f64 = 0.5;
 
 /// One load: a row, with the defaults, for one table of the source.
 #[derive(Debug, Clone)]
@@ -102,10 +91,19 @@ pub struct LoadSpec {
     pub warn_after: Option<Duration>,
     /// Tables of one group, over the project, are always of one snapshot.
     pub consistent_group: Option<usize>,
+    /// Of a service: what is asked, and what becomes of the answers.
+    pub http: Option<Box<HttpTable>>,
     /// In test mode: the load brings a sample, and `condition` says which rows.
     pub sample: Option<Sample>,
     /// Where its row is.
     pub place: Place,
+}
+
+impl LoadSpec {
+    /// The query whose rows are asked about, of a service's table that has one.
+    pub fn work(&self) -> Option<&Statement> {
+        Some(&self.http.as_ref()?.work.as_ref()?.statement)
+    }
 }
 
 /// That a load brings a sample.
@@ -122,7 +120,7 @@ pub struct Sample {
 pub struct Loader {
     /// The source's name.
     pub source: String,
-    /// The source's schema.
+    /// The source's schema; of a service its name.
     pub schema: String,
     /// The warehouse's schema.
     pub into: String,
@@ -185,64 +183,6 @@ impl super::Project {
     }
 }
 
-/// One row: a table, or a pattern.
-#[derive(Debug, Clone)]
-pub(super) struct Row {
-    pub(super) name: String,
-    /// `None`: a table's own name.
-    pub(super) pattern: Option<GlobMatcher>,
-    pub(super) place: Place,
-    /// `None`: skipped.
-    pub(super) settings: Option<Settings>,
-}
-
-/// A row's settings, the defaults in them.
-#[derive(Debug, Clone)]
-pub(super) struct Settings {
-    pub(super) name_as: Option<String>,
-    /// `None` and the like: what holds follows from other keys.
-    pub(super) compare_every: Option<Option<Duration>>,
-    pub(super) shrink_limit: Option<f64>,
-    pub(super) on_schema_change: Option<OnSchemaChange>,
-    /// With `source_table` and `target` still to be filled in.
-    pub(super) spec: LoadSpec,
-}
-
-impl Settings {
-    fn of(spec: LoadSpec) -> Self {
-        Self { name_as: None, compare_every: None, shrink_limit: None, on_schema_change: None, spec }
-    }
-
-    /// Fills in what follows from other keys.
-    fn follow(&mut self) {
-        let spec = &mut self.spec;
-        let is_incremental = spec.strategy != Strategy::Full;
-        let often = match spec.deletes {
-            Deletes::Detect | Deletes::Mark(_) => Duration::ZERO,
-            Deletes::Ignore => COMPARE_EVERY,
-        };
-        spec.compare_every = if is_incremental { self.compare_every.unwrap_or(Some(often)) } else { None };
-        let limit = if is_incremental { SHRINK_LIMIT } else { SHRINK_LIMIT_FULL };
-        spec.shrink_limit = self.shrink_limit.unwrap_or(limit);
-        let unwritten = match spec.deletes.mark() {
-            Some(_) => OnSchemaChange::Extend,
-            None => OnSchemaChange::Rebuild,
-        };
-        spec.on_schema_change = self.on_schema_change.unwrap_or(unwritten);
-    }
-
-    fn refuse(&self, table: &str, place: &Place, mistakes: &Collector) {
-        let beside = deletes::Beside {
-            strategy: self.spec.strategy,
-            publish: self.spec.publish,
-            on_schema_change: self.on_schema_change,
-        };
-        if self.spec.deletes.mark().is_some() {
-            beside.refuse_to_lose_marks(table, place, mistakes);
-        }
-    }
-}
-
 impl Loader {
     /// The row that a table of the source goes by, as it is written: its own name, or the longest
     /// pattern that matches, `skip` among them; `None` where no row does.
@@ -256,242 +196,64 @@ impl Loader {
     }
 }
 
+/// What of the project a file of loaders is read by.
+pub(super) struct Around<'a> {
+    /// The project's folder.
+    pub(super) dir: &'a Path,
+    /// The sources, right or wrong, and whether each is a service.
+    pub(super) sources: BTreeMap<String, bool>,
+    /// The warehouse's schema, where the file says none.
+    pub(super) into: &'a str,
+    /// Whose SQL `work` is.
+    pub(super) dialect: Dialect,
+}
+
+impl Around<'_> {
+    /// Whether a file with this source is one of a service's; a name that is none is taken for the nearest one.
+    fn is_service(&self, source: &str) -> bool {
+        let nearest = || self.sources.get(nearest(source, self.sources.keys().map(String::as_str))?);
+        self.sources.get(source).or_else(nearest).copied().unwrap_or(false)
+    }
+}
+
 /// Reads one file.
-pub(super) fn read(text: &Text, into: &str, mistakes: &Collector) -> Option<Loader> {
+pub(super) fn read(text: &Text, around: &Around<'_>, mistakes: &Collector) -> Option<Loader> {
     let keys = Keys::of_file(text, mistakes)?;
     let source = keys.string("source");
     if !keys.has("source") {
         keys.missing("source", "source = \"shop\" names a source of barncat.toml");
     }
-    let schema = keys.string("schema").unwrap_or_else(|| "public".to_owned());
-    let into = keys.string("into").unwrap_or_else(|| into.to_owned());
-    let consistent = keys.string_lists("consistent");
-    let base = base(source.as_deref().unwrap_or_default(), &schema, &into, keys.place());
+    let is_service = source.as_deref().is_some_and(|source| around.is_service(source));
+    let schema = match (is_service, &source) {
+        (true, Some(source)) => {
+            http::refuse_in_file(&keys);
+            source.clone()
+        }
+        _ => keys.string("schema").unwrap_or_else(|| "public".to_owned()),
+    };
+    let into = keys.string("into").unwrap_or_else(|| around.into.to_owned());
+    let consistent = if is_service { Vec::new() } else { keys.string_lists("consistent") };
+    let base = row::base(source.as_deref().unwrap_or_default(), &schema, &into, keys.place());
+    let reader = row::Reader { is_service, around };
     let defaults = match keys.table("defaults") {
         None => Settings::of(base),
         Some(defaults) => {
-            let settings = settings(&defaults, Settings::of(base), false);
+            let settings = reader.settings(&defaults, Settings::of(base), None);
             defaults.finish();
             settings
         }
     };
     let rows: Vec<Row> =
-        keys.named("tables").into_iter().filter_map(|row| read_row(&keys, row, &defaults)).collect();
+        keys.named("tables").into_iter().filter_map(|row| reader.row(&keys, row, &defaults)).collect();
     if !keys.has("tables") {
-        keys.missing("tables", "[tables] \"*\" = \"full\" loads all of the schema");
+        let hint = match is_service {
+            true => "[tables] rates = { path = \"/rates\", columns = { … } }",
+            false => "[tables] \"*\" = \"full\" loads all of the schema",
+        };
+        keys.missing("tables", hint);
     }
     let (source_place, consistent_place) = (keys.place_of("source"), keys.place_of("consistent"));
     keys.finish();
     let file = text.name.clone();
     Some(Loader { source: source?, schema, into, consistent, file, source_place, consistent_place, rows })
-}
-
-/// What holds where a row says nothing.
-fn base(source: &str, schema: &str, into: &str, place: Place) -> LoadSpec {
-    LoadSpec {
-        source: source.to_owned(),
-        source_table: TableName::new(schema, ""),
-        target: TableName::new(into, ""),
-        strategy: Strategy::Full,
-        cursor: None,
-        key: Vec::new(),
-        columns: None,
-        exclude: Vec::new(),
-        hash: Vec::new(),
-        condition: None,
-        tier: None,
-        tags: Vec::new(),
-        checks: Vec::new(),
-        private: Vec::new(),
-        owner: None,
-        deadline: None,
-        overlap: OVERLAP,
-        compare_every: None,
-        deletes: Deletes::Ignore,
-        shrink_limit: SHRINK_LIMIT_FULL,
-        on_schema_change: OnSchemaChange::Rebuild,
-        rebuild_limit: None,
-        publish: PublishChoice::Auto,
-        on_broken_view: OnBrokenView::Refuse,
-        unfit: UnfitPolicies::default(),
-        varchar: Varchar::Declared,
-        layout: Layout::default(),
-        format: None,
-        compression: None,
-        fill_jobs: None,
-        attempts: 3,
-        time_limit: None,
-        warn_after: None,
-        consistent_group: None,
-        sample: None,
-        place,
-    }
-}
-
-const STRATEGIES: [(&str, Option<Strategy>); 4] = [
-    ("full", Some(Strategy::Full)),
-    ("append", Some(Strategy::Append)),
-    ("merge", Some(Strategy::Merge)),
-    ("skip", None),
-];
-
-fn read_row(keys: &Keys<'_>, row: (String, Place, &Item), defaults: &Settings) -> Option<Row> {
-    let (name, place, item) = row;
-    let pattern = match is_pattern(&name) {
-        false => None,
-        true => match GlobBuilder::new(&name).literal_separator(false).build() {
-            Ok(glob) => Some(glob.compile_matcher()),
-            Err(error) => {
-                keys.mistakes.add(place, format!("`{name}` is no pattern: {}", error.kind()), None);
-                return None;
-            }
-        },
-    };
-    let settings = match item.as_str() {
-        Some(word) => match STRATEGIES.iter().find(|(name, _)| *name == word) {
-            Some((_, Some(strategy))) => {
-                let mut settings = defaults.clone();
-                settings.spec.strategy = *strategy;
-                if *strategy != Strategy::Full && settings.spec.cursor.is_none() {
-                    let hint = format!("{name} = {{ strategy = \"{word}\", cursor = \"…\" }}");
-                    keys.mistakes.add(place.clone(), format!("table `{name}` needs `cursor`"), Some(hint));
-                }
-                Some(settings)
-            }
-            Some((_, None)) => None,
-            None => {
-                let hint = super::mistake::did_you_mean(word, STRATEGIES.iter().map(|(name, _)| *name));
-                let message = format!("`{word}` is none of `full`, `append`, `merge`, `skip`");
-                keys.mistakes.add(keys.text.place(item.span()), message, hint);
-                return None;
-            }
-        },
-        None => {
-            let owner = format!("table `{name}`");
-            let row = Keys::new(keys.text, item, owner, place.clone(), keys.mistakes)?;
-            let settings = settings(&row, defaults.clone(), true);
-            if settings.name_as.is_some() && pattern.is_some() {
-                row.wrong("as", "would give many tables one name");
-            }
-            row.finish();
-            Some(settings)
-        }
-    };
-    let settings = settings.map(|mut settings| {
-        settings.spec.place = place.clone();
-        settings.refuse(&name, &place, keys.mistakes);
-        settings.follow();
-        settings
-    });
-    Some(Row { name, pattern, place, settings })
-}
-
-pub(super) fn is_pattern(name: &str) -> bool {
-    name.contains(['*', '?', '[', '{'])
-}
-
-/// Reads a row's keys over the defaults; the defaults' own keys too.
-fn settings(keys: &Keys<'_>, over: Settings, is_row: bool) -> Settings {
-    let Settings { mut name_as, mut compare_every, mut shrink_limit, mut on_schema_change, mut spec } = over;
-    if is_row {
-        name_as = keys.string("as");
-        spec.key = keys.strings("key");
-        spec.columns = keys.strings_or_none("columns");
-        if spec.columns.as_ref().is_some_and(Vec::is_empty) {
-            keys.wrong("columns", "names no column");
-        }
-        spec.deadline = deadline::read(keys);
-    }
-    let strategies = [("full", Strategy::Full), ("append", Strategy::Append), ("merge", Strategy::Merge)];
-    take(&mut spec.strategy, keys.choice("strategy", &strategies));
-    spec.cursor = keys.string("cursor").or(spec.cursor);
-    spec.exclude.extend(keys.strings("exclude"));
-    spec.hash.extend(keys.strings("hash"));
-    spec.condition = keys.string("where").or(spec.condition);
-    spec.tier =
-        keys.choice("tier", &[("critical", Tier::Critical), ("optional", Tier::Optional)]).or(spec.tier);
-    spec.tags.extend(keys.strings("tags"));
-    spec.owner = keys.string("owner").or(spec.owner);
-    take(&mut spec.overlap, keys.duration("overlap"));
-    compare_every = keys.duration_or_off("compare_every").or(compare_every);
-    shrink_limit = keys.share("shrink_limit").or(shrink_limit);
-    take(&mut spec.deletes, deletes::read(keys));
-    let changes = [
-        ("rebuild", OnSchemaChange::Rebuild),
-        ("extend", OnSchemaChange::Extend),
-        ("refuse", OnSchemaChange::Refuse),
-    ];
-    on_schema_change = keys.choice("on_schema_change", &changes).or(on_schema_change);
-    spec.rebuild_limit = keys.size("rebuild_limit").or(spec.rebuild_limit);
-    let publish =
-        [("auto", PublishChoice::Auto), ("swap", PublishChoice::Swap), ("replace", PublishChoice::Replace)];
-    take(&mut spec.publish, keys.choice("publish", &publish));
-    let broken = [("refuse", OnBrokenView::Refuse), ("drop", OnBrokenView::Drop)];
-    take(&mut spec.on_broken_view, keys.choice("on_broken_view", &broken));
-    unfit(keys, &mut spec.unfit);
-    take(
-        &mut spec.varchar,
-        keys.choice("varchar", &[("declared", Varchar::Declared), ("measured", Varchar::Measured)]),
-    );
-    layout::read(keys, &mut spec.layout);
-    spec.format = keys.choice("format", &[("binary", Format::Binary), ("csv", Format::Csv)]).or(spec.format);
-    spec.compression = compression(keys).or(spec.compression);
-    spec.fill_jobs = keys.number("fill_jobs", 1..=64).or(spec.fill_jobs);
-    take(&mut spec.attempts, keys.number("attempts", 1..=100));
-    (spec.warn_after, spec.time_limit) = time_limits(keys, (spec.warn_after, spec.time_limit));
-    spec.checks.extend(checks::read(keys));
-    spec.private.extend(keys.strings("private"));
-    if is_row && spec.strategy != Strategy::Full && spec.cursor.is_none() {
-        keys.missing("cursor", "the column that orders new rows: `id`, `updated_at`");
-    }
-    Settings { name_as, compare_every, shrink_limit, on_schema_change, spec }
-}
-
-/// `warn_after` and `time_limit`, over those that hold where nothing is said.
-pub(super) fn time_limits(
-    keys: &Keys<'_>,
-    (warn_after, time_limit): (Option<Duration>, Option<Duration>),
-) -> (Option<Duration>, Option<Duration>) {
-    let warn_after = keys.duration("warn_after").or(warn_after);
-    let time_limit = keys.duration("time_limit").or(time_limit);
-    if let (Some(warn), Some(limit)) = (warn_after, time_limit)
-        && warn >= limit
-        && (keys.has("warn_after") || keys.has("time_limit"))
-    {
-        match keys.has("warn_after") {
-            true => keys.wrong("warn_after", "is no shorter than `time_limit`, which ends an attempt before"),
-            false => {
-                keys.wrong("time_limit", "is no longer than `warn_after`, of which nobody would be told")
-            }
-        }
-    }
-    (warn_after, time_limit)
-}
-
-/// `unfit = "null"`, or `unfit = { note = "truncate", total = "text" }`.
-fn unfit(keys: &Keys<'_>, policies: &mut UnfitPolicies) {
-    if !keys.is_table("unfit") {
-        take(&mut policies.all, keys.choice("unfit", &UnfitPolicy::WORDS));
-        return;
-    }
-    for (column, place, item) in keys.named("unfit") {
-        let word = item.as_str().unwrap_or_default();
-        match UnfitPolicy::WORDS.iter().find(|(name, _)| *name == word) {
-            Some((_, policy)) => {
-                policies.columns.insert(column, *policy);
-            }
-            None => {
-                let words: Vec<&str> = UnfitPolicy::WORDS.iter().map(|(name, _)| *name).collect();
-                let message = format!("`unfit` of `{column}` is none of `{}`", words.join("`, `"));
-                let hint = super::mistake::did_you_mean(word, words);
-                keys.mistakes.add(place, message, hint);
-            }
-        }
-    }
-}
-
-fn take<T>(place: &mut T, value: Option<T>) {
-    if let Some(value) = value {
-        *place = value;
-    }
 }

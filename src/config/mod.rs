@@ -13,6 +13,7 @@ mod deletes;
 mod expand;
 mod header;
 mod hook;
+pub mod http;
 pub mod init;
 mod keys;
 mod layout;
@@ -24,6 +25,7 @@ mod model;
 mod project;
 mod quantity;
 mod redshift;
+mod row;
 mod schedule;
 mod source;
 mod template;
@@ -42,6 +44,7 @@ pub use self::{
     deletes::Deletes,
     expand::Missing,
     hook::{HookSpec, Occasion},
+    http::{HttpSource, HttpTable},
     loader::{LoadSpec, Loader, Sample},
     login::{Contradiction, LoginConfig, LoginWay},
     mistake::{Mistake, Mistakes, Place},
@@ -49,7 +52,7 @@ pub use self::{
     project::Project,
     redshift::{RedshiftConfig, RedshiftPlace, RedshiftTarget, RedshiftWay},
     schedule::{CronTimes, Schedule, Times},
-    source::{SourceConfig, SourceKind},
+    source::{ReplicaConfig, SourceConfig, SourcePlace},
     template::{ConfigError, Environment, Template},
     warehouse::{ControlConfig, Keep, Sse, StageConfig, WarehouseConfig, WarehouseKind, WarehousePlace},
 };

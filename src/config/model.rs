@@ -257,7 +257,7 @@ fn kind(keys: &Keys<'_>) -> Option<ModelKind> {
 pub(super) fn node(keys: &Keys<'_>, place: Place) -> NodeSpec {
     let needs = keys.strings("needs");
     let needs_place = keys.place_of("needs");
-    let (warn_after, time_limit) = super::loader::time_limits(keys, (None, None));
+    let (warn_after, time_limit) = super::row::time_limits(keys, (None, None));
     NodeSpec {
         needs: needs.iter().map(|name| Named::new(name, needs_place.clone())).collect(),
         soft: soft(keys),

@@ -11,7 +11,7 @@ use jiff::tz::TimeZone;
 
 use super::{
     AlertsConfig, CheckSpec, Collector, CommandSpec, ControlConfig, HookSpec, Keys, Loader, ModelSpec, Place,
-    Schedule, SourceConfig, StageConfig, Text, WarehouseConfig, alerts, check, command, hook, loader,
+    Schedule, SourceConfig, StageConfig, Text, WarehouseConfig, alerts, check, command, hook, http, loader,
     mistake::did_you_mean, model, schedule, source, warehouse,
 };
 use crate::sql::Dialect;
@@ -92,6 +92,9 @@ pub(super) fn read(dir: &Path, env: Option<&str>, mistakes: &Collector) -> Optio
     let sections = Sections { base, over };
     let (name, timezone) = project(sections.of("project"));
     let sources: BTreeMap<String, SourceConfig> = sources(sections.of("sources"));
+    for service in sources.values().filter_map(SourceConfig::service) {
+        http::check_mock(dir, service.mock.as_deref().unwrap_or_default(), mistakes);
+    }
     let stage = warehouse::read_stage(sections.of("stage"));
     let warehouse = warehouse::read_warehouse(sections.of("warehouse"));
     let control = warehouse::read_control(sections.of("control"));
@@ -102,11 +105,12 @@ pub(super) fn read(dir: &Path, env: Option<&str>, mistakes: &Collector) -> Optio
     let alerts = alerts::read(sections.of("alerts"));
     let history_keep = history_keep(sections.of("history"));
     let into = warehouse.as_ref().map_or("public", |warehouse| &warehouse.schema);
-    let loaders = loaders(dir, sections.of("sources"), &sources, into, mistakes);
+    let dialect = warehouse.as_ref().map_or(Dialect::Postgres, |warehouse| warehouse.place.kind().dialect());
+    let around = loader::Around { dir, sources: source::kinds(sections.of("sources")), into, dialect };
+    let loaders = loaders(&around, &sources, mistakes);
     if let Some(warehouse) = &warehouse {
         loaders.iter().for_each(|loader| loader.refuse_more_than(warehouse.connections, mistakes));
     }
-    let dialect = warehouse.as_ref().map_or(Dialect::Postgres, |warehouse| warehouse.place.kind().dialect());
     let models = model::read_all(dir, into, dialect, mistakes);
     let checks = check::read_all(dir, dialect, mistakes);
     let commands = command::read_all(sections.of("tasks"));
@@ -247,22 +251,19 @@ pub(super) fn files(dir: &Path, folder: &str, ending: &str) -> Vec<String> {
 }
 
 fn loaders(
-    dir: &Path,
-    file: &Keys<'_>,
+    around: &loader::Around<'_>,
     sources: &BTreeMap<String, SourceConfig>,
-    into: &str,
     mistakes: &Collector,
 ) -> Vec<Loader> {
-    let names = files(dir, "loaders", ".toml");
-    // Every source that is written, right or wrong: a mistake in one is told once, where it is.
-    let known: Vec<String> = file.named("sources").into_iter().map(|(name, _, _)| name).collect();
+    let names = files(around.dir, "loaders", ".toml");
     let mut loaders = Vec::new();
     for name in names {
-        let Some(text) = Text::read(dir, &name, None, mistakes) else { continue };
-        let Some(loader) = loader::read(&text, into, mistakes) else { continue };
-        if !known.contains(&loader.source) {
+        let Some(text) = Text::read(around.dir, &name, None, mistakes) else { continue };
+        let Some(loader) = loader::read(&text, around, mistakes) else { continue };
+        // A mistake in a source is told once, where it is.
+        if !around.sources.contains_key(&loader.source) {
             let message = format!("there is no source `{}`", loader.source);
-            let hint = did_you_mean(&loader.source, known.iter().map(String::as_str));
+            let hint = did_you_mean(&loader.source, around.sources.keys().map(String::as_str));
             mistakes.add(loader.source_place.clone(), message, hint);
         } else if sources.contains_key(&loader.source) {
             loaders.push(loader);

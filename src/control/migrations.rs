@@ -82,6 +82,12 @@ const MIGRATIONS: &[Migration] = &[
         sql: include_str!("../../sql/control/0010_allowances.sql"),
         compatible_from: 1,
     },
+    Migration {
+        number: 11,
+        name: "collections",
+        sql: include_str!("../../sql/control/0011_collections.sql"),
+        compatible_from: 1,
+    },
 ];
 
 /// A migration as the database has it.

@@ -9,6 +9,7 @@
 mod allowances;
 mod backfills;
 mod checks;
+mod collections;
 mod database;
 mod diagnose;
 mod error;
@@ -35,6 +36,7 @@ use tokio::sync::OnceCell;
 pub use allowances::{CalendarUnit, Grant, Limits, Taken, Waiter, Window};
 pub use backfills::{Backfill, BackfillChunk, BackfillWanted};
 pub use checks::KeptCheck;
+pub use collections::{Collection, FailedRequest, RejectedRecord};
 pub use error::ControlError;
 pub use history::{EndedTask, Expected, HistoryRow, PastRun, RunningRun, RunningTask};
 pub use holds::{Hold, PlacedHold};

@@ -66,7 +66,7 @@ impl Control {
 
 /// What takes away `$2` rows that are older than `$1` seconds, each for one table; tasks first, for runs go when they
 /// have none.
-fn statements() -> [String; 6] {
+fn statements() -> [String; 9] {
     let old = |column: &str| format!("{column} < clock_timestamp() - make_interval(secs => $1)");
     let batch = |table: &str, which: &str| {
         format!(
@@ -104,6 +104,9 @@ fn statements() -> [String; 6] {
         batch("schemas", &schemas),
         batch("backfills", &old("x.ended_at")),
         batch("ticks", &old("x.ended_at")),
+        batch("collections", &format!("{} AND {}", old("x.begun_at"), old("x.touched_at"))),
+        batch("failed_requests", &old("x.failed_at")),
+        batch("rejected_records", &old("x.at")),
         batch("incidents", &format!("x.state = 'recovered' AND {}", old("x.recovered_at"))),
     ]
 }

@@ -85,6 +85,9 @@ fn load(spec: &LoadSpec) -> Node {
         has_deadline: spec.deadline.is_some(),
         tags: spec.tags.clone(),
         source: Some(spec.source.clone()),
+        needs: spec.work().into_iter().flat_map(tables).collect(),
+        // Work is mostly what the table has not got yet.
+        may_read_itself: spec.work().is_some(),
         ..Node::new(spec.target.clone(), Kind::Load, spec.place.clone())
     };
     waiting(node, &spec.checks)

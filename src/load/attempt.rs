@@ -18,7 +18,7 @@ use super::{
     fill, marks,
     missed::Missed,
     progress::Progress,
-    tidy,
+    service, tidy,
 };
 use crate::{
     check, clock,
@@ -40,6 +40,10 @@ const PARTS_AHEAD_IN_HASTE: usize = 1_000;
 /// After `Ok` the table is published (or equals what is published already), after `Err` it is as it
 /// was. A passing failure gives the source's snapshot up, so that the next attempt gets a new one.
 pub async fn load(workshop: &Workshop, attempt: &Attempt) -> Result<Loaded, LoadError> {
+    if let Some(service) = snapshots(workshop, attempt)?.source().service() {
+        // On the heap, like all that is deep: what follows would be too much for a thread's stack.
+        return Box::pin(service::load(workshop, attempt, service)).await;
+    }
     let Held { snapshot, connections } = hold(workshop, std::slice::from_ref(attempt)).await?;
     let id = snapshot.position().snapshot.clone();
     let loaded = in_snapshot(workshop, &attempt.filled_by(workshop, &connections), snapshot).await;
@@ -122,6 +126,11 @@ impl<'a> Begun<'a> {
     ) -> Result<Self, LoadError> {
         let decision =
             decide(&workshop.project, &attempt.spec, attempt.full, snapshot, &*workshop.warehouse).await?;
+        // What was decided before it was asked may not hold any more.
+        let is_part = snapshot.answers().is_some_and(|answers| answers.since.is_some());
+        if is_part && attempt.chunk.is_none() && !attempt.mends && decision.is_whole() {
+            return Err(LoadError::Superseded { table: attempt.spec.target.clone() });
+        }
         let decision = match &attempt.repair {
             Some(repair) => decision.repairing(repair),
             None => decision,
@@ -129,6 +138,10 @@ impl<'a> Begun<'a> {
         let decision = match &attempt.chunk {
             Some(chunk) => decision.backfilling(attempt, chunk, snapshot).await?,
             None => decision,
+        };
+        let decision = match attempt.mends {
+            true => decision.mending(attempt)?,
+            false => decision,
         };
         let decision = match attempt.number {
             0 | 1 => decision,

@@ -3,6 +3,9 @@
 //! A load is dead if an attempt that has ended had its id. An attempt is written down before anything of its
 //! load exists; so what is found first and asked about afterwards is never that of a living one. Of a load that
 //! the control database knows nothing of, another one may know that it is alive: it is dead after a day.
+//!
+//! A collection of answers is dead when nobody is at it and it is too old to be gone on with; it stays all the same for
+//! as long as a load lies in the stage that was made of it.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -17,7 +20,7 @@ use crate::{
     control::{Control, Holder},
     fail_point,
     sql::TableName,
-    stage::{LoadPrefix, Object, Stage},
+    stage::{CollectionPrefix, LoadPrefix, Object, Stage},
     warehouse::{StagingTable, Warehouse},
 };
 
@@ -111,7 +114,7 @@ impl<'a> Broom<'a> {
         let uploads = self.unfinished().await?;
         let objects = self.stage.list(&self.root()).await?;
         let of_tables = staging_tables.iter().map(|table| table.load.clone());
-        let of_objects = objects.iter().filter_map(|object| LoadPrefix::load_of(&object.key));
+        let of_objects = objects.iter().filter_map(|object| owner(&object.key));
         let dead = self.dead(of_tables.chain(of_objects).chain(uploads.iter().cloned()).collect()).await?;
         let is_dead = |load: &str| dead.contains(load);
         let of_dead = |object: &Object| LoadPrefix::load_of(&object.key).filter(|load| is_dead(load));
@@ -119,7 +122,10 @@ impl<'a> Broom<'a> {
         let staged: Vec<String> = staged.into_iter().collect();
         let published = self.warehouse.published_among(&staged).await.map_err(LoadError::Warehouse)?;
         let is_left_over = |object: &&Object| of_dead(object).is_some_and(|load| !published.contains(&load));
-        let left: Vec<&Object> = objects.iter().filter(is_left_over).collect();
+        let mut left: Vec<&Object> = objects.iter().filter(is_left_over).collect();
+        left.extend(unnamed(&objects, &left).into_iter().filter(|object| {
+            CollectionPrefix::collection_of(&object.key).is_some_and(|collection| is_dead(&collection))
+        }));
         Ok(Leftovers {
             staging_tables: staging_tables.into_iter().filter(|table| is_dead(&table.load)).collect(),
             uploads: uploads.into_iter().filter(|load| is_dead(load)).collect(),
@@ -134,8 +140,9 @@ impl<'a> Broom<'a> {
         if let Some(control) = self.control {
             let all: Vec<String> = loads.iter().cloned().collect();
             known.extend(control.known_loads(&all).await?);
-            for living in control.live_loads().await? {
-                loads.remove(&living);
+            known.extend(control.known_collections(&all).await?);
+            for living in control.live_loads().await?.iter().chain(&control.live_collections().await?) {
+                loads.remove(living);
             }
             if !self.takes_kept {
                 for kept in control.kept_loads().await? {
@@ -190,8 +197,11 @@ impl<'a> Broom<'a> {
             }
         }
         if !published.is_empty() {
+            // What one of them was made of is known by what lies there: the next one looks.
             let is_left_over = |object: &Object| {
-                LoadPrefix::load_of(&object.key).is_none_or(|load| !published.contains(&load))
+                let of_published =
+                    LoadPrefix::load_of(&object.key).is_some_and(|load| published.contains(&load));
+                !of_published && CollectionPrefix::collection_of(&object.key).is_none()
             };
             found.objects.retain(is_left_over);
             found.staged = Staged::of(&found.objects);
@@ -260,13 +270,31 @@ impl<'a> Broom<'a> {
     /// Takes away all that a table has in the stage. Answers what it was.
     pub async fn forget(&self, table: &TableName, last: &str) -> Result<Staged, LoadError> {
         let prefix = LoadPrefix::new(self.project, self.mode, table, last).table_prefix();
-        let objects = self.stage.list(&prefix).await?;
+        let mut objects = self.stage.list(&prefix).await?;
+        let prefix = CollectionPrefix::new(self.project, self.mode, table, last).table_prefix();
+        objects.extend(self.stage.list(&prefix).await?);
         let keys: Vec<String> = objects.iter().map(|object| object.key.clone()).collect();
         fail_point!("clean.forget.before");
         self.stage.delete(&keys).await?;
         fail_point!("clean.forget.after");
         Ok(Staged::of(&objects))
     }
+}
+
+/// The load or collection that a key belongs to.
+fn owner(key: &str) -> Option<String> {
+    LoadPrefix::load_of(key).or_else(|| CollectionPrefix::collection_of(key))
+}
+
+/// The objects of collections that no load names but those that are `left` over.
+fn unnamed<'o>(objects: &'o [Object], left: &[&Object]) -> Vec<&'o Object> {
+    let gone: BTreeSet<&str> = left.iter().map(|object| object.key.as_str()).collect();
+    let stays = objects.iter().filter(|object| !gone.contains(object.key.as_str()));
+    let named: BTreeSet<String> = stays.filter_map(|object| LoadPrefix::collection_of(&object.key)).collect();
+    let is_unnamed = |object: &&Object| {
+        CollectionPrefix::collection_of(&object.key).is_some_and(|collection| !named.contains(&collection))
+    };
+    objects.iter().filter(is_unnamed).collect()
 }
 
 fn add(sum: &mut Staged, more: Staged) {

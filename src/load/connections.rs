@@ -113,7 +113,7 @@ pub(super) async fn hold_connections(
     Ok(connections)
 }
 
-fn names(attempts: &[Attempt]) -> Vec<String> {
+pub(super) fn names(attempts: &[Attempt]) -> Vec<String> {
     attempts.iter().map(|attempt| attempt.spec.target.to_string()).collect()
 }
 

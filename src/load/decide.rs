@@ -14,7 +14,7 @@ use crate::{
     config::{LoadSpec, OnBrokenView, OnSchemaChange, Strategy},
     error::{Class, Fault},
     publish,
-    schema::{self, Change, Selection, Shape, TableSchema, Wishes, diff, in_words},
+    schema::{self, Change, Format, Selection, Shape, TableSchema, Wishes, diff, in_words},
     source::{Position, Snapshot},
     sql::TableName,
     warehouse::{LedgerRow, LiveTable, PublishKind, StagingColumn, State, Warehouse},
@@ -174,7 +174,10 @@ async fn decide_upon(
         &selected.schema,
         snapshot.server_version(),
         &abilities,
-        &wishes(spec),
+        &match snapshot.answers() {
+            Some(_) => Wishes { format: Some(Format::Csv), ..wishes(spec) },
+            None => wishes(spec),
+        },
     )?;
     unfit::give_null(&mut shape, &abilities, last.as_ref());
     let live = warehouse.live(&spec.target).await.map_err(LoadError::Warehouse)?;
@@ -336,6 +339,8 @@ pub async fn forecast(
 ) -> Result<Forecast, LoadError> {
     let mut decision = decide(project, spec, full, snapshot, warehouse).await?;
     decision.notes.extend(decision.goes());
+    let since = decision.new_rows.as_ref().map(|new_rows| new_rows.low.as_str());
+    decision.notes.extend(snapshot.foreseen(&spec.source_table, since));
     let extraction = super::extract::extraction(spec, &decision, 1);
     let parts = snapshot.plan_parts(&extraction).await.map_err(LoadError::Source)?;
     Ok(Forecast {

@@ -246,6 +246,22 @@ pub enum LoadError {
         /// `time_limit`.
         limit: Duration,
     },
+    /// What only a service's table can have.
+    #[error("{table} is not read from a service that answers over HTTP")]
+    NotOfService {
+        /// The table.
+        table: TableName,
+    },
+    /// Work that is not done by being done.
+    #[error(
+        "{table}: `work` still has the {rows} rows that were asked about in this run already: it would never end"
+    )]
+    WorkStays {
+        /// The table.
+        table: TableName,
+        /// How many rows.
+        rows: usize,
+    },
     /// A part's task ended without an answer.
     #[error("{table}: the task that reads part {part} ended by itself")]
     PartLost {
@@ -311,6 +327,7 @@ impl Fault for LoadError {
             | Self::GroupMember { .. }
             | Self::TimeLimit { .. } => Class::Passing,
             Self::SchemaChanged { .. }
+            | Self::WorkStays { .. }
             | Self::NotAddable { .. }
             | Self::RebuildLimit { .. }
             | Self::Shrank { .. }
@@ -324,7 +341,7 @@ impl Fault for LoadError {
             | Self::Adopted { .. }
             | Self::NotAdoptable { .. }
             | Self::OtherProject { .. } => Class::Lasting,
-            Self::UnknownLoad { .. } | Self::AmbiguousLoad { .. } => Class::Usage,
+            Self::UnknownLoad { .. } | Self::AmbiguousLoad { .. } | Self::NotOfService { .. } => Class::Usage,
             Self::Counts { .. } | Self::PartLost { .. } | Self::NoSource { .. } => Class::Bug,
             // Never shown: a task that was stopped has a status of its own.
             Self::Cancelled => Class::Passing,
@@ -341,6 +358,9 @@ impl Fault for LoadError {
             Self::GroupMember { other, .. } => {
                 Some(format!("tables of `consistent` go together; `barncat why {other}` tells what failed"))
             }
+            Self::WorkStays { table, .. } => Some(format!(
+                "its rows are published; `work` should select only what {table} does not have yet, by the same key"
+            )),
             Self::Superseded { .. } => Some("the next load is decided upon anew".to_owned()),
             Self::SchemaChanged { .. } => Some(
                 "the last good rows stay; `on_schema_change = \"rebuild\"` takes the new columns".to_owned(),

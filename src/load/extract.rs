@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use tokio::{
     sync::{Semaphore, mpsc},
     task::JoinSet,
@@ -18,13 +19,15 @@ use super::{
     unfit,
 };
 use crate::{
+    clock,
     config::LoadSpec,
+    control::{FailedRequest, RejectedRecord},
     fail_point,
-    schema::Unfit,
-    source::{Extraction, PartPlan, Snapshot},
+    schema::{Column, TypeKind, Unfit},
+    source::{Extraction, LeftOut, LeftRecord, LeftRequest, PartPlan, Snapshot},
     stage::{
         LoadPrefix, PartWriter, SharedStage,
-        manifest::{Compression, Format, Manifest, Part},
+        manifest::{CollectionRef, Compression, Format, Manifest, Part},
     },
     warehouse::Fill,
 };
@@ -44,6 +47,8 @@ pub(super) fn extraction(spec: &LoadSpec, decision: &Decision, attempt: u32) -> 
         table: spec.source_table.clone(),
         columns: columns.clone().map(|column| column.source_name.clone()).collect(),
         expressions: columns.map(|column| column.expression.clone()).collect(),
+        hashed: hashed(decision),
+        arrive_as: decision.shape.columns.iter().map(|column| column.sql_type.clone()).collect(),
         condition: both(
             spec.condition.as_deref(),
             new_rows.map(|new_rows| new_rows.cursor.at_least(&new_rows.low)).as_deref(),
@@ -55,6 +60,12 @@ pub(super) fn extraction(spec: &LoadSpec, decision: &Decision, attempt: u32) -> 
         by_index: new_rows.is_some_and(|new_rows| new_rows.indexed) || spec.sample.is_some(),
         part_bytes: (PART_BYTES >> attempt.saturating_sub(1).min(5)).max(1 << 20),
     }
+}
+
+/// The columns of which only the SHA-256 is carried.
+fn hashed(decision: &Decision) -> Vec<String> {
+    let is_hashed = |column: &&Column| matches!(column.column_type.kind, TypeKind::Hashed { .. });
+    decision.schema.columns.iter().filter(is_hashed).map(|column| column.name.clone()).collect()
 }
 
 /// Two conditions as one.
@@ -89,7 +100,11 @@ impl Extract<'_> {
     ) -> Result<Manifest, LoadError> {
         let plans = self.plan(&*snapshot).await?;
         let position = snapshot.position().clone();
-        let (parts, counts) = self.read_parts(snapshot, plans, filling.as_ref()).await?;
+        let collections = snapshot.answers().map(|answers| answers.collections.clone()).unwrap_or_default();
+        self.note(&collections).await?;
+        let (parts, counts) = self.read_parts(snapshot.clone(), plans, filling.as_ref()).await?;
+        self.keep(snapshot.left_out(), &collections).await?;
+        drop(snapshot);
         let mut manifest = Manifest {
             version: Manifest::VERSION,
             load: self.load.to_owned(),
@@ -109,6 +124,7 @@ impl Extract<'_> {
             gone: self.missed.gone(self.decision),
             null: self.decision.state.null.clone(),
             unfit: unfit::uses(&self.decision.shape.unfit, &counts),
+            collections,
             sha256: String::new(),
         };
         manifest.write(&*self.workshop.stage, &self.prefix()).await?;
@@ -117,6 +133,43 @@ impl Extract<'_> {
             let _ = filling.send(Fill::Done(Box::new(manifest.clone()))).await;
         }
         Ok(manifest)
+    }
+
+    /// Notes beside the load's parts which collections it is made of: for as long as it is there, they stay.
+    async fn note(&self, collections: &[CollectionRef]) -> Result<(), LoadError> {
+        for collection in collections {
+            fail_point!("extract.note.before");
+            let mut note = self.workshop.stage.put(&self.prefix().collection(&collection.id)).await?;
+            note.write(Bytes::from_static(b"{}\n")).await?;
+            note.finish().await?;
+            fail_point!("extract.note.after");
+        }
+        Ok(())
+    }
+
+    /// Writes down what is left out, before the load exists.
+    async fn keep(&self, left: LeftOut, collections: &[CollectionRef]) -> Result<(), LoadError> {
+        let (control, run) = (&self.workshop.control, &self.workshop.run);
+        let task = self.spec.target.to_string();
+        let collection = collections.last().map(|last| last.id.clone()).unwrap_or_default();
+        let record = |left: LeftRecord| RejectedRecord {
+            answer: left.answer,
+            record: left.record,
+            reason: left.reason,
+        };
+        let records: Vec<RejectedRecord> = left.records.into_iter().map(record).collect();
+        control.keep_rejected((run, &task), (self.load, &collection), &records).await?;
+        let request = |left: LeftRequest| FailedRequest {
+            id: clock::new_id(),
+            task: task.clone(),
+            source: self.spec.source.clone(),
+            collection: left.collection,
+            query: left.query,
+            request: left.request,
+            failed: left.failure,
+        };
+        let requests: Vec<FailedRequest> = left.requests.into_iter().map(request).collect();
+        Ok(control.keep_failed(run, &requests).await?)
     }
 
     /// All parts: those of the rows that are asked for, then those that mend what was missed.

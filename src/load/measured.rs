@@ -31,7 +31,9 @@ impl Decision {
     ) -> Result<Self, LoadError> {
         let is_measured = |place: &usize| self.shape.columns[*place].varchar_bytes.is_some();
         let places: Vec<usize> = (0..self.shape.columns.len()).filter(is_measured).collect();
-        if spec.varchar != Varchar::Measured || places.is_empty() {
+        // What came is measured by nobody: it is as large as it may be.
+        let is_answers = snapshot.answers().is_some();
+        if spec.varchar != Varchar::Measured || places.is_empty() || is_answers {
             return Ok(self);
         }
         let new_rows = self.new_rows.as_ref().filter(|new_rows| !new_rows.compare);

@@ -51,6 +51,10 @@ impl Missed {
             let (mend, gone) = (mend.clone(), gone.clone());
             return Ok(Self { mend, gone, counted: Some(*counted), ..Self::default() });
         }
+        if snapshot.answers().is_some() {
+            // There is nothing to compare with but what came.
+            return Ok(Self::default());
+        }
         if let (Some(chunk), Some(piece)) = (&attempt.chunk, &decision.piece) {
             return Self::of_chunk(attempt, decision, (chunk, piece), snapshot, warehouse).await;
         }

@@ -26,13 +26,16 @@ mod measured;
 mod missed;
 mod new_rows;
 mod progress;
+mod replay;
 mod restore;
 mod sample;
 mod schema_change;
+mod service;
 mod slots;
 mod tidy;
 mod unfit;
 mod verify;
+mod work;
 
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 
@@ -56,6 +59,7 @@ pub use self::{
     error::LoadError,
     group::load_group,
     new_rows::NewRows,
+    replay::{ask_again, replay},
     restore::{Restoration, Shelf, plan_restore, restorable, restore},
     sample::sample,
     slots::LeasedSlots,
@@ -73,7 +77,7 @@ use crate::{
     source::SharedSnapshots,
     sql::Dialect,
     stage::{SharedStage, manifest::Compression},
-    warehouse::{PublishKind, Warehouse},
+    warehouse::{PublishKind, Select, Warehouse},
 };
 
 /// What every load of a run works with.
@@ -151,6 +155,10 @@ pub struct Attempt {
     pub repair: Option<Arc<Repair>>,
     /// Bring just this chunk of a backfill.
     pub chunk: Option<Arc<Chunk>>,
+    /// Bring just what is asked again, and leave what the next load must remember as it is.
+    pub mends: bool,
+    /// The query whose rows are asked about, of a service's table that has one.
+    pub work: Option<Arc<Select>>,
     /// When the table's deadline is or was due, where it is not met.
     pub due_at: Option<Timestamp>,
 }
@@ -168,6 +176,8 @@ impl Attempt {
             audit: None,
             repair: None,
             chunk: None,
+            mends: false,
+            work: None,
             due_at: None,
         }
     }

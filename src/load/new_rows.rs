@@ -112,8 +112,8 @@ impl Asked<'_> {
             file: reach.file,
             base_as_of: Some(now),
             compared_as_of: Some(now),
-            // Times have an overlap from the first; of other values there is no telling yet.
-            settled: cursor.earlier("", 0).is_some(),
+            // Times have an overlap from the first; of other values there is no telling yet. A service is never compared with.
+            settled: cursor.earlier("", 0).is_some() || snapshot.answers().is_some(),
             mark: self.spec.deletes.mark().map(str::to_owned),
             ..State::default()
         };
@@ -135,7 +135,11 @@ impl Asked<'_> {
                 };
                 return Ok(Brought { new_rows: None, watermark, state, reason, advice, notes, made_anew });
             }
-            None => self.new_rows(cursor, &reach, shape, (now, &changes), warehouse).await?,
+            None => {
+                let new_rows = self.new_rows(cursor, &reach, shape, (now, &changes), warehouse).await?;
+                let never = snapshot.answers().is_some();
+                new_rows.map(|new_rows| NewRows { compare: new_rows.compare && !never, ..new_rows })
+            }
         };
         let new_rows = match new_rows {
             Ok(new_rows) => new_rows,

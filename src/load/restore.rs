@@ -104,7 +104,11 @@ pub async fn plan_restore(
 }
 
 /// The load that is meant by the beginning of an id.
-fn named<'a>(table: &TableName, rows: &'a [LedgerRow], wanted: &str) -> Result<&'a LedgerRow, LoadError> {
+pub(super) fn named<'a>(
+    table: &TableName,
+    rows: &'a [LedgerRow],
+    wanted: &str,
+) -> Result<&'a LedgerRow, LoadError> {
     let begin = wanted.to_ascii_uppercase();
     let found: Vec<&LedgerRow> = rows.iter().filter(|row| row.load.starts_with(&begin)).collect();
     match found.as_slice() {

@@ -1,5 +1,7 @@
 //! Whether a published table holds what its source does: compared row by row, in one snapshot.
 
+mod counted;
+
 use std::sync::Arc;
 
 use super::{
@@ -49,6 +51,11 @@ pub async fn verify(
     how: Verify,
 ) -> Vec<Result<Verified, LoadError>> {
     let Some(first) = attempts.first() else { return Vec::new() };
+    if let Ok(snapshots) = attempt::snapshots(workshop, first)
+        && let Some(service) = snapshots.source().service()
+    {
+        return counted::verify(workshop, attempts, how, service).await;
+    }
     let Held { snapshot, connections } = match hold(workshop, attempts).await {
         Ok(held) => held,
         Err(error) => return group::fail_together(attempts, 0, error),

@@ -1,12 +1,18 @@
 //! One attempt at tasks that are done in one go: its work, within its time limits.
 
+use std::sync::Arc;
+
 use super::{
     execute::{Member, Surroundings},
     job::{self, Around, Came, JobError},
     time_limits::{Timed, within},
     work::Work,
 };
-use crate::load::{Attempt, Beginning, LoadError, Workshop};
+use crate::{
+    load::{Attempt, Beginning, LoadError, Workshop},
+    sql::Reference,
+    warehouse::Select,
+};
 
 /// What came of an attempt at one task.
 pub(super) struct Attempted {
@@ -82,6 +88,10 @@ async fn work(
             accept_shrink: how.accept_shrink,
             audit: around.tasks.audits.get(&spec.target),
             due_at: member.due_at,
+            work: spec.work().map(|work| {
+                let name_of = |reference: &Reference| around.tasks.meanings.of_reference(reference);
+                Arc::new(Select::of(work, workshop.dialect(), None, &name_of))
+            }),
             ..Attempt::of(spec.clone(), member.outcome.tier)
         })
         .collect();

@@ -1,13 +1,13 @@
 //! From a project's text to open connections.
 
-use std::{collections::BTreeMap, fmt, sync::Arc};
+use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
 
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::{RunError, facts, reach, schemas::Schemas};
 use crate::{
-    config::{Environment, Project, SourceKind},
+    config::{Environment, Project, SourcePlace},
     control::Control,
     event::Event,
     load::{LeasedSlots, Publishing, Workshop},
@@ -79,7 +79,7 @@ pub(super) async fn open(
         run: run.to_owned(),
         stage: reach::stage(project, environment).await?,
         warehouse,
-        sources: open_sources(project, endpoints.sources, slots, run),
+        sources: open_sources((project, environment, mode), endpoints.sources, slots, Some(&control), run)?,
         warehouse_slots: LeasedSlots::of_warehouse(control.clone(), &place, connections, keep, run),
         control,
         keep: project.stage.keep,
@@ -137,7 +137,8 @@ pub(super) async fn look(
             None => Arc::new(LocalSlots::new(count)),
         }
     };
-    let sources = open_sources(project, endpoints.sources, slots, run);
+    let sources =
+        open_sources((project, environment, mode), endpoints.sources, slots, control.as_ref(), run)?;
     Ok(Looked {
         sources,
         warehouse: warehouse(endpoints.warehouse, &schemas, mode, run).await,
@@ -178,7 +179,9 @@ impl Endpoints {
     fn of(project: &Project, environment: &Environment) -> Result<Self, RunError> {
         let mut sources = BTreeMap::new();
         for (name, config) in &project.sources {
-            sources.insert(name.clone(), reach::source_endpoint(project, environment, config)?);
+            if let Some(replica) = config.replica() {
+                sources.insert(name.clone(), reach::replica_endpoint(project, environment, replica)?);
+            }
         }
         Ok(Self {
             sources,
@@ -189,21 +192,42 @@ impl Endpoints {
 }
 
 fn open_sources(
-    project: &Project,
+    (project, environment, mode): (&Project, &Environment, Mode),
     endpoints: BTreeMap<String, Endpoint>,
     slots: impl Fn(&str, u32) -> Arc<dyn Slots>,
+    control: Option<&Control>,
     run: &str,
-) -> Sources {
+) -> Result<Sources, RunError> {
     let mut sources = BTreeMap::new();
-    for (name, endpoint) in endpoints {
-        let Some(config) = project.sources.get(&name) else { continue };
-        let slots = slots(&name, config.connections);
-        let source: Arc<dyn Source> = match config.kind {
-            SourceKind::Postgres => Arc::new(reach::source(config, endpoint, run, slots)),
+    let loads = project.named_loads();
+    for (name, config) in &project.sources {
+        let slots = slots(name, config.connections);
+        let (source, snapshot_for): (Arc<dyn Source>, _) = match (&config.at, endpoints.get(name)) {
+            (SourcePlace::Postgres(replica), Some(endpoint)) => (
+                Arc::new(reach::replica((name, replica), endpoint.clone(), run, slots)),
+                replica.snapshot_for,
+            ),
+            (SourcePlace::Postgres(_), None) => continue,
+            (SourcePlace::Http(service), _) => {
+                let service = (config, &**service);
+                let reached = match mode {
+                    Mode::Test => reach::service::mocked(service, &loads, project, environment)?,
+                    Mode::Production => None,
+                };
+                let source = match reached {
+                    Some(mocked) => mocked,
+                    None => {
+                        let ask =
+                            reach::service::asker((name, service.1), project, environment, control, slots)?;
+                        reach::service::service(service, &loads, environment, Arc::new(ask))?
+                    }
+                };
+                (Arc::new(source), Duration::ZERO)
+            }
         };
-        sources.insert(name, SharedSnapshots::new(source, config.snapshot_for));
+        sources.insert(name.clone(), SharedSnapshots::new(source, snapshot_for));
     }
-    sources
+    Ok(sources)
 }
 
 fn publishing(project: &Project) -> Publishing {

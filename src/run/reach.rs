@@ -3,6 +3,7 @@
 
 mod logins;
 mod redshift;
+pub mod service;
 
 use std::sync::Arc;
 
@@ -11,7 +12,8 @@ use super::{Mode, RunError};
 use crate::{
     aws::{Access, S3Access},
     config::{
-        Environment, LoginConfig, LoginWay, Project, SourceConfig, Sse, StageConfig, Template, WarehousePlace,
+        Environment, LoginConfig, LoginWay, Project, ReplicaConfig, Sse, StageConfig, Template,
+        WarehousePlace,
     },
     pg::{Endpoint, TlsSettings, Url},
     source::{
@@ -25,13 +27,13 @@ use crate::{
 /// The port of Postgres, where a url has none.
 const PORT: u16 = 5432;
 
-/// Where a source is.
-pub fn source_endpoint(
+/// Where a replica is.
+pub fn replica_endpoint(
     project: &Project,
     environment: &Environment,
-    config: &SourceConfig,
+    replica: &ReplicaConfig,
 ) -> Result<Endpoint, RunError> {
-    endpoint((&config.url, &config.tls, &config.login), environment, project, PORT)
+    endpoint((&replica.url, &replica.tls, &replica.login), environment, project, PORT)
 }
 
 /// What the project says of a server.
@@ -58,12 +60,17 @@ fn endpoint(
 }
 
 /// A source whose connections each hold one of `slots`; `run` names them in `pg_stat_activity`.
-pub fn source(config: &SourceConfig, endpoint: Endpoint, run: &str, slots: Arc<dyn Slots>) -> PostgresSource {
+pub fn replica(
+    (name, replica): (&str, &ReplicaConfig),
+    endpoint: Endpoint,
+    run: &str,
+    slots: Arc<dyn Slots>,
+) -> PostgresSource {
     let options = Options {
-        name: config.name.clone(),
+        name: name.to_owned(),
         endpoint,
-        allow_primary: config.allow_primary,
-        max_lag: config.max_lag,
+        allow_primary: replica.allow_primary,
+        max_lag: replica.max_lag,
         run: run.to_owned(),
     };
     PostgresSource::new(options, slots)

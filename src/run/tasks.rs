@@ -56,7 +56,13 @@ pub(super) async fn list(
     let mut found: BTreeMap<(String, String), Vec<String>> = BTreeMap::new();
     let mut answered = HashSet::new();
     for loader in &project.loaders {
-        let Some(snapshots) = sources.get(&loader.source) else { continue };
+        let Some(snapshots) = sources.get(&loader.source) else {
+            // A service has no list of its tables: there are those that its rows name, and each of them is there.
+            let names = loader.exact_names().map(str::to_owned);
+            let place = (loader.source.clone(), loader.schema.clone());
+            found.entry(place).or_default().extend(names);
+            continue;
+        };
         let names = match snapshots.source().tables(&loader.schema).await {
             Ok(tables) => {
                 answered.insert((loader.source.clone(), loader.schema.clone()));

@@ -2,7 +2,8 @@
 
 use super::Request;
 use crate::load::{
-    Attempt, LoadError, Loaded, Verified, Verify, Workshop, adopt, load, load_group, restore, verify,
+    Attempt, LoadError, Loaded, Verified, Verify, Workshop, adopt, ask_again, load, load_group, replay,
+    restore, verify,
 };
 
 /// What is done with each of a run's tables.
@@ -24,6 +25,13 @@ pub enum Work {
         /// The load whose state it is; the beginning of its id will do.
         load: String,
     },
+    /// Its rows are made again of what its service answered for a load.
+    Replay {
+        /// The load; the beginning of its id will do. `None`: the last one.
+        load: Option<String>,
+    },
+    /// Requests that failed are sent again.
+    AskAgain,
 }
 
 impl Work {
@@ -35,6 +43,7 @@ impl Work {
             Self::Check => "check",
             Self::Adopt { .. } => "adopt",
             Self::Restore { .. } => "restore",
+            Self::Replay { .. } | Self::AskAgain => "replay",
         }
     }
 
@@ -44,7 +53,11 @@ impl Work {
         match self {
             Self::Load => true,
             Self::Verify(how) => !how.as_is,
-            Self::Check | Self::Adopt { .. } | Self::Restore { .. } => false,
+            Self::Check
+            | Self::Adopt { .. }
+            | Self::Restore { .. }
+            | Self::Replay { .. }
+            | Self::AskAgain => false,
         }
     }
 
@@ -79,6 +92,8 @@ impl Work {
         match self {
             Self::Adopt { with_rows } => adopt(workshop, attempt, *with_rows).await,
             Self::Restore { load } => restore(workshop, attempt, load).await,
+            Self::Replay { load } => replay(workshop, attempt, load.as_deref()).await,
+            Self::AskAgain => ask_again(workshop, attempt).await,
             Self::Load | Self::Check | Self::Verify(_) => load(workshop, attempt).await,
         }
     }

@@ -1,4 +1,4 @@
-//! Whether the sources can be reached, for `/readyz`. The warehouse is left asleep: how it answers is known by runs.
+//! Whether the replicas can be reached, for `/readyz`. The warehouse is left asleep: how it answers is known by runs.
 
 use std::{sync::Arc, time::Duration};
 
@@ -17,7 +17,7 @@ const EVERY: (Duration, Duration) = (Duration::from_secs(60), Duration::from_sec
 /// How long one is waited for.
 const PATIENCE: Duration = Duration::from_secs(15);
 
-/// Logs in to each source and out again, until the service ends.
+/// Logs in to each replica and out again, until the service ends.
 pub(super) async fn probe(shared: Arc<Shared>, ended: CancellationToken) {
     loop {
         let are_there = tokio::select! {
@@ -35,12 +35,15 @@ pub(super) async fn probe(shared: Arc<Shared>, ended: CancellationToken) {
 async fn once(shared: &Shared) -> bool {
     let (project, mut are_there) = (shared.project(), true);
     let what = |name: &str| format!("source {name}");
-    let names: Vec<String> = project.sources.keys().map(|name| what(name)).collect();
+    // A service is no database: to ask it costs of its allowance, and what was loaded from it is there without it.
+    let replicas = project.sources.iter().filter_map(|(name, config)| Some((name, config.replica()?)));
+    let replicas: Vec<_> = replicas.collect();
+    let names: Vec<String> = replicas.iter().map(|(name, _)| what(name)).collect();
     shared.health.waits_only_for("source ", &names);
-    for (name, config) in &project.sources {
+    for (name, replica) in replicas {
         let session = Session::new("barncat readiness");
         let asked = async {
-            let endpoint = reach::source_endpoint(&project, &shared.environment, config)
+            let endpoint = reach::replica_endpoint(&project, &shared.environment, replica)
                 .map_err(|error| in_a_line(&error))?;
             pg::connect(&endpoint, &session).await.map(drop).map_err(|error| in_a_line(&error))
         };

@@ -1,10 +1,13 @@
 //! The project, read again while the service goes on.
 
+use std::sync::Arc;
+
 use super::Setup;
 use crate::{
-    config::{Environment, Project},
+    config::{Environment, Project, SourceConfig},
     dag,
     run::{RunError, reach},
+    source::LocalSlots,
 };
 
 /// The project as its files have it now, or why it is not taken, in one line: then nothing of it is.
@@ -28,8 +31,14 @@ pub(super) fn again(setup: &Setup, before: &Project, environment: &Environment) 
 
 /// Whether every variable is there that its servers need. Connects to nothing.
 pub(super) fn resolve(project: &Project, environment: &Environment) -> Result<(), RunError> {
-    for source in project.sources.values() {
-        reach::source_endpoint(project, environment, source)?;
+    for replica in project.sources.values().filter_map(SourceConfig::replica) {
+        reach::replica_endpoint(project, environment, replica)?;
+    }
+    for (name, config) in &project.sources {
+        if let Some(service) = config.service() {
+            let slots = Arc::new(LocalSlots::new(1));
+            reach::service::asker((name, service), project, environment, None, slots)?;
+        }
     }
     reach::warehouse_endpoint(project, environment)?;
     reach::control_endpoint(project, environment)?;

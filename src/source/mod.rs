@@ -13,14 +13,15 @@ use serde::Serialize;
 
 use crate::{
     compare::{Look, Side},
-    error::Fault,
+    error::{Failure, Fault},
     event::Tier,
     schema::{CsvForm, Cursor, CursorRange, RelationKind, TableSchema},
     sql::TableName,
-    stage::manifest::Format,
+    stage::manifest::{CollectionRef, Format},
 };
 
 pub mod http;
+mod looks;
 pub mod postgres;
 mod shared;
 mod slots;
@@ -42,6 +43,11 @@ pub trait Source: Send + Sync {
 
     /// How these tables hang together, as far as they are there.
     async fn related(&self, tables: &[TableName]) -> Result<Vec<Related>, SourceError>;
+
+    /// The service behind it, where it has to be asked before there is a snapshot of a table.
+    fn service(&self) -> Option<&http::Service> {
+        None
+    }
 
     /// Opens a snapshot of its own and holds it until the last clone of the `Arc` is dropped. `tier`: of the
     /// task that it is for, which may have to wait for connections.
@@ -122,6 +128,27 @@ pub trait Snapshot: Send + Sync {
     /// The same snapshot, read as a task of this tier may.
     fn for_tier(self: Arc<Self>, tier: Tier) -> Arc<dyn Snapshot>;
 
+    /// What a service answered, where rows are made of that; `None`: of a database, which is asked in SQL. Only the
+    /// latter picks rows by conditions, measures texts, cuts ranges by rows and can be compared.
+    fn answers(&self) -> Option<&Answers> {
+        None
+    }
+
+    /// How many rows a table has, where that is known without asking its server.
+    async fn rows(&self, _table: &TableName) -> Result<Option<u64>, SourceError> {
+        Ok(None)
+    }
+
+    /// What is left out of the rows; known when all parts are read.
+    fn left_out(&self) -> LeftOut {
+        LeftOut::default()
+    }
+
+    /// What would be asked for a table from a value of its cursor on, in words; `None` of what is asked by itself.
+    fn foreseen(&self, _table: &TableName, _since: Option<&str>) -> Option<String> {
+        None
+    }
+
     /// A table's schema at that moment.
     async fn describe(&self, table: &TableName) -> Result<TableSchema, SourceError>;
 
@@ -151,6 +178,50 @@ pub trait Snapshot: Send + Sync {
     async fn look(&self, look: Look) -> Result<Box<dyn Side>, SourceError>;
 }
 
+/// What a service answered.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Answers {
+    /// The collections, the oldest first; none where nothing was asked yet.
+    pub collections: Vec<CollectionRef>,
+    /// The cursor's value from which on there are rows; `None`: there are all.
+    pub since: Option<String>,
+}
+
+/// What is left out of a table's rows.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct LeftOut {
+    /// How many records.
+    pub count: u64,
+    /// The first of them.
+    pub records: Vec<LeftRecord>,
+    /// Requests that failed for good.
+    pub requests: Vec<LeftRequest>,
+}
+
+/// A record that is no row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LeftRecord {
+    /// The object in the stage that it stands in.
+    pub answer: String,
+    /// Its place there, from 1.
+    pub record: u64,
+    /// The column and what is wrong with it, without the value.
+    pub reason: String,
+}
+
+/// A request that failed for good.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LeftRequest {
+    /// The collection.
+    pub collection: String,
+    /// Its place there, from 0.
+    pub query: u64,
+    /// What was asked, without who asks.
+    pub request: serde_json::Value,
+    /// Why it failed.
+    pub failure: Failure,
+}
+
 /// What is to be read of a table.
 #[derive(Debug, Clone)]
 pub struct Extraction {
@@ -160,12 +231,16 @@ pub struct Extraction {
     pub columns: Vec<String>,
     /// SQL expressions, one a column of the load, each over the table's own columns.
     pub expressions: Vec<String>,
+    /// Those of them of which only the SHA-256 is carried, as the expressions say too.
+    pub hashed: Vec<String>,
     /// Which rows: a SQL condition, or all.
     pub condition: Option<String>,
     /// How rows are written.
     pub format: Format,
     /// How, where that is CSV.
     pub csv: CsvForm,
+    /// The warehouse's types, one a column, where whoever reads has to know them.
+    pub arrive_as: Vec<String>,
     /// Under how many numbers, from 0 on, the expressions count values: see [`PartStream::counts`].
     pub counted: usize,
     /// About how much of the relation one part covers, on the source's disk.
@@ -295,10 +370,8 @@ pub struct PartPlan {
     pub number: u32,
     /// The table.
     pub table: TableName,
-    /// The whole COPY statement.
-    pub copy_sql: String,
-    /// The relation that is read (a partition's leaf), and its oid when the parts were planned.
-    pub relation: (TableName, u32),
+    /// What is read.
+    pub what: PartOf,
     /// How rows are written.
     pub format: Format,
     /// How, where that is CSV.
@@ -307,6 +380,33 @@ pub struct PartPlan {
     pub counted: usize,
     /// About how much it covers, on the source's disk.
     pub bytes_estimate: u64,
+}
+
+/// What a part is made of.
+#[derive(Debug, Clone)]
+pub enum PartOf {
+    /// A COPY.
+    Copy {
+        /// The whole statement.
+        sql: String,
+        /// The relation that is read (a partition's leaf), and its oid when the parts were planned.
+        relation: (TableName, u32),
+    },
+    /// A service's answers, as they lie in the stage.
+    Answers(Arc<AnswersPart>),
+}
+
+/// Which answers a part is made of, and what of their records.
+#[derive(Debug, Clone)]
+pub struct AnswersPart {
+    /// Their places among all answers of the snapshot.
+    pub answers: std::ops::Range<usize>,
+    /// The columns, in their order.
+    pub columns: Vec<String>,
+    /// Those of which only the SHA-256 is carried.
+    pub hashed: Vec<String>,
+    /// The warehouse's types, one a column.
+    pub arrive_as: Vec<String>,
 }
 
 /// A part on its way.

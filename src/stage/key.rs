@@ -1,4 +1,5 @@
-//! Where a load's objects lie: `<project>/<mode>/<schema.table>/<load id>/…`.
+//! Where a load's objects lie: `<project>/<mode>/<schema.table>/<load id>/…`; and what a service answered:
+//! `<project>/<mode>/.answers/<schema.table>/<collection id>/…`.
 //!
 //! Names come from databases and can be anything (`../x`, 63 bytes of emoji). In a key only lower
 //! case letters, digits, `_`, `-` and single dots stay as they are, so that a key is a safe path on a
@@ -25,11 +26,7 @@ pub struct LoadPrefix {
 impl LoadPrefix {
     /// The keys of the load `load` of `table`.
     pub fn new(project: &str, mode: &str, table: &TableName, load: &str) -> Self {
-        let table = format!(
-            "{}{}/",
-            Self::mode_prefix(project, mode),
-            bounded(&format!("{}.{}", encode(&table.schema), encode(&table.name)), &table.to_string())
-        );
+        let table = format!("{}{}/", Self::mode_prefix(project, mode), component(table));
         Self { table, load: load.to_owned() }
     }
 
@@ -66,12 +63,101 @@ impl LoadPrefix {
         format!("{}manifest.json", self.prefix())
     }
 
+    /// The key of the note that the load was made of a collection.
+    pub fn collection(&self, collection: &str) -> String {
+        format!("{}{NOTE}{collection}.json", self.prefix())
+    }
+
     /// The load that a key belongs to; `None` for a key of any other form.
     pub fn load_of(key: &str) -> Option<String> {
-        let mut parts = key.rsplitn(3, '/');
-        let (_object, load) = (parts.next()?, parts.next()?);
-        ulid::Ulid::from_string(load).ok().map(|_| load.to_owned())
+        owner_of(key).filter(|_| !is_of_collection(key))
     }
+
+    /// The collection that a load was made of, where a key is the note of it.
+    pub fn collection_of(key: &str) -> Option<String> {
+        let (_, object) = key.rsplit_once('/')?;
+        Self::load_of(key)?;
+        object.strip_prefix(NOTE)?.strip_suffix(".json").map(str::to_owned)
+    }
+}
+
+/// What the note of a collection in a load begins with.
+const NOTE: &str = "collection-";
+
+/// Between the mode and the tables: no table is called so.
+const ANSWERS: &str = ".answers/";
+
+/// The load or collection that a key belongs to.
+pub(super) fn owner_of(key: &str) -> Option<String> {
+    let mut parts = key.rsplitn(3, '/');
+    let (_object, id) = (parts.next()?, parts.next()?);
+    ulid::Ulid::from_string(id).ok().map(|_| id.to_owned())
+}
+
+fn is_of_collection(key: &str) -> bool {
+    key.rsplitn(4, '/').nth(3).is_some_and(|root| format!("{root}/").ends_with(&format!("/{ANSWERS}")))
+}
+
+/// The keys of one collection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CollectionPrefix {
+    table: String,
+    id: String,
+}
+
+impl CollectionPrefix {
+    /// The keys of the collection `id` of what is asked for `table`.
+    pub fn new(project: &str, mode: &str, table: &TableName, id: &str) -> Self {
+        let root = LoadPrefix::mode_prefix(project, mode);
+        Self { table: format!("{root}{ANSWERS}{}/", component(table)), id: id.to_owned() }
+    }
+
+    /// Where all collections of the table lie; ends in `/`.
+    pub fn table_prefix(&self) -> String {
+        self.table.clone()
+    }
+
+    /// Where the collection's objects lie; ends in `/`.
+    pub fn prefix(&self) -> String {
+        format!("{}{}/", self.table, self.id)
+    }
+
+    /// The key of what is asked, written first.
+    pub fn question(&self) -> String {
+        format!("{}question.json", self.prefix())
+    }
+
+    /// The key of the answer to a query's page, both from 0.
+    pub fn answer(&self, query: u64, page: u64) -> String {
+        format!("{}answer-{query:06}-{page:06}.zst", self.prefix())
+    }
+
+    /// The query and page of an answer's key; `None` for any other.
+    pub fn place_of(key: &str) -> Option<(u64, u64)> {
+        let (_, object) = key.rsplit_once('/')?;
+        let (query, page) = object.strip_prefix("answer-")?.strip_suffix(".zst")?.split_once('-')?;
+        Some((query.parse().ok()?, page.parse().ok()?))
+    }
+
+    /// The key of the note that a query failed for good.
+    pub fn failed(&self, query: u64) -> String {
+        format!("{}failed-{query:06}.json", self.prefix())
+    }
+
+    /// The key of the manifest.
+    pub fn manifest(&self) -> String {
+        format!("{}manifest.json", self.prefix())
+    }
+
+    /// The collection that a key belongs to; `None` for a key of any other form.
+    pub fn collection_of(key: &str) -> Option<String> {
+        owner_of(key).filter(|_| is_of_collection(key))
+    }
+}
+
+/// A table's name as a part of keys.
+fn component(table: &TableName) -> String {
+    bounded(&format!("{}.{}", encode(&table.schema), encode(&table.name)), &table.to_string())
 }
 
 /// The name with every byte that is not safe written `=XX`. Injective: `=` itself is not safe.
@@ -127,6 +213,31 @@ mod tests {
         );
         assert_eq!(LoadPrefix::load_of(&prefix.manifest()).as_deref(), Some(LOAD));
         assert_eq!(LoadPrefix::load_of("a/b/c"), None);
+        let note = prefix.collection(LOAD);
+        assert_eq!(LoadPrefix::load_of(&note).as_deref(), Some(LOAD));
+        assert_eq!(LoadPrefix::collection_of(&note).as_deref(), Some(LOAD));
+        assert_eq!(LoadPrefix::collection_of(&prefix.manifest()), None);
+    }
+
+    #[test]
+    fn what_a_service_answered_is_taken_for_no_load() {
+        let table = TableName::new("raw_fx", "rates");
+        let prefix = CollectionPrefix::new("deliveries", "production", &table, LOAD);
+        let key = prefix.answer(3, 12);
+        assert_eq!(
+            key,
+            format!("deliveries/production/.answers/raw_fx.rates/{LOAD}/answer-000003-000012.zst")
+        );
+        assert_eq!((LoadPrefix::load_of(&key), LoadPrefix::collection_of(&key)), (None, None));
+        assert_eq!(CollectionPrefix::collection_of(&key).as_deref(), Some(LOAD));
+        assert_eq!(CollectionPrefix::place_of(&key), Some((3, 12)));
+        assert_eq!(CollectionPrefix::place_of(&prefix.manifest()), None);
+        let (million, next) = (prefix.answer(1_000_000, 0), prefix.answer(1_000_001, 0));
+        assert!(million < next);
+        // A table of that name lies elsewhere.
+        let other = LoadPrefix::new("deliveries", "production", &TableName::new("", "answers"), LOAD);
+        assert_ne!(other.prefix(), prefix.table_prefix());
+        assert_eq!(CollectionPrefix::collection_of(&other.manifest()), None);
     }
 
     #[test]

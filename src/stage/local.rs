@@ -15,7 +15,7 @@ use bytes::{Bytes, BytesMut};
 use futures_util::stream::{self, BoxStream};
 use tokio::task::spawn_blocking;
 
-use super::{Object, Seen, Stage, StageError, Upload, key::LoadPrefix};
+use super::{Object, Seen, Stage, StageError, Upload, key::owner_of};
 use crate::fail_point;
 
 /// What a file is called until it is whole.
@@ -109,7 +109,7 @@ impl Stage for LocalStage {
         let mut swept = 0;
         for (path, _) in files.into_iter().filter(|(path, _)| is_unfinished(path)) {
             let Some(key) = key_of(&self.root, &path) else { continue };
-            if LoadPrefix::load_of(&key).is_some_and(|load| is_dead(&load)) {
+            if owner_of(&key).is_some_and(|load| is_dead(&load)) {
                 let root = self.root.clone();
                 blocking("delete", &path, move |path| remove(&root, path)).await?;
                 swept += 1;

@@ -68,8 +68,20 @@ pub struct Manifest {
     /// Values that the warehouse cannot hold, and what became of them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unfit: Vec<UnfitUse>,
+    /// The collections of answers that its rows were made of, the oldest first; none of a database's table.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub collections: Vec<CollectionRef>,
     /// SHA-256 of the object that it lies in, in hex; empty until it was written or read.
     #[serde(skip)]
+    pub sha256: String,
+}
+
+/// A collection of a service's answers, as a load's manifest names it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CollectionRef {
+    /// Its id.
+    pub id: String,
+    /// SHA-256 of its manifest, in hex.
     pub sha256: String,
 }
 

@@ -20,7 +20,7 @@ mod s3;
 pub use self::{
     diagnose::diagnose,
     error::StageError,
-    key::LoadPrefix,
+    key::{CollectionPrefix, LoadPrefix},
     part::{PartReader, PartWriter},
     s3::Encryption,
 };

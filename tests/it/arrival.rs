@@ -302,6 +302,8 @@ async fn copy(snapshot: &dyn Snapshot, name: &TableName, shape: &Shape, warehous
         table: name.clone(),
         columns: shape.columns.iter().map(|column| column.source_name.clone()).collect(),
         expressions: shape.columns.iter().map(|column| column.expression.clone()).collect(),
+        hashed: Vec::new(),
+        arrive_as: Vec::new(),
         condition: None,
         format: shape.format,
         csv: shape.csv.clone(),

@@ -28,6 +28,31 @@ pub(in crate::cli) struct RestoreArgs {
     pub(in crate::cli) mode: Mode,
 }
 
+/// What `replay` takes.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct ReplayArgs {
+    /// The tables of services: names, schema.name or globs
+    #[arg(value_name = "TABLE", required = true)]
+    pub(in crate::cli) tables: Vec<String>,
+
+    /// Make the rows of this load again: its id, or as much of its beginning as is unique; else of the last one
+    #[arg(long, value_name = "ID", conflicts_with = "ask")]
+    pub(in crate::cli) load: Option<String>,
+
+    /// Send requests that failed again, and merge the rows that they bring
+    #[arg(long)]
+    pub(in crate::cli) ask: bool,
+
+    /// Publish although more rows vanish than `shrink_limit` allows
+    #[arg(long, conflicts_with = "ask")]
+    pub(in crate::cli) accept_shrink: bool,
+
+    /// Where to write: production, or test (the test schemas only)
+    #[arg(long, value_name = "MODE", env = "BARNCAT_MODE", default_value = "production")]
+    #[arg(hide_possible_values = true, hide_env_values = true)]
+    pub(in crate::cli) mode: Mode,
+}
+
 /// What `adopt` takes.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct AdoptArgs {
@@ -157,3 +182,10 @@ Exit status:
     3  others kept the table, or a backfill of it is under way
   130  stopped by SIGINT; --resume goes on with it
   143  stopped by SIGTERM; --resume goes on with it";
+
+/// Shown by `replay --help`.
+pub(in crate::cli) const REPLAY_HELP: &str = "\
+Examples:
+  barncat replay rates                # its rows again, of what the service answered for the last load
+  barncat replay rates --load 01JD3   # the same of an earlier load
+  barncat replay places --ask         # sends the requests that failed again";

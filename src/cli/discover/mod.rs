@@ -1,16 +1,19 @@
 //! `discover SOURCE`: its tables, and which of them no file in `loaders/` lists.
 
+mod asked;
 mod listing;
+mod service;
 mod write;
 
 use std::{collections::BTreeMap, sync::Arc};
 
 use serde::Serialize;
 
+pub(in crate::cli) use self::asked::Asked;
 use self::listing::Listed;
 use super::{Context, complaint::Complaint, exit::Exit, quantity};
 use crate::{
-    config::{self, Project, SourceConfig, listing::NewRow},
+    config::{self, Project, SourceConfig, SourcePlace, listing::NewRow},
     run::reach,
     source::{LocalSlots, postgres::PostgresSource},
 };
@@ -39,12 +42,33 @@ struct Discovery<'a> {
 }
 
 /// Looks at a source.
-pub(super) async fn discover(context: &Context, name: &str, unlisted: Unlisted) -> Result<Exit, Complaint> {
+pub(super) async fn discover(
+    context: &Context,
+    name: &str,
+    asked: Option<Asked>,
+    unlisted: Unlisted,
+) -> Result<Exit, Complaint> {
     let (project, environment) = context.read()?;
     let config = source(&project, name)?;
-    let endpoint = reach::source_endpoint(&project, &environment, config)?;
+    let replica = match (&config.at, asked) {
+        (SourcePlace::Http(_), None) => return service::list(context, &project, config),
+        (SourcePlace::Http(http), Some(asked)) => {
+            let project = (&project, &environment);
+            return service::ask(context, project, (config, http), asked, unlisted).await;
+        }
+        (SourcePlace::Postgres(_), Some(_)) => {
+            let hint = "a database lists its tables by itself: leave it out".to_owned();
+            return Err(Complaint::usage(
+                format!("`--path` is for services, and `{name}` is a database"),
+                Some(hint),
+            ));
+        }
+        (SourcePlace::Postgres(replica), None) => replica,
+    };
+    let endpoint = reach::replica_endpoint(&project, &environment, replica)?;
     let slots = Arc::new(LocalSlots::new(CONNECTIONS));
-    let tables = tables(&project, config, &reach::source(config, endpoint, "discover", slots)).await?;
+    let source = reach::replica((name, replica), endpoint, "discover", slots);
+    let tables = tables(&project, config, &source).await?;
     let missing: Vec<&Listed> = tables.iter().filter(|table| table.listed_by.is_none()).collect();
     let files = rows_by_file(&project, config, &missing);
     let mut written = Vec::new();

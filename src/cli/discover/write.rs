@@ -29,6 +29,21 @@ pub(super) fn add(dir: &Path, config: &SourceConfig, file: &str, new: &NewRows) 
     Ok(())
 }
 
+/// Adds the row of a service's table, which has none yet.
+pub(super) fn add_row(dir: &Path, source: &str, file: &str, row: (&str, &str)) -> Result<(), Complaint> {
+    let path = dir.join(file);
+    let text = match fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => listing::new_service_file(source),
+        Err(error) => return Err(Complaint::of_io(&format!("cannot read {file}"), &error)),
+    };
+    let text = listing::add_service_row(file, &text, row)?;
+    fail_point!("discover.write.before");
+    replace(&path, &text).map_err(|error| Complaint::of_io(&format!("cannot write {file}"), &error))?;
+    fail_point!("discover.write.after");
+    Ok(())
+}
+
 /// By a file beside it and a rename, so that a crash leaves the old one or the new one. Files that
 /// begin with a dot are not read as loaders.
 fn replace(path: &Path, text: &str) -> io::Result<()> {

@@ -15,10 +15,14 @@ use crate::config::{LoadSpec, WarehouseKind};
 /// Tests the surroundings.
 pub(super) async fn doctor(context: &Context) -> Result<Exit, Complaint> {
     let (project, environment) = context.read()?;
-    let sources = project.sources.values().map(|config| parts::source(&project, &environment, config));
+    let replicas = project.sources.values().filter_map(|config| Some((config, config.replica()?)));
+    let sources = replicas.map(|replica| parts::replica(&project, &environment, replica));
+    let services = project.sources.values().filter_map(|config| Some((config, config.service()?)));
+    let services = services.map(|service| parts::service(&project, &environment, service));
     // The stage and the control database need not wait; which tables there are, only the sources know.
-    let (sources, stage, control) = tokio::join!(
+    let (sources, services, stage, control) = tokio::join!(
         join_all(sources),
+        join_all(services),
         parts::stage(&project, &environment),
         parts::control(&project, &environment),
     );
@@ -28,6 +32,8 @@ pub(super) async fn doctor(context: &Context) -> Result<Exit, Complaint> {
         report.add(part);
         specs.extend(loads);
     }
+    services.into_iter().for_each(|part| report.add(part));
+    specs.extend(project.named_loads().into_iter().filter(|spec| spec.http.is_some()));
     report.add(stage);
     report.add(parts::warehouse(&project, &environment, &specs).await);
     report.add(control);

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use super::report::Part;
 use crate::{
     alert::Channels,
-    config::{Environment, LoadSpec, Project, SourceConfig, Template},
+    config::{Environment, HttpSource, LoadSpec, Project, ReplicaConfig, SourceConfig, Template},
     control::{Control, Waiting},
     diagnosis::{Finding, Verdict},
     error::Fault,
@@ -25,19 +25,20 @@ const CONNECTIONS: u32 = 2;
 /// What `pg_stat_activity` shows.
 const RUN: &str = "doctor";
 
-/// A source, and the loads that its loaders name there.
-pub(super) async fn source(
+/// A replica, and the loads that its loaders name there.
+pub(super) async fn replica(
     project: &Project,
     environment: &Environment,
-    config: &SourceConfig,
+    (config, replica): (&SourceConfig, &ReplicaConfig),
 ) -> (Part, Vec<LoadSpec>) {
     let name = format!("source {}", config.name);
-    let endpoint = match reach::source_endpoint(project, environment, config) {
+    let endpoint = match reach::replica_endpoint(project, environment, replica) {
         Ok(endpoint) => endpoint,
-        Err(error) => return (unknown(&name, &config.url, &error), Vec::new()),
+        Err(error) => return (unknown(&name, &replica.url, &error), Vec::new()),
     };
     let place = endpoint.place();
-    let source = reach::source(config, endpoint, RUN, Arc::new(LocalSlots::new(CONNECTIONS)));
+    let source =
+        reach::replica((&config.name, replica), endpoint, RUN, Arc::new(LocalSlots::new(CONNECTIONS)));
     let listed = loads(project, config, &source).await;
     let specs = listed.as_ref().map_or(&[][..], |(specs, _)| specs);
     let wanted: Vec<_> =
@@ -57,6 +58,46 @@ pub(super) async fn source(
         }
     };
     (Part { name, place, findings }, specs)
+}
+
+/// A service: nothing is asked of it but a path that it is said may be.
+pub(super) async fn service(
+    project: &Project,
+    environment: &Environment,
+    (config, service): (&SourceConfig, &HttpSource),
+) -> Part {
+    let name = format!("source {}", config.name);
+    let shown = match reach::service::place(service, environment) {
+        Ok(place) => place,
+        Err(error) => return unknown(&name, &service.url, &error),
+    };
+    // What a probe asks counts for everybody.
+    let schema = reach::control_schema(Mode::Production);
+    let control = match reach::control_endpoint(project, environment) {
+        Ok(endpoint) => Control::open_existing(&endpoint, &schema).await.ok().flatten(),
+        Err(_) => None,
+    };
+    let slots = Arc::new(LocalSlots::new(1));
+    let asker =
+        match reach::service::asker((&config.name, service), project, environment, control.as_ref(), slots) {
+            Ok(asker) => asker,
+            Err(error) => {
+                return Part { name, place: shown, findings: vec![Finding::error("settings", &error)] };
+            }
+        };
+    let mut findings = asker.diagnose(service.probe.as_deref()).await;
+    findings.push(match service.limits.is_any() {
+        true => Finding::ok("limits", format!("{}, over all processes", service.limits.in_words())),
+        false => Finding::ok("limits", "there are none but what the service says itself"),
+    });
+    if service.auth.is_none() {
+        findings.push(Finding::ok("auth", "it is not told who asks"));
+    }
+    if let Some(control) = control {
+        // A session that is not ended here is ended by its server.
+        let _ = control.close().await;
+    }
+    Part { name, place: shown, findings }
 }
 
 /// What the source's loaders load, and what is wrong with their rows.

@@ -7,7 +7,7 @@ use crate::{
     aws,
     config::{
         Environment, LoginConfig, LoginWay, Project, RedshiftConfig, RedshiftPlace, RedshiftTarget,
-        RedshiftWay, Template, WarehousePlace,
+        RedshiftWay, SourceConfig, Template, WarehousePlace,
     },
     pg::{TlsSettings, Url},
     warehouse::redshift::{PolicyLogin, PolicyWay, copy_policy, copy_trust, runner_policy},
@@ -66,7 +66,8 @@ fn way(config: &RedshiftConfig, environment: &Environment) -> PolicyWay {
 
 /// What `auth = "iam"` and `password_secret` need, each once.
 fn login_statements(project: &Project, environment: &Environment) -> Vec<Value> {
-    let sources = project.sources.values().map(|source| (&source.url, &source.login));
+    let replicas = project.sources.values().filter_map(SourceConfig::replica);
+    let sources = replicas.map(|replica| (&replica.url, &replica.login));
     let warehouse = match &project.warehouse.place {
         WarehousePlace::Postgres { url, login, .. } => Some((url, login.as_ref())),
         WarehousePlace::Redshift(config) => match &config.way {

@@ -83,12 +83,14 @@ pub(super) fn scripts(project: &Project, environment: &Environment) -> Scripts {
 
 /// One for each schema that is read.
 fn of_source(project: &Project, environment: &Environment, config: &SourceConfig) -> Vec<Script> {
-    let endpoint = reach::source_endpoint(project, environment, config).ok();
+    // A service has no roles.
+    let Some(replica) = config.replica() else { return Vec::new() };
+    let endpoint = reach::replica_endpoint(project, environment, replica).ok();
     let part = format!("source {}", config.name);
     let loaders = project.loaders.iter().filter(|loader| loader.source == config.name);
     let schemas: BTreeSet<&str> = loaders.map(|loader| loader.schema.as_str()).collect();
     let one = |schema: &str| {
-        let whose = (part.as_str(), &config.login.way);
+        let whose = (part.as_str(), &replica.login.way);
         script(whose, SOURCE, Some(schema), endpoint.as_ref(), &[("schema", schema)], &["owner"])
     };
     schemas.into_iter().map(one).collect()

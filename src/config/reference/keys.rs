@@ -1,6 +1,7 @@
 //! What each key is, and what holds without it. Which keys there are, and what each takes, is known by the reading itself.
 
 mod checks;
+mod http;
 mod loaders;
 mod project;
 mod sql;
@@ -28,7 +29,7 @@ const PLAIN: Section =
     Section { title: "", owners: &[], about: "", keys: &[], shared: &[], takes: &[], without: &[] };
 
 /// The files, and the sections of each.
-pub(super) const FILES: [(&str, &str, &[Section]); 4] = [
+pub(super) const FILES: [(&str, &str, &[Section]); 5] = [
     (
         "barncat.toml",
         "One file, in the project's folder. Under `--env NAME` the sections of `barncat.NAME.toml` take the place of its own.",
@@ -38,6 +39,11 @@ pub(super) const FILES: [(&str, &str, &[Section]); 4] = [
         "loaders/*.toml",
         "Each file names one source and one of its schemas, and has one row a table. How tables come stands in [PROJECT.md](PROJECT.md) and [NEW-ROWS.md](NEW-ROWS.md).",
         loaders::LOADERS,
+    ),
+    (
+        "Services over HTTP",
+        "A source with `kind = \"http\"`, and the file of its tables in `loaders/`. How they work stands in [HTTP.md](HTTP.md).",
+        http::HTTP,
     ),
     (
         "sql/models/*.sql, sql/checks/*.sql",

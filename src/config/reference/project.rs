@@ -24,6 +24,29 @@ url = "${S}"
 [sources.NAME.tls]
 mode = "require"
 #tls
+[sources.SERVICE]
+kind = "http"
+url = "https://api.x"
+#[sources.SERVICE]
+[sources.SERVICE.auth.basic]
+user = "u"
+password = "p"
+[sources.SERVICE.tls]
+ca = "ca.pem"
+[sources.SERVICE.limits]
+second = 1
+[sources.OTHER]
+kind = "http"
+url = "https://api.x"
+[sources.OTHER.auth.header]
+name = "n"
+value = "v"
+[sources.ANOTHER]
+kind = "http"
+url = "https://api.x"
+[sources.ANOTHER.auth.query]
+name = "n"
+value = "v"
 [stage]
 url = "s3://bucket/stage"
 #[stage]
@@ -101,6 +124,43 @@ sort = "auto"
 unique = ["a"]
 "##;
 
+const SERVICE: &str = r##"source = "SERVICE"
+[tables.ASKED]
+path = "/a"
+parameters = { since = "{since}" }
+key = ["a"]
+strategy = "merge"
+cursor = "a"
+#A service's table
+[tables.ASKED.columns]
+a = "bigint"
+[tables.ASKED.columns.COLUMN]
+type = "text"
+#columns
+[tables.ASKED.paging]
+page = "p"
+#paging
+[tables.ASKED.paging.size]
+records = 1
+[tables.CUT]
+path = "/{date}"
+from = "2024-01-01"
+key = ["a"]
+strategy = "merge"
+cursor = "a"
+columns = { a = "date" }
+[tables.CUT.windows]
+length = "1d"
+#windows
+[tables.WORKED]
+work = "select a from t"
+repeat = "until empty"
+path = "/{work.a}"
+key = ["a"]
+columns = { a = "bigint" }
+#work
+"##;
+
 const MODEL: &str = "/* barncat
 needs = []
 #Of models, checks and commands
@@ -144,7 +204,7 @@ pub(super) struct Variant {
 /// The mark of a section, if there is one.
 pub(super) fn marker(title: &'static str) -> Option<&'static str> {
     let is_there = |text: &&str| text.contains(&format!("#{title}\n"));
-    [PROJECT, LOADER, MODEL, CHECK].iter().any(is_there).then_some(title)
+    [PROJECT, LOADER, SERVICE, MODEL, CHECK].iter().any(is_there).then_some(title)
 }
 
 /// Reads all of them: mistakes do not matter here, keys are asked for all the same.
@@ -191,6 +251,7 @@ fn with<T>(variant: &Variant, read: impl FnOnce(&Path) -> T) -> T {
     };
     write("barncat.toml", PROJECT);
     write("loaders/shop.toml", LOADER);
+    write("loaders/service.toml", SERVICE);
     write("sql/models/MODEL.sql", MODEL);
     write("sql/models/GROWING.sql", GROWING);
     write("sql/checks/CHECK.sql", CHECK);

@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use super::{
-    Pace,
+    BackfillError, Pace,
     plan::{ready, refuse_if_changed},
 };
 use crate::{
@@ -11,12 +11,13 @@ use crate::{
     load::{
         Attempt, Decision, LoadError,
         compare::{Looks, compare},
+        decide::staging_columns,
         extract::both,
         missed::{KEYS_MAX, Missed, in_parts, listed, listed_there},
     },
-    schema::CursorRange,
+    schema::{CursorRange, in_words},
     source::{SliceQuestion, Snapshot, Stride},
-    warehouse::{PublishKind, Warehouse},
+    warehouse::{PublishKind, StagingColumn, Warehouse},
 };
 
 /// Chunks with fewer rows than these are read as one part.
@@ -100,6 +101,34 @@ impl Decision {
         self.state = last.state;
         self.state.awaiting.retain(|column| !chunk.completes.contains(column));
         self.reason = format!("chunk {} of a backfill", chunk.number);
+        Ok(self)
+    }
+}
+
+impl Decision {
+    /// The same for all that a snapshot has, merged by key: nothing that the next load must remember changes.
+    pub(in crate::load) fn mending(mut self, attempt: &Attempt) -> Result<Self, LoadError> {
+        let table = || attempt.spec.target.clone();
+        let Some(last) = self.last.clone() else {
+            return Err(BackfillError::NotLoaded { table: table() }.into());
+        };
+        let Some(live) = &self.live else { return Err(LoadError::Gone { table: table() }) };
+        if !self.changes.is_empty() {
+            return Err(LoadError::SchemaChanged { table: table(), changes: in_words(&self.changes) });
+        }
+        let is_there = |column: &StagingColumn| live.columns.contains(column);
+        if !staging_columns(&self.shape).iter().all(is_there) || !live.is_held_to(&self.shape.key) {
+            let reason =
+                "its columns or its key in the warehouse are not those that were published".to_owned();
+            return Err(BackfillError::LoadFirst { table: table(), reason }.into());
+        }
+        let all = || "true".to_owned();
+        self.piece = Some(Piece { range: all(), range_there: all(), parts: vec![all()], by_index: true });
+        self.new_rows = None;
+        self.publish = PublishKind::Merge;
+        self.watermark = last.watermark;
+        self.state = last.state;
+        self.reason = "requests that had failed".to_owned();
         Ok(self)
     }
 }

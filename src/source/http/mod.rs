@@ -6,8 +6,27 @@
 
 mod allowance;
 mod ask;
+pub mod collect;
+mod error;
+mod given;
+mod mock;
+pub mod paging;
+pub mod records;
 mod request;
+mod rows;
+mod service;
+mod snapshot;
+mod table;
 
 pub use allowance::{Allowance, Permit, Spent, Unlimited};
 pub use ask::{AskError, Asker, Auth, Options, OptionsError, Reason, Scope};
+pub use error::ServiceError;
+pub use given::{Given, Missing, Pattern, Piece, Time};
+pub use mock::{Mock, MockError, MockFile, MockPiece, MockSettings};
 pub use request::{Answer, Ask, Body, Headers, Media, Request, Target};
+pub use rows::{OnBadRecord, RowColumn, RowSettings};
+pub use service::{Service, ServiceSettings, ServiceTable};
+pub use table::{Asked, AskedError, BodyPattern, CursorForm, JsonPattern, Span};
+
+/// The status of an answer that there is nothing.
+const MISSING: u16 = 404;

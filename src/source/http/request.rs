@@ -49,6 +49,20 @@ pub struct Request {
     pub media: Media,
 }
 
+impl Request {
+    /// A `GET` of a path.
+    pub fn get(path: String, media: Media) -> Self {
+        Self {
+            method: "GET".to_owned(),
+            target: Target::Path(path),
+            query: Vec::new(),
+            headers: Vec::new(),
+            body: None,
+            media,
+        }
+    }
+}
+
 /// What a request sends.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -78,7 +92,7 @@ impl Headers {
 /// A whole answer that was not refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer {
-    /// The status: 2xx.
+    /// The status: 2xx, or 404 where the request takes it.
     pub status: u16,
     /// Its headers.
     pub headers: Headers,

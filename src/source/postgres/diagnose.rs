@@ -194,6 +194,8 @@ async fn table_is_readable(
         table: table.clone(),
         columns,
         expressions: Vec::new(),
+        hashed: Vec::new(),
+        arrive_as: Vec::new(),
         condition: None,
         format: Format::Csv,
         csv: crate::schema::CsvForm::default(),

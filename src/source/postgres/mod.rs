@@ -20,7 +20,6 @@ mod slices;
 mod snapshot;
 mod stream;
 mod type_info;
-mod unfit;
 
 use std::{net::IpAddr, sync::Arc, time::Duration};
 

@@ -10,7 +10,7 @@ use super::{
 use crate::{
     pg::Connection,
     schema::{CsvForm, RelationKind},
-    source::{Extraction, PartPlan},
+    source::{Extraction, PartOf, PartPlan},
     sql::{TableName, quote_literal},
     stage::manifest::Format,
 };
@@ -134,8 +134,7 @@ fn part(
     PartPlan {
         number,
         table: extraction.table.clone(),
-        copy_sql,
-        relation,
+        what: PartOf::Copy { sql: copy_sql, relation },
         format: extraction.format,
         csv: extraction.csv.clone(),
         counted: extraction.counted,
@@ -164,6 +163,8 @@ mod tests {
             table: TableName::new("public", "t"),
             columns: vec!["a".into()],
             expressions: vec!["\"a\"".into()],
+            hashed: Vec::new(),
+            arrive_as: Vec::new(),
             condition: Some("a > 1 -- one".into()),
             format: Format::Binary,
             csv: CsvForm::default(),
@@ -178,12 +179,19 @@ mod tests {
         plans
     }
 
+    fn sql(plan: &PartPlan) -> &str {
+        match &plan.what {
+            PartOf::Copy { sql, .. } => sql,
+            PartOf::Answers(_) => panic!("it is read by COPY"),
+        }
+    }
+
     #[test]
     fn a_small_table_is_one_part_without_a_range() {
         for blocks in [0, 1] {
             let plans = plans(blocks, 1 << 20);
             assert_eq!(plans.len(), 1);
-            assert!(!plans[0].copy_sql.contains("ctid"), "{}", plans[0].copy_sql);
+            assert!(!sql(&plans[0]).contains("ctid"), "{}", sql(&plans[0]));
         }
     }
 
@@ -193,8 +201,8 @@ mod tests {
         let mut next = 0;
         for (place, plan) in plans.iter().enumerate() {
             assert_eq!(plan.number as usize, place);
-            assert!(plan.copy_sql.contains(&format!("ctid >= '({next},0)'")), "{}", plan.copy_sql);
-            match plan.copy_sql.split("ctid < '(").nth(1) {
+            assert!(sql(plan).contains(&format!("ctid >= '({next},0)'")), "{}", sql(plan));
+            match sql(plan).split("ctid < '(").nth(1) {
                 Some(rest) => next = rest.split(',').next().unwrap().parse().unwrap(),
                 None => assert_eq!(place, plans.len() - 1),
             }
@@ -203,7 +211,7 @@ mod tests {
 
     #[test]
     fn a_comment_at_the_end_of_a_condition_is_closed() {
-        assert!(plans(0, 8192)[0].copy_sql.contains("WHERE (a > 1 -- one\n)) TO STDOUT"));
+        assert!(sql(&plans(0, 8192)[0]).contains("WHERE (a > 1 -- one\n)) TO STDOUT"));
     }
 
     #[test]

@@ -7,10 +7,10 @@ use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
 use tokio_postgres::CopyOutStream;
 
-use super::{PostgresSourceError, readers::Reader, snapshot::read_error, unfit::Looks};
+use super::{PostgresSourceError, readers::Reader, snapshot::read_error};
 use crate::{
     pg::Connection,
-    source::{Chunk, PartPlan, PartStream, SourceError},
+    source::{Chunk, PartOf, PartPlan, PartStream, SourceError, looks::Looks},
     sql::TableName,
     stage::manifest::Format,
 };
@@ -23,6 +23,7 @@ pub(super) struct CopyStream {
     reader: Option<Reader>,
     copy: Pin<Box<CopyOutStream>>,
     part: PartPlan,
+    relation: (TableName, u32),
     messages: u64,
     rows: u64,
     looks: Looks,
@@ -32,20 +33,31 @@ pub(super) struct CopyStream {
 
 impl CopyStream {
     pub(super) async fn begin(reader: Reader, part: PartPlan) -> Result<Self, PostgresSourceError> {
-        let Some(connection) = &reader.connection else {
+        let (Some(connection), PartOf::Copy { sql, relation }) = (&reader.connection, &part.what) else {
             return Err(PostgresSourceError::NoAnswer { table: part.table });
         };
+        let relation = relation.clone();
         connection.clear_copy_rows();
         connection.set_busy(true);
         if part.counted > 0 {
             connection.run("prepare a read", NO_JIT).await.map_err(|error| read_error(error, &part.table))?;
         }
-        let copy = match connection.copy_out(&part.copy_sql).await {
+        let copy = match connection.copy_out(sql).await {
             Ok(copy) => Box::pin(copy),
             Err(error) => return Err(copy_error(connection, &part, &error)),
         };
         let (looks, counts) = (Looks::new(&part.csv.looks), vec![0; part.counted]);
-        Ok(Self { reader: Some(reader), copy, part, messages: 0, rows: 0, looks, counts, ended: false })
+        Ok(Self {
+            reader: Some(reader),
+            copy,
+            part,
+            relation,
+            messages: 0,
+            rows: 0,
+            looks,
+            counts,
+            ended: false,
+        })
     }
 
     /// Reads messages until a chunk is full or the COPY ends. One message is one row; in binary the
@@ -82,11 +94,11 @@ impl CopyStream {
         let no_answer = || PostgresSourceError::NoAnswer { table: table.clone() };
         let reader = self.reader.take().ok_or_else(no_answer)?;
         let connection = reader.connection.as_ref().ok_or_else(no_answer)?;
-        let (relation, oid) = &self.part.relation;
+        let (relation, oid) = &self.relation;
         let intact = is_intact(connection, relation, *oid).await?;
         let said = connection.copy_rows().ok_or_else(no_answer)?;
         if !intact {
-            return Err(PostgresSourceError::Moved { table: self.part.relation.0.clone() });
+            return Err(PostgresSourceError::Moved { table: self.relation.0.clone() });
         }
         if said != self.rows {
             return Err(PostgresSourceError::Count { table: table.clone(), said, counted: self.rows });

@@ -23,7 +23,7 @@ use self::{
     error::s3_error,
     upload::{NOTE, S3Upload, UploadNote},
 };
-use super::{LoadPrefix, Object, Seen, Stage, StageError, Upload};
+use super::{Object, Seen, Stage, StageError, Upload, key::owner_of};
 use crate::fail_point;
 
 /// How objects are encrypted where they lie.
@@ -259,7 +259,7 @@ impl Stage for S3Stage {
         prefix: &str,
         is_dead: &(dyn for<'a> Fn(&'a str) -> bool + Send + Sync),
     ) -> Result<u64, StageError> {
-        let of_dead = |key: &str| LoadPrefix::load_of(key).is_some_and(|load| is_dead(&load));
+        let of_dead = |key: &str| owner_of(key).is_some_and(|load| is_dead(&load));
         let mut swept = 0;
         for object in self.list_all(prefix).await? {
             if !object.key.ends_with(NOTE) || !of_dead(&object.key) {

@@ -1,9 +1,18 @@
-//! Services over HTTP, against one that behaves as badly as it can (`support/hostile.rs`).
+//! Services over HTTP: asked where they behave as badly as they can (`support/hostile.rs`), and loaded by the built
+//! binary into a real Postgres.
 
 mod ask;
 mod ask_hosts;
 mod ask_limits;
+mod double;
+mod killed;
 mod limits;
+mod loads;
+mod processes;
+mod replay;
+mod scene;
+mod surroundings;
+mod work;
 
 use std::{sync::Arc, time::Duration};
 

@@ -78,6 +78,8 @@ fn extraction(table: &TableName, columns: &[&str]) -> Extraction {
         table: table.clone(),
         columns: columns.iter().map(|column| (*column).to_owned()).collect(),
         expressions: columns.iter().map(|column| quote_ident(column)).collect(),
+        hashed: Vec::new(),
+        arrive_as: Vec::new(),
         condition: None,
         format: Format::Csv,
         csv: CsvForm::default(),

@@ -127,6 +127,7 @@ fn manifest(parts: Vec<Part>) -> Manifest {
         gone: Vec::new(),
         null: None,
         unfit: Vec::new(),
+        collections: Vec::new(),
         sha256: String::new(),
     }
 }

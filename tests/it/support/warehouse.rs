@@ -268,6 +268,7 @@ impl Load {
             gone: Vec::new(),
             null: None,
             unfit: Vec::new(),
+            collections: Vec::new(),
             sha256: String::new(),
         }
     }

@@ -95,6 +95,8 @@ pub(super) const LOADERS: &[Section] = &[
         takes: &[
             ("deletes", "`ignore`, `detect`, `mark`, or `{ mark = \"gone_at\" }`"),
             ("deadline", "`\"06:00\"`, or a table of keys"),
+            ("columns", "list of strings"),
+            ("format", "`binary`, `csv`"),
             (
                 "unfit",
                 "`fail`, `null`, `truncate`, `text`, or one of them a column: `{ note = \"truncate\" }`",

@@ -38,7 +38,7 @@ pub(super) const PROJECT: &[Section] = &[
         title: "[sources.NAME]",
         owners: &["[sources.NAME]"],
         keys: &[
-            ("kind", "needed", ""),
+            ("kind", "needed", "`http`: a service, which has [keys of its own](#sourcesservice)"),
             ("url", "needed", "`postgres://user:password@host:port/database?sslmode=…`"),
             (
                 "connections",

@@ -9,6 +9,7 @@ mod address;
 mod body;
 mod client;
 mod connections;
+mod diagnose;
 mod error;
 mod options;
 mod place;
@@ -313,7 +314,7 @@ impl Ask for Asker {
         let mut tries = 0;
         loop {
             tries += 1;
-            let Failed { mut reason, again } = match self.attempt(request, &url, tier).await {
+            let Failed { mut reason, again } = match Box::pin(self.attempt(request, &url, tier)).await {
                 Ok(answer) => return Ok(Answer { tries, ..answer }),
                 Err(failed) => failed,
             };

@@ -49,6 +49,11 @@ impl Place {
         })
     }
 
+    /// What paths are below of.
+    pub(super) fn base(&self) -> &Url {
+        &self.base
+    }
+
     /// The url of a request, without who asks.
     pub(super) fn url(&self, request: &Request) -> Result<Url, Reason> {
         let mut url = match &request.target {
@@ -160,7 +165,7 @@ impl Place {
 }
 
 /// A url's host, for people.
-fn shown_host(url: &Url) -> String {
+pub(super) fn shown_host(url: &Url) -> String {
     let host = url.host_str().unwrap_or_default();
     url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
 }

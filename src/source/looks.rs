@@ -9,14 +9,14 @@ const NAN: &[u8] = b"NaN";
 const INFINITY: &[u8] = b"Infinity";
 
 /// What is looked for in a row.
-pub(super) struct Looks {
+pub(in crate::source) struct Looks {
     looks: Vec<Look>,
     words: Vec<Finder<'static>>,
     is_length_asked: bool,
 }
 
 impl Looks {
-    pub(super) fn new(looks: &[Look]) -> Self {
+    pub(in crate::source) fn new(looks: &[Look]) -> Self {
         let asks = |kind| looks.iter().any(|look| look.kind == kind);
         let word = |(kind, word)| asks(kind).then(|| Finder::new(word));
         let words = [(LookKind::Nan, NAN), (LookKind::Infinity, INFINITY)];
@@ -28,7 +28,7 @@ impl Looks {
     }
 
     /// Counts what does not fit in a row of CSV as Postgres writes it.
-    pub(super) fn count(&self, row: &[u8], counts: &mut [u64]) {
+    pub(in crate::source) fn count(&self, row: &[u8], counts: &mut [u64]) {
         let is_suspect = self.is_length_asked && is_long(row.len())
             || self.words.iter().any(|word| word.find(row).is_some());
         if !is_suspect {

@@ -1,0 +1,143 @@
+//! Spans of time, each of which is asked for by itself.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp, ToSpan, civil::Date, tz::TimeZone};
+
+/// How a stretch of time is cut.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Windows {
+    /// How long a window is; whole days are days of `zone`, however many hours they have.
+    pub length: Duration,
+    /// Where days begin.
+    pub zone: TimeZone,
+    /// The window that now is in is asked for too.
+    pub with_today: bool,
+}
+
+/// One window.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Window {
+    /// Its first moment.
+    pub since: Timestamp,
+    /// The moment before which it ends.
+    pub until: Timestamp,
+}
+
+/// A stretch that cannot be cut.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`windows` cuts the time from {since} to {until} into more than {most} windows")]
+pub struct WindowsError {
+    /// From when.
+    pub since: Timestamp,
+    /// Until when.
+    pub until: Timestamp,
+    /// How many there may be.
+    pub most: usize,
+}
+
+/// More windows than these are a mistake.
+const MOST: usize = 100_000;
+
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+impl Windows {
+    /// The windows from `since` to `until`, without a gap and without an overlap. The first one begins with the day,
+    /// or the moment, that `since` is in; the last one ends with `until`, or with that day.
+    pub fn cut(&self, since: Timestamp, until: Timestamp) -> Result<Vec<Window>, WindowsError> {
+        let mut windows = Vec::new();
+        let too_many = || WindowsError { since, until, most: MOST };
+        let mut begin = self.begin(since);
+        while begin < until {
+            if windows.len() == MOST {
+                return Err(too_many());
+            }
+            let end = self.end(begin).filter(|end| *end > begin).ok_or_else(too_many)?;
+            match (end > until, self.with_today) {
+                (true, false) => break,
+                // A day is asked for as a whole, a moment only up to now.
+                (true, true) if !self.is_by_days() => windows.push(Window { since: begin, until }),
+                _ => windows.push(Window { since: begin, until: end }),
+            }
+            begin = end;
+        }
+        Ok(windows)
+    }
+
+    fn is_by_days(&self) -> bool {
+        self.length >= DAY
+            && self.length.as_secs().is_multiple_of(DAY.as_secs())
+            && self.length.subsec_nanos() == 0
+    }
+
+    fn begin(&self, since: Timestamp) -> Timestamp {
+        match self.is_by_days() {
+            false => since,
+            true => self.midnight(since.to_zoned(self.zone.clone()).date()).unwrap_or(since),
+        }
+    }
+
+    fn end(&self, begin: Timestamp) -> Option<Timestamp> {
+        match self.is_by_days() {
+            true => {
+                let days = i64::try_from(self.length.as_secs() / DAY.as_secs()).ok()?;
+                let date = begin.to_zoned(self.zone.clone()).date().checked_add(days.days()).ok()?;
+                self.midnight(date)
+            }
+            false => begin.checked_add(SignedDuration::try_from(self.length).ok()?).ok(),
+        }
+    }
+
+    fn midnight(&self, date: Date) -> Option<Timestamp> {
+        Some(date.to_zoned(self.zone.clone()).ok()?.timestamp())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().expect("a time")
+    }
+
+    fn windows(hours: u64, zone: &str) -> Windows {
+        let zone = TimeZone::get(zone).expect("a zone");
+        Windows { length: Duration::from_secs(hours * 3600), zone, with_today: true }
+    }
+
+    fn cut(windows: &Windows, since: &str, until: &str) -> Vec<(String, String)> {
+        let cut = windows.cut(at(since), at(until)).expect("there are few");
+        cut.iter().map(|window| (window.since.to_string(), window.until.to_string())).collect()
+    }
+
+    #[test]
+    fn days_are_those_of_the_zone_also_where_clocks_change() {
+        let berlin = windows(24, "Europe/Berlin");
+        let days = cut(&berlin, "2026-10-24T12:00:00Z", "2026-10-26T00:00:00Z");
+        let expected = [
+            ("2026-10-23T22:00:00Z", "2026-10-24T22:00:00Z"),
+            ("2026-10-24T22:00:00Z", "2026-10-25T23:00:00Z"),
+            ("2026-10-25T23:00:00Z", "2026-10-26T23:00:00Z"),
+        ];
+        assert_eq!(days, expected.map(|(since, until)| (since.to_owned(), until.to_owned())));
+        let without = Windows { with_today: false, ..berlin };
+        assert_eq!(cut(&without, "2026-10-24T12:00:00Z", "2026-10-26T00:00:00Z").len(), 2);
+    }
+
+    #[test]
+    fn hours_begin_where_they_are_asked_for_and_end_now() {
+        let six = windows(6, "UTC");
+        let cut = cut(&six, "2026-01-01T01:00:00Z", "2026-01-01T14:00:00Z");
+        let ends: Vec<&str> = cut.iter().map(|(_, until)| until.as_str()).collect();
+        assert_eq!(ends, ["2026-01-01T07:00:00Z", "2026-01-01T13:00:00Z", "2026-01-01T14:00:00Z"]);
+        assert_eq!(cut[0].0, "2026-01-01T01:00:00Z");
+    }
+
+    #[test]
+    fn nothing_and_too_much_are_told_apart() {
+        let minute = Windows { length: Duration::from_secs(60), ..windows(1, "UTC") };
+        assert_eq!(minute.cut(at("2026-01-02T00:00:00Z"), at("2026-01-01T00:00:00Z")), Ok(Vec::new()));
+        assert!(minute.cut(at("2000-01-01T00:00:00Z"), at("2026-01-01T00:00:00Z")).is_err());
+    }
+}

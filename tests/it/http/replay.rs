@@ -1,0 +1,120 @@
+//! Rows made again of what is staged, requests sent again, and tables counted against their service.
+
+use super::{
+    double::Double,
+    scene::{ITEMS, Items, expected, items, project, write_tables},
+};
+use crate::support::project::{INTO, Project};
+
+async fn serving(items: &Items) -> Double {
+    let items = items.clone();
+    Double::start(move |target| items.answer(target)).await
+}
+
+async fn by_hand(project: &Project, arguments: &[&str]) -> serde_json::Value {
+    let output = project.barncat(&[arguments, &["--output", "json"]].concat(), &[]).await;
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(0), "{told}");
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+#[tokio::test]
+async fn rows_are_made_again_with_other_columns_and_nobody_is_asked() {
+    let all = Items::new(5);
+    let double = serving(&all).await;
+    let project = project(&double, &format!("items = {{ strategy = \"full\", {ITEMS} }}")).await;
+    project.run(&[]).await;
+    double.asked();
+    let other = ITEMS.replace("note = \"text\"", "note = \"text\", minute = \"text $.at\"");
+    write_tables(&project, &format!("items = {{ strategy = \"full\", {other} }}"));
+    for _ in 0..2 {
+        by_hand(&project, &["replay", "items"]).await;
+        let minutes = format!("SELECT string_agg(minute, ' ' ORDER BY id) FROM {INTO}.items WHERE id < 3");
+        assert_eq!(project.database.text(&minutes).await, "2026-01-01T00:01:00Z 2026-01-01T00:02:00Z");
+        assert_eq!(items(&project).await, expected(&all));
+    }
+    assert_eq!(double.asked(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_table_of_new_rows_is_made_again_of_all_that_came_for_it() {
+    let mut all = Items::new(5);
+    let double = serving(&all).await;
+    let since = "parameters = { since = \"{since}\" }, cursor = \"at\", overlap = \"1m\"";
+    let project = project(&double, &format!("items = {{ strategy = \"merge\", {since}, {ITEMS} }}")).await;
+    project.run(&[]).await;
+    all.0[0] = (1, "changed".to_owned(), "2026-01-01T00:09:00Z".to_owned());
+    all.0.push((6, "new".to_owned(), "2026-01-01T00:10:00Z".to_owned()));
+    let serving = all.clone();
+    double.answer(move |target| serving.answer(target));
+    project.run(&[]).await;
+    project.database.run(&format!("DELETE FROM {INTO}.items WHERE id = 3")).await;
+    double.asked();
+    let outcome = by_hand(&project, &["replay", "items"]).await;
+    assert_eq!(outcome["tasks"][0]["watermark"], "2026-01-01 00:10:00+00", "{outcome:#}");
+    assert_eq!(items(&project).await, expected(&all));
+    assert_eq!(double.asked(), Vec::<String>::new());
+    // The next load goes on from there.
+    project.run(&[]).await;
+    assert_eq!(double.asked()[0], "/items?since=2026-01-01T00%3A09%3A00Z");
+}
+
+#[tokio::test]
+async fn requests_that_failed_are_sent_again_and_their_rows_merged() {
+    let answers = |unknown: &'static str| {
+        move |target: &str| match target.strip_prefix("/places/") {
+            None => Items::new(3).answer(target),
+            Some(id) if id == unknown => (404, "{}".to_owned()),
+            Some(id) => (200, format!(r#"{{"name": "place {id}"}}"#)),
+        }
+    };
+    let double = Double::start(answers("2")).await;
+    let tables = format!(
+        "items = {{ strategy = \"full\", {ITEMS} }}\nplaces = {{ work = \"select id from raw.items i where not exists \
+         (select from raw.places p where p.id = i.id)\", path = \"/places/{{work.id}}\", records = \"$\", columns = {{ \
+         id = \"bigint {{work.id}}\", name = \"text\" }}, key = [\"id\"] }}\n"
+    );
+    let project = project(&double, &tables).await;
+    project.run(&[]).await;
+    double.answer(answers("none"));
+    double.asked();
+    by_hand(&project, &["replay", "places", "--ask"]).await;
+    assert_eq!(double.asked(), ["/places/2"]);
+    let names = format!("SELECT string_agg(name, ', ' ORDER BY id) FROM {INTO}.places");
+    assert_eq!(project.database.text(&names).await, "place 1, place 2, place 3");
+    let outcome = by_hand(&project, &["replay", "places", "--ask"]).await;
+    assert_eq!(outcome["tasks"][0]["status"], "unchanged", "{outcome:#}");
+    assert_eq!(double.asked(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn records_that_are_left_out_are_kept_with_their_place_and_why() {
+    let body = r#"{"data": [{"id": 1, "note": "a"}, {"id": "s3cret"}, {"note": "b"}], "next": null}"#;
+    let double = Double::start(move |_| (200, body.to_owned())).await;
+    let project =
+        project(&double, &format!("items = {{ strategy = \"full\", on_bad_record = \"reject\", {ITEMS} }}"))
+            .await;
+    let outcome = project.run(&[]).await;
+    assert!(outcome.to_string().contains("2 records were left out"), "{outcome:#}");
+    let kept = "SELECT string_agg(record || ' ' || reason, '; ' ORDER BY record) FROM barncat_control.rejected_records";
+    let kept = project.database.text(kept).await;
+    assert_eq!(kept, "2 column `id` is no bigint; 3 column `id` is missing or null");
+}
+
+#[tokio::test]
+async fn a_table_is_counted_against_its_service() {
+    let all = Items::new(5);
+    let double = serving(&all).await;
+    let project = project(&double, &format!("items = {{ strategy = \"full\", {ITEMS} }}")).await;
+    project.run(&[]).await;
+    let output = project.barncat(&["verify", "items", "--as-is"], &[]).await;
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    project.database.run(&format!("DELETE FROM {INTO}.items WHERE id = 3")).await;
+    double.asked();
+    let output = project.barncat(&["verify", "items", "--as-is"], &[]).await;
+    let text =
+        format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    assert!(text.contains("1 row is missing from the warehouse"), "{text}");
+    assert_eq!(double.asked().len(), 3);
+}
