@@ -5,6 +5,7 @@ import random as chance
 import signal
 import subprocess
 import time
+from pathlib import Path
 
 from observers import Watcher
 from surroundings import Wrong
@@ -84,9 +85,9 @@ class Actor(Watcher):
                 fault = self.history.begin(f"{ending.name} by hand", f"{log.name}: {' '.join(arguments)}")
                 process.send_signal(ending)
                 ending = None
-            if points and points.endswith("=stop") and seconds > 4 + after * 5:
+            if points and points.endswith("=stop") and self.stands_still(process):
+                self.ended.wait(after * 5)
                 process.send_signal(signal.SIGCONT)
-                points = None
             if seconds > LONGEST:
                 self.history.violation("every command ends", f"{' '.join(arguments)} ({log.name}) does not, after {LONGEST} s")
                 process.kill()
@@ -98,6 +99,12 @@ class Actor(Watcher):
         if fault:
             self.history.end(fault)
         return self.look_at_end(arguments, process.returncode, out, log)
+
+    def stands_still(self, process):
+        try:
+            return Path(f"/proc/{process.pid}/stat").read_text().rsplit(")", 1)[1].split()[0] == "T"
+        except (OSError, IndexError):
+            return False
 
     def look_at_end(self, arguments, status, out, log):
         text = out.read_text(errors="replace")

@@ -101,7 +101,10 @@ class Settling:
                 ("control", ATTEMPTED_TWICE, "no double publish"), ("control", TICKS_TWICE, "no tick is run twice"), ("control", RESUMED_TWICE, "no tick is run twice"),
                 ("control", FAILED_CHECKS, "checks find nothing in rows that are right"), ("control", UNENDED, "nothing is left under way")):
             for line in (servers.must(server, sql) or "").splitlines():
-                self.wrong(invariant, line)
+                if invariant == "no tick is run twice" and self.clock_jumped():
+                    self.history.count("ticks that were gone on with because the control database's clock had jumped")
+                else:
+                    self.wrong(invariant, line)
         loads = dict(line.split("|") for line in servers.must("warehouse", "SELECT load, 'raw.' || table_name FROM barncat.loads").splitlines())
         attempts = [line.split("|") for line in servers.must("control", PUBLISHED).splitlines()]
         for load, task in attempts:
@@ -110,6 +113,10 @@ class Settling:
         self.history.count("loads published", len(loads))
         self.history.count("rows published", int(servers.must("warehouse", "SELECT coalesce(sum(rows), 0) FROM barncat.loads")))
         return loads
+
+    def clock_jumped(self):
+        """Ahead by as much as a lease lasts: then its holder passes for dead, although it goes on. What it writes is fenced by the ledger."""
+        return any(fault["kind"] == "control clock" and fault["round"] == self.history.round for fault in self.history.faults)
 
     def clean(self, loads):
         """After `clean` nothing lies about: no staging table, no object of another load, no unfinished upload, no session."""
