@@ -5,12 +5,13 @@ import random as chance
 import signal
 import subprocess
 import time
+from pathlib import Path
 
 from observers import Watcher
 from surroundings import Wrong
 
 # How often each is done.
-KINDS = {"run": 6, "run some": 4, "run whole": 2, "run models": 1, "resume": 1, "failed": 1, "backfill": 3, "restore": 2, "verify": 2, "hold": 2, "clean": 2,
+KINDS = {"run all": 6, "run some": 4, "run whole": 2, "run models": 1, "resume": 1, "failed": 1, "backfill": 3, "restore": 2, "verify": 2, "hold": 2, "clean": 2,
          "look around": 3, "kill at a point": 6, "stop at a point": 1}
 
 # What they end with, if nobody ended them.
@@ -84,9 +85,9 @@ class Actor(Watcher):
                 fault = self.history.begin(f"{ending.name} by hand", f"{log.name}: {' '.join(arguments)}")
                 process.send_signal(ending)
                 ending = None
-            if points and points.endswith("=stop") and seconds > 4 + after * 5:
+            if points and points.endswith("=stop") and self.stands_still(process):
+                self.ended.wait(after * 5)
                 process.send_signal(signal.SIGCONT)
-                points = None
             if seconds > LONGEST:
                 self.history.violation("every command ends", f"{' '.join(arguments)} ({log.name}) does not, after {LONGEST} s")
                 process.kill()
@@ -98,6 +99,12 @@ class Actor(Watcher):
         if fault:
             self.history.end(fault)
         return self.look_at_end(arguments, process.returncode, out, log)
+
+    def stands_still(self, process):
+        try:
+            return Path(f"/proc/{process.pid}/stat").read_text().rsplit(")", 1)[1].split()[0] == "T"
+        except (OSError, IndexError):
+            return False
 
     def look_at_end(self, arguments, status, out, log):
         text = out.read_text(errors="replace")
@@ -115,7 +122,7 @@ class Actor(Watcher):
 
     # ---- what they do ------------------------------------------------------------------------------
 
-    def run(self):
+    def run_all(self):
         self.do("run")
 
     def run_some(self):
@@ -179,7 +186,7 @@ class Actor(Watcher):
         """The process dies just there."""
         points = self.world.points
         if not points:
-            return self.run()
+            return self.run_all()
         worst = [point for point in points if point.startswith(WORST)]
         point = self.random.choice(worst if worst and self.random.random() < 0.6 else points)
         fault = self.history.begin("kill at a point", point)
@@ -197,7 +204,7 @@ class Actor(Watcher):
         """It stands still just there, holding what it holds, and goes on after a while."""
         points = [point for point in self.world.points if point.startswith(("publish.", "staging.", "control."))]
         if not points:
-            return self.run()
+            return self.run_all()
         point = self.random.choice(points)
         fault = self.history.begin("stop at a point", point)
         status, _ = self.do("run", points=f"{point}=stop", may_be_ended=False)

@@ -24,7 +24,7 @@ class History:
 
     def begin(self, kind, detail=""):
         """A fault; it is over when `end` is told so."""
-        fault = {"kind": kind, "detail": detail, "begun": time.time(), "ended": None}
+        fault = {"kind": kind, "round": self.round, "detail": detail, "begun": time.time(), "ended": None}
         with self.lock:
             self.faults.append(fault)
             self.write(fault=kind, detail=detail)

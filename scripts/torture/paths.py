@@ -38,11 +38,11 @@ CONTROL = """SELECT json_build_object(
     'incidents that were opened', (SELECT count(*) FROM barncat_control.incidents), 'incidents that recovered', (SELECT count(*) FROM barncat_control.incidents WHERE state = 'recovered'),
     'alerts that were sent', (SELECT count(*) FROM barncat_control.outbox WHERE sent_at IS NOT NULL),
     'alerts that were sent after a failure', (SELECT count(*) FROM barncat_control.outbox WHERE sent_at IS NOT NULL AND tries > 1))"""
-RUNS = "SELECT coalesce(status, 'under way') || '|' || count(*) FROM barncat_control.runs GROUP BY 1"
+RUNS = "SELECT coalesce(status, 'under way'), count(*) FROM barncat_control.runs GROUP BY 1"
 ATTEMPTS = "SELECT coalesce(failure->>'class', '?') || '|' || coalesce(failure->>'message', '?') FROM barncat_control.attempts WHERE status = 'failed'"
-PUBLISHES = "SELECT strategy || ' by ' || publish || '|' || count(*) FROM barncat.loads GROUP BY 1"
+PUBLISHES = "SELECT strategy || ' by ' || publish, count(*) FROM barncat.loads GROUP BY 1"
 LATE = "SELECT coalesce(sum(late_rows), 0) || '|' || coalesce(sum(deleted_rows), 0) FROM barncat.loads"
-REASONS = """SELECT split_part(split_part(outcome->>'reason', ':', 1), ';', 1) || '|' || count(*) FROM barncat_control.tasks
+REASONS = """SELECT split_part(split_part(outcome->>'reason', ':', 1), ';', 1), count(*) FROM barncat_control.tasks
     WHERE status = 'succeeded' AND kind = 'load' AND outcome->>'reason' IS NOT NULL GROUP BY 1"""
 
 

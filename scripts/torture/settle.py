@@ -26,7 +26,8 @@ RESUMED_TWICE = "SELECT resumes || ': ' || count(*) || ' runs go on with it' FRO
 FAILED_CHECKS = """SELECT DISTINCT task || ', ' || check_name || ' (' || status || '): ' || message FROM barncat_control.check_results
     WHERE status <> 'passed' AND coalesce(rows, 0) > 0 AND check_name NOT LIKE 'anomal%' LIMIT 5"""
 # What the control database says of loads that the ledger has, and the other way round.
-PUBLISHED = "SELECT load, task FROM barncat_control.attempts WHERE status = 'succeeded' AND load IS NOT NULL"
+PUBLISHED = """SELECT a.load, a.task FROM barncat_control.attempts a JOIN barncat_control.tasks t USING (run, task)
+    WHERE a.status = 'succeeded' AND a.load IS NOT NULL AND t.kind IN ('load', 'model')"""
 
 
 class Settling:
@@ -100,7 +101,10 @@ class Settling:
                 ("control", ATTEMPTED_TWICE, "no double publish"), ("control", TICKS_TWICE, "no tick is run twice"), ("control", RESUMED_TWICE, "no tick is run twice"),
                 ("control", FAILED_CHECKS, "checks find nothing in rows that are right"), ("control", UNENDED, "nothing is left under way")):
             for line in (servers.must(server, sql) or "").splitlines():
-                self.wrong(invariant, line)
+                if invariant == "no tick is run twice" and self.clock_jumped():
+                    self.history.count("ticks that were gone on with because the control database's clock had jumped")
+                else:
+                    self.wrong(invariant, line)
         loads = dict(line.split("|") for line in servers.must("warehouse", "SELECT load, 'raw.' || table_name FROM barncat.loads").splitlines())
         attempts = [line.split("|") for line in servers.must("control", PUBLISHED).splitlines()]
         for load, task in attempts:
@@ -109,6 +113,10 @@ class Settling:
         self.history.count("loads published", len(loads))
         self.history.count("rows published", int(servers.must("warehouse", "SELECT coalesce(sum(rows), 0) FROM barncat.loads")))
         return loads
+
+    def clock_jumped(self):
+        """Ahead by as much as a lease lasts: then its holder passes for dead, although it goes on. What it writes is fenced by the ledger."""
+        return any(fault["kind"] == "control clock" and fault["round"] == self.history.round for fault in self.history.faults)
 
     def clean(self, loads):
         """After `clean` nothing lies about: no staging table, no object of another load, no unfinished upload, no session."""
@@ -144,10 +152,14 @@ class Settling:
         secrets = {name: value.encode() for name, value in world.secrets().items()}
         files = [path for folder in (world.said, world.stage_folder()) for path in folder.rglob("*") if path.is_file()]
         texts = [(str(path), path.read_bytes()) for path in files]
+        (world.round_folder / "tables").mkdir()
         for server, schema in (("warehouse", "barncat"), ("control", "barncat_control")):
             names = servers.must(server, f"SELECT string_agg(format('%I.%I', schemaname, tablename), ' ') FROM pg_tables WHERE schemaname = {literal(schema)}")
             for name in names.split():
-                texts.append((f"{server}'s {name}", servers.must(server, f"SELECT to_jsonb(t) FROM {name} t").encode()))
+                rows = servers.must(server, f"SELECT to_jsonb(t) FROM {name} t")
+                texts.append((f"{server}'s {name}", rows.encode()))
+                # The servers will be gone when somebody wants to know.
+                (world.round_folder / "tables" / f"{name}.jsonl").write_text(rows + "\n")
         self.history.count("bytes that were searched for secrets", sum(len(data) for _, data in texts))
         for name, data in texts:
             for secret, value in secrets.items():
