@@ -327,9 +327,10 @@ down() {
 }
 
 status() {
-  local member state result=0
+  local member state result=1
   for member in primary standby warehouse; do
     is_made "$member" || continue
+    [ "$member" != primary ] || result=0
     state=stopped
     if is_running "$member"; then state=running; else result=1; fi
     printf '%-10s %s  127.0.0.1:%s  %s\n' "$member" "$state" "$(port_of "$member")" \

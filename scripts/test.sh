@@ -26,6 +26,11 @@ PATH=$BARNCAT_SERVERS_BIN:$PATH
 export AWS_ACCESS_KEY_ID=barncat-tests AWS_SECRET_ACCESS_KEY=only-for-servers-inside-the-tests
 export AWS_EC2_METADATA_DISABLED=true
 unset AWS_SESSION_TOKEN AWS_PROFILE
+# Each test has a database of its own, and the launcher goes round all of them once a `naptime`: with a thousand of them
+# there is always a worker under way, and a third of a small machine is gone.
+for url in "$BARNCAT_PRIMARY_ADMIN_URL" "$BARNCAT_WAREHOUSE_ADMIN_URL"; do
+  psql -qAt "$url" -c "ALTER SYSTEM SET autovacuum_naptime = '1h'" -c "SELECT pg_reload_conf()" >/dev/null
+done
 # What the tests send to Redshift's double: scripts/check.sh has others judge it.
 export BARNCAT_RECORD_INTO=$PWD/target/redshift-record
 [ $# -gt 0 ] || rm -rf --one-file-system "$BARNCAT_RECORD_INTO"

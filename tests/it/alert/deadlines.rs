@@ -17,9 +17,8 @@ async fn project(more: &str, slow_seconds: u32) -> (Project, AlertDouble) {
 async fn project_at(hour: i8, more: &str, slow_seconds: u32) -> (Project, AlertDouble) {
     let project = Project::new(SOURCE, "[tables]\norders = \"full\"\nextras = \"full\"\n").await;
     let double = AlertDouble::start().await.unwrap();
+    project.set_hour(hour);
     let config = std::fs::read_to_string(project.dir().join("barncat.toml")).unwrap();
-    let config =
-        config.replace("[project]\n", &format!("[project]\ntimezone = \"{}\"\n", zone_where_it_is(hour)));
     let alerts = with_addresses(&format!("{BOT}\n{more}"), &double);
     let with_task = |seconds: u32| {
         let task = format!("[tasks.slow]\ncommand = [\"sleep\", \"{seconds}\"]\n");
@@ -34,14 +33,6 @@ async fn project_at(hour: i8, more: &str, slow_seconds: u32) -> (Project, AlertD
     project.database.run(took).await;
     with_task(slow_seconds);
     (project, double)
-}
-
-/// A time zone in which it is that hour now.
-fn zone_where_it_is(hour: i8) -> String {
-    let now = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).hour();
-    // From -11 to 12; the names have the sign turned round.
-    let ahead = (hour - now + 11).rem_euclid(24) - 11;
-    format!("Etc/GMT{:+}", -ahead)
 }
 
 /// Gives `pay` a deadline in so many seconds, in the project's time zone.

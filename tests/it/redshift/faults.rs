@@ -298,7 +298,7 @@ async fn what_others_do_to_the_tables_meanwhile() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_copy_that_never_ends_is_given_up() {
-    meet(1, ", time_limit = \"3s\"", vec![(Statement("copy ", Hang, 1), Says(&["longer than 3 s"]))]).await;
+    meet(1, ", time_limit = \"8s\"", vec![(Statement("copy ", Hang, 1), Says(&["longer than 8 s"]))]).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

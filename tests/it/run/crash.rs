@@ -11,12 +11,13 @@ use tokio::{sync::Semaphore, task::JoinSet};
 
 use crate::support::{
     connect,
-    ground::{Ground, Scene, on_each_ground, tests_on},
+    ground::{Ground, Scene, long_tests_on, on_each_ground, tests_on},
     project::{INTO, Project, on_primary},
     s3::{BUCKET, Fault, Operation, S3Server},
     variable,
 };
 
+long_tests_on!(each_point_in_both_runs Postgres: killed_at_each_fail_point_of_both_runs);
 on_each_ground![killed_at_any_fail_point_readers_see_the_last_good_table_and_the_next_run_mends_all];
 
 /// A key and a view upon it; two parts that are filled by two connections; rows replaced in place; rows
@@ -59,7 +60,21 @@ const TABLES: &[&str] = &["orders", "events", "prices", "log", "accounts"];
 const AT_ONCE: usize = 6;
 
 async fn killed_at_any_fail_point_readers_see_the_last_good_table_and_the_next_run_mends_all(ground: Ground) {
-    let points = Points::of(ground).await;
+    let points = Points::of(ground).await.once();
+    killed_at(ground, match ground {
+        Ground::Postgres => points,
+        // What has nothing to do with the warehouse is killed on Postgres.
+        Ground::DataApi => points.only(&["warehouse.", "staging.", "publish."]),
+        Ground::Wire => points.only(&["wire.", "publish.rows", "publish.swap"]),
+    })
+    .await;
+}
+
+async fn killed_at_each_fail_point_of_both_runs(ground: Ground) {
+    killed_at(ground, Points::of(ground).await).await;
+}
+
+async fn killed_at(ground: Ground, points: Points) {
     let slots = Arc::new(Semaphore::new(AT_ONCE));
     let mut cases = JoinSet::new();
     for point in points.first.union(&points.second) {
@@ -227,12 +242,7 @@ impl Points {
         change(&project).await;
         let points = Self { first, second: passed(&project).await };
         assert!(points.first.len() > 30, "{points:?}");
-        match ground {
-            Ground::Postgres => points,
-            // What has nothing to do with the warehouse is killed on Postgres; each of the others once.
-            Ground::DataApi => points.only(&["warehouse.", "staging.", "publish."]).once(),
-            Ground::Wire => points.only(&["wire.", "publish.rows", "publish.swap"]).once(),
-        }
+        points
     }
 
     /// Each in a later run, if such a run passes it.

@@ -62,6 +62,16 @@ impl Project {
     }
 
     /// Writes one of its files.
+    /// Puts the project into a time zone in which it is that hour now: a test of deadlines is the same at any time.
+    pub(crate) fn set_hour(&self, hour: i8) {
+        let now = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).hour();
+        // From -11 to 12; the names have the sign turned round.
+        let ahead = (hour - now + 11).rem_euclid(24) - 11;
+        let config = std::fs::read_to_string(self.dir().join("barncat.toml")).expect("a project has one");
+        let zone = format!("[project]\ntimezone = \"Etc/GMT{:+}\"\n", -ahead);
+        self.write("barncat.toml", &config.replace("[project]\n", &zone));
+    }
+
     pub(crate) fn write(&self, name: &str, text: &str) {
         let path = self.dir().join(name);
         std::fs::create_dir_all(path.parent().expect("a file lies in a folder")).expect("a folder is made");
