@@ -91,7 +91,9 @@ async fn requests_that_failed_are_sent_again_and_their_rows_merged() {
 async fn records_that_are_left_out_are_kept_with_their_place_and_why() {
     let body = r#"{"data": [{"id": 1, "note": "a"}, {"id": "s3cret"}, {"note": "b"}], "next": null}"#;
     let double = Double::start(move |_| (200, body.to_owned())).await;
-    let project = project(&double, &format!("items = {{ strategy = \"full\", on_bad_record = \"reject\", {ITEMS} }}")).await;
+    let project =
+        project(&double, &format!("items = {{ strategy = \"full\", on_bad_record = \"reject\", {ITEMS} }}"))
+            .await;
     let outcome = project.run(&[]).await;
     assert!(outcome.to_string().contains("2 records were left out"), "{outcome:#}");
     let kept = "SELECT string_agg(record || ' ' || reason, '; ' ORDER BY record) FROM barncat_control.rejected_records";
@@ -110,7 +112,8 @@ async fn a_table_is_counted_against_its_service() {
     project.database.run(&format!("DELETE FROM {INTO}.items WHERE id = 3")).await;
     double.asked();
     let output = project.barncat(&["verify", "items", "--as-is"], &[]).await;
-    let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    let text =
+        format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert_eq!(output.status.code(), Some(1), "{text}");
     assert!(text.contains("1 row is missing from the warehouse"), "{text}");
     assert_eq!(double.asked().len(), 3);

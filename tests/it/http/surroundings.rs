@@ -21,7 +21,8 @@ async fn serving(count: i64) -> Double {
 /// Puts lines into the source's section.
 fn say(project: &Project, lines: &str) {
     let config = std::fs::read_to_string(project.dir().join("barncat.toml")).unwrap();
-    project.write("barncat.toml", &config.replace("kind = \"http\"\n", &format!("kind = \"http\"\n{lines}\n")));
+    project
+        .write("barncat.toml", &config.replace("kind = \"http\"\n", &format!("kind = \"http\"\n{lines}\n")));
 }
 
 #[tokio::test]
@@ -50,7 +51,10 @@ async fn doctor_refuses_an_address_that_is_not_public() {
     let config = std::fs::read_to_string(project.dir().join("barncat.toml")).unwrap();
     project.write("barncat.toml", &config.replace("allow_private = true\n", "probe = \"/items\"\n"));
     let told = text(&project.barncat(&["doctor"], &[]).await);
-    assert!(told.contains("of this machine or of a private network") && told.contains("allow_private"), "{told}");
+    assert!(
+        told.contains("of this machine or of a private network") && told.contains("allow_private"),
+        "{told}"
+    );
     assert!(double.asked().is_empty(), "{told}");
 }
 
@@ -71,10 +75,15 @@ async fn a_row_that_discover_wrote_can_be_loaded() {
     let written = project.barncat(&[&path[..], &["--write"]].concat(), &[]).await;
     assert!(written.status.success(), "{}", text(&written));
     let again = project.barncat(&[&path[..], &["--write"]].concat(), &[]).await;
-    assert!(!again.status.success() && text(&again).contains("has a row for `items` already"), "{}", text(&again));
+    assert!(
+        !again.status.success() && text(&again).contains("has a row for `items` already"),
+        "{}",
+        text(&again)
+    );
     // How it goes on is not to be seen in one answer.
     let loader = std::fs::read_to_string(project.dir().join("loaders/api.toml")).unwrap();
-    let whole = loader.replace("key = [\"id\"]", "key = [\"id\"], paging = { cursor = \"$.next\", parameter = \"after\" }");
+    let whole = loader
+        .replace("key = [\"id\"]", "key = [\"id\"], paging = { cursor = \"$.next\", parameter = \"after\" }");
     project.write("loaders/api.toml", &whole);
     project.run(&[]).await;
     assert_eq!(items(&project).await, expected(&Items::new(5)));
@@ -99,7 +108,10 @@ async fn test_mode_takes_its_answers_from_files() {
     write_tables(&project, &format!("items = {{ {} }}", ITEMS.replace("/items", "/others")));
     let (_, outcome) = project.try_run(&["--mode", "test"]).await;
     let error = &task(&outcome, "items")["error"];
-    assert!(error["message"].as_str().unwrap_or_default().contains("`mock` has no file for GET /others"), "{outcome:#}");
+    assert!(
+        error["message"].as_str().unwrap_or_default().contains("`mock` has no file for GET /others"),
+        "{outcome:#}"
+    );
     assert!(error["hint"].as_str().unwrap_or_default().contains("[sources.api.mock]"), "{outcome:#}");
     write_tables(&project, &format!("items = {{ {ITEMS} }}"));
     project.run(&[]).await;
