@@ -73,6 +73,9 @@ const BLOCKING_THREADS: usize = 6;
 /// How long the cancelling of statements may hold up the end of the process.
 const SETTLE_MAX: Duration = Duration::from_secs(3);
 
+/// The stack of a thread; what is not touched of it takes no memory.
+const STACK_BYTES: usize = 8 << 20;
+
 /// How long the end waits at most for what was dropped.
 const LAST_WAIT: Duration = Duration::from_millis(500);
 
@@ -150,7 +153,9 @@ fn parse(arguments: &[OsString]) -> Result<CommandLine, clap::Error> {
 /// Runs the command until it ends, or until the second signal.
 fn start(context: &Context, command: Command) -> Result<Exit, Complaint> {
     let stays = matches!(command, Command::Serve(_));
+    // What is not optimised takes more than two megabytes of stack for what a load of a service does, deep down.
     let runtime = tokio::runtime::Builder::new_multi_thread()
+        .thread_stack_size(STACK_BYTES)
         // Files of the stage: more threads than there are parts under way would only hold memory.
         .max_blocking_threads(BLOCKING_THREADS)
         .enable_all()

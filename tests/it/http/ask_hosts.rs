@@ -151,7 +151,7 @@ async fn tls_believes_who_it_is_told_to() {
     let url = || Secret::new(format!("https://localhost:{}", service.port()));
     let own = Options { url: url(), attempts: 3, ..options(&service) };
     let (class, text) = fails(own.clone(), &get("/x")).await;
-    assert_eq!(class, Class::Lasting);
+    assert_eq!(class, Class::Lasting, "{text}");
     assert!(text.contains("TLS does not believe localhost") && text.contains("tls = { ca"), "{text}");
     let mut file = tempfile::NamedTempFile::new().unwrap();
     file.write_all(certificate.as_bytes()).unwrap();

@@ -26,17 +26,17 @@ async fn a_whole_table_is_asked_page_by_page_each_time_and_published_if_it_chang
     let double = serving(&all).await;
     let project = project(&double, &format!("items = {{ strategy = \"full\", {ITEMS} }}")).await;
     let outcome = project.run(&[]).await;
-    assert_eq!(task(&outcome, "items")["rows"], 5);
+    assert_eq!(task(&outcome, "raw.items")["rows"], 5);
     assert_eq!(items(&project).await, expected(&all));
     assert_eq!(double.asked(), ["/items", "/items?after=2", "/items?after=4"]);
     let outcome = project.run(&[]).await;
-    assert_eq!(task(&outcome, "items")["status"], "unchanged");
+    assert_eq!(task(&outcome, "raw.items")["status"], "unchanged");
     assert_eq!(double.asked().len(), 3, "a new run asks anew");
     all.0[1].1 = "another".to_owned();
     all.0.remove(3);
     serve(&double, &all);
     let outcome = project.run(&[]).await;
-    assert_eq!(task(&outcome, "items")["status"], "succeeded");
+    assert_eq!(task(&outcome, "raw.items")["status"], "succeeded");
     assert_eq!(items(&project).await, expected(&all));
 }
 
@@ -47,7 +47,7 @@ async fn only_what_is_new_is_asked_for_and_merged_by_its_key() {
     let since = "parameters = { since = \"{since}\" }, cursor = \"at\", overlap = \"1m\"";
     let project = project(&double, &format!("items = {{ strategy = \"merge\", {since}, {ITEMS} }}")).await;
     let outcome = project.run(&[]).await;
-    assert_eq!(task(&outcome, "items")["rows"], 5);
+    assert_eq!(task(&outcome, "raw.items")["rows"], 5);
     double.asked();
     all.0[2].1 = "changed".to_owned();
     all.0[2].2 = "2026-01-01T00:09:00Z".to_owned();
@@ -56,12 +56,14 @@ async fn only_what_is_new_is_asked_for_and_merged_by_its_key() {
     let outcome = project.run(&[]).await;
     let asked = double.asked();
     assert_eq!(asked.first().map(String::as_str), Some("/items?since=2026-01-01T00%3A04%3A00Z"), "{asked:?}");
-    assert_eq!(task(&outcome, "items")["watermark"], "2026-01-01 00:10:00+00");
+    assert_eq!(task(&outcome, "raw.items")["watermark"], "2026-01-01 00:10:00+00");
     assert_eq!(items(&project).await, expected(&all));
     // Nothing came: the table and its watermark stay.
+    let outcome = project.run(&[]).await;
+    assert_eq!(task(&outcome, "raw.items")["status"], "unchanged", "{outcome:#}");
     serve(&double, &Items(Vec::new()));
     let outcome = project.run(&[]).await;
-    assert_eq!(task(&outcome, "items")["status"], "unchanged", "{outcome:#}");
+    assert_eq!(task(&outcome, "raw.items")["status"], "unchanged", "{outcome:#}");
     assert_eq!(items(&project).await, expected(&all));
     double.asked();
     project.run(&[]).await;
@@ -82,7 +84,7 @@ async fn a_table_that_suddenly_is_empty_keeps_its_rows() {
     serve(&double, &Items(Vec::new()));
     let (status, outcome) = project.try_run(&[]).await;
     assert_eq!(status, Some(1));
-    let message = task(&outcome, "items")["error"]["message"].as_str().unwrap().to_owned();
+    let message = task(&outcome, "raw.items")["error"]["message"].as_str().unwrap().to_owned();
     assert!(message.contains("more vanished than `shrink_limit` allows"), "{message}");
     assert_eq!(items(&project).await, expected(&all));
     double.asked();
@@ -104,19 +106,19 @@ async fn records_that_shift_or_differ_or_do_not_fit_publish_nothing() {
         (r#"{"data": [{"id": "s3cret"}], "next": null, "total": 1}"#, "column `id` is no bigint"),
         (r#"{"rows": [], "total": 0}"#, "nothing at `records`"),
         (r#"{"data": [{"id": 1}], "next": {"x": 1}}"#, "`$.next` of `paging` is an object"),
-        ("<html>login</html>", "no JSON"),
+        ("<html>login</html>", "HTML"),
     ];
     for (body, says) in bad {
         double.answer(move |_| (200, body.to_owned()));
         let (status, outcome) = project.try_run(&[]).await;
         assert_eq!(status, Some(1), "{body}");
-        let message = task(&outcome, "items")["error"]["message"].as_str().unwrap().to_owned();
+        let message = task(&outcome, "raw.items")["error"]["message"].as_str().unwrap().to_owned();
         assert!(message.contains(says) && !message.contains("s3cret"), "{body}: {message}");
         assert_eq!(items(&project).await, expected(&all), "{body}");
     }
     serve(&double, &all);
     let outcome = project.run(&[]).await;
-    assert_eq!(task(&outcome, "items")["status"], "unchanged");
+    assert_eq!(task(&outcome, "raw.items")["status"], "unchanged");
 }
 
 #[tokio::test]
@@ -162,8 +164,8 @@ async fn each_day_is_a_query_and_the_next_run_goes_on_where_the_last_one_ended()
     );
     let project = project(&double, &rates).await;
     let outcome = project.run(&[]).await;
-    assert_eq!(task(&outcome, "rates")["rows"], 6, "{outcome:#}");
-    assert_eq!(task(&outcome, "rates")["watermark"], today.to_string());
+    assert_eq!(task(&outcome, "raw.rates")["rows"], 6, "{outcome:#}");
+    assert_eq!(task(&outcome, "raw.rates")["watermark"], today.to_string());
     let days: Vec<String> = double.asked();
     assert_eq!(days[0], format!("/rates/{from}"));
     assert_eq!(days.len(), 3);
@@ -197,7 +199,7 @@ async fn collections_stay_as_long_as_loads_that_name_them_and_plan_asks_nobody()
     // Two loads, and the answers of the last run, which brought nothing new.
     let left = collections(&project);
     assert!((2..=4).contains(&left), "{left}");
-    project.barncat(&["clean", "--yes"], &[]).await;
+    project.barncat(&["clean"], &[]).await;
     assert_eq!(collections(&project), 2);
     double.asked();
     let output = project.barncat(&["plan"], &[]).await;

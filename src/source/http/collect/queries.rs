@@ -1,9 +1,12 @@
 //! The queries of a collection, each walked through page by page.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    sync::atomic::{AtomicBool, Ordering},
+};
 
 use bytes::Bytes;
-use futures_util::{StreamExt, TryStreamExt, stream};
+use futures_util::{StreamExt, stream};
 use jiff::Timestamp;
 
 use super::{
@@ -35,6 +38,7 @@ struct Staged {
 }
 
 /// What became of a query.
+#[derive(Default)]
 struct Answered {
     answers: Vec<AnswerPart>,
     failed: Option<Failed>,
@@ -93,21 +97,31 @@ impl Collect<'_> {
             .zip(&question.queries)
             .map(|(number, query): (u64, _)| (number, query, staged.remove(&number).unwrap_or_default()));
         let queries: Vec<_> = queries.collect();
+        let stops = AtomicBool::new(false);
         let Some(enough) = self.records_enough else {
+            let stops = &stops;
             let all = queries.into_iter().map(|(number, query, staged)| async move {
-                let (answered, is_cut) = self.query(number, query, staged, None).await?;
+                if stops.load(Ordering::Relaxed) {
+                    return Ok((number, Answered::default(), true));
+                }
+                let answered = self.query(number, query, staged, None, stops).await;
+                // The others end the page that is in flight: one that is given up could still come into the stage when
+                // somebody else has asked for it again.
+                stops.fetch_or(answered.is_err(), Ordering::Relaxed);
+                let (answered, is_cut) = answered?;
                 Ok::<_, CollectError>((number, answered, is_cut))
             });
             let all: Vec<_> = all.map(Box::pin).collect();
-            let all = stream::iter(all).buffer_unordered(self.at_once.max(1));
-            let mut all: Vec<_> = all.try_collect().await?;
+            let all: Vec<_> = stream::iter(all).buffer_unordered(self.at_once.max(1)).collect().await;
+            let mut all: Vec<_> = all.into_iter().collect::<Result<_, _>>()?;
             all.sort_by_key(|(number, ..)| *number);
             return Ok(all);
         };
         // One after the other: how many are enough is known only then.
         let (mut all, mut records) = (Vec::new(), 0);
         for (number, query, staged) in queries {
-            let (answered, is_cut) = self.query(number, query, staged, Some(enough - records)).await?;
+            let (answered, is_cut) =
+                self.query(number, query, staged, Some(enough - records), &stops).await?;
             records += answered.answers.iter().map(|answer| answer.part.rows).sum::<u64>();
             all.push((number, answered, is_cut));
             if records >= enough {
@@ -146,18 +160,19 @@ impl Collect<'_> {
         query: &Query,
         staged: Staged,
         enough: Option<u64>,
+        stops: &AtomicBool,
     ) -> Result<(Answered, bool), CollectError> {
         if let Some(key) = &staged.failed
             && let Ok(failed) = serde_json::from_slice(&get(&**self.stage, key).await?)
         {
-            let answered = Answered { answers: Vec::new(), failed: Some(failed), total: None, last_at: None };
+            let answered = Answered { failed: Some(failed), ..Answered::default() };
             return Ok((answered, false));
         }
-        match self.walk(number, query, &staged, enough).await {
+        match self.walk(number, query, &staged, enough, stops).await {
             Err(error) if error.is_drift() || is_altered(&error) => {
                 tracing::info!(query = number, error = %Failure::of(&error), "collect.again");
                 self.forget(number).await?;
-                self.walk(number, query, &Staged::default(), enough).await
+                self.walk(number, query, &Staged::default(), enough, stops).await
             }
             walked => walked,
         }
@@ -169,10 +184,11 @@ impl Collect<'_> {
         query: &Query,
         staged: &Staged,
         enough: Option<u64>,
+        stops: &AtomicBool,
     ) -> Result<(Answered, bool), CollectError> {
         self.stage.delete(&staged.useless).await?;
         let mut walk = Walk::begin(self.paging, query.request.clone())?;
-        let mut answered = Answered { answers: Vec::new(), failed: None, total: None, last_at: None };
+        let mut answered = Answered::default();
         loop {
             let page = walk.pages();
             let key = usize::try_from(page).ok().and_then(|page| staged.answers.get(page));
@@ -197,6 +213,7 @@ impl Collect<'_> {
                 Step::Ask(_) if enough.is_some_and(|enough| walk.records() >= enough) => {
                     return Ok((answered, true));
                 }
+                Step::Ask(_) if stops.load(Ordering::Relaxed) => return Ok((answered, true)),
                 Step::Ask(_) => {}
             }
         }
