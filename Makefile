@@ -1,6 +1,6 @@
 # What people and CI run. `make` and `make help` list it.
 
-.PHONY: help demo demo-redshift demo-down test browser faults soak reference redshift-double redshift-live check bench fmt
+.PHONY: help demo demo-redshift demo-down test browser faults soak reference redshift-double redshift-live check bench bench-peers torture fmt
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -27,6 +27,9 @@ faults: ## 60 simulated days and 30 data faults: what the demo's checks find (AR
 soak: ## 40 minutes of a service that is killed, whose servers restart and whose clocks step (MINUTES=3 for less)
 	@scripts/soak.sh $(MINUTES)
 
+torture: ## 20 minutes of random faults on random projects, watched by observers (MINUTES=5 for less, SEED=N for the same again)
+	@scripts/torture.sh $(or $(MINUTES),20) $(SEED)
+
 redshift-double: ## a double of Redshift with an S3 server, by hand, until Ctrl-C (ARGS=--print shows its statements)
 	@scripts/redshift-double.sh run $(ARGS)
 
@@ -42,6 +45,9 @@ check: ## formatting, lints, docs, scripts: what CI asks for beside the tests
 
 bench: ## speed and memory against psql's binary pipe, as JSON (ROWS=500000 RUNS=3 for less)
 	@scripts/bench.sh
+
+bench-peers: ## the same beside sling, dlt, ingestr, DuckDB and pgcopydb, five workloads, hours (ROWS=500000 RUNS=1 WORKLOADS=orders PEERS="pipe barncat" for less)
+	@scripts/bench-peers.sh
 
 fmt: ## formats the code
 	@cargo fmt --all

@@ -8,6 +8,8 @@
 #   scripts/bench.sh --graph     planning and scheduling 100 to 100,000 tasks that do nothing; needs no server
 #   scripts/bench.sh --models    500 tiny models against the SQL itself, by as many sessions of psql; 3 rounds
 #   scripts/bench.sh --new-rows  append, merge and verify at 0.5, 5 and 20 million rows (SIZES), 3 rounds
+#   scripts/bench.sh --night     300 tables, most small and unchanged, into S3 by 4 connections: three nights (ROWS of the large ones)
+#   scripts/bench.sh --sizes     what 1, 3, 10 and 20 million rows (SIZES) and 1, 10, 100 and 1,000 tables (TABLES) cost; --write draws docs/plots
 #   scripts/bench.sh --dashboard 20 requests a second on the pages, with 2,000 tables and 1,000,000 attempts (TABLES, RUNS, RATE)
 #
 # ROWS, RUNS and WAYS ("pipe run run_fill_jobs_2") choose less or more. Each round takes each way in
@@ -17,22 +19,15 @@ set -euo pipefail
 
 # shellcheck source=scripts/common.sh
 . "$(dirname "$0")/common.sh"
+# shellcheck source=scripts/bench-servers.sh
+. "$(dirname "$0")/bench-servers.sh"
 
-repo=$(cd "$(dirname "$0")/.." && pwd)
-dir=$repo/target/bench
 rows=${ROWS:-5000000} runs=${RUNS:-5} ways=${WAYS:-pipe run run_fill_jobs_2}
-cd "$repo"
-
-say() { printf '%s\n' "$1" >&2; }
-
-psql_at() { "$BARNCAT_SERVERS_BIN/psql" -X -q -At -v ON_ERROR_STOP=1 -d "$@"; }
 
 # ---- set-up ---------------------------------------------------------------------------------------
 
 start_servers() {
-  scripts/servers.sh up --dir "$dir/servers" >/dev/null
-  # shellcheck disable=SC1091  # made by servers.sh
-  . "$dir/servers/env"
+  up_servers
   primary_url=${BARNCAT_PRIMARY_ADMIN_URL%/*}/bench
   replica_url=${BARNCAT_REPLICA_URL%/*}/bench
   replica_admin_url=${BARNCAT_REPLICA_ADMIN_URL%/*}/bench
@@ -40,19 +35,11 @@ start_servers() {
   # What an older build left there is not measured.
   psql_at "$BARNCAT_WAREHOUSE_ADMIN_URL" -c 'SET client_min_messages = error' \
     -c 'DROP SCHEMA IF EXISTS barncat, barncat_control, barncat_staging, pipe, run, run_fill_jobs_2, appends, merges, by_hand CASCADE'
-  # What starts by itself in one way's minute would be counted against it.
-  local server
-  for server in "$BARNCAT_PRIMARY_ADMIN_URL" "$BARNCAT_WAREHOUSE_ADMIN_URL"; do
-    psql_at "$server" -c 'ALTER SYSTEM SET autovacuum = off' -c 'ALTER SYSTEM RESET fsync' -c 'SELECT pg_reload_conf()' >/dev/null
-  done
 }
 
 make_rows() { # rows [table]
   local table=${2:-orders}
-  [ "$(psql_at "$BARNCAT_PRIMARY_ADMIN_URL" -c "SELECT 1 FROM pg_database WHERE datname = 'bench'")" ] ||
-    psql_at "$BARNCAT_PRIMARY_ADMIN_URL" -c 'CREATE DATABASE bench'
-  psql_at "$primary_url" -v role=barncat_source -v database=bench -v schema=public -v owner=postgres \
-    -f sql/roles/source.sql >/dev/null
+  make_database bench
   if [ "$(psql_at "$primary_url" -c "SELECT max(id) FROM $table" 2>/dev/null || true)" != "$1" ]; then
     say "making $1 rows"
     psql_at "$primary_url" -v "rows=$1" -f "sql/demo/bench-$table.sql"
@@ -89,17 +76,6 @@ TOML
 
 # ---- measuring ------------------------------------------------------------------------------------
 
-# CPU seconds that a cluster has used so far: the postmaster with the children it has reaped, and
-# those that live. A process's name may hold anything, so it is cut out before fields are counted.
-cluster_cpu() { # postmaster's pid
-  # Processes that end meanwhile are no error.
-  { sed -s 's/^\([0-9]*\) (.*) /\1 /' /proc/[0-9]*/stat 2>/dev/null || true; } |
-    awk -v pid="$1" -v ticks="$(getconf CLK_TCK)" '
-      $1 == pid { used += $13 + $14 + $15 + $16 }
-      $3 == pid { used += $13 + $14 }
-      END { print used / ticks }'
-}
-
 pipe() {
   local columns
   columns=$(psql_at "$replica_url" -c "SELECT string_agg(format('%I %s%s', attname, format_type(atttypid, atttypmod),
@@ -112,45 +88,17 @@ pipe() {
       -c 'DROP TABLE IF EXISTS pipe.orders' -c 'ALTER TABLE pipe.incoming RENAME TO orders'
 }
 
-run_barncat() { # way
+run_barncat() { # way project
   SHOP_REPLICA_URL=$replica_url WAREHOUSE_URL=$warehouse_url "$time" -f %M -o "$dir/peak" \
-    "$barncat" run --quiet --output json --project "$dir/$1" >"$dir/$1.json"
+    "$barncat" run --quiet --output json --project "$2" >"$dir/$1.json"
 }
 
-# Bytes of the newest load in the stage.
-staged_bytes() { # way
-  local newest
-  newest=$(find "$dir/$1/stage" -name manifest.json -printf '%T@ %h\n' 2>/dev/null | sort -n | tail -n 1 | cut -d ' ' -f 2-)
-  [ -n "$newest" ] || { echo 0 && return; }
-  find "$newest" -type f -printf '%s\n' | awk '{ bytes += $1 } END { print bytes }'
-}
-
-# Appends one line: way, wall, client's CPU, source's CPU, warehouse's CPU, bytes staged, peak memory.
 measure() { # way
-  local way=$1 source_before warehouse_before used peak=0 TIMEFORMAT='%R %U %S'
-  # A row changes, so that no load is the same as the last one; then all are at rest.
+  local way=$1 command=(run_barncat "$1" "$dir/$1")
+  [ "$way" != pipe ] || command=(pipe)
+  # A row changes, so that no load is the same as the last one.
   psql_at "$primary_url" -c "UPDATE orders SET rider_id = coalesce(rider_id, 0) + 1 WHERE id = 1"
-  scripts/servers.sh catch-up --dir "$dir/servers"
-  psql_at "$BARNCAT_PRIMARY_ADMIN_URL" -c CHECKPOINT
-  psql_at "$BARNCAT_WAREHOUSE_ADMIN_URL" -c CHECKPOINT
-  source_before=$(cluster_cpu "$BARNCAT_REPLICA_PID") warehouse_before=$(cluster_cpu "$BARNCAT_WAREHOUSE_PID")
-  if [ "$way" = pipe ]; then
-    { time pipe 2>"$dir/$way.log"; } 2>"$dir/time" || { cat "$dir/$way.log" >&2 && fail "the pipe failed"; }
-  else
-    { time run_barncat "$way" 2>"$dir/$way.log"; } 2>"$dir/time" ||
-      { cat "$dir/$way.log" >&2 && fail "barncat run failed in $dir/$way"; }
-    peak=$(($(tail -n 1 "$dir/peak") * 1024))
-  fi
-  used=$(cat "$dir/time")
-  awk -v way="$way" -v used="$used" -v peak="$peak" -v staged="$(staged_bytes "$way")" \
-    -v source="$(cluster_cpu "$BARNCAT_REPLICA_PID")" -v source_before="$source_before" \
-    -v warehouse="$(cluster_cpu "$BARNCAT_WAREHOUSE_PID")" -v warehouse_before="$warehouse_before" '
-    BEGIN {
-      split(used, t, " ")
-      printf "%s\t%s\t%.2f\t%.2f\t%.2f\t%d\t%d\n", way, t[1], t[2] + t[3], source - source_before,
-        warehouse - warehouse_before, staged, peak
-    }' >>"$dir/figures"
-  tail -n 1 "$dir/figures" >&2
+  take_figures "$way" "$way" "${command[@]}"
 }
 
 # ---- the two benches ------------------------------------------------------------------------------
@@ -378,14 +326,14 @@ build() {
 
 [ -r /proc/self/stat ] || fail "the benchmark reads /proc, so it needs Linux"
 case ${1:-speed} in
-  speed | --memory | --models | --new-rows | --stage | --dashboard) ;;
+  speed | --memory | --models | --new-rows | --stage | --night | --sizes | --dashboard) ;;
   --graph) exec cargo bench --quiet --bench graph ;;
   down)
     scripts/servers.sh down --dir "$dir/servers"
     rm -rf "$dir"
     exit
     ;;
-  *) fail "unknown argument \`$1\`" "nothing, --memory, --models, --stage, --graph, --new-rows, --dashboard, or down" ;;
+  *) fail "unknown argument \`$1\`" "nothing, --memory, --models, --stage, --graph, --new-rows, --night, --sizes, --dashboard, or down" ;;
 esac
 build
 mkdir -p "$dir"
@@ -402,6 +350,16 @@ case ${1:-speed} in
     ;;
   --stage) stage_alone ;;
   --new-rows) new_rows ;;
+  --night)
+    # shellcheck source=scripts/bench-night.sh
+    . scripts/bench-night.sh
+    night
+    ;;
+  --sizes)
+    # shellcheck source=scripts/bench-sizes.sh
+    . scripts/bench-sizes.sh
+    sizes "${2:-}"
+    ;;
   --dashboard)
     # shellcheck source=scripts/bench-dashboard.sh
     . scripts/bench-dashboard.sh

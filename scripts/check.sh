@@ -29,7 +29,7 @@ step "format" cargo fmt --all --check
 step "lints" cargo clippy --quiet --workspace --all-targets --all-features -- -D warnings
 step "docs" env RUSTDOCFLAGS="-D warnings" cargo doc --quiet --workspace --no-deps --all-features
 if command -v shellcheck >/dev/null; then
-  step "scripts" shellcheck -x scripts/*.sh deploy/ecs/*.sh .ci/run
+  step "scripts" shellcheck -x scripts/*.sh scripts/bench-peers/inside/*.sh deploy/ecs/*.sh .ci/run
 else
   printf 'scripts: not looked at, for lack of shellcheck (apt-get install shellcheck)\n' >&2
 fi

@@ -3,8 +3,7 @@
 # transports; then changes at the source, which the comparison must see before a run and no more after it,
 # and which must be all that the run brings. Then an optional table cannot be read: the run is degraded, and
 # mended. Then orders are wrong: they are held back before their publish, Slack is told, and told of the end in the
-# same thread. And the command that the demo ends with opens the dashboard. Services over HTTP are in each of these runs: what
-# they gave is held against what they would give, and what they counted against what the project asks for.
+# same thread. And the command that the demo ends with opens the dashboard.
 #
 # BUILT (a folder with the programs in it, as target/debug): nothing is built.
 set -euo pipefail
@@ -95,21 +94,7 @@ again() { # warehouse
     "${BUILT:-target/release}/barncat" run --project . --output json 2>.demo/again.log
   ) || fail "$1: the second run failed" "$(cat .demo/again.log)"
   expect "$1: tasks that the second run left as they were" "$unchanged" "$(of_status unchanged "$outcome")"
-  served "$1"
   scripts/compare.sh "$1"
-}
-
-# The services' tables are just what they answer, and none was asked more often than it allows.
-served() { # warehouse
-  local url=$BARNCAT_WAREHOUSE_URL found
-  [ "$1" = postgres ] || url=${BARNCAT_WAREHOUSE_ADMIN_URL%/*}/${1//-/_}
-  found=$("$BARNCAT_SERVERS_BIN/psql" -X -At -F ' ' -d "$url" <<'SQL'
-SELECT 'fx', day, currency, rate FROM raw_fx.fx_daily;
-SELECT 'place', address, latitude, longitude FROM raw_places.restaurant_places;
-SELECT 'restaurants', count(*) FROM raw_shop.restaurants WHERE city_id <= 5;
-SQL
-  ) || fail "$1: the services' tables cannot be read"
-  python3 scripts/demo-services.py --check .demo/services <<<"$found" || fail "$1: the services' tables are not what they answer"
 }
 
 # The last line that `up` says opens the dashboard, pasted anywhere.

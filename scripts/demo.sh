@@ -13,7 +13,6 @@
 #   scripts/demo.sh repair [WAREHOUSE] the shop corrects them; what a run then says in the same thread
 #   scripts/demo.sh down              stops the servers and removes .demo
 #
-# Rates and a geocoder over HTTP are scripts/demo-services.py, on loopback; .demo/services/asked is what it counted itself.
 # Slack is a double of ours (tests/alert-double), which refuses what Slack would; .demo/alerts/slack has its channels.
 #
 # SCALE (default 1: 1.4 million rows) sizes the data, when it is first made.
@@ -65,8 +64,8 @@ write_shell() { # warehouse lines…
   file=$(shell_of "$1")
   (
     umask 077
-    printf 'export SHOP_PRIMARY_URL=%s\nexport SHOP_REPLICA_URL=%s\n' "$BARNCAT_PRIMARY_ADMIN_URL" "$BARNCAT_REPLICA_URL" >"$file.new"
-    printf '[ ! -e %q ] || . %q\n' "$dir/alerts/shell" "$dir/alerts/shell" "$dir/services/shell" "$dir/services/shell" >>"$file.new"
+    printf 'export SHOP_PRIMARY_URL=%s\nexport SHOP_REPLICA_URL=%s\n[ ! -e %q ] || . %q\n' \
+      "$BARNCAT_PRIMARY_ADMIN_URL" "$BARNCAT_REPLICA_URL" "$dir/alerts/shell" "$dir/alerts/shell" >"$file.new"
     # The dashboard is where it is said to be, and asks for nothing.
     echo "unset BARNCAT_LISTEN BARNCAT_TOKEN" >>"$file.new"
     printf '%s\n' "${@:2}" >>"$file.new"
@@ -104,45 +103,10 @@ barncat_at() { # warehouse arguments…
   (. "$(shell_of "$1")" && "$barncat" "${@:2}" --project .)
 }
 
-# The services over HTTP: Python's own library, which the scripts need anyway.
-services_pid() {
-  local pid
-  pid=$(sed -n "s/^export DEMO_SERVICES_PID='\([0-9]*\)'$/\1/p" "$dir/services/shell" 2>/dev/null)
-  [ -n "$pid" ] && grep -q demo-services "/proc/$pid/cmdline" 2>/dev/null && echo "$pid"
-}
-
-start_services() {
-  local pid
-  services_pid >/dev/null && return
-  command -v python3 >/dev/null || fail "python3 is missing" "it serves the demo's rates and places: scripts/demo-services.py"
-  mkdir -p "$dir/services"
-  rm -f "$dir/services/shell"
-  # A group of its own: Ctrl-C is for whoever started it.
-  setsid python3 scripts/demo-services.py "$dir/services" </dev/null >"$dir/services/log" 2>&1 &
-  pid=$!
-  until [ -e "$dir/services/shell" ]; do
-    kill -0 "$pid" 2>/dev/null || fail "the services did not start: $(tail -n 1 "$dir/services/log")"
-    sleep 0.1
-  done
-}
-
-stop_services() {
-  local pid
-  pid=$(services_pid) || return 0
-  kill "$pid" 2>/dev/null || true
-  while [ -e "/proc/$pid" ]; do sleep 0.1; done
-}
-
-# What came of services, and what that cost by their own count.
-show_services() {
-  [ ! -e "$dir/services/asked" ] || sed 's/^/  asked: /' "$dir/services/asked" >&2
-}
-
 load() { # warehouse
-  say "4. $1: barncat run, standby and services → stage → warehouse, and the models and checks of sql/"
+  say "4. $1: barncat run, standby → stage → warehouse, and the models and checks of sql/"
   start_warehouse "$1"
   barncat_at "$1" run
-  show_services
   say "5. $1: source and warehouse, counted and hashed by both servers"
   scripts/compare.sh --dir "$dir" "$1"
   [ "$1" != postgres ] || return 0
@@ -157,7 +121,6 @@ require_up() { # warehouse
   # shellcheck disable=SC1091  # made by servers.sh
   . "$dir/env"
   double_start alert-double "$dir/alerts"
-  start_services
 }
 
 # How another step is written.
@@ -249,7 +212,6 @@ up() { # warehouses…
   say "3. barncat itself (the first build takes minutes)"
   build "$@"
   double_start alert-double "$dir/alerts"
-  start_services
   for warehouse; do load "$warehouse"; done
   case $1 in postgres) look_around ;; *) look_around_on_redshift ;; esac
   name_dashboard "$1"
@@ -277,9 +239,6 @@ look_around() {
   $barncat plan                      # what a run would do, and why
   $barncat history                   # what ran, what it cost
   $barncat check orders              # what its checks find now
-  $barncat discover fx --path '/rates?from=2026-11-28&to=2026-11-29'   # a service, asked once: columns and types
-  $psql "\$WAREHOUSE_URL" -c 'select latitude is null as unknown, count(*) from raw_places.restaurant_places group by 1'
-  cat .demo/services/asked                         # how often the services were asked, by their own count
   $barncat status
   $psql "\$SHOP_PRIMARY_URL" -c 'update orders set tip = 2, updated_at = now() where id % 1000 = 0'
   $barncat run                       # brings what is new or changed, and nothing else
@@ -319,7 +278,6 @@ down() {
   local warehouse
   for warehouse in redshift redshift-wire; do scripts/redshift-double.sh stop "$dir/$warehouse"; done
   double_stop alert-double "$dir/alerts"
-  stop_services
   # The stage may be of another layout by now; the whole folder is ours.
   scripts/servers.sh down --dir "$dir"
   rm -rf "$dir"

@@ -9,6 +9,7 @@
 #   scripts/servers.sh stop      MEMBER [--dir DIR] [--immediate]
 #   scripts/servers.sh restart   MEMBER [--dir DIR] [--immediate]   --immediate: as a crash would
 #   scripts/servers.sh promote   standby [--dir DIR]
+#   scripts/servers.sh succeed   standby [--dir DIR]        promoted, it takes the primary's place and gets a standby of its own
 #   scripts/servers.sh catch-up  [--dir DIR]                waits until the standby has replayed all
 #
 # DIR (default: target/servers) gets the file `env` with the addresses: BARNCAT_PRIMARY_URL,
@@ -354,6 +355,23 @@ promote() {
   as_owner "$bin/pg_ctl" promote -s -w -t 60 -D "$BARNCAT_SERVERS_DATA/standby" >/dev/null
 }
 
+# The primary is no more; whoever asks for it or for the standby asks other ports from now on.
+succeed() {
+  local what
+  [ "$member" = standby ] || fail "only the standby can take the primary's place"
+  [ ! -e "$BARNCAT_SERVERS_DATA/standby/standby.signal" ] ||
+    fail "the standby is none that was promoted" "scripts/servers.sh promote standby"
+  stop_member primary immediate
+  stop_member standby fast
+  for what in "" .port .log; do
+    rm -rf "$BARNCAT_SERVERS_DATA/primary$what"
+    mv "$BARNCAT_SERVERS_DATA/standby$what" "$BARNCAT_SERVERS_DATA/primary$what"
+  done
+  start_member primary || fail "the primary did not start" "its log is $BARNCAT_SERVERS_DATA/primary.log"
+  make_standby
+  write_state
+}
+
 catch_up() {
   local target deadline=$((SECONDS + 600))
   target=$(admin_psql primary postgres -c 'SELECT pg_current_wal_flush_lsn()')
@@ -386,7 +404,7 @@ umask 022
 case $command in
   help | --help | -h) sed -n '2,/^set /{/^set /d;s/^# \{0,1\}//p;}' "$repo/scripts/servers.sh" && exit ;;
   down) [ -f "$dir/env" ] || { down && exit; } ;;
-  up | status | start | stop | restart | promote | catch-up) ;;
+  up | status | start | stop | restart | promote | succeed | catch-up) ;;
   *) fail "unknown command \`$command\`" "scripts/servers.sh help" ;;
 esac
 bin=$(load_state && echo "$BARNCAT_SERVERS_BIN") || bin=$("$repo/scripts/install-postgres.sh")
@@ -407,6 +425,7 @@ case $command in
       stop) stop_one ;;
       restart) stop_one && start_one ;;
       promote) promote ;;
+      succeed) succeed ;;
     esac
     ;;
 esac

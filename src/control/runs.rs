@@ -89,8 +89,14 @@ impl Control {
     /// Records how a run ended. Tried again for half a minute.
     pub async fn finish_run(&self, outcome: &RunOutcome) -> Result<(), ControlError> {
         fail_point!("control.finish_run.before");
-        let update = "UPDATE control.runs SET ended_at = clock_timestamp(), status = $2, outcome = $3
-                      WHERE run = $1";
+        // An attempt that was given up in its midst, as where its lock was lost, has not ended by itself: it ended as its task.
+        let update = "WITH ended AS (
+                UPDATE control.runs SET ended_at = clock_timestamp(), status = $2, outcome = $3 WHERE run = $1),
+            given_up AS (
+                UPDATE control.attempts a SET ended_at = clock_timestamp(), status = coalesce(t.status, 'crashed'),
+                    failure = nullif(t.outcome->'error', 'null')
+                FROM control.tasks t WHERE a.run = $1 AND a.ended_at IS NULL AND t.run = a.run AND t.task = a.task)
+            SELECT";
         let (status, json) = (word(&outcome.status), json(outcome));
         persist(async || {
             self.database().execute("finish a run", update, &[&outcome.run, &status, &json]).await.map(drop)

@@ -17,7 +17,7 @@ use tokio::{
 
 use crate::{
     clock::new_id,
-    control::{Control, Grant, Limits, Taken, Waiter},
+    control::{Control, ControlError, Grant, Limits, Taken, Waiter},
     event::Tier,
     source::{
         SourceError,
@@ -92,11 +92,11 @@ impl Allowance for SharedAllowance {
         loop {
             let since = Instant::now();
             match shared.ask(tier).await? {
-                Taken::Grant(grant) => {
+                Asked::Taken(mut taken) => {
                     drop(waits);
-                    return Ok(Permit::of(Held { shared: shared.clone(), grant }));
+                    return Ok(taken.0.take().map_or_else(Permit::free, Permit::of));
                 }
-                Taken::Wait { until, wait } => {
+                Asked::Wait { until, wait } => {
                     told.tell(&shared.source, until, wait);
                     // Counted from before the question: the answer may have been under way for a while, and what comes free
                     // comes free by then. A clock that runs a little behind is asked once more.
@@ -117,28 +117,35 @@ impl Allowance for SharedAllowance {
 }
 
 impl Shared {
-    async fn ask(self: &Arc<Self>, tier: Tier) -> Result<Taken, SourceError> {
+    async fn ask(self: &Arc<Self>, tier: Tier) -> Result<Asked, SourceError> {
         // In a task of its own: where who asks is dropped, what was taken is given back all the same.
         let shared = self.clone();
-        let (send, receive) = tokio::sync::oneshot::channel();
-        tokio::spawn(async move {
+        let asked = tokio::spawn(async move {
             let critical = shared.critical.load(Ordering::SeqCst);
             let is_known = shared.is_known.load(Ordering::SeqCst);
             let waiter = Waiter { name: &shared.name, tier, critical, is_known };
-            let taken = shared.control.take_allowance(&shared.source, &shared.limits, waiter).await;
+            let taken = shared.control.take_allowance(&shared.source, &shared.limits, waiter).await?;
             if tier == Tier::Critical {
-                match &taken {
-                    Ok(Taken::Wait { .. }) => shared.is_known.store(true, Ordering::SeqCst),
-                    Ok(Taken::Grant(_)) => shared.is_known.store(critical > 1, Ordering::SeqCst),
-                    Err(_) => {}
+                let is_wait = matches!(taken, Taken::Wait { .. });
+                shared.is_known.store(is_wait || critical > 1, Ordering::SeqCst);
+                if shared.critical.load(Ordering::SeqCst) == 0 {
+                    shared.wait_no_more().await;
                 }
             }
-            if let Err(Ok(Taken::Grant(grant))) = send.send(taken) {
-                Box::new(Held { shared, grant }).unused().await;
-            }
+            Ok(match taken {
+                Taken::Grant(grant) => Asked::Taken(Unclaimed(Some(Held { shared, grant }))),
+                Taken::Wait { until, wait } => Asked::Wait { until, wait },
+            })
         });
-        let taken = receive.await.map_err(|_| boxed(crate::control::ControlError::Ending))?;
-        taken.map_err(boxed)
+        asked.await.unwrap_or(Err(ControlError::Ending)).map_err(boxed)
+    }
+
+    /// Nobody is to stand back for critical tasks of this process, if somebody does.
+    async fn wait_no_more(&self) {
+        if self.is_known.swap(false, Ordering::SeqCst) {
+            // At the worst the others stand back for a few seconds more.
+            let _ = self.control.waits_no_more(&self.source, &self.name).await;
+        }
     }
 
     async fn wait_for_pause(&self) -> Result<(), SourceError> {
@@ -161,7 +168,7 @@ impl Shared {
     }
 }
 
-fn boxed(error: crate::control::ControlError) -> SourceError {
+fn boxed(error: ControlError) -> SourceError {
     Box::new(error)
 }
 
@@ -198,15 +205,29 @@ impl Drop for Waits<'_> {
         if !self.is_critical || self.shared.critical.fetch_sub(1, Ordering::SeqCst) > 1 {
             return;
         }
-        // The last one was given up: nobody is to stand back for it.
-        if self.shared.is_known.swap(false, Ordering::SeqCst)
+        // It was the last one.
+        if self.shared.is_known.load(Ordering::SeqCst)
             && let Ok(runtime) = tokio::runtime::Handle::try_current()
         {
             let shared = self.shared.clone();
-            runtime.spawn(async move {
-                // At the worst the others stand back for a few seconds more.
-                let _ = shared.control.waits_no_more(&shared.source, &shared.name).await;
-            });
+            runtime.spawn(async move { shared.wait_no_more().await });
+        }
+    }
+}
+
+/// What came of one question.
+enum Asked {
+    Taken(Unclaimed),
+    Wait { until: Timestamp, wait: Duration },
+}
+
+/// An allowance that nobody has come for yet: where nobody does, it is given back.
+struct Unclaimed(Option<Held>);
+
+impl Drop for Unclaimed {
+    fn drop(&mut self) {
+        if let (Some(held), Ok(runtime)) = (self.0.take(), tokio::runtime::Handle::try_current()) {
+            runtime.spawn(Box::new(held).unused());
         }
     }
 }

@@ -68,7 +68,7 @@ const PAGES: u32 = 100_000;
 impl Default for HttpPaging {
     fn default() -> Self {
         let way = HttpPages::One;
-        Self { way, total: None, more: None, pages: PAGES, short_is_last: true, in_body: false }
+        Self { way, total: None, more: None, pages: PAGES, short_is_last: false, in_body: false }
     }
 }
 
@@ -117,7 +117,7 @@ pub(super) fn read(keys: &Keys<'_>) -> Option<HttpPaging> {
         total: super::json_path(&paging, "total"),
         more: super::json_path(&paging, "more"),
         pages: paging.number("pages", 1..=10_000_000).unwrap_or(PAGES),
-        short_is_last: paging.boolean("short_is_last").unwrap_or(true),
+        short_is_last: paging.boolean("short_is_last").unwrap_or(false),
         in_body: paging.choice("in", &[("query", false), ("body", true)]).unwrap_or(false),
     };
     paging.finish();

@@ -83,7 +83,7 @@ pub(crate) fn markdown() -> String {
                 let _ = writeln!(text, "| `{key}` | {takes} | {default} | {is} |");
             }
             for title in section.shared {
-                let slug = title.to_lowercase().replace(' ', "-").replace(',', "");
+                let slug = title.to_lowercase().replace(' ', "-").replace([',', '\''], "");
                 let _ = write!(text, "\nAnd: [{}](#{slug}).\n", title.to_lowercase());
             }
             text.push('\n');

@@ -37,6 +37,28 @@ pub enum Window {
     },
 }
 
+impl Window {
+    /// So many in each second.
+    pub fn per_second(count: u32) -> Self {
+        Self::Sliding { length: Duration::from_secs(1), count }
+    }
+
+    /// So many in each minute.
+    pub fn per_minute(count: u32) -> Self {
+        Self::Sliding { length: Duration::from_secs(60), count }
+    }
+
+    /// So many in each sixty minutes.
+    pub fn per_hour(count: u32) -> Self {
+        Self::Sliding { length: Duration::from_secs(3600), count }
+    }
+
+    /// So many on each day of the service's calendar.
+    pub fn per_day(count: u32) -> Self {
+        Self::Calendar { unit: CalendarUnit::Day, count }
+    }
+}
+
 /// A unit of the calendar.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum CalendarUnit {

@@ -110,6 +110,28 @@ async fn a_run_is_told_from_its_start_to_its_end() {
 }
 
 #[tokio::test]
+async fn an_attempt_that_was_given_up_ends_with_its_run() {
+    let schema = fresh_schema();
+    let control = open(&schema).await;
+    begin(&control, "run-1", "load-1").await;
+    let failure = Failure { class: Class::Passing, message: "the lock was lost".to_owned(), hint: None };
+    let failed = TaskOutcome {
+        error: Some(failure.clone()),
+        ..outcome("raw.orders", TaskStatus::Failed, 1.0)
+    };
+    control.finish_task("run-1", &failed).await.unwrap();
+    control.finish_run(&run_outcome("run-1")).await.unwrap();
+    let attempt = superuser()
+        .await
+        .query_one(&format!("SELECT status, ended_at IS NOT NULL, failure FROM {schema}.attempts"), &[])
+        .await
+        .unwrap();
+    let told: serde_json::Value = attempt.get(2);
+    assert_eq!((attempt.get::<_, Option<&str>>(0), attempt.get::<_, bool>(1)), (Some("failed"), true));
+    assert_eq!(told, serde_json::to_value(&failure).unwrap());
+}
+
+#[tokio::test]
 async fn a_task_that_never_began_is_told_too() {
     let control = open(&fresh_schema()).await;
     control.start_run(&start("run-1")).await.unwrap();

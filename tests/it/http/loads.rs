@@ -86,7 +86,7 @@ async fn a_table_that_suddenly_is_empty_keeps_its_rows() {
     assert!(message.contains("more vanished than `shrink_limit` allows"), "{message}");
     assert_eq!(items(&project).await, expected(&all));
     double.asked();
-    project.run(&["--accept-shrink", "items"]).await;
+    project.run(&["--full", "--accept-shrink", "items"]).await;
     assert_eq!(double.asked(), ["/items"], "what was not believed is asked again");
     assert_eq!(items(&project).await, "");
 }

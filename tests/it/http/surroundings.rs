@@ -101,13 +101,13 @@ async fn test_mode_takes_its_answers_from_files() {
     project.write("mock/one.json", &one);
     project.write("mock/two.json", &format!(r#"{{"data": [{}], "next": null, "total": 3}}"#, item(3)));
     let outcome = project.run(&["--mode", "test"]).await;
-    assert_eq!(task(&outcome, "raw.items")["rows"], 3, "{outcome:#}");
+    assert_eq!(task(&outcome, "raw_test_ci.items")["rows"], 3, "{outcome:#}");
     let sql = format!("SELECT string_agg(note, ', ' ORDER BY id) FROM {INTO}_test_ci.items");
     assert_eq!(project.database.text(&sql).await, "mock 1, mock 2, mock 3");
     assert!(double.asked().is_empty());
     write_tables(&project, &format!("items = {{ {} }}", ITEMS.replace("/items", "/others")));
     let (_, outcome) = project.try_run(&["--mode", "test"]).await;
-    let error = &task(&outcome, "raw.items")["error"];
+    let error = &task(&outcome, "raw_test_ci.items")["error"];
     assert!(
         error["message"].as_str().unwrap_or_default().contains("`mock` has no file for GET /others"),
         "{outcome:#}"

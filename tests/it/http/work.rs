@@ -82,7 +82,7 @@ async fn what_is_not_found_can_be_a_row_and_work_that_stays_is_an_error() {
     double.asked();
     super::scene::write_tables(&project, &tables("select id from raw.items", ""));
     let (status, outcome) = project.try_run(&[]).await;
-    assert_eq!(status, Some(1));
+    assert_eq!(status, Some(1), "{outcome:#}");
     let message = task(&outcome, "raw.places")["error"]["message"].as_str().unwrap_or_default().to_owned();
     assert!(message.contains("would never end"), "{outcome:#}");
     assert_eq!(of_places(&double), 3, "each is asked about once");

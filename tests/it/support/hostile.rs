@@ -21,7 +21,7 @@ use tokio::{
 };
 
 pub(crate) use self::{
-    does::{Does, Step, gzip},
+    does::{Does, Step},
     records::{Paging, Records, Twist},
 };
 

@@ -110,12 +110,15 @@ pub(super) fn reason(error: &reqwest::Error, host: &str) -> Reason {
         if let Some(unknown) = error.downcast_ref::<Unknown>() {
             return Reason::Unreached { host, what: unknown.to_string() };
         }
-        let inner = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
-        let tls = error.downcast_ref().or_else(|| inner.and_then(|inner| inner.downcast_ref()));
-        if let Some(rustls::Error::InvalidCertificate(what)) = tls {
+        if let Some(rustls::Error::InvalidCertificate(what)) = error.downcast_ref() {
             return Reason::Tls { host, what: what.to_string() };
         }
-        cause = error.source();
+        // The source of such an error is that of what is in it, which is left out.
+        let inner = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        cause = match inner {
+            Some(inner) => Some(inner),
+            None => error.source(),
+        };
     }
     match (error.is_connect(), error.is_timeout()) {
         (true, true) => Reason::Unreached { host, what: "it took too long".to_owned() },

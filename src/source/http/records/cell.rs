@@ -72,7 +72,8 @@ fn of_text(column_type: ColumnType, text: &str) -> Result<Cell<'_>, Cow<'static,
         ColumnType::Numeric(digits) => {
             let number = Number::read(text).ok_or_else(wrong)?;
             refuse_digits(&number, digits.or(Some(NUMERIC_MAX)))?;
-            number.plain().into()
+            // As it is written: zeros at its end tell how exact it is.
+            if text.contains(['e', 'E']) { number.plain().into() } else { text.into() }
         }
         ColumnType::Double => match text.parse::<f64>() {
             Ok(number) if number.is_finite() && Number::read(text).is_some() => text.into(),
@@ -167,7 +168,8 @@ mod tests {
             ("integer", "2e3", "2000"),
             ("smallint", "-32768", "-32768"),
             ("numeric", "0.1234567890123456789012345678901", "0.1234567890123456789012345678901"),
-            ("numeric(5,2)", "\"123.40\"", "123.4"),
+            ("numeric(5,2)", "\"123.40\"", "123.40"),
+            ("numeric", "1.20e1", "12"),
             ("double precision", "1e-7", "1e-7"),
             ("boolean", "true", "t"),
             ("boolean", "\"false\"", "f"),

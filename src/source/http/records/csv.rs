@@ -5,16 +5,16 @@ use futures_util::FutureExt;
 
 use super::RecordsError;
 
+/// Takes a line: the names of its fields, and the fields.
+type Each<'a, E> = dyn FnMut(&[String], &StringRecord) -> Result<(), E> + 'a;
+
 /// Each line after the first one, with the names that the first one gives.
-pub(super) fn each<E: From<RecordsError>>(
-    text: &str,
-    each: &mut dyn FnMut(&[String], &StringRecord) -> Result<(), E>,
-) -> Result<(), E> {
+pub(super) fn each<E: From<RecordsError>>(text: &str, each: &mut Each<'_, E>) -> Result<(), E> {
     if text.trim().is_empty() {
         return Err(RecordsError::Empty.into());
     }
     // The reader takes what breaks off within quotes for whole.
-    if memchr::memchr_iter(b'"', text.as_bytes()).count() % 2 != 0 {
+    if !memchr::memchr_iter(b'"', text.as_bytes()).count().is_multiple_of(2) {
         let line = memchr::memchr_iter(b'\n', text.as_bytes()).count() as u64 + 1;
         return Err(RecordsError::Csv { what: "it breaks off within quotes".to_owned(), line }.into());
     }

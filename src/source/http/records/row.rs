@@ -358,7 +358,7 @@ mod tests {
         let line =
             row(&[deep, hash], &CsvForm::default(), r#"{"a": {"b": [0, 2.50]}, "mail": "a@b"}"#).unwrap();
         let sha = "7508d8b5018ea640b85269861a101203f0c26900555268e930025dac844b0f35";
-        assert_eq!(line, format!("2.5,{sha}\n"));
+        assert_eq!(line, format!("2.50,{sha}\n"));
     }
 
     #[test]

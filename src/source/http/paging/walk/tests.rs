@@ -43,7 +43,10 @@ fn by_page(size: u64) -> Paging {
 }
 
 /// What is asked after each of some pages: their records and bodies. `None` at the end.
-fn asked(paging: &Paging, pages: &[(u64, &str)]) -> Result<Vec<Option<Vec<(String, String)>>>, PagingError> {
+/// What is asked after each page; `None`: nothing.
+type Queries = Vec<Option<Vec<(String, String)>>>;
+
+fn asked(paging: &Paging, pages: &[(u64, &str)]) -> Result<Queries, PagingError> {
     let mut walk = Walk::begin(paging, request())?;
     let mut asked = vec![Some(walk.awaited().query.clone())];
     for (records, body) in pages {

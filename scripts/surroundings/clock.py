@@ -1,0 +1,27 @@
+"""Clocks that step, by libfaketime."""
+
+import time
+
+
+class Clock:
+    """A clock that a file sets: how many seconds it is ahead of the machine's."""
+
+    def __init__(self, path):
+        self.path, self.ahead, self.steps = path, 0, []
+        self.set(0)
+
+    def set(self, ahead):
+        new = self.path.with_suffix(".new")
+        new.write_text(f"{ahead:+d}\n")
+        new.chmod(0o644)
+        new.rename(self.path)
+        self.ahead = ahead
+        self.steps.append((time.time(), ahead))
+
+
+def faked(library, clock, is_read_each_time):
+    """The variables by which a process takes that clock for the machine's. To read the file each time costs a server little and
+    a client that asks much."""
+    often = {"FAKETIME_NO_CACHE": "1"} if is_read_each_time else {"FAKETIME_CACHE_DURATION": "1"}
+    return {"LD_PRELOAD": library, "FAKETIME_TIMESTAMP_FILE": str(clock.path), **often,
+            "FAKETIME_DONT_FAKE_MONOTONIC": "1", "FAKETIME_DISABLE_SHM": "1"}
