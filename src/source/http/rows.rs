@@ -138,6 +138,8 @@ struct Reader {
     columns: Vec<RowColumn>,
     writer: RowWriter,
     rejects: Rejects,
+    /// Where all records are looked at: their fields.
+    seen: Option<records::Seen>,
 }
 
 /// One record that fits, its number among all, and its cells.
@@ -157,9 +159,12 @@ impl Reader {
             .map(|column| column.asked.as_ref().map(|piece| of_request(piece, &envelope.given)))
             .collect();
         let mut number = 0;
-        let Self { table, columns, writer, rejects } = self;
+        let Self { table, columns, writer, rejects, seen } = self;
         let mut one = |record: Record<'_>| {
             number += 1;
+            if let Some(seen) = seen {
+                seen.see(record);
+            }
             let cells = writer.cells(record).map_err(|rejected| rejected.to_string());
             let cells = cells.and_then(|mut cells| {
                 fill(columns, &asked, &mut cells)?;

@@ -18,7 +18,7 @@ use crate::{
     clock::{self, Clock, System},
     compare::{self, Side},
     event::Tier,
-    schema::{CursorRange, TableSchema},
+    schema::{CursorRange, Fields, TableSchema},
     source::{
         Answers, AnswersPart, Extraction, LeftOut, LeftRecord, LeftRequest, LongestQuestion, PartOf,
         PartPlan, PartStream, Position, RangeQuestion, Reach, ReachQuestion, Slice, SliceQuestion, Snapshot,
@@ -189,6 +189,13 @@ impl Snapshot for ServiceSnapshot {
 
     async fn rows(&self, table: &TableName) -> Result<Option<u64>, SourceError> {
         Ok(Some(self.of(table)?.looked(self.body_bytes_max()).await?.rows))
+    }
+
+    async fn fields(&self, table: &TableName) -> Result<Option<Fields>, SourceError> {
+        match &self.collected {
+            None => Ok(None),
+            Some(_) => Ok(self.of(table)?.looked(self.body_bytes_max()).await?.fields.clone()),
+        }
     }
 
     fn left_out(&self) -> LeftOut {

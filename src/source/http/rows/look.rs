@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use super::{AnswerPlace, Failed, Reader, Rejects};
 use crate::{
-    schema::{CsvForm, CursorKind},
+    schema::{CsvForm, CursorKind, Fields},
     source::http::{
         ServiceError,
         collect::{Envelope, read_answer},
-        records::{ColumnSpec, Doubles, Keys, RowWriter},
+        records::{ColumnSpec, Doubles, Keys, RowWriter, Seen},
         snapshot::Collected,
         values::is_before,
     },
@@ -21,6 +21,8 @@ pub(in crate::source::http) struct Looked {
     pub(in crate::source::http) greatest: BTreeMap<String, String>,
     /// How many rows there are.
     pub(in crate::source::http) rows: u64,
+    /// How the records' fields differ from those of the columns.
+    pub(in crate::source::http) fields: Option<Fields>,
     /// Records that are no rows, because another one of their key is.
     pub(super) doubles: Option<Doubles>,
 }
@@ -35,7 +37,8 @@ pub(in crate::source::http) async fn look(
     let specs: Vec<ColumnSpec> = columns.iter().map(|column| column.spec.clone()).collect();
     // What stands for NULL and which types there are in the warehouse is not known yet.
     let writer = RowWriter::new(&specs, &[], &CsvForm::default(), 0);
-    let reader = Reader { table: table.clone(), columns, writer, rejects: Rejects::default() };
+    let seen = Some(Seen::default());
+    let reader = Reader { table: table.clone(), columns, writer, rejects: Rejects::default(), seen };
     let places = |names: &[String]| -> Vec<usize> {
         names.iter().filter_map(|name| specs.iter().position(|spec| spec.name == *name)).collect()
     };
@@ -108,6 +111,8 @@ impl Looking {
         let columns = &table.rows.columns;
         let named = |(place, value): (usize, String)| (columns[place].spec.name.clone(), value);
         let greatest = greatest.into_iter().map(named).collect();
-        Ok(Looked { greatest, rows: rows - doubled, doubles })
+        let of_records = columns.iter().filter(|column| column.asked.is_none()).map(|column| &column.spec);
+        let fields = reader.seen.unwrap_or_default().against(of_records);
+        Ok(Looked { greatest, rows: rows - doubled, doubles, fields })
     }
 }

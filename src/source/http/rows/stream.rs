@@ -60,7 +60,7 @@ impl RowsStream {
             .collect();
         let specs: Vec<ColumnSpec> = columns.iter().map(|column| column.spec.clone()).collect();
         let writer = RowWriter::new(&specs, arrive_as, &part.csv, part.counted);
-        let reader = Some(Reader { table, columns, writer, rejects: Rejects::default() });
+        let reader = Some(Reader { table, columns, writer, rejects: Rejects::default(), seen: None });
         let (next, end, ready) = (answers.start, answers.end, VecDeque::new());
         Ok(Self { collected, body_bytes_max, reader, next, end, ready, turn: None, counts: Vec::new() })
     }
