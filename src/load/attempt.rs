@@ -346,6 +346,7 @@ impl<'a> Begun<'a> {
         // What was known at the last load is told by `plan`, not each time.
         let is_news = decision.last.is_none() || !decision.changes.is_empty();
         let mut warnings = if is_news { decision.notes } else { Vec::new() };
+        warnings.extend(decision.news);
         warnings.extend(rebuilt);
         warnings.extend(manifest.unfit.iter().map(ToString::to_string));
         if attempt.chunk.is_none() {

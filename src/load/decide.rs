@@ -55,6 +55,8 @@ pub struct Decision {
     pub advice: Option<Advice>,
     /// What people should know.
     pub notes: Vec<String>,
+    /// How a service's records differ from the columns since the last load, in words.
+    pub news: Vec<String>,
     /// Whether rows go that were kept so far: those that are gone from the source.
     pub loses_kept: bool,
     /// The live table's rows, where they were counted to compare them.
@@ -210,6 +212,10 @@ async fn decide_upon(
             how.kind
         }
     };
+    let fields = snapshot.fields(&spec.source_table).await.map_err(LoadError::Source)?;
+    let known = last.as_ref().and_then(|last| last.state.fields.clone());
+    // Who writes a loader knows the records, but not what comes into them later.
+    let news = fields.as_ref().zip(known.as_ref()).map(|(now, before)| now.news(before));
     notes.extend(in_time(&spec.target, &relaid, publish, brought.new_rows.is_none()));
     Ok(Decision {
         relaid: !relaid.is_empty() && publish == PublishKind::Swap,
@@ -224,6 +230,7 @@ async fn decide_upon(
         state: State {
             null: given(&shape.csv.null),
             sample: spec.sample.as_ref().map(|sample| sample.rows),
+            fields: fields.or(known),
             ..brought.state
         },
         reason: match &spec.sample {
@@ -237,6 +244,7 @@ async fn decide_upon(
         publish,
         advice: brought.advice,
         notes,
+        news: news.unwrap_or_default(),
     })
 }
 

@@ -8,6 +8,7 @@
 mod adopt;
 mod advice;
 mod allowance;
+mod asked;
 mod attempt;
 mod backfill;
 mod chain;

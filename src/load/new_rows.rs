@@ -8,7 +8,7 @@
 use jiff::Timestamp;
 
 use super::{
-    Advice, LoadError,
+    Advice, LoadError, asked,
     compared::unnamed,
     marks,
     schema_change::{self, Answer},
@@ -186,7 +186,8 @@ impl Asked<'_> {
                 return Some(format!("the strategy was {} before", last.loaders_strategy()));
             }
             if last.state.definition != now.definition {
-                return Some("the loader's `cursor`, `key` or `where` changed".to_owned());
+                let asked = if self.spec.http.is_some() { "what is asked" } else { "`where`" };
+                return Some(format!("the loader's `cursor`, `key` or {asked} changed"));
             }
             if last.source != self.spec.source || last.state.system != now.system {
                 return Some("the source is another database now".to_owned());
@@ -319,5 +320,7 @@ fn in_words_of(new_rows: &NewRows, state: &State, changes: &[Change]) -> String 
 /// need not be those that would be loaded.
 pub(super) fn definition(spec: &LoadSpec) -> String {
     let own = [spec.cursor.as_deref(), spec.condition.as_deref()].map(Option::unwrap_or_default);
-    fingerprint::of(own.into_iter().chain(spec.key.iter().map(String::as_str)))
+    let asked = spec.http.as_deref().map(asked::written).unwrap_or_default();
+    let key = spec.key.iter().map(String::as_str);
+    fingerprint::of(own.into_iter().chain(key).chain(asked.iter().map(String::as_str)))
 }

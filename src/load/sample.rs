@@ -19,6 +19,10 @@ use super::extract::both;
 /// Makes loads of whole tables into loads of samples, `rows` a table.
 pub fn sample<'a>(loads: impl Iterator<Item = &'a mut LoadSpec>, related: &[Related], rows: u32) {
     let mut loads: Vec<&mut LoadSpec> = loads.collect();
+    for spec in loads.iter_mut().filter(|spec| spec.http.is_some()) {
+        // A service has no keys that lead from table to table: no more is asked when there is enough.
+        whole(spec, Sample { rows, notes: Vec::new() });
+    }
     let mut tables = BTreeMap::new();
     for found in related {
         let Some(spec) = loads.iter().find(|spec| spec.source_table == found.table) else { continue };
@@ -31,13 +35,17 @@ pub fn sample<'a>(loads: impl Iterator<Item = &'a mut LoadSpec>, related: &[Rela
         let Some(condition) = conditions.get(&spec.source_table) else { continue };
         spec.condition = both(spec.condition.as_deref(), Some(condition));
         let notes = sampled.tables[&spec.source_table].notes.clone();
-        spec.sample = Some(Sample { rows, notes });
-        // All of the sample each time, however much was there before.
-        spec.strategy = Strategy::Full;
-        spec.cursor = None;
-        spec.deletes = Deletes::Ignore;
-        spec.shrink_limit = 1.0;
+        whole(spec, Sample { rows, notes });
     }
+}
+
+/// All of the sample each time, however much was there before.
+fn whole(spec: &mut LoadSpec, sample: Sample) {
+    spec.sample = Some(sample);
+    spec.strategy = Strategy::Full;
+    spec.cursor = None;
+    spec.deletes = Deletes::Ignore;
+    spec.shrink_limit = 1.0;
 }
 
 /// What must be known of a table.

@@ -15,7 +15,7 @@ use crate::{
     compare::{Look, Side},
     error::{Failure, Fault},
     event::Tier,
-    schema::{CsvForm, Cursor, CursorRange, RelationKind, TableSchema},
+    schema::{CsvForm, Cursor, CursorRange, Fields, RelationKind, TableSchema},
     sql::TableName,
     stage::manifest::{CollectionRef, Format},
 };
@@ -136,6 +136,12 @@ pub trait Snapshot: Send + Sync {
 
     /// How many rows a table has, where that is known without asking its server.
     async fn rows(&self, _table: &TableName) -> Result<Option<u64>, SourceError> {
+        Ok(None)
+    }
+
+    /// Which fields a service's records have besides those of the columns, and which they lack; `None` where there are
+    /// no records.
+    async fn fields(&self, _table: &TableName) -> Result<Option<Fields>, SourceError> {
         Ok(None)
     }
 

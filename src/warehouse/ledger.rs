@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::PublishKind;
 use crate::{
-    schema::{TableSchema, UnfitUse},
+    schema::{Fields, TableSchema, UnfitUse},
     sql::TableName,
 };
 
@@ -128,6 +128,9 @@ pub struct State {
     /// SHA-256 of the load's manifest, in hex: what lies in the stage under its name can be something else later.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub manifest_sha256: Option<String>,
+    /// How a service's records differed from the columns.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fields: Option<Fields>,
     /// Values that the warehouse cannot hold, and what became of them in this load.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub unfit: Vec<UnfitUse>,

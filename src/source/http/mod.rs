@@ -6,6 +6,7 @@
 
 mod allowance;
 mod ask;
+mod body;
 pub mod collect;
 mod error;
 mod given;
@@ -17,16 +18,18 @@ mod rows;
 mod service;
 mod snapshot;
 mod table;
+mod values;
 
 pub use allowance::{Allowance, Permit, Spent, Unlimited};
 pub use ask::{AskError, Asker, Auth, Options, OptionsError, Reason, Scope};
+pub use body::{BodyPattern, JsonPattern};
 pub use error::ServiceError;
 pub use given::{Given, Missing, Pattern, Piece, Time};
 pub use mock::{Mock, MockError, MockFile, MockPiece, MockSettings};
 pub use request::{Answer, Ask, Body, Headers, Media, Request, Target};
 pub use rows::{OnBadRecord, RowColumn, RowSettings};
 pub use service::{Service, ServiceSettings, ServiceTable};
-pub use table::{Asked, AskedError, BodyPattern, CursorForm, JsonPattern, Span};
+pub use table::{Asked, AskedError, CursorForm, Span};
 
 /// The status of an answer that there is nothing.
 const MISSING: u16 = 404;

@@ -1,10 +1,10 @@
 //! A table of a service: what is asked for it.
 
 use jiff::{Timestamp, tz::TimeZone};
-use serde_json::Value;
 
 use super::{
-    Body, Given, Media, Missing, Pattern, Request, Target,
+    BodyPattern, Given, Media, Missing, Pattern, Request, Target,
+    body::filled,
     collect::Query,
     given::moment,
     paging::{Kind, Paging, Window, Windows, WindowsError},
@@ -56,28 +56,6 @@ pub enum CursorForm {
     Moment,
     /// A day.
     Date,
-}
-
-/// What is sent.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum BodyPattern {
-    /// JSON.
-    Json(JsonPattern),
-    /// Form fields; one of which something is not given is left out.
-    Form(Vec<(String, Pattern)>),
-}
-
-/// JSON with names in its texts.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum JsonPattern {
-    /// A text; null, where something of it is not given.
-    Text(Pattern),
-    /// What stands for itself.
-    Plain(Value),
-    /// A list.
-    List(Vec<Self>),
-    /// An object, its fields in their order.
-    Object(Vec<(String, Self)>),
 }
 
 /// Which rows are asked for.
@@ -187,6 +165,9 @@ impl Asked {
                 let since = since.map_or_else(|| "all of it".to_owned(), |since| format!("from {since} on"));
                 words = format!("{words}, {since}");
             }
+            (Err(AskedError::Missing { missing: Missing::Column { .. }, .. }), _) => {
+                words += ", for each row of `work`";
+            }
             (Err(error), _) => words = format!("{words}: {error}"),
         }
         match &self.paging.kind {
@@ -250,39 +231,6 @@ impl Asked {
             CursorForm::Date => moment.to_zoned(zone.clone()).date().to_string(),
             CursorForm::Plain | CursorForm::Moment => moment.to_string(),
         }
-    }
-}
-
-fn filled(fields: &[(String, Pattern)], given: &Given) -> Result<Vec<(String, String)>, Missing> {
-    let mut filled = Vec::new();
-    for (name, pattern) in fields {
-        filled.extend(pattern.fill(given)?.map(|value| (name.clone(), value)));
-    }
-    Ok(filled)
-}
-
-impl BodyPattern {
-    fn fill(&self, given: &Given) -> Result<Body, Missing> {
-        Ok(match self {
-            Self::Json(json) => Body::Json(json.fill(given)?),
-            Self::Form(fields) => Body::Form(filled(fields, given)?),
-        })
-    }
-}
-
-impl JsonPattern {
-    fn fill(&self, given: &Given) -> Result<Value, Missing> {
-        Ok(match self {
-            Self::Text(pattern) => pattern.fill(given)?.map_or(Value::Null, Value::String),
-            Self::Plain(value) => value.clone(),
-            Self::List(items) => {
-                Value::Array(items.iter().map(|item| item.fill(given)).collect::<Result<_, _>>()?)
-            }
-            Self::Object(fields) => {
-                let fields = fields.iter().map(|(name, field)| Ok((name.clone(), field.fill(given)?)));
-                Value::Object(fields.collect::<Result<_, Missing>>()?)
-            }
-        })
     }
 }
 

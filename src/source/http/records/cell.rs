@@ -150,7 +150,7 @@ mod tests {
     use super::*;
 
     fn cell(word: &str, raw: &str) -> Result<Option<String>, String> {
-        let column_type = ColumnType::read(word).expect("a type");
+        let column_type = ColumnType::of_word(word);
         of_json(column_type, raw).map(|cell| cell.map(Cow::into_owned)).map_err(Cow::into_owned)
     }
 
@@ -216,7 +216,7 @@ mod tests {
     #[test]
     fn an_empty_field_of_csv_is_null_but_in_a_text() {
         let of = |word: &str, field| {
-            of_csv(ColumnType::read(word).expect("a type"), field).map(|cell| cell.map(Cow::into_owned))
+            of_csv(ColumnType::of_word(word), field).map(|cell| cell.map(Cow::into_owned))
         };
         assert_eq!(of("text", ""), Ok(Some(String::new())));
         assert_eq!(of("bigint", ""), Ok(None));

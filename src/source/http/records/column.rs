@@ -49,17 +49,7 @@ pub enum ColumnType {
     Jsonb,
 }
 
-/// What is none of the types.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{text}` is no type of a column")]
-pub struct UnknownType {
-    /// As it is written.
-    pub text: String,
-    /// The type that is nearest.
-    pub nearest: Option<&'static str>,
-}
-
-/// The words of types without digits, other words for the same ones behind them.
+/// The words of types without digits, as `config::http` reads them.
 const WORDS: &[(&str, ColumnType)] = &[
     ("text", ColumnType::Text),
     ("smallint", ColumnType::SmallInt),
@@ -75,35 +65,19 @@ const WORDS: &[(&str, ColumnType)] = &[
     ("timestamptz epoch_ms", ColumnType::Epoch(3)),
     ("uuid", ColumnType::Uuid),
     ("jsonb", ColumnType::Jsonb),
-    ("int", ColumnType::Integer),
-    ("int2", ColumnType::SmallInt),
-    ("int4", ColumnType::Integer),
-    ("int8", ColumnType::BigInt),
-    ("float8", ColumnType::Double),
-    ("double", ColumnType::Double),
-    ("bool", ColumnType::Boolean),
-    ("decimal", ColumnType::Numeric(None)),
-    ("json", ColumnType::Jsonb),
-    ("varchar", ColumnType::Text),
 ];
 
 impl ColumnType {
-    /// Reads one: `bigint`, `numeric(12, 4)`, `timestamptz epoch_ms`.
-    pub fn read(text: &str) -> Result<Self, UnknownType> {
-        let words: Vec<String> = text.split_whitespace().map(str::to_lowercase).collect();
-        let word = words.join(" ");
-        if let Some((_, found)) = WORDS.iter().find(|(name, _)| *name == word) {
-            return Ok(*found);
+    /// The type of a word.
+    #[cfg(test)]
+    pub(super) fn of_word(word: &str) -> Self {
+        let digits = word.strip_prefix("numeric(").and_then(|rest| rest.strip_suffix(')')?.split_once(','));
+        match digits {
+            Some((precision, scale)) => {
+                Self::Numeric(Some((precision.parse().expect("digits"), scale.parse().expect("digits"))))
+            }
+            None => WORDS.iter().find(|(known, _)| *known == word).expect("a type").1,
         }
-        digits(&word).map(|digits| Self::Numeric(Some(digits))).ok_or_else(|| UnknownType {
-            text: text.trim().to_owned(),
-            nearest: WORDS
-                .iter()
-                .map(|(name, _)| (strsim::normalized_damerau_levenshtein(&word, name), *name))
-                .filter(|(likeness, _)| *likeness >= 0.5)
-                .max_by(|a, b| a.0.total_cmp(&b.0))
-                .map(|(_, name)| name),
-        })
     }
 
     /// As Postgres writes it.
@@ -154,26 +128,6 @@ impl ColumnType {
     }
 }
 
-/// The digits of `numeric(12,4)`.
-fn digits(word: &str) -> Option<(u16, u16)> {
-    let inside = word.strip_prefix("numeric").or_else(|| word.strip_prefix("decimal"))?;
-    let inside = inside.trim().strip_prefix('(')?.strip_suffix(')')?;
-    let (precision, scale) = inside.split_once(',').unwrap_or((inside, "0"));
-    let (precision, scale) = (precision.trim().parse().ok()?, scale.trim().parse().ok()?);
-    ((1..=1000).contains(&precision) && scale <= precision).then_some((precision, scale))
-}
-
-impl ColumnSpec {
-    /// Its type and its path, as a loader says them in one text: `date $.day`, `numeric(12,4)`. Without a path it is the
-    /// field of the column's name.
-    pub fn read_text(text: &str) -> (&str, Option<&str>) {
-        match text.find('$') {
-            Some(at) => (text[..at].trim(), Some(text[at..].trim())),
-            None => (text.trim(), None),
-        }
-    }
-}
-
 /// The table's schema, as if a Postgres had it.
 pub fn schema(columns: &[ColumnSpec], key: &[String]) -> TableSchema {
     let column = |(number, column): (i16, &ColumnSpec)| Column {
@@ -188,25 +142,4 @@ pub fn schema(columns: &[ColumnSpec], key: &[String]) -> TableSchema {
     };
     let columns = (1..).zip(columns).map(column).collect();
     TableSchema { kind: RelationKind::Table, columns, key: key.to_vec() }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn types_are_read_and_written_as_the_same() {
-        for (word, known) in WORDS {
-            assert_eq!(ColumnType::read(word).as_ref(), Ok(known), "{word}");
-            assert_eq!(ColumnType::read(&known.word()).as_ref(), Ok(known), "{word}");
-        }
-        assert_eq!(ColumnType::read("NUMERIC ( 12, 4 )"), Ok(ColumnType::Numeric(Some((12, 4)))));
-        assert_eq!(ColumnType::read("numeric(12)"), Ok(ColumnType::Numeric(Some((12, 0)))));
-        for wrong in ["numeric(2,4)", "numeric(0)", "varchar(3)", "", "bigint[]"] {
-            assert!(ColumnType::read(wrong).is_err(), "{wrong}");
-        }
-        assert_eq!(ColumnType::read("bigin").unwrap_err().nearest, Some("bigint"));
-        assert_eq!(ColumnSpec::read_text("date $.a.b"), ("date", Some("$.a.b")));
-        assert_eq!(ColumnSpec::read_text(" numeric(3,1) "), ("numeric(3,1)", None));
-    }
 }

@@ -55,12 +55,6 @@ pub enum RecordsError {
         /// Where.
         line: u64,
     },
-    /// Records with names that are data.
-    #[error("the records have more than {max} different fields")]
-    ManyFields {
-        /// How many there may be.
-        max: usize,
-    },
 }
 
 impl Fault for RecordsError {
@@ -77,7 +71,6 @@ impl Fault for RecordsError {
             Self::NotThere { .. } | Self::NoList { .. } => {
                 "`records` is a JSON path like `$.data[*]`; `barncat discover SOURCE --path …` shows an answer's form".to_owned()
             }
-            Self::ManyFields { .. } => "names that are data belong into a `jsonb` column".to_owned(),
             _ => return None,
         })
     }

@@ -1,96 +1,95 @@
-//! Which fields the records have had: what a service adds, leaves out or writes in another way is to be seen.
+//! Which fields records have: what a service adds or leaves out is to be seen.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
-use super::{Record, RecordsError, json};
+use super::{ColumnSpec, Record, json};
+use crate::schema::Fields;
 
-/// So many different fields are looked at.
-const FIELDS_MAX: usize = 2_000;
+/// So many records of a collection are looked at: a service adds a field to all of them, or seldom to one alone.
+const RECORDS_MAX: u64 = 1_000;
 
-/// The kinds of values, each a bit.
-const KINDS: [(&str, u8); 6] =
-    [("null", 1), ("true or false", 2), ("a number", 4), ("a string", 8), ("a list", 16), ("an object", 32)];
+/// With more of them names are data, and none of them is news.
+const FIELDS_MAX: usize = 500;
 
-/// The fields of some records, and of which kinds their values were.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Fields {
-    by_name: BTreeMap<String, Seen>,
+/// The fields of the first records.
+#[derive(Debug, Default)]
+pub struct Seen {
+    names: BTreeSet<String>,
     records: u64,
 }
 
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-struct Seen {
-    kinds: u8,
-    times: u64,
-}
-
-impl Fields {
+impl Seen {
     /// Looks at one record.
-    pub fn see(&mut self, record: Record<'_>) -> Result<(), RecordsError> {
+    pub fn see(&mut self, record: Record<'_>) {
+        if self.records == RECORDS_MAX || self.names.len() > FIELDS_MAX {
+            return;
+        }
         self.records += 1;
+        let mut one = |name: &str| {
+            if !self.names.contains(name) {
+                self.names.insert(name.to_owned());
+            }
+        };
         match record {
+            // What cannot be read here is an error where its cells are made.
             Record::Json(text) if text.starts_with('{') => {
-                json::each_field(text, |name, value| self.one(name, json::kind(value)))?;
+                let _ = json::each_field(text, |name, _| one(name));
             }
             Record::Json(_) => {}
-            Record::Csv { names, .. } => names.iter().for_each(|name| self.one(name, "a string")),
-        }
-        match self.by_name.len() > FIELDS_MAX {
-            true => Err(RecordsError::ManyFields { max: FIELDS_MAX }),
-            false => Ok(()),
+            Record::Csv { names, .. } => names.iter().for_each(|name| one(name)),
         }
     }
 
-    fn one(&mut self, name: &str, kind: &str) {
-        let bit = KINDS.iter().find(|(known, _)| *known == kind).map_or(0, |(_, bit)| *bit);
-        let seen = match self.by_name.get_mut(name) {
-            Some(seen) => seen,
-            None => self.by_name.entry(name.to_owned()).or_default(),
-        };
-        seen.kinds |= bit;
-        seen.times += 1;
-    }
-
-    /// The fields' names, in their order.
-    pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.by_name.keys().map(String::as_str)
-    }
-
-    /// The fields that none of these paths' first names takes.
-    pub fn besides(&self, known: &[&str]) -> Vec<String> {
-        self.names().filter(|name| !known.contains(name)).map(str::to_owned).collect()
-    }
-
-    /// Names that no record had, of these.
-    pub fn missing(&self, known: &[&str]) -> Vec<String> {
-        let is_missing = |name: &&&str| self.records > 0 && !self.by_name.contains_key(**name);
-        known.iter().filter(is_missing).map(|name| (*name).to_owned()).collect()
+    /// Held against the columns that take their values from records; `None` where nothing can be said.
+    pub fn against<'a>(&self, columns: impl Iterator<Item = &'a ColumnSpec>) -> Option<Fields> {
+        let taken: Vec<Option<&str>> = columns.map(|column| column.path.first_name()).collect();
+        if self.records == 0 || self.names.len() > FIELDS_MAX {
+            return None;
+        }
+        // A column of the whole record takes every field.
+        let takes_all = taken.contains(&None);
+        let is_taken = |name: &String| taken.contains(&Some(name.as_str()));
+        let unlisted = self.names.iter().filter(|name| !takes_all && !is_taken(name)).cloned().collect();
+        let absent: BTreeSet<&str> =
+            taken.into_iter().flatten().filter(|name| !self.names.contains(*name)).collect();
+        Some(Fields { unlisted, absent: absent.into_iter().map(str::to_owned).collect() })
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::source::http::records::{ColumnType, ValuePath};
 
-    #[test]
-    fn new_and_missing_fields_are_seen() {
-        let mut fields = Fields::default();
-        for record in [r#"{"id": 1, "a": null}"#, r#"{"id": "x", "b": [1]}"#, "7"] {
-            fields.see(Record::Json(record)).expect("they are few");
+    fn column(path: &str) -> ColumnSpec {
+        ColumnSpec {
+            name: "c".to_owned(),
+            path: ValuePath::read(path).expect("a path"),
+            column_type: ColumnType::Text,
+            nullable: true,
+            hash: false,
         }
-        assert_eq!(fields.names().collect::<Vec<_>>(), ["a", "b", "id"]);
-        assert_eq!(fields.besides(&["id"]), ["a", "b"]);
-        assert_eq!(fields.missing(&["id", "gone"]), ["gone"]);
-        assert_eq!(Fields::default().missing(&["id"]), Vec::<String>::new());
     }
 
     #[test]
-    fn names_that_are_data_end_the_look() {
-        let record =
-            format!("{{{}}}", (0..2_001).map(|n| format!("\"k{n}\":1")).collect::<Vec<_>>().join(","));
-        assert_eq!(
-            Fields::default().see(Record::Json(&record)),
-            Err(RecordsError::ManyFields { max: 2_000 })
-        );
+    fn fields_that_no_column_takes_and_columns_without_a_field_are_seen() {
+        let mut seen = Seen::default();
+        for record in [r#"{"id": 1, "a": null}"#, r#"{"id": "x", "b": {"c": 1}}"#, "7"] {
+            seen.see(Record::Json(record));
+        }
+        let columns = [column("$.id"), column("$.b.c"), column("$.gone"), column("$.gone.too")];
+        let fields = seen.against(columns.iter()).expect("there are records");
+        assert_eq!((fields.unlisted, fields.absent), (vec!["a".to_owned()], vec!["gone".to_owned()]));
+        let whole = [column("$")];
+        assert_eq!(seen.against(whole.iter()), Some(Fields::default()));
+        assert_eq!(Seen::default().against(columns.iter()), None);
+    }
+
+    #[test]
+    fn names_that_are_data_are_no_news() {
+        let mut seen = Seen::default();
+        let record = (0..600).map(|n| format!("\"k{n}\":1")).collect::<Vec<_>>().join(",");
+        seen.see(Record::Json(&format!("{{{record}}}")));
+        assert_eq!(seen.against([column("$.id")].iter()), None);
     }
 }

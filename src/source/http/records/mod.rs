@@ -36,9 +36,9 @@ mod time;
 
 pub use self::{
     cell::Cell,
-    column::{ColumnSpec, ColumnType, UnknownType, schema},
+    column::{ColumnSpec, ColumnType, schema},
     error::{Misfit, RecordsError},
-    fields::Fields,
+    fields::Seen,
     infer::{Inferred, infer},
     keys::{Doubles, Duplicates, Keys, KeysError},
     path::{RecordsPath, ValuePath},

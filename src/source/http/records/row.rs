@@ -291,7 +291,7 @@ mod tests {
         ColumnSpec {
             name: name.to_owned(),
             path: ValuePath::field(name),
-            column_type: ColumnType::read(word).expect("a type"),
+            column_type: ColumnType::of_word(word),
             nullable: true,
             hash: false,
         }
