@@ -10,6 +10,7 @@ use std::{
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use jiff::Timestamp;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::{
@@ -18,7 +19,7 @@ use super::{
     records::{
         self, Cell, ColumnSpec, Doubles, Duplicates, Keys, Record, RecordsError, RowWriter, each_record,
     },
-    snapshot::{Collected, is_before, of_request},
+    snapshot::{Collected, is_before, is_credible, of_request},
 };
 use crate::{
     schema::{Cursor, CursorKind, TableSchema},
@@ -87,7 +88,7 @@ pub(super) struct AnswerPlace {
 /// What all records tell together.
 #[derive(Debug, Default)]
 pub(super) struct Looked {
-    /// The greatest value of each column that can be a cursor.
+    /// The greatest value, not beyond now, of each column that can be a cursor.
     pub(super) greatest: BTreeMap<String, String>,
     /// How many rows there are.
     pub(super) rows: u64,
@@ -264,8 +265,8 @@ pub(super) async fn look(collected: &Collected, body_bytes_max: u64) -> Result<L
     };
     let key = places(&table.rows.key);
     let keys = (!key.is_empty()).then(|| Keys::new(&table.rows.key, &key, collected.duplicates));
-    let mut looking =
-        Looking { reader, keys, ordered: table.rows.ordered(), rows: 0, greatest: BTreeMap::new() };
+    let (ordered, as_of) = (table.rows.ordered(), collected.as_of);
+    let mut looking = Looking { reader, keys, ordered, as_of, rows: 0, greatest: BTreeMap::new() };
     for place in &collected.answers {
         let (envelope, body, _) =
             read_answer(&collected.stage, &place.part.key, Some(&place.part), body_bytes_max).await?;
@@ -289,25 +290,24 @@ struct Looking {
     reader: Reader,
     keys: Option<Keys>,
     ordered: Vec<(usize, CursorKind)>,
+    as_of: Timestamp,
     rows: u64,
-    /// By the column's place.
+    /// By the column's place; of those that are not beyond now.
     greatest: BTreeMap<usize, String>,
 }
 
 impl Looking {
     fn answer(&mut self, place: &AnswerPlace, answer: (&Envelope, &[u8])) -> Result<(), Failed> {
-        let Self { reader, keys, ordered, rows, greatest } = self;
+        let Self { reader, keys, ordered, as_of, rows, greatest } = self;
         let name = reader.table.asked.name.clone();
         reader.each(place, answer, |_, (number, cells)| {
             *rows += 1;
             for (column, kind) in ordered.iter() {
                 let Some(value) = &cells[*column] else { continue };
-                match greatest.get_mut(column) {
-                    Some(before) if is_before(*kind, before, value) => *before = value.to_string(),
-                    Some(_) => {}
-                    None => {
-                        greatest.insert(*column, value.to_string());
-                    }
+                let is_greatest = greatest.get(column).is_none_or(|before| is_before(*kind, before, value));
+                // One beyond now hides none that a watermark may stand on.
+                if is_greatest && is_credible(*kind, value, *as_of) {
+                    greatest.insert(*column, value.to_string());
                 }
             }
             let Some(keys) = keys else { return Ok(()) };

@@ -44,7 +44,7 @@ pub(super) struct Collected {
     /// What becomes of records of one key.
     pub(super) duplicates: Duplicates,
     since: Option<String>,
-    as_of: Timestamp,
+    pub(super) as_of: Timestamp,
     id: String,
     named: Vec<crate::stage::manifest::CollectionRef>,
     looked: OnceCell<Looked>,
@@ -375,7 +375,7 @@ fn greatest(kind: CursorKind, one: Option<String>, other: Option<String>) -> Opt
 const AHEAD: SignedDuration = SignedDuration::from_hours(14);
 
 /// Whether a watermark may stand on a value: a time beyond now would hide what comes until then.
-fn is_credible(kind: CursorKind, value: &str, now: Timestamp) -> bool {
+pub(super) fn is_credible(kind: CursorKind, value: &str, now: Timestamp) -> bool {
     let latest = match kind {
         CursorKind::Moment => now,
         CursorKind::LocalTime | CursorKind::Date => now.checked_add(AHEAD).unwrap_or(now),
