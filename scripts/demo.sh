@@ -13,6 +13,7 @@
 #   scripts/demo.sh repair [WAREHOUSE] the shop corrects them; what a run then says in the same thread
 #   scripts/demo.sh down              stops the servers and removes .demo
 #
+# Rates and a geocoder over HTTP are scripts/demo-services.py, on loopback; .demo/services/asked is what it counted itself.
 # Slack is a double of ours (tests/alert-double), which refuses what Slack would; .demo/alerts/slack has its channels.
 #
 # SCALE (default 1: 1.4 million rows) sizes the data, when it is first made.
@@ -64,11 +65,13 @@ write_shell() { # warehouse lines…
   file=$(shell_of "$1")
   (
     umask 077
-    printf 'export SHOP_PRIMARY_URL=%s\nexport SHOP_REPLICA_URL=%s\n[ ! -e %q ] || . %q\n' \
-      "$BARNCAT_PRIMARY_ADMIN_URL" "$BARNCAT_REPLICA_URL" "$dir/alerts/shell" "$dir/alerts/shell" >"$file.new"
-    # The dashboard is where it is said to be, and asks for nothing.
-    echo "unset BARNCAT_LISTEN BARNCAT_TOKEN" >>"$file.new"
-    printf '%s\n' "${@:2}" >>"$file.new"
+    {
+      printf 'export SHOP_PRIMARY_URL=%s\nexport SHOP_REPLICA_URL=%s\n' "$BARNCAT_PRIMARY_ADMIN_URL" "$BARNCAT_REPLICA_URL"
+      printf '[ ! -e %q ] || . %q\n' "$dir/alerts/shell" "$dir/alerts/shell" "$dir/services/shell" "$dir/services/shell"
+      # The dashboard is where it is said to be, and asks for nothing.
+      echo "unset BARNCAT_LISTEN BARNCAT_TOKEN"
+      printf '%s\n' "${@:2}"
+    } >"$file.new"
   )
   mv "$file.new" "$file"
 }
@@ -103,15 +106,60 @@ barncat_at() { # warehouse arguments…
   (. "$(shell_of "$1")" && "$barncat" "${@:2}" --project .)
 }
 
+# The services over HTTP: Python's own library, which the scripts need anyway.
+services_pid() {
+  local pid
+  pid=$(sed -n "s/^export DEMO_SERVICES_PID='\([0-9]*\)'$/\1/p" "$dir/services/shell" 2>/dev/null)
+  [ -n "$pid" ] && grep -q demo-services "/proc/$pid/cmdline" 2>/dev/null && echo "$pid"
+}
+
+start_services() {
+  local pid
+  services_pid >/dev/null && return
+  command -v python3 >/dev/null || fail "python3 is missing" "it serves the demo's rates and places: scripts/demo-services.py"
+  mkdir -p "$dir/services"
+  rm -f "$dir/services/shell"
+  # A group of its own: Ctrl-C is for whoever started it.
+  setsid python3 scripts/demo-services.py "$dir/services" </dev/null >"$dir/services/log" 2>&1 &
+  pid=$!
+  until [ -e "$dir/services/shell" ]; do
+    kill -0 "$pid" 2>/dev/null || fail "the services did not start: $(tail -n 1 "$dir/services/log")"
+    sleep 0.1
+  done
+}
+
+stop_services() {
+  local pid
+  pid=$(services_pid) || return 0
+  kill "$pid" 2>/dev/null || true
+  while [ -e "/proc/$pid" ]; do sleep 0.1; done
+}
+
+# What the services counted themselves, and what of the day's allowance barncat has counted as used.
+show_services() { # warehouse
+  local used
+  # shellcheck disable=SC1090  # made by write_shell
+  used=$(. "$(shell_of "$1")" && psql_at "${CONTROL_URL:-$WAREHOUSE_URL}" -c "SELECT count FROM barncat_control.allowance_calendar
+    WHERE source = 'places' AND unit = 'day' AND now() >= starts_at AND now() < ends_at")
+  printf '\n  asked so far, as the services count it: %s\n' "$(scripts/demo-services.py --count "$dir/services")" >&2
+  printf '  of the %s requests that places may be sent a day, %s are used by runs of this warehouse\n' \
+    "$(sed -n 's/^limits = .*day = \([0-9]*\).*/\1/p' barncat.toml)" "${used:-0}" >&2
+}
+
 load() { # warehouse
-  say "4. $1: barncat run, standby → stage → warehouse, and the models and checks of sql/"
+  say "4. $1: barncat run, standby and services → stage → warehouse, and the models and checks of sql/"
   start_warehouse "$1"
   barncat_at "$1" run
-  say "5. $1: source and warehouse, counted and hashed by both servers"
+  show_services "$1"
+  say "5. $1: the services again: no address is asked about twice, and of the rates the last days alone"
+  barncat_at "$1" run source:fx source:places
+  show_services "$1"
+  say "6. $1: source and warehouse, counted and hashed by both servers"
   scripts/compare.sh --dir "$dir" "$1"
   [ "$1" != postgres ] || return 0
-  say "6. $1: the same by barncat itself, row by row"
-  barncat_at "$1" verify
+  say "7. $1: the same by barncat itself, row by row"
+  # Rows of a service are counted alone, and each count asks for all of them.
+  barncat_at "$1" verify 'raw_shop.*'
 }
 
 # What `up` started; the programs are those that it built.
@@ -121,6 +169,7 @@ require_up() { # warehouse
   # shellcheck disable=SC1091  # made by servers.sh
   . "$dir/env"
   double_start alert-double "$dir/alerts"
+  start_services
 }
 
 # How another step is written.
@@ -212,7 +261,9 @@ up() { # warehouses…
   say "3. barncat itself (the first build takes minutes)"
   build "$@"
   double_start alert-double "$dir/alerts"
+  start_services
   for warehouse; do load "$warehouse"; done
+  sum_up
   case $1 in postgres) look_around ;; *) look_around_on_redshift ;; esac
   name_dashboard "$1"
 }
@@ -224,6 +275,18 @@ name_dashboard() { # warehouse
   [ "$port" -eq 8080 ] || where=" --listen 127.0.0.1:$port"
   say "The dashboard, on all of this: http://127.0.0.1:$port/ while this command runs"
   printf '  cd %q && . %s && %q serve%s\n' "$repo" "$(realpath --relative-to="$repo" "$(shell_of "$1")")" "$program" "$where" >&2
+}
+
+sum_up() {
+  say "What you saw"
+  cat >&2 <<TEXT
+  - the shop's tables, read from its standby, and the warehouse equal to it; models made of them, and all checks asked
+  - the exchange rates of each day since 2026-01-01, of a service: by windows of thirty days, each of them page by page
+  - where restaurants are, of a geocoder that was asked round by round, each round published before the next; an address that nobody
+    knows is a row too, without a place
+  - both services asked no more often than they allow, by their own count; what is used of a day is kept for all processes and the next run
+  - a next run that asked about no address again, and for the last days' rates alone
+TEXT
 }
 
 look_around() {
@@ -239,6 +302,9 @@ look_around() {
   $barncat plan                      # what a run would do, and why
   $barncat history                   # what ran, what it cost
   $barncat check orders              # what its checks find now
+  $barncat discover fx --path '/rates?from=2026-11-28&to=2026-11-29'   # a service, asked once: columns and types
+  $psql "\$WAREHOUSE_URL" -c 'select latitude is null as unknown, count(*) from raw_places.restaurant_places group by 1'
+  cat .demo/services/asked                         # how often the services were asked, by their own count
   $barncat status
   $psql "\$SHOP_PRIMARY_URL" -c 'update orders set tip = 2, updated_at = now() where id % 1000 = 0'
   $barncat run                       # brings what is new or changed, and nothing else
@@ -262,7 +328,7 @@ look_around_on_redshift() {
   $barncat doctor
   $barncat graph
   $barncat plan
-  $barncat verify                    # compares row by row, by barncat itself
+  $barncat verify 'raw_shop.*'       # compares row by row, by barncat itself
   $psql "\$SHOP_PRIMARY_URL" -c 'update orders set tip = 2, updated_at = now() where id % 1000 = 0'
   $barncat run                       # brings what is new or changed, and nothing else
   scripts/demo.sh break redshift                   # an optional table fails: a degraded run, explained
@@ -278,6 +344,7 @@ down() {
   local warehouse
   for warehouse in redshift redshift-wire; do scripts/redshift-double.sh stop "$dir/$warehouse"; done
   double_stop alert-double "$dir/alerts"
+  stop_services
   # The stage may be of another layout by now; the whole folder is ours.
   scripts/servers.sh down --dir "$dir"
   rm -rf "$dir"

@@ -504,7 +504,8 @@ impl Member {
                     outcome.sample = sample.map(|sample| sample.rows);
                 }
                 if matches!(how.work, Work::Verify(_)) {
-                    take_verification(outcome, verification);
+                    let is_loop = self.job.load().is_some_and(|spec| spec.work().is_some());
+                    take_verification(outcome, verification, is_loop);
                 }
                 None
             }
@@ -550,10 +551,11 @@ fn take_loaded(outcome: &mut TaskOutcome, loaded: Loaded) {
 }
 
 /// What differs is a failure, which another try would not mend.
-fn take_verification(outcome: &mut TaskOutcome, verification: Option<Verification>) {
+fn take_verification(outcome: &mut TaskOutcome, verification: Option<Verification>, is_loop: bool) {
     let Some(found) = &verification else {
+        let why = if is_loop { "rows of a loop are not counted" } else { "nothing is published yet" };
         outcome.status = TaskStatus::Skipped;
-        outcome.reason = Some("nothing is published yet".to_owned());
+        outcome.reason = Some(why.to_owned());
         return;
     };
     let words = verified_in_words(found);

@@ -23,7 +23,7 @@ const READ = {
   today: ["Deadlines", "analytics.rider_payments", "raw_shop.orders failed", "barncat why raw_shop.orders", "Last runs"],
   graph: ["Critical path", "can go on without", "barncat graph"],
   table: ["raw_shop.orders", "was not published", "barncat restore raw_shop.orders --load", "range (delivery_fee)", "Over time", "Schema"],
-  tables: ["20 tables", "raw_shop.orders", "blocked", "analytics.margins"],
+  tables: ["22 tables", "raw_shop.orders", "blocked", "analytics.margins"],
   runs: ["everything", "degraded", "failed"],
   run: ["Did not end well", "Timeline", "blocked", "barncat run --failed", "Compared with"],
   checks: ["range (delivery_fee)", " rows have a `delivery_fee` out of its range", "nobody_signed_up_twice"],

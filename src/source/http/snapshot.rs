@@ -41,7 +41,7 @@ pub(super) struct Collected {
     /// What becomes of records of one key.
     pub(super) duplicates: Duplicates,
     since: Option<String>,
-    as_of: Timestamp,
+    pub(super) as_of: Timestamp,
     id: String,
     named: Vec<crate::stage::manifest::CollectionRef>,
     looked: OnceCell<Looked>,

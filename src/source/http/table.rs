@@ -155,6 +155,10 @@ impl Asked {
         let mut words = format!("would ask {} {}", self.method, self.path);
         let span = Span { since: since.map(str::to_owned), until: None, now };
         match (self.queries(&span), &self.windows) {
+            // What a row of work holds is known only when it is read.
+            (Err(AskedError::Missing { .. }), _) if self.keeps_failed => {
+                words += ", once for each row of work";
+            }
             (Ok(queries), Some(_)) => {
                 let windows = if queries.len() == 1 { "window" } else { "windows" };
                 let first = queries.first().and_then(|query| query.given.since.clone()).unwrap_or_default();

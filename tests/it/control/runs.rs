@@ -115,10 +115,8 @@ async fn an_attempt_that_was_given_up_ends_with_its_run() {
     let control = open(&schema).await;
     begin(&control, "run-1", "load-1").await;
     let failure = Failure { class: Class::Passing, message: "the lock was lost".to_owned(), hint: None };
-    let failed = TaskOutcome {
-        error: Some(failure.clone()),
-        ..outcome("raw.orders", TaskStatus::Failed, 1.0)
-    };
+    let failed =
+        TaskOutcome { error: Some(failure.clone()), ..outcome("raw.orders", TaskStatus::Failed, 1.0) };
     control.finish_task("run-1", &failed).await.unwrap();
     control.finish_run(&run_outcome("run-1")).await.unwrap();
     let attempt = superuser()

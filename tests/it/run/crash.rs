@@ -61,12 +61,15 @@ const AT_ONCE: usize = 6;
 
 async fn killed_at_any_fail_point_readers_see_the_last_good_table_and_the_next_run_mends_all(ground: Ground) {
     let points = Points::of(ground).await.once();
-    killed_at(ground, match ground {
-        Ground::Postgres => points,
-        // What has nothing to do with the warehouse is killed on Postgres.
-        Ground::DataApi => points.only(&["warehouse.", "staging.", "publish."]),
-        Ground::Wire => points.only(&["wire.", "publish.rows", "publish.swap"]),
-    })
+    killed_at(
+        ground,
+        match ground {
+            Ground::Postgres => points,
+            // What has nothing to do with the warehouse is killed on Postgres.
+            Ground::DataApi => points.only(&["warehouse.", "staging.", "publish."]),
+            Ground::Wire => points.only(&["wire.", "publish.rows", "publish.swap"]),
+        },
+    )
     .await;
 }
 

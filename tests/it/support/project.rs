@@ -61,7 +61,6 @@ impl Project {
         self.write("loaders/shop.toml", &format!("{head}{loaders}"));
     }
 
-    /// Writes one of its files.
     /// Puts the project into a time zone in which it is that hour now: a test of deadlines is the same at any time.
     pub(crate) fn set_hour(&self, hour: i8) {
         let now = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).hour();
@@ -72,6 +71,7 @@ impl Project {
         self.write("barncat.toml", &config.replace("[project]\n", &zone));
     }
 
+    /// Writes one of its files.
     pub(crate) fn write(&self, name: &str, text: &str) {
         let path = self.dir().join(name);
         std::fs::create_dir_all(path.parent().expect("a file lies in a folder")).expect("a folder is made");

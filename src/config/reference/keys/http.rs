@@ -226,7 +226,11 @@ pub(super) const HTTP: &[Section] = &[
             ("first", "`1`", "of `page`: the first page's number"),
             ("offset", "", "how many records are left out is asked as this parameter"),
             ("size", "", "of `page` and `offset`: [how many records a page has](#size)"),
-            ("short_is_last", "`false`", "of the same: a page with fewer records than were asked for is the last one; a service that gives fewer by itself would be cut short"),
+            (
+                "short_is_last",
+                "`false`",
+                "of the same: a page with fewer records than were asked for is the last one; a service that gives fewer by itself would be cut short",
+            ),
             (
                 "total",
                 "",

@@ -57,6 +57,11 @@ impl Windows {
                 (true, false) => break,
                 // A day is asked for as a whole, a moment only up to now.
                 (true, true) if !self.is_by_days() => windows.push(Window { since: begin, until }),
+                (true, true) => {
+                    // One of many days would reach into the future, and to beyond what a backfill brings.
+                    let until = self.day_end(until).filter(|day| *day < end).unwrap_or(end);
+                    windows.push(Window { since: begin, until });
+                }
                 _ => windows.push(Window { since: begin, until: end }),
             }
             begin = end;
@@ -85,6 +90,15 @@ impl Windows {
                 self.midnight(date)
             }
             false => begin.checked_add(SignedDuration::try_from(self.length).ok()?).ok(),
+        }
+    }
+
+    /// The first midnight that is not before a moment.
+    fn day_end(&self, moment: Timestamp) -> Option<Timestamp> {
+        let date = moment.to_zoned(self.zone.clone()).date();
+        match self.midnight(date)? {
+            midnight if midnight == moment => Some(moment),
+            _ => self.midnight(date.checked_add(1.days()).ok()?),
         }
     }
 
@@ -123,6 +137,15 @@ mod tests {
         assert_eq!(days, expected.map(|(since, until)| (since.to_owned(), until.to_owned())));
         let without = Windows { with_today: false, ..berlin };
         assert_eq!(cut(&without, "2026-10-24T12:00:00Z", "2026-10-26T00:00:00Z").len(), 2);
+    }
+
+    #[test]
+    fn of_many_days_the_last_ones_end_with_the_day() {
+        let ten = windows(240, "UTC");
+        let now = cut(&ten, "2026-01-01T00:00:00Z", "2026-01-12T09:00:00Z");
+        assert_eq!(now[1], ("2026-01-11T00:00:00Z".to_owned(), "2026-01-13T00:00:00Z".to_owned()));
+        let midnight = cut(&ten, "2026-01-01T00:00:00Z", "2026-01-12T00:00:00Z");
+        assert_eq!(midnight[1].1, "2026-01-12T00:00:00Z");
     }
 
     #[test]

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
+
 use super::{AnswerPlace, Failed, Reader, Rejects};
 use crate::{
     schema::{CsvForm, CursorKind, Fields},
@@ -10,14 +12,14 @@ use crate::{
         collect::{Envelope, read_answer},
         records::{ColumnSpec, Doubles, Keys, RowWriter, Seen},
         snapshot::Collected,
-        values::is_before,
+        values::{is_before, is_credible},
     },
 };
 
 /// What all records tell together.
 #[derive(Debug, Default)]
 pub(in crate::source::http) struct Looked {
-    /// The greatest value of each column that can be a cursor.
+    /// The greatest value, not beyond now, of each column that can be a cursor.
     pub(in crate::source::http) greatest: BTreeMap<String, String>,
     /// How many rows there are.
     pub(in crate::source::http) rows: u64,
@@ -44,8 +46,8 @@ pub(in crate::source::http) async fn look(
     };
     let key = places(&table.rows.key);
     let keys = (!key.is_empty()).then(|| Keys::new(&table.rows.key, &key, collected.duplicates));
-    let mut looking =
-        Looking { reader, keys, ordered: table.rows.ordered(), rows: 0, greatest: BTreeMap::new() };
+    let (ordered, as_of) = (table.rows.ordered(), collected.as_of);
+    let mut looking = Looking { reader, keys, ordered, as_of, rows: 0, greatest: BTreeMap::new() };
     for place in &collected.answers {
         let (envelope, body, _) =
             read_answer(&collected.stage, &place.part.key, Some(&place.part), body_bytes_max).await?;
@@ -69,25 +71,24 @@ struct Looking {
     reader: Reader,
     keys: Option<Keys>,
     ordered: Vec<(usize, CursorKind)>,
+    as_of: Timestamp,
     rows: u64,
-    /// By the column's place.
+    /// By the column's place; of those that are not beyond now.
     greatest: BTreeMap<usize, String>,
 }
 
 impl Looking {
     fn answer(&mut self, place: &AnswerPlace, answer: (&Envelope, &[u8])) -> Result<(), Failed> {
-        let Self { reader, keys, ordered, rows, greatest } = self;
+        let Self { reader, keys, ordered, as_of, rows, greatest } = self;
         let name = reader.table.asked.name.clone();
         reader.each(place, answer, |_, (number, cells)| {
             *rows += 1;
             for (column, kind) in ordered.iter() {
                 let Some(value) = &cells[*column] else { continue };
-                match greatest.get_mut(column) {
-                    Some(before) if is_before(*kind, before, value) => *before = value.to_string(),
-                    Some(_) => {}
-                    None => {
-                        greatest.insert(*column, value.to_string());
-                    }
+                let is_greatest = greatest.get(column).is_none_or(|before| is_before(*kind, before, value));
+                // One beyond now hides none that a watermark may stand on.
+                if is_greatest && is_credible(*kind, value, *as_of) {
+                    greatest.insert(*column, value.to_string());
                 }
             }
             let Some(keys) = keys else { return Ok(()) };
