@@ -327,17 +327,16 @@ down() {
 }
 
 status() {
-  local member state result=1
+  local member state made=0 running=0
   for member in primary standby warehouse; do
     is_made "$member" || continue
-    [ "$member" != primary ] || result=0
-    state=stopped
-    if is_running "$member"; then state=running; else result=1; fi
+    made=$((made + 1)) state=stopped
+    if is_running "$member"; then running=$((running + 1)) state=running; fi
     printf '%-10s %s  127.0.0.1:%s  %s\n' "$member" "$state" "$(port_of "$member")" \
       "$BARNCAT_SERVERS_DATA/$member"
   done
   printf '%-10s %s\n' addresses "$dir/env"
-  return "$result"
+  [ "$made" -gt 0 ] && [ "$running" -eq "$made" ]
 }
 
 stop_one() {
