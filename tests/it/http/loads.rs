@@ -153,7 +153,8 @@ async fn a_failure_in_the_middle_is_gone_on_with_by_the_next_run() {
 async fn fields_that_come_and_go_are_told_once() {
     let serve = |double: &Double, fields: [&str; 2]| {
         let [one, two] = fields.map(|fields| format!(r#""at": "2026-01-01T00:00:00Z", {fields}"#));
-        let body = format!(r#"{{"data": [{{"id": 1, {one}}}, {{"id": 2, {two}}}], "next": null, "total": 2}}"#);
+        let body =
+            format!(r#"{{"data": [{{"id": 1, {one}}}, {{"id": 2, {two}}}], "next": null, "total": 2}}"#);
         double.answer(move |_| (200, body.clone()));
     };
     let double = Double::start(|_| (500, String::new())).await;
@@ -164,7 +165,10 @@ async fn fields_that_come_and_go_are_told_once() {
     serve(&double, [r#""known": 1, "colour": "red""#, r#""known": 2"#]);
     let told = warnings(&project.run(&[]).await);
     assert!(told.contains("new fields, which no column takes: `colour`"), "{told}");
-    assert!(told.contains("no record has these fields any more, and their columns are NULL: `note`"), "{told}");
+    assert!(
+        told.contains("no record has these fields any more, and their columns are NULL: `note`"),
+        "{told}"
+    );
     assert!(!told.contains("known"), "{told}");
     serve(&double, [r#""colour": "blue""#; 2]);
     assert_eq!(warnings(&project.run(&["--full"]).await), "null");
