@@ -10,6 +10,7 @@
 #   scripts/bench.sh --new-rows  append, merge and verify at 0.5, 5 and 20 million rows (SIZES), 3 rounds
 #   scripts/bench.sh --night     300 tables, most small and unchanged, into S3 by 4 connections: three nights (ROWS of the large ones)
 #   scripts/bench.sh --sizes     what 1, 3, 10 and 20 million rows (SIZES) and 1, 10, 100 and 1,000 tables (TABLES) cost; --write draws docs/plots
+#   scripts/bench.sh --http      100,000 and 1,000,000 records (SIZES) of a service through paging: our CPU and memory
 #   scripts/bench.sh --dashboard 20 requests a second on the pages, with 2,000 tables and 1,000,000 attempts (TABLES, RUNS, RATE)
 #
 # ROWS, RUNS and WAYS ("pipe run run_fill_jobs_2") choose less or more. Each round takes each way in
@@ -326,14 +327,14 @@ build() {
 
 [ -r /proc/self/stat ] || fail "the benchmark reads /proc, so it needs Linux"
 case ${1:-speed} in
-  speed | --memory | --models | --new-rows | --stage | --night | --sizes | --dashboard) ;;
+  speed | --memory | --models | --new-rows | --stage | --night | --sizes | --http | --dashboard) ;;
   --graph) exec cargo bench --quiet --bench graph ;;
   down)
     scripts/servers.sh down --dir "$dir/servers"
     rm -rf "$dir"
     exit
     ;;
-  *) fail "unknown argument \`$1\`" "nothing, --memory, --models, --stage, --graph, --new-rows, --night, --sizes, --dashboard, or down" ;;
+  *) fail "unknown argument \`$1\`" "nothing, --memory, --models, --stage, --graph, --new-rows, --night, --sizes, --http, --dashboard, or down" ;;
 esac
 build
 mkdir -p "$dir"
@@ -359,6 +360,11 @@ case ${1:-speed} in
     # shellcheck source=scripts/bench-sizes.sh
     . scripts/bench-sizes.sh
     sizes "${2:-}"
+    ;;
+  --http)
+    # shellcheck source=scripts/bench-http.sh
+    . scripts/bench-http.sh
+    http
     ;;
   --dashboard)
     # shellcheck source=scripts/bench-dashboard.sh

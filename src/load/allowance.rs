@@ -16,7 +16,7 @@ use tokio::{
 };
 
 use crate::{
-    clock::new_id,
+    clock::{Clock, System, new_id},
     control::{Control, ControlError, Grant, Limits, Taken, Waiter},
     event::Tier,
     source::{
@@ -60,6 +60,7 @@ struct Told(Option<Timestamp>);
 struct Paused {
     until: Option<Instant>,
     looked_at: Option<Instant>,
+    told: Told,
 }
 
 impl SharedAllowance {
@@ -97,7 +98,7 @@ impl Allowance for SharedAllowance {
                     return Ok(taken.0.take().map_or_else(Permit::free, Permit::of));
                 }
                 Asked::Wait { until, wait } => {
-                    told.tell(&shared.source, until, wait);
+                    told.tell(&shared.source, until, wait, "the service's allowance is used up");
                     // Counted from before the question: the answer may have been under way for a while, and what comes free
                     // comes free by then. A clock that runs a little behind is asked once more.
                     sleep_until(since + wait).await;
@@ -158,7 +159,12 @@ impl Shared {
                     paused.until = paused.until.max(Some(Instant::now() + left));
                     paused.looked_at = Some(Instant::now());
                 }
-                paused.until.filter(|until| *until > Instant::now())
+                let until = paused.until.filter(|until| *until > Instant::now());
+                if let Some(wait) = until.map(|until| until.duration_since(Instant::now())) {
+                    let until = System.now().checked_add(wait).unwrap_or(Timestamp::MAX);
+                    paused.told.tell(&self.source, until, wait, "the service asked for a pause");
+                }
+                until
             };
             match until {
                 None => return Ok(()),
@@ -174,12 +180,12 @@ fn boxed(error: ControlError) -> SourceError {
 
 impl Told {
     /// Says once until when is waited.
-    fn tell(&mut self, source: &str, until: Timestamp, wait: Duration) {
+    fn tell(&mut self, source: &str, until: Timestamp, wait: Duration, why: &str) {
         let known = self.0.is_some_and(|told| until.duration_since(told).unsigned_abs() < WAIT_TOLD);
         if wait >= WAIT_TOLD && !known {
             self.0 = Some(until);
             let seconds = wait.as_secs();
-            tracing::info!(source, %until, seconds, "the service's allowance is used up; the next request waits");
+            tracing::info!(source, %until, seconds, "{why}; the next request waits");
         }
     }
 }

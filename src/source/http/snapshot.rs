@@ -58,7 +58,7 @@ impl Collected {
         collections: Vec<(CollectionPrefix, CollectionManifest)>,
     ) -> Self {
         let one = match collections.as_slice() {
-            [(_, one)] if table.asked.paging.kind.shifts() && one.queries == 1 && !one.is_cut => one.total,
+            [(_, one)] if one.queries == 1 && !one.is_cut => one.total,
             _ => None,
         };
         let first = collections.first().map(|(_, manifest)| manifest);

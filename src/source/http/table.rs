@@ -169,9 +169,6 @@ impl Asked {
                 let since = since.map_or_else(|| "all of it".to_owned(), |since| format!("from {since} on"));
                 words = format!("{words}, {since}");
             }
-            (Err(AskedError::Missing { missing: Missing::Column { .. }, .. }), _) => {
-                words += ", for each row of `work`";
-            }
             (Err(error), _) => words = format!("{words}: {error}"),
         }
         match &self.paging.kind {
@@ -208,7 +205,8 @@ impl Asked {
         let since = span.since.as_ref().map(time).transpose()?.or(self.from);
         let since = since.ok_or_else(|| AskedError::NoFrom { table: table() })?;
         let until = span.until.as_ref().map(time).transpose()?.unwrap_or(span.now);
-        let cut = windows.cut(since, until).map_err(|error| AskedError::Windows { table: table(), error })?;
+        let cut = windows.cut(since, until, span.until.is_none());
+        let cut = cut.map_err(|error| AskedError::Windows { table: table(), error })?;
         let given = |window: Window| Given {
             since: Some(self.in_zone(window.since, &windows.zone)),
             until: Some(self.in_zone(window.until, &windows.zone)),

@@ -12,19 +12,19 @@ use super::{ask, asker, get, options, said};
 use crate::support::hostile::{Does, Hostile};
 
 /// What comes of it.
-enum Comes {
+pub(super) enum Comes {
     /// The answer, after so many tries.
     Right(u32),
     /// An error in these words.
     Wrong(Class, Scope, &'static str),
 }
 
-struct Case {
-    name: &'static str,
-    script: Vec<Does>,
+pub(super) struct Case {
+    pub(super) name: &'static str,
+    pub(super) script: Vec<Does>,
     options: fn(&mut Options),
-    media: Media,
-    comes: Comes,
+    pub(super) media: Media,
+    pub(super) comes: Comes,
 }
 
 const TEXT: &str = r#"{"data": [{"id": 1, "name": "a"}, {"id": 2, "name": "b"}]}"#;
@@ -84,7 +84,7 @@ fn tried(name: &'static str, script: Vec<Does>, tries: u32) -> Case {
 }
 
 #[rustfmt::skip]
-fn cases() -> Vec<Case> {
+pub(super) fn cases() -> Vec<Case> {
     let every = Duration::from_millis(50);
     vec![
         right("json", Does::Json(text())),

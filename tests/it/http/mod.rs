@@ -5,6 +5,7 @@ mod ask;
 mod ask_hosts;
 mod ask_limits;
 mod double;
+mod hostile_loads;
 mod killed;
 mod limits;
 mod loads;

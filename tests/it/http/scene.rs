@@ -47,13 +47,17 @@ pub(super) const ITEMS: &str = "path = \"/items\", records = \"$.data[*]\", \
 
 /// A project with the rows of `[tables]`, and the service that it asks.
 pub(super) async fn project(double: &Double, tables: &str) -> Project {
+    project_at(&double.url(), tables).await
+}
+
+/// The same of a service anywhere.
+pub(super) async fn project_at(url: &str, tables: &str) -> Project {
     let project = Project::new("CREATE TABLE unused (id int)", "[tables]\nunused = \"skip\"\n").await;
     let config = std::fs::read_to_string(project.dir().join("barncat.toml")).unwrap();
     let (head, rest) = config.split_once("[sources.shop]").unwrap();
     let (_, rest) = rest.split_once("[stage]").unwrap();
     let source = format!(
-        "[sources.api]\nkind = \"http\"\nurl = \"{}\"\nallow_http = true\nallow_private = true\nattempts = 1\n",
-        double.url()
+        "[sources.api]\nkind = \"http\"\nurl = \"{url}\"\nallow_http = true\nallow_private = true\nattempts = 1\n"
     );
     project.write("barncat.toml", &format!("{head}{source}\n[stage]{rest}"));
     std::fs::remove_file(project.dir().join("loaders/shop.toml")).unwrap();

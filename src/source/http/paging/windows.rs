@@ -43,8 +43,9 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 impl Windows {
     /// The windows from `since` to `until`, without a gap and without an overlap. The first one begins with the day,
-    /// or the moment, that `since` is in; the last one ends with `until`, or with that day.
-    pub fn cut(&self, since: Timestamp, until: Timestamp) -> Result<Vec<Window>, WindowsError> {
+    /// or the moment, that `since` is in; the last one ends with `until`, or with that day. Where `until` is now, and
+    /// today is not asked for, it ends with the last day, or window, that is over.
+    pub fn cut(&self, since: Timestamp, until: Timestamp, is_now: bool) -> Result<Vec<Window>, WindowsError> {
         let mut windows = Vec::new();
         let too_many = || WindowsError { since, until, most: MOST };
         let mut begin = self.begin(since);
@@ -53,8 +54,14 @@ impl Windows {
                 return Err(too_many());
             }
             let end = self.end(begin).filter(|end| *end > begin).ok_or_else(too_many)?;
-            match (end > until, self.with_today) {
-                (true, false) => break,
+            match (end > until, self.with_today || !is_now) {
+                (true, false) => {
+                    let midnight = self.begin(until);
+                    if self.is_by_days() && begin < midnight {
+                        windows.push(Window { since: begin, until: midnight });
+                    }
+                    break;
+                }
                 // A day is asked for as a whole, a moment only up to now.
                 (true, true) if !self.is_by_days() => windows.push(Window { since: begin, until }),
                 (true, true) => {
@@ -121,7 +128,7 @@ mod tests {
     }
 
     fn cut(windows: &Windows, since: &str, until: &str) -> Vec<(String, String)> {
-        let cut = windows.cut(at(since), at(until)).expect("there are few");
+        let cut = windows.cut(at(since), at(until), true).expect("there are few");
         cut.iter().map(|window| (window.since.to_string(), window.until.to_string())).collect()
     }
 
@@ -149,6 +156,19 @@ mod tests {
     }
 
     #[test]
+    fn without_today_all_that_is_over_is_asked_for_and_of_a_backfill_all_of_it() {
+        let (since, until) = ("2026-01-01T00:00:00Z", "2026-01-12T09:00:00Z");
+        let ten = Windows { with_today: false, ..windows(240, "UTC") };
+        let last = |is_now| ten.cut(at(since), at(until), is_now).expect("two").pop().expect("two").until;
+        assert_eq!(last(true), at("2026-01-12T00:00:00Z"));
+        assert_eq!(last(false), at("2026-01-13T00:00:00Z"));
+        let six = Windows { with_today: false, ..windows(6, "UTC") };
+        let last = |is_now| six.cut(at(since), at(until), is_now).expect("some").pop().expect("some").until;
+        assert_eq!(last(true), at("2026-01-12T06:00:00Z"));
+        assert_eq!(last(false), at(until));
+    }
+
+    #[test]
     fn hours_begin_where_they_are_asked_for_and_end_now() {
         let six = windows(6, "UTC");
         let cut = cut(&six, "2026-01-01T01:00:00Z", "2026-01-01T14:00:00Z");
@@ -160,7 +180,7 @@ mod tests {
     #[test]
     fn nothing_and_too_much_are_told_apart() {
         let minute = Windows { length: Duration::from_secs(60), ..windows(1, "UTC") };
-        assert_eq!(minute.cut(at("2026-01-02T00:00:00Z"), at("2026-01-01T00:00:00Z")), Ok(Vec::new()));
-        assert!(minute.cut(at("2000-01-01T00:00:00Z"), at("2026-01-01T00:00:00Z")).is_err());
+        assert_eq!(minute.cut(at("2026-01-02T00:00:00Z"), at("2026-01-01T00:00:00Z"), true), Ok(Vec::new()));
+        assert!(minute.cut(at("2000-01-01T00:00:00Z"), at("2026-01-01T00:00:00Z"), true).is_err());
     }
 }

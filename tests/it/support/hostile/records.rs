@@ -5,7 +5,6 @@ use serde_json::{Value, json};
 use super::{Does, Hostile, Seen};
 
 /// How the next page is found.
-#[expect(dead_code, reason = "whole loads do not meet all of it yet")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Paging {
     /// `?page=1` …
@@ -21,7 +20,6 @@ pub(crate) enum Paging {
 }
 
 /// What is wrong with it.
-#[expect(dead_code, reason = "whole loads do not meet all of it yet")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Twist {
     /// Nothing.
