@@ -43,6 +43,8 @@ pub mod error;
 pub mod event;
 pub mod fail;
 pub mod fingerprint;
+#[cfg(test)]
+mod fuzz;
 pub mod http;
 pub mod incident;
 pub mod load;

@@ -15,6 +15,8 @@ mod webhook;
 
 use async_trait::async_trait;
 
+#[cfg(test)]
+pub(crate) use self::slack::fuzzed;
 pub use self::{
     channels::{Channels, Off},
     deliver::{Delivered, Did, deliver, deliver_next},

@@ -1,7 +1,7 @@
 //! Data to stdout, all else to stderr.
 
 use std::{
-    io::{self, Write},
+    io::{self, IsTerminal, Write},
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -16,6 +16,8 @@ pub(super) struct Output {
     format: OutputFormat,
     quiet: bool,
     screen: Screen,
+    /// A person looks at stdout, on a terminal that does what it is told.
+    is_terminal: bool,
     stdout: Arc<Mutex<Box<dyn Write + Send>>>,
 }
 
@@ -33,11 +35,12 @@ impl Fault for OutputError {
 impl Output {
     /// The process's own.
     pub(super) fn new(format: OutputFormat, quiet: bool, screen: Screen) -> Self {
-        Self::to(Box::new(anstream::stdout()), format, quiet, screen)
+        let output = Self::to(Box::new(anstream::stdout()), format, quiet, screen);
+        Self { is_terminal: io::stdout().is_terminal(), ..output }
     }
 
     fn to(stdout: Box<dyn Write + Send>, format: OutputFormat, quiet: bool, screen: Screen) -> Self {
-        Self { format, quiet, screen, stdout: Arc::new(Mutex::new(stdout)) }
+        Self { format, quiet, screen, is_terminal: false, stdout: Arc::new(Mutex::new(stdout)) }
     }
 
     /// How stdout is written.
@@ -63,6 +66,7 @@ impl Output {
     /// Writes data, which ends in a newline. A reader that went away (`| head`) is no error: what a
     /// command does must not depend on who looks at it.
     pub(super) fn data(&self, text: &str) -> Result<(), OutputError> {
+        let text = if self.is_terminal { style::tame(text) } else { text.into() };
         let mut stdout = self.stdout.lock().unwrap_or_else(PoisonError::into_inner);
         match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
             Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(OutputError(error)),

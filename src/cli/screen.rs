@@ -5,6 +5,8 @@ use std::io::{self, IsTerminal, Write};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget};
 use tracing_subscriber::fmt::MakeWriter;
 
+use super::style::tame;
+
 /// stderr. Cheap to clone. What cannot be written is dropped: there is nobody left to tell.
 #[derive(Debug, Clone)]
 pub(super) struct Screen {
@@ -45,6 +47,7 @@ impl Screen {
             plain = anstream::adapter::strip_str(text).to_string();
             &plain
         };
+        let text = if self.terminal { tame(text) } else { text.into() };
         self.write_bytes(text.as_bytes());
     }
 
@@ -74,7 +77,7 @@ impl LiveLine {
     /// Writes it anew. What does not fit in the terminal's width is cut.
     pub(super) fn set(&self, text: &str) {
         if self.screen.coloured {
-            self.bar.set_message(text.to_owned());
+            self.bar.set_message(tame(text).into_owned());
         } else {
             self.bar.set_message(anstream::adapter::strip_str(text).to_string());
         }

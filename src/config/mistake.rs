@@ -2,7 +2,10 @@
 
 use std::{cell::RefCell, fmt};
 
-use crate::error::{Class, Fault};
+use crate::{
+    error::{Class, Fault},
+    secret::conceal,
+};
 
 /// A place in a project's text.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -72,7 +75,9 @@ pub(super) struct Collector(RefCell<Vec<Mistake>>);
 
 impl Collector {
     pub(super) fn add(&self, place: Place, message: impl Into<String>, hint: Option<String>) {
-        self.0.borrow_mut().push(Mistake { message: message.into(), place, hint });
+        // A url that stands in the place of another setting is told by it, and not with its password.
+        let (message, hint) = (conceal(&message.into()), hint.map(|hint| conceal(&hint)));
+        self.0.borrow_mut().push(Mistake { message, place, hint });
     }
 
     /// `value`, if there was no mistake.

@@ -11,6 +11,8 @@ mod command;
 mod deadline;
 mod deletes;
 mod expand;
+#[cfg(test)]
+pub(crate) mod fuzzed;
 mod header;
 mod hook;
 pub mod http;

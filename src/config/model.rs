@@ -148,7 +148,12 @@ pub(super) fn read_all(dir: &Path, schema: &str, dialect: Dialect, mistakes: &Co
         .collect()
 }
 
-fn read(file: &SqlFile, schema: &str, dialect: Dialect, mistakes: &Collector) -> Option<ModelSpec> {
+pub(super) fn read(
+    file: &SqlFile,
+    schema: &str,
+    dialect: Dialect,
+    mistakes: &Collector,
+) -> Option<ModelSpec> {
     let name = stem(&file.name);
     let place = Place { file: file.name.clone(), line: 0, column: 0 };
     let keys = Keys::new(

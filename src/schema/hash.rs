@@ -95,6 +95,8 @@ fn v1_type(column_type: &ColumnType) -> Value {
 }
 
 #[cfg(test)]
+mod properties;
+#[cfg(test)]
 mod tests {
     use super::*;
     use crate::schema::{RelationKind, testing};

@@ -157,7 +157,9 @@ impl CollectionPrefix {
 
 /// A table's name as a part of keys.
 fn component(table: &TableName) -> String {
-    bounded(&format!("{}.{}", encode(&table.schema), encode(&table.name)), &table.to_string())
+    let encoded = format!("{}.{}", encode(&table.schema), encode(&table.name));
+    // Not of the name as it is written: `a.b` with `c` and `a` with `b.c` are written alike.
+    bounded(&encoded, &encoded)
 }
 
 /// The name with every byte that is not safe written `=XX`. Injective: `=` itself is not safe.

@@ -106,12 +106,12 @@ pub struct Part {
 impl Manifest {
     /// The rows of all parts.
     pub fn rows(&self) -> u64 {
-        self.parts.iter().map(|part| part.rows).sum()
+        self.parts.iter().fold(0, |rows, part| rows.saturating_add(part.rows))
     }
 
     /// The bytes of all parts, as they lie in the stage.
     pub fn bytes(&self) -> u64 {
-        self.parts.iter().map(|part| part.bytes).sum()
+        self.parts.iter().fold(0, |bytes, part| bytes.saturating_add(part.bytes))
     }
 
     /// The version that this binary writes, and the newest that it reads.
@@ -135,7 +135,6 @@ impl Manifest {
     /// Reads one that had this SHA-256, in hex, when it was written. What it says goes into SQL: whoever may write
     /// to the stage must not be able to say something else. `None`: nobody knows, and it is not believed.
     pub async fn read(stage: &dyn Stage, key: &str, sha256: Option<&str>) -> Result<Self, StageError> {
-        let error = |what: String| StageError::Manifest { key: key.to_owned(), what };
         let mut json = Vec::new();
         let mut object = stage.get(key).await?;
         while let Some(bytes) = object.next().await {
@@ -145,12 +144,22 @@ impl Manifest {
         if sha256 != Some(&found) {
             return Err(StageError::AnotherManifest { key: key.to_owned() });
         }
-        let mut manifest: Self = serde_json::from_slice(&json).map_err(|what| error(what.to_string()))?;
-        if manifest.version > Self::VERSION {
-            return Err(error(format!("it has version {}, a newer barncat wrote it", manifest.version)));
-        }
+        let mut manifest =
+            Self::parse(&json).map_err(|what| StageError::Manifest { key: key.to_owned(), what })?;
         manifest.sha256 = found;
         Ok(manifest)
+    }
+
+    /// Reads a manifest's text; the error is what is wrong with it, and shows nothing that stands in it: among its
+    /// values are keys of rows.
+    pub(crate) fn parse(json: &[u8]) -> Result<Self, String> {
+        let manifest: Self = serde_json::from_slice(json).map_err(|error| in_words(&error))?;
+        match manifest.version {
+            version if version > Self::VERSION => {
+                Err(format!("it has version {version}, a newer barncat wrote it"))
+            }
+            _ => Ok(manifest),
+        }
     }
 
     /// SHA-256 over what the rows are and how they are written: two loads with the same one have the
@@ -167,5 +176,17 @@ impl Manifest {
             add(&format!("{} {}", part.rows, part.sha256));
         }
         hex(&hash.finalize())
+    }
+}
+
+/// An error of serde's without the value that it is about; the names of fields are our own.
+pub(crate) fn in_words(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    let place = format!("at line {}, column {}", error.line(), error.column());
+    match error.classify() {
+        serde_json::error::Category::Data if text.starts_with("missing field") => text,
+        serde_json::error::Category::Data => format!("it has a value of another kind {place}"),
+        serde_json::error::Category::Eof => format!("EOF {place}"),
+        _ => format!("it is no JSON {place}"),
     }
 }

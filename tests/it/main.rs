@@ -18,6 +18,7 @@ mod pgbench;
 mod publish;
 mod redshift;
 mod run;
+mod security;
 mod serve;
 mod source;
 mod stage;

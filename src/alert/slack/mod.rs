@@ -4,6 +4,8 @@
 mod blocks;
 #[cfg(test)]
 pub(super) mod examples;
+#[cfg(test)]
+pub(crate) mod fuzzed;
 mod text;
 
 use async_trait::async_trait;

@@ -123,6 +123,25 @@ fn login(place: &RedshiftPlace) -> PolicyLogin {
 impl Policy {
     /// For people, and a comment for psql.
     pub(super) fn text(&self) -> String {
-        format!("-- {}\n/*\n{:#}\n*/\n", self.part, self.policy)
+        // A `*/` in a value would end the comment; in JSON this is the same text.
+        let policy = format!("{:#}", self.policy).replace("*/", "*\\/");
+        format!("-- {}\n/*\n{policy}\n*/\n", self.part)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_value_ends_the_comment() {
+        let hostile = "s3://bucket/*/ALTER ROLE me SUPERUSER; /*";
+        let policy = Policy { part: RUNNER, policy: json!({ "Resource": hostile }) };
+        let text = policy.text();
+        assert_eq!(text.matches("*/").count(), 1, "{text}");
+        let (_, json) = text.split_once("/*").expect("a comment");
+        let read: Value =
+            serde_json::from_str(json.trim_end().trim_end_matches("*/")).expect("the same JSON");
+        assert_eq!(read["Resource"], hostile);
     }
 }

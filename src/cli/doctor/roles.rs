@@ -119,7 +119,10 @@ impl Scripts {
     pub(super) fn text(&self) -> String {
         let texts = self.roles.iter().map(|script| {
             let schema = script.schema.iter().map(|schema| format!(", schema {schema}"));
-            format!("-- {}{}\n--\n{}", script.part, schema.collect::<String>(), script.sql)
+            // A line break in a name would end the comment, and what follows it be run by a superuser.
+            let head =
+                format!("{}{}", script.part, schema.collect::<String>()).replace(char::is_control, " ");
+            format!("-- {head}\n--\n{}", script.sql)
         });
         let policies = self.policies.iter().map(Policy::text);
         texts.chain(policies).collect::<Vec<_>>().join("\n")
@@ -142,11 +145,31 @@ fn fill(script: &str, values: &[(&str, &str)], unknown: &[&str]) -> String {
         }
         last = line;
     }
-    for (name, value) in values {
-        text = text.replace(&format!(":\"{name}\""), &quote_ident(value));
-        text = text.replace(&format!(":'{name}'"), &quote_literal(value));
+    put_in(&text, values)
+}
+
+/// All variables in one pass: a value may look like a variable itself.
+fn put_in(text: &str, values: &[(&str, &str)]) -> String {
+    let (mut filled, mut rest) = (String::new(), text);
+    while let Some((before, after)) = rest.split_once(':') {
+        filled.push_str(before);
+        let value = values.iter().find_map(|(name, value)| {
+            let of = |quote: &str| after.strip_prefix(quote)?.strip_prefix(name)?.strip_prefix(quote);
+            let name = of("\"").map(|after| (quote_ident(value), after));
+            name.or_else(|| of("'").map(|after| (quote_literal(value), after)))
+        });
+        match value {
+            Some((value, after)) => {
+                filled.push_str(&value);
+                rest = after;
+            }
+            None => {
+                filled.push(':');
+                rest = after;
+            }
+        }
     }
-    text
+    filled + rest
 }
 
 #[cfg(test)]
@@ -158,6 +181,24 @@ mod tests {
         let sql =
             fill("GRANT x TO :\"role\"; SELECT :'role';\n-- :role  the role\n", &[("role", "o'b\"c")], &[]);
         assert_eq!(sql, "GRANT x TO \"o'b\"\"c\"; SELECT 'o''b\"c';\n");
+    }
+
+    /// Whoever runs a script is a superuser, and whoever wrote the project need not be.
+    #[test]
+    fn no_name_becomes_sql() {
+        let hostile = "x\"; ALTER ROLE me SUPERUSER; --\n\\! id\nALTER ROLE me SUPERUSER; --";
+        let sql =
+            fill("GRANT a TO :\"role\" ON :'schema';", &[("role", ":'schema'"), ("schema", hostile)], &[]);
+        let (name, literal) = (quote_ident(":'schema'"), quote_literal(hostile));
+        assert_eq!(sql, format!("GRANT a TO {name} ON {literal};\n"));
+        let script = |schema: &str| Script {
+            part: format!("source {schema}"),
+            schema: Some(schema.to_owned()),
+            sql: "SELECT 1;\n".to_owned(),
+        };
+        let text = Scripts { roles: vec![script(hostile)], policies: Vec::new() }.text();
+        let run: Vec<&str> = text.lines().filter(|line| !line.starts_with("--")).collect();
+        assert_eq!(run, ["SELECT 1;"], "{text}");
     }
 
     #[test]

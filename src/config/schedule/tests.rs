@@ -232,6 +232,19 @@ proptest! {
     }
 }
 
+proptest! {
+    #[test]
+    fn every_so_often_is_counted_from_1970_one_by_one(millis in 1_000_i64..7_200_000, steps in 0_i64..2_000, within in 0.0..1.0_f64) {
+        let times = Times::Every(Duration::from_millis(millis.unsigned_abs()));
+        // Slowly: all ticks, one after the other.
+        let ticks: Vec<Timestamp> =
+            (0..steps + 3).map(|step| Timestamp::from_millisecond(step * millis).expect("a time")).collect();
+        let now = Timestamp::from_millisecond(steps * millis + (within * millis as f64) as i64).expect("a time");
+        prop_assert_eq!(times.last(now, &TimeZone::UTC), ticks.iter().rfind(|tick| **tick <= now).copied());
+        prop_assert_eq!(times.next(now, &TimeZone::UTC), ticks.iter().find(|tick| **tick > now).copied());
+    }
+}
+
 #[test]
 fn the_walked_clock_knows_both_kinds_of_change() {
     let (any, one) = (|text: &str, numbers: Vec<u32>| Field { text: text.to_owned(), numbers }, vec![30]);

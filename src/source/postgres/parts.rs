@@ -84,7 +84,8 @@ async fn leaves(
 }
 
 fn plan_leaf(extraction: &Extraction, leaf: &Leaf, plans: &mut Vec<PartPlan>) {
-    let blocks_a_part = (extraction.part_bytes / leaf.block_bytes).max(leaf.blocks / PARTS_MAX).max(1);
+    let blocks_a_part =
+        (extraction.part_bytes / leaf.block_bytes).max(leaf.blocks.div_ceil(PARTS_MAX)).max(1);
     let mut start = 0;
     loop {
         // The first parts are smaller, so that the warehouse has something to fill early.
@@ -206,6 +207,41 @@ mod tests {
                 Some(rest) => next = rest.split(',').next().unwrap().parse().unwrap(),
                 None => assert_eq!(place, plans.len() - 1),
             }
+        }
+    }
+
+    /// From which block on, and before which one.
+    fn range(plan: &PartPlan) -> (u64, u64) {
+        let block = |after: &str| {
+            let rest = sql(plan).split(after).nth(1)?;
+            rest.split(',').next()?.parse().ok()
+        };
+        (block("ctid >= '(").unwrap_or(0), block("ctid < '(").unwrap_or(u64::MAX))
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn each_block_is_in_one_part(
+            blocks in proptest::prop_oneof![0..5_000_u64, 0..400_000_000_u64, proptest::prelude::Just(u64::from(u32::MAX))],
+            part_bytes in proptest::prop_oneof![1..100_000_u64, 1..10_000_000_000_u64, proptest::prelude::Just(u64::MAX)],
+            probes in proptest::collection::vec(0..=u64::from(u32::MAX), 20),
+        ) {
+            let plans = plans(blocks, part_bytes);
+            proptest::prop_assert!(!plans.is_empty() && plans.len() as u64 <= PARTS_MAX + 10, "{} parts", plans.len());
+            let ranges: Vec<(u64, u64)> = plans.iter().map(range).collect();
+            // One begins where the last one ended; what is behind the last block, when the table grew, is in the last.
+            proptest::prop_assert_eq!((ranges[0].0, ranges[ranges.len() - 1].1), (0, u64::MAX));
+            for pair in ranges.windows(2) {
+                proptest::prop_assert_eq!(pair[0].1, pair[1].0);
+                proptest::prop_assert!(pair[0].0 < pair[0].1);
+            }
+            // Slowly: the parts whose condition a block meets.
+            for block in probes.into_iter().chain([0, blocks.saturating_sub(1), blocks, blocks + 1]) {
+                let of = ranges.iter().filter(|(from, to)| (*from..*to).contains(&block)).count();
+                proptest::prop_assert_eq!(of, 1, "block {}", block);
+            }
+            let bytes: u64 = plans.iter().map(|plan| plan.bytes_estimate).sum();
+            proptest::prop_assert_eq!(bytes, blocks * 8192);
         }
     }
 

@@ -203,4 +203,34 @@ mod tests {
         );
         assert_eq!(without_gaps(&whole, Vec::new()), [Slice { range: whole.clone(), rows: 0 }]);
     }
+
+    proptest::proptest! {
+        #[test]
+        fn each_value_of_the_range_is_in_one_slice(
+            lows in proptest::collection::btree_map(0..200_i64, 1..9_u64, 0..12),
+            (from, to, to_included) in (proptest::option::of(-50..0_i64), 200..250_i64, proptest::bool::ANY),
+            has_infinite in proptest::bool::ANY,
+        ) {
+            let whole = CursorRange { from: from.map(|from| from.to_string()), to: to.to_string(), to_included };
+            let mut found: Vec<_> = lows.iter().map(|(low, rows)| (Some(low.to_string()), *rows)).collect();
+            // What is infinite has no beginning and stands first.
+            if has_infinite {
+                found.insert(0, (None, 1));
+            }
+            let rows: u64 = found.iter().map(|(_, rows)| rows).sum();
+            let slices = without_gaps(&whole, found);
+            let number = |text: &String| text.parse::<i64>().expect("a number");
+            for value in from.unwrap_or(-60)..=to {
+                let holds = |slice: &&Slice| {
+                    let range = &slice.range;
+                    range.from.as_ref().is_none_or(|from| value >= number(from))
+                        && (value < number(&range.to) || range.to_included && value == number(&range.to))
+                };
+                let of = slices.iter().filter(holds).count();
+                let is_in = value < to || to_included;
+                proptest::prop_assert_eq!(of, usize::from(is_in), "{} in {:?}", value, slices);
+            }
+            proptest::prop_assert_eq!(slices.iter().map(|slice| slice.rows).sum::<u64>(), rows);
+        }
+    }
 }

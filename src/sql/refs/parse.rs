@@ -53,6 +53,11 @@ fn read_tokens(sql: &str, tokens: &Tokens, dialect: Dialect) -> Result<Query, Qu
         return Err(QueryError::new(start, Problem::NotASelect(first.token.to_string())));
     }
     let tree = parse(tokens, last, dialect)?;
+    // The parser passes over a bracket here and there, as that of `FILTER (` without a WHERE.
+    if let Some(bracket) = tokens.lone_bracket() {
+        let problem = "a bracket without the other one".to_owned();
+        return Err(QueryError::new(bracket, Problem::Unreadable(problem)));
+    }
     let mut walk = Walk::new(tokens, dialect, start);
     if let ControlFlow::Break(error) = tree.visit(&mut walk) {
         return Err(error);

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use sqlparser::{
     keywords::Keyword,
-    tokenizer::{Location, Span, Token, TokenWithSpan, Tokenizer},
+    tokenizer::{Location, Span, Token, TokenWithSpan, Tokenizer, Whitespace},
 };
 
 use super::{
@@ -37,6 +37,10 @@ impl Tokens {
         let all = Tokenizer::new(grammar(dialect), sql)
             .tokenize_with_location()
             .map_err(|error| QueryError::new(error.location, Problem::Unreadable(error.message)))?;
+        if let Some(token) = all.iter().find(|token| ends_before_its_line(&token.token)) {
+            let problem = "a carriage return within a comment, where it ends for the warehouse".to_owned();
+            return Err(QueryError::new(token.span.start, Problem::Unreadable(problem)));
+        }
         if let Some(token) = all.get(MOST_TOKENS) {
             return Err(QueryError::new(token.span.start, Problem::TooLong(MOST_TOKENS)));
         }
@@ -81,6 +85,27 @@ impl Tokens {
             }
         }
         deepest
+    }
+
+    /// A bracket that has no other one.
+    pub(super) fn lone_bracket(&self) -> Option<Location> {
+        let mut open = Vec::new();
+        for token in self.meaning() {
+            let (at, closes) = (token.span.start, &token.token);
+            let is_closed = match closes {
+                Token::LParen | Token::LBracket => {
+                    open.push((at, closes == &Token::LParen));
+                    continue;
+                }
+                Token::RParen => open.pop().is_some_and(|(_, is_round)| is_round),
+                Token::RBracket => open.pop().is_some_and(|(_, is_round)| !is_round),
+                _ => continue,
+            };
+            if !is_closed {
+                return Some(at);
+            }
+        }
+        open.pop().map(|(at, _)| at)
     }
 
     /// Where `FOR UPDATE` and its like may stand: the FOR, and the word behind it.
@@ -128,6 +153,17 @@ impl Tokens {
             self.all.push(token);
         }
         Ok(())
+    }
+}
+
+/// For both warehouses a carriage return ends a line, and a comment with it; for the parser not in each dialect. What
+/// stands behind it would be run, and nobody would have looked at it.
+fn ends_before_its_line(token: &Token) -> bool {
+    match token {
+        Token::Whitespace(Whitespace::SingleLineComment { comment, .. }) => {
+            comment.trim_end_matches(['\r', '\n']).contains('\r')
+        }
+        _ => false,
     }
 }
 

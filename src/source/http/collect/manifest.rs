@@ -14,7 +14,7 @@ use crate::{
     fail_point,
     stage::{
         CollectionPrefix, Stage, StageError,
-        manifest::{CollectionRef, Part},
+        manifest::{CollectionRef, Part, in_words},
     },
 };
 
@@ -81,7 +81,7 @@ pub struct Failed {
 impl CollectionManifest {
     /// The records of all answers.
     pub fn records(&self) -> u64 {
-        self.answers.iter().map(|answer| answer.part.rows).sum()
+        self.answers.iter().fold(0, |records, answer| records.saturating_add(answer.part.rows))
     }
 
     /// How a load's manifest names it.
@@ -117,7 +117,7 @@ impl CollectionManifest {
             return Err(StageError::Altered { key, what: "its SHA-256 differs".to_owned() });
         }
         let error = |what: String| StageError::Manifest { key: key.clone(), what };
-        let manifest: Self = serde_json::from_slice(&json).map_err(|what| error(what.to_string()))?;
+        let manifest: Self = serde_json::from_slice(&json).map_err(|what| error(in_words(&what)))?;
         match manifest.version {
             1 => Ok(Self { sha256: found, ..manifest }),
             version => Err(error(format!("it has version {version}, a newer barncat wrote it"))),

@@ -183,4 +183,35 @@ mod tests {
         assert_eq!(minute.cut(at("2026-01-02T00:00:00Z"), at("2026-01-01T00:00:00Z"), true), Ok(Vec::new()));
         assert!(minute.cut(at("2000-01-01T00:00:00Z"), at("2026-01-01T00:00:00Z"), true).is_err());
     }
+
+    proptest::proptest! {
+        #[test]
+        fn windows_follow_one_another_whatever_the_clocks_do(
+            hours in proptest::sample::select(vec![1_u64, 5, 24, 48, 7 * 24, 25]),
+            zone in proptest::sample::select(vec!["UTC", "Europe/Berlin", "Pacific/Apia", "America/Sao_Paulo", "Asia/Kathmandu"]),
+            begin in 1_300_000_000_i64..1_800_000_000,
+            seconds in 0_i64..40_000_000,
+            with_today in proptest::bool::ANY,
+        ) {
+            let windows = Windows { with_today, ..windows(hours, zone) };
+            let since = Timestamp::from_second(begin).expect("a time");
+            let until = Timestamp::from_second(begin + seconds).expect("a time");
+            let cut = windows.cut(since, until, true).expect("there are few");
+            for window in &cut {
+                proptest::prop_assert!(window.since < window.until && window.since < until, "{:?}", window);
+                let length = window.until.duration_since(window.since).unsigned_abs();
+                // A day of a clock that changes is an hour longer, and Samoa's 30 December was none.
+                proptest::prop_assert!(length <= windows.length + Duration::from_secs(3600), "{:?}", window);
+            }
+            for pair in cut.windows(2) {
+                proptest::prop_assert_eq!(pair[0].until, pair[1].since);
+            }
+            if let (Some(first), Some(last)) = (cut.first(), cut.last()) {
+                proptest::prop_assert!(first.since <= since && since < first.until, "{:?}", first);
+                proptest::prop_assert!(!with_today || last.until >= until, "{:?}", last);
+                proptest::prop_assert!(with_today || last.until <= until, "{:?}", last);
+            }
+            proptest::prop_assert!(!with_today || since >= until || !cut.is_empty());
+        }
+    }
 }

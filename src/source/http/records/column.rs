@@ -70,7 +70,7 @@ const WORDS: &[(&str, ColumnType)] = &[
 impl ColumnType {
     /// The type of a word.
     #[cfg(test)]
-    pub(super) fn of_word(word: &str) -> Self {
+    pub(crate) fn of_word(word: &str) -> Self {
         let digits = word.strip_prefix("numeric(").and_then(|rest| rest.strip_suffix(')')?.split_once(','));
         match digits {
             Some((precision, scale)) => {

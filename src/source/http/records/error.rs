@@ -33,6 +33,14 @@ pub enum RecordsError {
         /// The path.
         path: String,
     },
+    /// A path other than one of names and numbers, in what is not decoded whole.
+    #[error(
+        "the answer has a number that no double holds, or more than 127 levels: `records` = `{path}` cannot be followed"
+    )]
+    Unfollowed {
+        /// The path.
+        path: String,
+    },
     /// Something else is where records should be.
     #[error("the answer has {found} at `records` = `{path}`, which should be a list")]
     NoList {
@@ -70,6 +78,9 @@ impl Fault for RecordsError {
         Some(match self {
             Self::NotThere { .. } | Self::NoList { .. } => {
                 "`records` is a JSON path like `$.data[*]`; `barncat discover SOURCE --path …` shows an answer's form".to_owned()
+            }
+            Self::Unfollowed { .. } => {
+                "a path of names and numbers alone, like `$.data[*]`, is followed through any of them".to_owned()
             }
             _ => return None,
         })

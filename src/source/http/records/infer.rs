@@ -124,22 +124,32 @@ impl Field {
     }
 }
 
+/// A name within the quotes of a JSON path, where control characters are written out (RFC 9535).
+fn in_path(name: &str) -> String {
+    let mut text = String::with_capacity(name.len());
+    for letter in name.chars() {
+        match letter {
+            '\\' | '\'' => text.extend(['\\', letter]),
+            letter if letter.is_ascii_control() => text.push_str(&format!("\\u{:04x}", u32::from(letter))),
+            letter => text.push(letter),
+        }
+    }
+    text
+}
+
 impl Inferred {
     /// As a loader's row says it: `columns = { id = "bigint", "a b" = "text" }`, and the key.
     pub fn toml(&self) -> String {
         let key = |name: &str| {
             let is_bare = !name.is_empty()
                 && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'));
-            if is_bare { name.to_owned() } else { toml_edit::Value::from(name).to_string() }
+            // Not as a value: that may be written over several lines, which a key may not.
+            if is_bare { name.to_owned() } else { toml_edit::Key::new(name).to_string() }
         };
         let path = |name: &str| {
             let is_plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
                 && !name.starts_with(|first: char| first.is_ascii_digit());
-            if is_plain {
-                String::new()
-            } else {
-                format!(" $['{}']", name.replace('\\', "\\\\").replace('\'', "\\'"))
-            }
+            if is_plain { String::new() } else { format!(" $['{}']", in_path(name)) }
         };
         let column = |(name, column_type, _): &(String, ColumnType, bool)| {
             let text = format!("{}{}", column_type.word(), path(name));

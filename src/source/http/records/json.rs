@@ -57,7 +57,8 @@ pub(super) fn each<E: From<RecordsError>>(
             }
         }
         How::Any(any) => {
-            for steps in located(any, whole) {
+            let unfollowed = || RecordsError::Unfollowed { path: path.text().to_owned() };
+            for steps in located(any, whole).ok_or_else(unfollowed)? {
                 if let Some(record) = walk(whole, &steps) {
                     each(record)?;
                 }
@@ -258,6 +259,12 @@ mod tests {
         assert_eq!(records(body, "$.one").unwrap(), [r#"{"a": 3}"#]);
         assert_eq!(records(body, "$.none[*]").unwrap(), Vec::<String>::new());
         assert_eq!(records(body, "$.data.items[?@.a > 1]").unwrap(), [r#"{"a": 2.50}"#]);
+        let far = RecordsError::Unfollowed { path: "$[?@.a > 1]".into() };
+        assert_eq!(
+            records(r#"[{"a": 2}, {"b": 1e999}]"#, "$[?@.a > 1]").unwrap_err(),
+            far,
+            "none is no answer"
+        );
         assert_eq!(records("[{},{}]", "$").unwrap().len(), 2);
         assert_eq!(records("[]", "$[*]").unwrap().len(), 0);
         let not_there = RecordsError::NotThere { path: "$.no[*]".into() };

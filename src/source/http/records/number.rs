@@ -11,7 +11,7 @@ pub(super) struct Number {
 }
 
 /// Farther away from the point no digit is looked at: no column holds it.
-const FAR: i64 = 100_000;
+const FAR: u64 = 100_000;
 
 impl Number {
     /// Reads one as JSON writes it; `None`: it is none, or too far from nought or too fine for any column.
@@ -30,15 +30,16 @@ impl Number {
             return None;
         }
         let mut digits = format!("{whole}{fraction}");
-        let mut scale = i64::try_from(fraction.len()).ok()?.checked_sub(exponent)?;
+        // What is beyond 64 bits is beyond each column too.
+        let mut scale = i64::try_from(fraction.len()).ok()?.saturating_sub(exponent);
         let kept = digits.trim_end_matches('0').len();
-        scale -= i64::try_from(digits.len() - kept).ok()?;
+        scale = scale.saturating_sub(i64::try_from(digits.len() - kept).ok()?);
         digits.truncate(kept);
         let digits = digits.trim_start_matches('0').to_owned();
         if digits.is_empty() {
             return Some(Self { negative: false, digits, scale: 0 });
         }
-        (scale.abs() <= FAR).then_some(Self { negative, digits, scale })
+        (scale.unsigned_abs() <= FAR).then_some(Self { negative, digits, scale })
     }
 
     /// How many digits are before the point.

@@ -71,10 +71,10 @@ impl ValuePath {
     }
 
     /// What is at it in a record; an error where it is at several places.
-    pub(super) fn of<'a>(&self, record: &'a str) -> Result<Option<&'a str>, &'static str> {
+    pub(crate) fn of<'a>(&self, record: &'a str) -> Result<Option<&'a str>, &'static str> {
         match &self.how {
             How::Steps(steps) => Ok(json::walk(record, steps)),
-            How::Any(path) => match located(path, record).as_slice() {
+            How::Any(path) => match located(path, record).ok_or(UNFOLLOWED)?.as_slice() {
                 [] => Ok(None),
                 [steps] => Ok(json::walk(record, steps)),
                 _ => Err("is at several places in the record"),
@@ -146,15 +146,20 @@ fn steps(text: &str) -> Option<Vec<Step>> {
     Some(steps)
 }
 
-/// Where a path leads to in a text that is JSON.
-pub(super) fn located(path: &JsonPath, text: &str) -> Vec<Vec<Step>> {
-    let Ok(document) = serde_json::from_str::<Value>(text) else { return Vec::new() };
+/// Why nothing is known of a value.
+const UNFOLLOWED: &str =
+    "is not to be found: the record has a number that no double holds, or more than 127 levels";
+
+/// Where a path leads to in a text that is JSON; `None`: nobody knows, because it has a number that no double holds, or
+/// too many levels.
+pub(super) fn located(path: &JsonPath, text: &str) -> Option<Vec<Vec<Step>>> {
+    let document = serde_json::from_str::<Value>(text).ok()?;
     let step = |element: &PathElement<'_>| match element {
         PathElement::Name(name) => Step::Name((*name).to_owned()),
         PathElement::Index(index) => Step::Index(*index),
     };
     let nodes = path.query_located(&document);
-    nodes.locations().map(|location| location.iter().map(step).collect()).collect()
+    Some(nodes.locations().map(|location| location.iter().map(step).collect()).collect())
 }
 
 /// The text of a value that lies in another text.
@@ -189,5 +194,8 @@ mod tests {
         assert_eq!(of("$.c[?@.k == 'x'].v"), Ok(Some("9007199254740993")));
         assert_eq!(of("$.nothing.here"), Ok(None));
         assert_eq!(of("$.a.b[*]"), Err("is at several places in the record"));
+        // What cannot be looked through is no record without the value.
+        let far = ValuePath::read("$.a[?@ > 0]").expect("a path").of(r#"{"a": [1], "b": 1e999}"#);
+        assert_eq!(far, Err(UNFOLLOWED));
     }
 }

@@ -47,6 +47,18 @@ fn what_is_no_select_is_refused_with_its_place() {
     }
 }
 
+/// The parser reads on where the warehouse does not, and passes over what the warehouse would not.
+#[test]
+fn what_the_parser_takes_otherwise_than_the_warehouse_is_refused() {
+    let hidden = read("SELECT 1 -- a\rFROM u\nFROM t", Dialect::Redshift).expect_err("it reads u");
+    assert_eq!((hidden.line, hidden.column), (1, 10), "{hidden}");
+    assert!(hidden.to_string().contains("a carriage return within a comment"), "{hidden}");
+    for dialect in [Dialect::Postgres, Dialect::Redshift] {
+        assert!(read("SELECT 1 -- a\r\nFROM t -- b\r\n", dialect).is_ok(), "lines may end so");
+        assert!(read("SELECT f() FILTER (\nFROM t", dialect).is_err());
+    }
+}
+
 /// Neither may overflow a stack, nor take long.
 #[test]
 fn deep_and_long_texts_are_read_or_refused() {

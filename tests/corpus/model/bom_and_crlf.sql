@@ -1,0 +1,5 @@
+﻿
+/* barncat
+tier = "critical"
+*/
+select 1 from t

@@ -1,0 +1,3 @@
+/* barncat
+tags = ["*/"]
+*/select 1

@@ -1,0 +1,1 @@
+select o.id, count(*) from raw.orders o group by 1

@@ -1,0 +1,2 @@
+SELECT e'a' -- b
+  'c\'', 'd' FROM t

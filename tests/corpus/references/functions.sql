@@ -1,0 +1,1 @@
+SELECT f(a.b.c), count(*) FILTER (WHERE x) OVER (PARTITION BY (SELECT 1 FROM u) ORDER BY 1) FROM generate_series(1, (SELECT max(n) FROM v)) g, LATERAL (SELECT * FROM w) l, ROWS FROM (f()) TABLESAMPLE system (1)

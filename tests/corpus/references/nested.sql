@@ -1,0 +1,1 @@
+SELECT /* /* */ ; DROP TABLE t; -- */ 1 FROM t

@@ -1,0 +1,1 @@
+SELECT EXTRACT(day FROM x), $$ q; $$, $a$ $b$ ; $a$, E'\';', a[1:2], 'it''s;' FROM t UNION SELECT 1 FROM u; /* x; /* y */ */

@@ -1,0 +1,1 @@
+SELECT o.id, i FROM orders o, o.items[0] AS i, (a JOIN b USING (id)) WHERE t > :since::date AND a IN (1)

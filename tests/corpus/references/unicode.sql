@@ -1,0 +1,1 @@
+SELECT U&"d\0061t" , "a""b" FROM "Sch ema"."T""a" AS "é" WHERE e'\'; x' = n'y'

@@ -1,0 +1,1 @@
+VALUES (1, (SELECT x FROM db.s.t)), (2, :since) ORDER BY 1 LIMIT 1
