@@ -167,7 +167,9 @@ async fn each_day_is_a_query_and_the_next_run_goes_on_where_the_last_one_ended()
     let outcome = project.run(&[]).await;
     assert_eq!(task(&outcome, "raw.rates")["rows"], 6, "{outcome:#}");
     assert_eq!(task(&outcome, "raw.rates")["watermark"], today.to_string());
-    let days: Vec<String> = double.asked();
+    // Several are asked at once.
+    let mut days: Vec<String> = double.asked();
+    days.sort();
     assert_eq!(days[0], format!("/rates/{from}"));
     assert_eq!(days.len(), 3);
     let rate = project

@@ -71,7 +71,7 @@ impl ValuePath {
     }
 
     /// What is at it in a record; an error where it is at several places.
-    pub(super) fn of<'a>(&self, record: &'a str) -> Result<Option<&'a str>, &'static str> {
+    pub(crate) fn of<'a>(&self, record: &'a str) -> Result<Option<&'a str>, &'static str> {
         match &self.how {
             How::Steps(steps) => Ok(json::walk(record, steps)),
             How::Any(path) => match located(path, record).ok_or(UNFOLLOWED)?.as_slice() {
