@@ -58,7 +58,8 @@ const GIVEN: [(&str, &str, &str); 5] = [
 ];
 
 /// Variables of the tests alone.
-const OF_TESTS: [&str; 2] = ["BARNCAT_FAILPOINTS", "BARNCAT_WRITE"];
+const OF_TESTS: [&str; 4] =
+    ["BARNCAT_FAILPOINTS", "BARNCAT_WRITE", "BARNCAT_FUZZ_SECONDS", "BARNCAT_FUZZ_SEED"];
 
 /// The words of an enum and what they mean, by its own comments.
 fn words<T: JsonSchema>() -> Vec<(String, String)> {

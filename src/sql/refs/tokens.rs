@@ -37,9 +37,10 @@ impl Tokens {
         let all = Tokenizer::new(grammar(dialect), sql)
             .tokenize_with_location()
             .map_err(|error| QueryError::new(error.location, Problem::Unreadable(error.message)))?;
-        if let Some(token) = all.iter().find(|token| ends_before_its_line(&token.token)) {
-            let problem = "a carriage return within a comment, where it ends for the warehouse".to_owned();
-            return Err(QueryError::new(token.span.start, Problem::Unreadable(problem)));
+        let ends_otherwise =
+            |token: &TokenWithSpan| Some((token.span.start, ends_otherwise(&token.token, dialect)?));
+        if let Some((at, problem)) = all.iter().find_map(ends_otherwise) {
+            return Err(QueryError::new(at, Problem::Unreadable(problem.to_owned())));
         }
         if let Some(token) = all.get(MOST_TOKENS) {
             return Err(QueryError::new(token.span.start, Problem::TooLong(MOST_TOKENS)));
@@ -156,14 +157,23 @@ impl Tokens {
     }
 }
 
-/// For both warehouses a carriage return ends a line, and a comment with it; for the parser not in each dialect. What
-/// stands behind it would be run, and nobody would have looked at it.
-fn ends_before_its_line(token: &Token) -> bool {
+/// Why a comment ends elsewhere for the warehouse than for the parser: what stands in between would be run, and nobody
+/// would have looked at it. For both warehouses a carriage return ends a line, and comments stand within one another;
+/// for the parser not in each dialect.
+fn ends_otherwise(token: &Token, dialect: Dialect) -> Option<&'static str> {
     match token {
-        Token::Whitespace(Whitespace::SingleLineComment { comment, .. }) => {
-            comment.trim_end_matches(['\r', '\n']).contains('\r')
+        Token::Whitespace(Whitespace::SingleLineComment { comment, .. })
+            if comment.trim_end_matches(['\r', '\n']).contains('\r') =>
+        {
+            Some("a carriage return within a comment, where it ends for the warehouse")
         }
-        _ => false,
+        // With the `*` of its end: `/*/*/` is two that begin and none that ends.
+        Token::Whitespace(Whitespace::MultiLineComment(comment))
+            if dialect == Dialect::Redshift && format!("{comment}*").contains("/*") =>
+        {
+            Some("a comment within a comment")
+        }
+        _ => None,
     }
 }
 

@@ -17,8 +17,9 @@ pub(super) fn date(text: &str) -> Option<String> {
 
 /// A local time, in the form of Postgres.
 pub(super) fn timestamp(text: &str) -> Result<String, &'static str> {
+    const WRONG: &str = "is no time like 2026-11-29T08:00:00, without a zone";
     let (head, fraction) = split(text)?;
-    let time: DateTime = head.parse().map_err(|_| "is no time like 2026-11-29T08:00:00, without a zone")?;
+    let time: DateTime = head.parse().ok().filter(|time: &DateTime| time.year() > 0).ok_or(WRONG)?;
     Ok(format!("{}{}", time.strftime("%Y-%m-%d %H:%M:%S"), fraction))
 }
 
@@ -26,6 +27,9 @@ pub(super) fn timestamp(text: &str) -> Result<String, &'static str> {
 pub(super) fn moment(text: &str) -> Result<String, &'static str> {
     const WRONG: &str = "is no time like 2026-11-29T08:00:00Z, with its offset";
     let bytes = text.as_bytes();
+    if !text.is_ascii() {
+        return Err(WRONG);
+    }
     let zone = match bytes.last() {
         Some(b'Z' | b'z') => text.len() - 1,
         _ => text.rfind(['+', '-']).filter(|at| *at > 16).ok_or(WRONG)?,
@@ -39,7 +43,7 @@ pub(super) fn moment(text: &str) -> Result<String, &'static str> {
         offset => offset.to_owned(),
     };
     let moment: Timestamp = format!("{}{offset}", head.replace(' ', "T")).parse().map_err(|_| WRONG)?;
-    Ok(written(moment, &fraction))
+    written(moment, &fraction).ok_or(WRONG)
 }
 
 /// Seconds, or thousandths of them, since 1970.
@@ -58,18 +62,19 @@ pub(super) fn epoch(text: &str, decimals: i64) -> Result<String, &'static str> {
         0 => String::new(),
         rest => format!(".{rest:06}").trim_end_matches('0').to_owned(),
     };
-    Ok(written(moment, &fraction))
+    written(moment, &fraction).ok_or(WRONG)
 }
 
-fn written(moment: Timestamp, fraction: &str) -> String {
+/// `None`: before the first year, which Postgres writes otherwise.
+fn written(moment: Timestamp, fraction: &str) -> Option<String> {
     let time = moment.to_zoned(TimeZone::UTC).datetime();
-    format!("{}{fraction}+00", time.strftime("%Y-%m-%d %H:%M:%S"))
+    (time.year() > 0).then(|| format!("{}{fraction}+00", time.strftime("%Y-%m-%d %H:%M:%S")))
 }
 
 /// A time without its fraction, and the fraction with its point and without zeros at its end.
 fn split(text: &str) -> Result<(&str, String), &'static str> {
     let (head, fraction) = text.split_once('.').unwrap_or((text, ""));
-    let is_plain = head.len() == 19 && matches!(head.as_bytes()[10], b'T' | b't' | b' ');
+    let is_plain = head.len() == 19 && head.is_ascii() && matches!(head.as_bytes()[10], b'T' | b't' | b' ');
     if !is_plain || !fraction.bytes().all(|byte| byte.is_ascii_digit()) || text.ends_with('.') {
         return Err("is no time like 2026-11-29T08:00:00");
     }
@@ -108,6 +113,11 @@ mod tests {
             "2026-11-29T08:00Z",
             "2026-11-29T08:00:60Z",
             "2026-11-29T08:00:00.Z",
+            // Letters that lie across the places where it is parted.
+            "2026-11-29T08:00é0Z",
+            "2026-11-29T08:00:00+1é1",
+            "0000-12-31T23:59:59Z",
+            "0001-01-01T00:00:00+01:00",
             "heute",
             "2026-11-29T24:00:00Z",
             "ääääääääääääääääää+01",
