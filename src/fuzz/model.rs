@@ -48,7 +48,7 @@ fn target(input: &[u8]) -> u64 {
     let name = "sql/models/m.sql";
     let files = BTreeMap::from([(name, text.clone())]);
     let (file, model) = fuzzed::model(name, &text);
-    if let Some((settings, sql, line)) = file {
+    if let Some(fuzzed::Apart { settings, sql, line }) = file {
         assert!(text.ends_with(&sql));
         assert_eq!(line, text[..text.len() - sql.len()].matches('\n').count() + 1);
         // What the settings are made of stands before the SQL.

@@ -53,7 +53,7 @@ fn what_the_parser_takes_otherwise_than_the_warehouse_is_refused() {
     let hidden = read("SELECT 1 -- a\rFROM u\nFROM t", Dialect::Redshift).expect_err("it reads u");
     assert_eq!((hidden.line, hidden.column), (1, 10), "{hidden}");
     assert!(hidden.to_string().contains("a carriage return within a comment"), "{hidden}");
-    for nested in ["SELECT 1 /* /* */ FROM u /* */ */ FROM t", "SELECT 1/*/*/FROM u*/*/"] {
+    for nested in ["SELECT 1 /* /* */ FROM u /* */ */ FROM t", "SELECT/*/*/1 FROM u"] {
         let hidden = read(nested, Dialect::Redshift).expect_err("it reads something else");
         assert!(hidden.to_string().contains("a comment within a comment"), "{hidden}");
     }
