@@ -50,8 +50,29 @@ impl Tokens {
         }
         let bytes = bytes_of(sql, &all);
         let mut tokens = Self { all: Vec::with_capacity(all.len()), since: Vec::new(), bytes };
+        tokens.refuse_hidden_comments(sql, &all)?;
         tokens.join_placeholders(all)?;
         Ok(tokens)
+    }
+
+    /// For the warehouse `--` and `/*` begin a comment wherever they stand; the parser takes `|--` for an operator, and
+    /// what follows for words.
+    fn refuse_hidden_comments(&self, sql: &str, all: &[TokenWithSpan]) -> Result<(), QueryError> {
+        let mut before = None;
+        for token in all {
+            let text = self.bytes(token.span).map_or("", |bytes| &sql[bytes]);
+            if matches!(token.token, Token::Whitespace(_)) || text.contains(['\'', '"', '$']) {
+                before = None;
+                continue;
+            }
+            let signs: String = before.into_iter().chain(text.chars()).collect();
+            if signs.contains("--") || signs.contains("/*") {
+                let problem = "a comment that begins within an operator".to_owned();
+                return Err(QueryError::new(token.span.start, Problem::Unreadable(problem)));
+            }
+            before = text.chars().next_back();
+        }
+        Ok(())
     }
 
     /// The byte at a place where a token begins or ends.
@@ -157,8 +178,8 @@ impl Tokens {
     }
 }
 
-/// Why a comment ends elsewhere for the warehouse than for the parser: what stands in between would be run, and nobody
-/// would have looked at it. For both warehouses a carriage return ends a line, and comments stand within one another;
+/// Why a comment or a name ends elsewhere for the warehouse than for the parser: what stands in between would be run, and
+/// nobody would have looked at it. For both warehouses a carriage return ends a line, and comments stand within one another;
 /// for the parser not in each dialect.
 fn ends_otherwise(token: &Token, dialect: Dialect) -> Option<&'static str> {
     match token {
@@ -172,6 +193,10 @@ fn ends_otherwise(token: &Token, dialect: Dialect) -> Option<&'static str> {
             if dialect == Dialect::Redshift && format!("{comment}*").contains("/*") =>
         {
             Some("a comment within a comment")
+        }
+        // Neither warehouse knows others; the parser does.
+        Token::Word(word) if word.quote_style.is_some_and(|quote| quote != '"') => {
+            Some("a name in other quotes than `\"`")
         }
         _ => None,
     }

@@ -58,6 +58,14 @@ fn what_the_parser_takes_otherwise_than_the_warehouse_is_refused() {
         assert!(hidden.to_string().contains("a comment within a comment"), "{hidden}");
     }
     assert!(read("SELECT 1 /* a **/ FROM t", Dialect::Redshift).is_ok());
+    let quoted =
+        read("SELECT `'` ; DROP TABLE t; --'` FROM t", Dialect::Redshift).expect_err("it reads no backtick");
+    assert!(quoted.to_string().contains("a name in other quotes"), "{quoted}");
+    for dialect in [Dialect::Postgres, Dialect::Redshift] {
+        assert!(read("SELECT 1 |-- ' \n ; DROP TABLE t; --'\n FROM t", dialect).is_err());
+        assert!(read("SELECT 1 @/* ' */ ; DROP TABLE t; --'\n FROM t", dialect).is_err());
+        assert!(read("SELECT 2*/* a */3 - -1, a->>'--' FROM t", dialect).is_ok());
+    }
     for dialect in [Dialect::Postgres, Dialect::Redshift] {
         assert!(read("SELECT 1 -- a\r\nFROM t -- b\r\n", dialect).is_ok(), "lines may end so");
         assert!(read("SELECT f() FILTER (\nFROM t", dialect).is_err());
