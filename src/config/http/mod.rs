@@ -1,6 +1,6 @@
 //! Services that answer over HTTP: `[sources.NAME]` with `kind = "http"`.
 //!
-//! Knows text alone: nothing here asks anybody, and a token is a [`Template`] until somebody needs it.
+//! Knows text alone: nothing here asks anybody, and a token is a `Template` until somebody needs it.
 
 mod auth;
 mod columns;
