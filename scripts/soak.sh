@@ -23,14 +23,8 @@ say() { printf '== %s\n' "$1" >&2; }
 # shellcheck source=scripts/faketime.sh
 . scripts/faketime.sh
 
-# Mounts that nobody else sees. Who is not root becomes, for these alone, one who may mount.
-apart() {
-  if [ "$(id -u)" -eq 0 ]; then
-    unshare --mount --propagation private -- "$@"
-  else
-    unshare --user --map-current-user --keep-caps --mount --propagation private -- "$@"
-  fi
-}
+# shellcheck source=scripts/apart.sh
+. scripts/apart.sh
 
 down() {
   scripts/servers.sh down --dir "$dir/servers"
@@ -38,8 +32,7 @@ down() {
 }
 
 [[ $minutes =~ ^([3-9]|[1-9][0-9]+)$ ]] || fail "\`$minutes\` is no number of minutes from 3 on" "scripts/soak.sh 40"
-command -v unshare >/dev/null || fail "unshare is missing" "apt-get install util-linux"
-apart true 2>/dev/null || fail "no file system can be mounted apart from this machine's own" "run it as root, or allow user namespaces"
+needs_apart
 library=$(faketime_library)
 barncat=${BUILT:-${CARGO_TARGET_DIR:-target}/release}/barncat
 [ -n "${BUILT:-}" ] || cargo build --release --bin barncat

@@ -8,13 +8,14 @@ import sys
 import time
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))
+sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve().parents[1])]
 
 from faults import Faults  # noqa: E402  the folder is known now
 from leaks import Sampler, compare  # noqa: E402
 from metrics import Metrics  # noqa: E402
 from ticks import Accounts  # noqa: E402
-from world import Reader, World, Wrong, wait_for  # noqa: E402
+from surroundings import Wrong, wait_for  # noqa: E402
+from world import Reader, World  # noqa: E402
 
 # The first part of the time: the service is replaced, too. In the second one process lives on.
 STORM = ["kill", "restart:control:crash", "roll", "restart:warehouse:crash", "stop", "restart:standby:crash", "disk full", "kill"]

@@ -3,7 +3,8 @@
 import os
 import time
 
-from world import EVERY, Wrong
+from surroundings import Wrong
+from world import EVERY
 
 HOUR = 3600
 

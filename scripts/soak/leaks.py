@@ -5,7 +5,7 @@ import statistics
 import threading
 import time
 
-from world import Wrong
+from surroundings import Wrong
 
 # More than this at the end, in comparison with the beginning, is a leak: a share, and what is always there. Pools may be fuller
 # than they were, and grow no further.

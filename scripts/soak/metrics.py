@@ -5,7 +5,7 @@ import re
 import time
 from collections import Counter
 
-from world import Wrong, wait_for
+from surroundings import Wrong, wait_for
 
 # What ended in the last two seconds is counted the next time.
 COUNTED_AFTER = 2.5
