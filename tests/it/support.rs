@@ -17,9 +17,12 @@ pub(crate) mod secrets;
 pub(crate) mod signed;
 pub(crate) mod warehouse;
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
-use tokio_postgres::{Client, NoTls};
+use tokio_postgres::{Client, Error, NoTls, Row};
 
 /// An address of `target/servers/env`. Without servers the test fails, and says by which command
 /// they start.
@@ -39,6 +42,51 @@ pub(crate) async fn connect_to(url: &str) -> Client {
     client
 }
 
+/// A plain session that is kept from one look to the next: to begin one costs the server more than most looks do.
+pub(crate) struct Kept {
+    url: String,
+    client: tokio::sync::Mutex<Option<Arc<Client>>>,
+}
+
+impl Kept {
+    /// To be begun at the first look.
+    pub(crate) fn at(url: String) -> Self {
+        Self { url, client: tokio::sync::Mutex::default() }
+    }
+
+    async fn client(&self) -> Arc<Client> {
+        let mut kept = self.client.lock().await;
+        match kept.as_ref().filter(|client| !client.is_closed()) {
+            Some(client) => client.clone(),
+            None => kept.insert(Arc::new(connect_to(&self.url).await)).clone(),
+        }
+    }
+
+    /// What a query answers. Begins a session anew if a test, or its server's end, has ended the one kept.
+    pub(crate) async fn query(&self, sql: &str) -> Result<Vec<Row>, Error> {
+        match self.client().await.query(sql, &[]).await {
+            Err(error) if error.is_closed() => self.client().await.query(sql, &[]).await,
+            answered => answered,
+        }
+    }
+
+    /// Runs statements. What they set is not kept.
+    pub(crate) async fn run(&self, sql: &str) {
+        let client = self.client().await;
+        let (client, ran) = match client.batch_execute(sql).await {
+            Err(error) if error.is_closed() => {
+                let client = self.client().await;
+                let ran = client.batch_execute(sql).await;
+                (client, ran)
+            }
+            ran => (client, ran),
+        };
+        ran.unwrap_or_else(|error| panic!("{sql}: {error:?}"));
+        // Where this fails they have ended the session itself.
+        let _ = client.batch_execute("DISCARD ALL").await;
+    }
+}
+
 /// A name for a schema or a database that no other test has, not one of an earlier run either:
 /// processes' numbers come again.
 pub(crate) fn new_name() -> String {
@@ -48,14 +96,17 @@ pub(crate) fn new_name() -> String {
 /// A schema of one test's own, on the primary and so on its standby. It stays until the servers go.
 pub(crate) struct Schema {
     name: String,
-    primary: Client,
+    primary: Kept,
+    standby: Kept,
 }
 
 impl Schema {
     /// Makes it, runs `sql` in it, lets the source's role read it, and waits until the standby has it.
     pub(crate) async fn on_standby(sql: &str) -> Self {
         let name = new_name();
-        let schema = Self { name, primary: connect("BARNCAT_PRIMARY_ADMIN_URL").await };
+        let admin = |name| Kept::at(variable(name));
+        let (primary, standby) = (admin("BARNCAT_PRIMARY_ADMIN_URL"), admin("BARNCAT_REPLICA_ADMIN_URL"));
+        let schema = Self { name, primary, standby };
         let name = &schema.name;
         schema
             .run_on_primary(&format!(
@@ -73,8 +124,13 @@ impl Schema {
 
     /// Runs statements on the primary and waits until the standby has replayed them.
     pub(crate) async fn run_on_primary(&self, sql: &str) {
-        self.primary.batch_execute(sql).await.expect("the test's SQL is valid");
-        wait_until_replayed().await;
+        self.primary.run(sql).await;
+        replayed(&*self.primary.client().await, &*self.standby.client().await).await;
+    }
+
+    /// What a query on the standby answers.
+    pub(crate) async fn query(&self, sql: &str) -> Result<Vec<Row>, Error> {
+        self.standby.query(sql).await
     }
 }
 

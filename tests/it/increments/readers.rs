@@ -10,11 +10,11 @@ use std::{
 };
 
 use tokio::task::JoinHandle;
-use tokio_postgres::Client;
+use tokio_postgres::Row;
 
 use super::schema_changes::TABLES;
 use crate::support::{
-    connect, connect_to,
+    connect_to,
     project::{INTO, Project},
 };
 
@@ -28,17 +28,17 @@ pub(super) struct State {
 impl State {
     /// As the warehouse has it.
     pub(super) async fn of(project: &Project, table: &str) -> Self {
-        Self::query(&project.database.connect().await, &sql(INTO, table)).await
+        let sql = sql(INTO, table);
+        Self::shown(&project.database.query(&sql).await.unwrap_or_else(|error| panic!("{sql}: {error:?}"))[0])
     }
 
     /// As the source has it.
     pub(super) async fn of_source(project: &Project, table: &str) -> Self {
-        let client = connect("BARNCAT_REPLICA_ADMIN_URL").await;
-        Self::query(&client, &sql(project.source.name(), table)).await
+        let sql = sql(project.source.name(), table);
+        Self::shown(&project.source.query(&sql).await.unwrap_or_else(|error| panic!("{sql}: {error:?}"))[0])
     }
 
-    async fn query(client: &Client, sql: &str) -> Self {
-        let row = client.query_one(sql, &[]).await.unwrap_or_else(|error| panic!("{sql}: {error:?}"));
+    fn shown(row: &Row) -> Self {
         Self { rows: row.get(0), checksum: row.get(1) }
     }
 }

@@ -10,7 +10,6 @@ use redshift_double::{Knobs, StatementFault};
 use tokio::{sync::Semaphore, task::JoinSet};
 
 use crate::support::{
-    connect,
     ground::{Ground, Scene, long_tests_on, on_each_ground, tests_on},
     project::{INTO, Project, on_primary},
     s3::{BUCKET, Fault, Operation, S3Server},
@@ -44,19 +43,28 @@ const LOADERS: &str = "[tables]\norders = { strategy = \"full\", checks = { befo
                        accounts = { strategy = \"merge\", cursor = \"at\", deletes = \"detect\" }\n\
                        clients = { strategy = \"merge\", cursor = \"id\", deletes = \"mark\", compare_every = \"0s\" }\n";
 
-/// Every row changes, one goes and one comes.
-const CHANGE: &str = "
-    UPDATE orders SET version = 2; DELETE FROM orders WHERE id = 7; INSERT INTO orders VALUES (51, 'new', 2);
-    UPDATE events SET version = 2; DELETE FROM events WHERE id = 7; INSERT INTO events VALUES (51, 2);
-    UPDATE prices SET version = 2; DELETE FROM prices WHERE id = 7; INSERT INTO prices VALUES (51, 2);
-    ALTER TABLE log ADD COLUMN note text; INSERT INTO log VALUES (51, 2, 'new');
-    UPDATE accounts SET version = 2, at = now() WHERE id < 5; DELETE FROM accounts WHERE id = 7;
-    INSERT INTO accounts VALUES (51, 2, now()), (52, 2, DEFAULT);
-    DELETE FROM clients WHERE id = 7; INSERT INTO clients VALUES (51, 2);";
+/// Every row changes, one goes and one comes, in each round from the second on.
+fn changes(round: usize) -> String {
+    let (goes, comes, late) = (round + 5, round + 49, 2 * round + 47);
+    let in_whole = |table: &str| {
+        format!("UPDATE {table} SET version = {round}; DELETE FROM {table} WHERE id = {goes}; ")
+            + &format!("INSERT INTO {table} (id, version) VALUES ({comes}, {round});")
+    };
+    let whole: String = ["events", "prices"].map(in_whole).concat();
+    format!(
+        "UPDATE orders SET version = {round}; DELETE FROM orders WHERE id = {goes};
+         INSERT INTO orders VALUES ({comes}, 'new', {round}); {whole}
+         ALTER TABLE log ADD COLUMN note_{round} text;
+         INSERT INTO log (id, version, note_{round}) VALUES ({comes}, {round}, 'new');
+         UPDATE accounts SET version = {round}, at = now() WHERE id < 5; DELETE FROM accounts WHERE id = {goes};
+         INSERT INTO accounts VALUES ({late}, {round}, now()), ({late} + 1, {round}, DEFAULT);
+         DELETE FROM clients WHERE id = {goes}; INSERT INTO clients VALUES ({comes}, {round});"
+    )
+}
 
 const TABLES: &[&str] = &["orders", "events", "prices", "log", "accounts"];
 
-/// How many cases run at once: each waits some seconds until the killed run is surely dead.
+/// How many projects are at it at once: each waits some seconds until the killed run is surely dead.
 const AT_ONCE: usize = 6;
 
 async fn killed_at_any_fail_point_readers_see_the_last_good_table_and_the_next_run_mends_all(ground: Ground) {
@@ -78,28 +86,36 @@ async fn killed_at_each_fail_point_of_both_runs(ground: Ground) {
 }
 
 async fn killed_at(ground: Ground, points: Points) {
+    let mut lanes = JoinSet::new();
+    let mut later: [Vec<String>; AT_ONCE] = Default::default();
+    for (number, point) in points.second.into_iter().enumerate() {
+        later[number % AT_ONCE].push(point);
+    }
     let slots = Arc::new(Semaphore::new(AT_ONCE));
-    let mut cases = JoinSet::new();
-    for point in points.first.union(&points.second) {
-        let (slots, points, point) = (slots.clone(), points.clone(), point.clone());
-        cases.spawn(async move {
+    for point in points.first {
+        let slots = slots.clone();
+        lanes.spawn(async move {
+            let _slot = slots.acquire_owned().await.expect("it is never closed");
+            killed_in_the_first_run(&scene(ground).await, &point).await;
+        });
+    }
+    for points in later {
+        let slots = slots.clone();
+        lanes.spawn(async move {
             let _slot = slots.acquire_owned().await.expect("it is never closed");
             let project = scene(ground).await;
-            if points.first.contains(&point) {
-                killed_in_the_first_run(&project, &point).await;
-            } else {
-                project.run(&[]).await;
-            }
-            if points.second.contains(&point) {
-                killed_in_a_later_run(&project, &point).await;
+            project.run(&[]).await;
+            view_upon_orders(&project).await;
+            for (round, point) in (2..).zip(points) {
+                killed_in_a_later_run(&project, &point, round).await;
             }
         });
     }
     let mut failed = 0;
-    while let Some(case) = cases.join_next().await {
-        failed += usize::from(case.is_err());
+    while let Some(lane) = lanes.join_next().await {
+        failed += usize::from(lane.is_err());
     }
-    assert_eq!(failed, 0, "the cases' own messages are above");
+    assert_eq!(failed, 0, "their own messages are above");
 }
 
 /// By the Data API a statement goes on without whoever sent it, and by wire a COMMIT that has arrived: the publish
@@ -242,7 +258,7 @@ impl Points {
         let project = scene(ground).await;
         let first = passed(&project).await;
         view_upon_orders(&project).await;
-        change(&project).await;
+        change(&project, 2).await;
         let points = Self { first, second: passed(&project).await };
         assert!(points.first.len() > 30, "{points:?}");
         points
@@ -278,13 +294,12 @@ async fn killed_in_the_first_run(project: &Scene, point: &str) {
     mended(project, point).await;
 }
 
-async fn killed_in_a_later_run(project: &Scene, point: &str) {
-    view_upon_orders(project).await;
+async fn killed_in_a_later_run(project: &Scene, point: &str, round: usize) {
     let mut before = Vec::new();
     for table in TABLES {
         before.push(in_warehouse(project, table).await);
     }
-    change(project).await;
+    change(project, round).await;
     kill_at(project, point).await;
     for (table, before) in TABLES.iter().zip(before) {
         let (source, warehouse) = (project.in_source(table).await, in_warehouse(project, table).await);
@@ -293,7 +308,7 @@ async fn killed_in_a_later_run(project: &Scene, point: &str) {
     }
     mended(project, point).await;
     let seen = project.database.text(&format!("SELECT max(version)::text FROM {INTO}.new_orders")).await;
-    assert_eq!(seen, "2", "{point}: the view still shows the old table");
+    assert_eq!(seen, round.to_string(), "{point}: the view still shows the old table");
 }
 
 /// A table's rows as they are compared with those of before. On Redshift a column that is new is added by a
@@ -324,8 +339,7 @@ async fn clients_of_source(project: &Project) -> String {
              SELECT '; ' || string_agg(n || ' 1', ',' ORDER BY n) FROM generate_series(1, 50) n
              WHERE n NOT IN (SELECT id FROM {table})), '') FROM {table}"
     );
-    let client = connect("BARNCAT_REPLICA_ADMIN_URL").await;
-    client.query_one(&sql, &[]).await.expect("it is read").get(0)
+    project.source.query(&sql).await.expect("it is read")[0].get(0)
 }
 
 async fn view_upon_orders(project: &Scene) {
@@ -333,8 +347,8 @@ async fn view_upon_orders(project: &Scene) {
     project.run_as_owner(&view).await;
 }
 
-async fn change(project: &Project) {
-    project.source.run_on_primary(&format!("SET search_path = {}; {CHANGE}", project.source.name())).await;
+async fn change(project: &Project, round: usize) {
+    on_primary(project, &changes(round)).await;
 }
 
 async fn kill_at(project: &Project, point: &str) {

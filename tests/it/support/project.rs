@@ -5,9 +5,9 @@ use std::{
     process::{Command, Output, Stdio},
 };
 
-use tokio_postgres::Client;
+use tokio_postgres::{Error, Row};
 
-use super::{Schema, connect, warehouse::Database};
+use super::{Schema, warehouse::Database};
 
 /// A project whose source is one schema of the standby and whose warehouse is one database.
 pub(crate) struct Project {
@@ -120,12 +120,14 @@ impl Project {
 
     /// A digest of a table's rows in the source, or `None` where there is no such table.
     pub(crate) async fn in_source(&self, table: &str) -> Option<String> {
-        digest(&connect("BARNCAT_REPLICA_ADMIN_URL").await, self.source.name(), table).await
+        let sql = digest(self.source.name(), table);
+        digested(self.source.query(&sql).await, &sql)
     }
 
     /// The same in the warehouse.
     pub(crate) async fn in_warehouse(&self, table: &str) -> Option<String> {
-        digest(&self.database.connect().await, INTO, table).await
+        let sql = digest(INTO, table);
+        digested(self.database.query(&sql).await, &sql)
     }
 
     /// Fails unless source and warehouse hold the same rows.
@@ -175,13 +177,17 @@ fn collect(root: &Path, folder: &Path, found: &mut Vec<PathBuf>) {
 }
 
 /// Rows, and a hash over them in an order of their own.
-async fn digest(client: &Client, schema: &str, table: &str) -> Option<String> {
-    let sql = format!(
+fn digest(schema: &str, table: &str) -> String {
+    format!(
         "SELECT count(*) || ' rows ' || coalesce(md5(string_agg(r, E'\\n' ORDER BY r COLLATE \"C\")), '')
          FROM (SELECT t::text AS r FROM \"{schema}\".\"{table}\" t) AS rows"
-    );
-    match client.query_one(&sql, &[]).await {
-        Ok(row) => Some(row.get(0)),
+    )
+}
+
+/// What came of it; `None`: there is no such table.
+fn digested(answered: Result<Vec<Row>, Error>, sql: &str) -> Option<String> {
+    match answered {
+        Ok(rows) => Some(rows[0].get(0)),
         Err(error) if error.code().is_some_and(|code| matches!(code.code(), "42P01" | "3F000")) => None,
         Err(error) => panic!("{sql}: {error:?}"),
     }

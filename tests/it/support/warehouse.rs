@@ -18,9 +18,9 @@ use barncat::{
 };
 use jiff::Timestamp;
 use tokio::sync::mpsc;
-use tokio_postgres::{Client, NoTls};
+use tokio_postgres::{Client, Error, NoTls, Row};
 
-use super::{connect, variable};
+use super::{Kept, connect, variable};
 
 /// A database in the warehouse's server. The role that publishes has just the rights of
 /// `sql/roles/warehouse.sql`.
@@ -28,6 +28,7 @@ pub(crate) struct Database {
     name: String,
     pub(crate) warehouse: PostgresWarehouse,
     pub(crate) stage: SharedStage,
+    admin: Kept,
     _folder: tempfile::TempDir,
 }
 
@@ -57,7 +58,8 @@ impl Database {
         let warehouse = warehouse_at(&url);
         let folder = tempfile::tempdir().expect("a folder is made");
         let stage = stage::local(folder.path().to_owned());
-        Self { name, warehouse, stage, _folder: folder }
+        let admin = Kept::at(in_database(&variable("BARNCAT_WAREHOUSE_ADMIN_URL"), &name));
+        Self { name, warehouse, stage, admin, _folder: folder }
     }
 
     /// A session as a reader has it: a superuser, so that tests see everything.
@@ -82,12 +84,17 @@ impl Database {
 
     /// Runs statements as a superuser.
     pub(crate) async fn run(&self, sql: &str) {
-        self.connect().await.batch_execute(sql).await.expect("the test's SQL is valid");
+        self.admin.run(sql).await;
     }
 
     /// The first column of a query's rows, as text.
     pub(crate) async fn texts(&self, sql: &str) -> Vec<String> {
-        texts(&self.connect().await, sql).await
+        texts_of(self.query(sql).await, sql)
+    }
+
+    /// What a query answers.
+    pub(crate) async fn query(&self, sql: &str) -> Result<Vec<Row>, Error> {
+        self.admin.query(sql).await
     }
 
     /// What a query of one text answers.
@@ -154,7 +161,11 @@ pub(crate) async fn connect_to(url: &str) -> Client {
 
 /// The first column of a query's rows, as text.
 pub(crate) async fn texts(client: &Client, sql: &str) -> Vec<String> {
-    let rows = client.query(sql, &[]).await.unwrap_or_else(|error| panic!("{sql}: {error:?}"));
+    texts_of(client.query(sql, &[]).await, sql)
+}
+
+fn texts_of(answered: Result<Vec<Row>, Error>, sql: &str) -> Vec<String> {
+    let rows = answered.unwrap_or_else(|error| panic!("{sql}: {error:?}"));
     rows.iter().map(|row| row.get::<_, Option<String>>(0).unwrap_or_else(|| "NULL".into())).collect()
 }
 

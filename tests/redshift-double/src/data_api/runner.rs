@@ -36,7 +36,13 @@ pub(super) async fn run(engine: Arc<Engine>, statement: Arc<Statement>) {
         () = statement.cancelled() => Err(Stopped::Cancelled),
     };
     let ended = match begun {
-        Ok(mut session) => run_in(&mut session, &statement).await,
+        Ok(mut session) => {
+            let ran = run_in(&mut session, &statement).await;
+            if ran.is_ok() {
+                session.close().await;
+            }
+            ran
+        }
         Err(stopped) => Err(stopped),
     };
     let (status, error) = match ended {

@@ -1,6 +1,9 @@
 //! What runs statements on Postgres as Redshift would, whatever front asked for it.
 
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{
+    Mutex, PoisonError,
+    atomic::{AtomicI64, Ordering},
+};
 
 use tokio::task::JoinHandle;
 use tokio_postgres::{Client, NoTls};
@@ -38,27 +41,42 @@ pub(crate) struct Engine {
     knobs: Knobs,
     record: Record,
     queries: AtomicI64,
+    /// Connections that nobody uses, as good as new.
+    idle: Mutex<Vec<Connection>>,
 }
 
 impl Engine {
     /// Makes the schema `redshift_double` if it is not there.
     pub(crate) async fn prepare(settings: Settings, record: Record) -> Result<Self, SqlError> {
-        let engine = Self { settings, knobs: Knobs::default(), record, queries: AtomicI64::new(1000) };
-        let (client, connection) = tokio_postgres::connect(&engine.settings.postgres_url, NoTls).await?;
-        let connection = tokio::spawn(connection);
-        let prepared = client.batch_execute(&SETUP.concat()).await;
-        connection.abort();
-        prepared?;
+        let (queries, idle) = (AtomicI64::new(1000), Mutex::default());
+        let engine = Self { settings, knobs: Knobs::default(), record, queries, idle };
+        let connection = engine.connect().await?;
+        connection.batch_execute(&SETUP.concat()).await?;
+        engine.give_back(connection).await;
         Ok(engine)
     }
 
-    /// A session of the double's own, for what survives a rollback.
-    async fn notes(&self) -> Result<Notes, SqlError> {
+    /// A connection of one's own, as it is when it is new.
+    async fn connect(&self) -> Result<Connection, SqlError> {
+        let idle = || self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        while let Some(connection) = idle() {
+            if !connection.client.is_closed() {
+                return Ok(connection);
+            }
+        }
         let (client, connection) = tokio_postgres::connect(&self.settings.postgres_url, NoTls).await?;
-        let connection = tokio::spawn(async move {
+        let task = tokio::spawn(async move {
+            // Its end is seen by whoever waits for an answer.
             let _ = connection.await;
         });
-        Ok(Notes { client, connection })
+        Ok(Connection { client, task })
+    }
+
+    /// The Data API has a session for each call; to begin one costs Postgres more than most statements do.
+    async fn give_back(&self, connection: Connection) {
+        if connection.batch_execute("DISCARD ALL").await.is_ok() {
+            self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
+        }
     }
 
     pub(crate) fn settings(&self) -> &Settings {
@@ -98,13 +116,13 @@ impl Engine {
     }
 }
 
-/// A session of the double's own.
-struct Notes {
+/// A connection to the database behind the double. A transaction that is open ends with it.
+struct Connection {
     client: Client,
-    connection: JoinHandle<()>,
+    task: JoinHandle<()>,
 }
 
-impl std::ops::Deref for Notes {
+impl std::ops::Deref for Connection {
     type Target = Client;
 
     fn deref(&self) -> &Client {
@@ -112,8 +130,8 @@ impl std::ops::Deref for Notes {
     }
 }
 
-impl Drop for Notes {
+impl Drop for Connection {
     fn drop(&mut self) {
-        self.connection.abort();
+        self.task.abort();
     }
 }

@@ -2,11 +2,10 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use tokio::task::JoinHandle;
-use tokio_postgres::{CancelToken, Client, NoTls, SimpleQueryMessage};
+use tokio_postgres::{CancelToken, SimpleQueryMessage};
 
 use super::{
-    Engine,
+    Connection, Engine,
     copy::LastCopy,
     error::{SqlError, faults},
     outcome::{Outcome, ResultColumn, shown},
@@ -25,8 +24,7 @@ use crate::{
 /// A session.
 pub(crate) struct Session {
     pub(super) engine: Arc<Engine>,
-    pub(super) client: Client,
-    connection: JoinHandle<()>,
+    pub(super) client: Connection,
     pub(super) pid: i32,
     pub(super) in_transaction: bool,
     /// Settings that only Redshift has.
@@ -39,13 +37,6 @@ pub(crate) struct Session {
     user: String,
 }
 
-impl Drop for Session {
-    fn drop(&mut self) {
-        // A transaction that is open ends with its connection.
-        self.connection.abort();
-    }
-}
-
 impl Session {
     /// Opens one, as this user if one is named (§7: `DbUser`), of a workgroup or of a cluster.
     pub(crate) async fn open(
@@ -53,16 +44,11 @@ impl Session {
         user: Option<&str>,
         is_serverless: bool,
     ) -> Result<Self, SqlError> {
-        let (client, connection) = tokio_postgres::connect(&engine.settings().postgres_url, NoTls).await?;
-        let connection = tokio::spawn(async move {
-            // Its end is seen by whoever waits for an answer.
-            let _ = connection.await;
-        });
+        let client = engine.connect().await?;
         let engine_of = Arc::clone(engine);
         let mut session = Self {
             engine: engine_of,
             client,
-            connection,
             pid: 0,
             in_transaction: false,
             settings: HashMap::new(),
@@ -80,6 +66,13 @@ impl Session {
         session.pid = row.get(0);
         session.user = row.get(1);
         Ok(session)
+    }
+
+    /// Ends one that has nothing under way. One that is dropped ends with its connection.
+    pub(crate) async fn close(self) {
+        if !self.in_transaction {
+            self.engine.give_back(self.client).await;
+        }
     }
 
     async fn log_in(&self, user: &str) -> Result<(), SqlError> {
@@ -175,7 +168,7 @@ impl Session {
 
     /// The connection ends: what is not committed is rolled back.
     fn cut(&self) -> SqlError {
-        self.connection.abort();
+        self.client.task.abort();
         SqlError::new("08006", "connection to the database was lost")
     }
 

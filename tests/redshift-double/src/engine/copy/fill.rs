@@ -210,7 +210,7 @@ impl Session {
         is_done: bool,
     ) -> Result<(), SqlError> {
         let user = self.user();
-        let notes = self.engine.notes().await?;
+        let notes = self.engine.connect().await?;
         let (serverless, query) = (self.is_serverless(), self.query_id);
         for error in &fill.errors {
             let column = error.column.map(|number| &fill.columns[number]);
@@ -260,6 +260,7 @@ impl Session {
             &errors,
         ];
         notes.execute(HISTORY, &values).await?;
+        self.engine.give_back(notes).await;
         Ok(())
     }
 }
