@@ -1,6 +1,6 @@
 # What people and CI run. `make` and `make help` list it.
 
-.PHONY: help demo demo-redshift demo-down test fuzz browser faults soak reference redshift-double redshift-live check bench bench-peers torture fmt
+.PHONY: help demo demo-redshift demo-down test crash fuzz browser faults soak reference redshift-double redshift-live check bench bench-peers torture fmt
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -17,6 +17,9 @@ demo-down: ## stops the servers of both and removes what they made
 
 test: ## the tests, on throwaway servers (ARGS='-E "test(swap)"' for some of them)
 	@scripts/test.sh $(ARGS)
+
+crash: ## the tests that kill runs, services and backfills at each point where that could hurt
+	@scripts/test.sh --profile crash $(ARGS)
 
 fuzz: ## hostile inputs for all that reads texts of others, 5 minutes a target (SECONDS=20 for less, TARGET=records for one)
 	@scripts/fuzz.sh $(or $(SECONDS),300) $(TARGET)

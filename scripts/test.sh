@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Runs the tests on throwaway servers: those that scripts/servers.sh up has started already, or its
 # own, which are gone afterwards whatever happens. Arguments go to cargo nextest, or to cargo test
-# where that is all there is.
+# where that is all there is. Without any nextest leaves out the loops of killed runs, which are for
+# `make crash` (.config/nextest.toml).
 set -euo pipefail
 
 cd "$(dirname "$0")/.."
@@ -36,9 +37,10 @@ export BARNCAT_RECORD_INTO=$PWD/target/redshift-record
 [ $# -gt 0 ] || rm -rf --one-file-system "$BARNCAT_RECORD_INTO"
 
 if cargo nextest --version >/dev/null 2>&1; then
+  [ $# -gt 0 ] || set -- --profile quick
   cargo nextest run --workspace --features failpoints "$@"
   # nextest leaves the examples in the docs out.
-  [ $# -gt 0 ] || cargo test --quiet --workspace --doc --features failpoints
+  [ "$*" != "--profile quick" ] || cargo test --quiet --workspace --doc --features failpoints
 else
   cargo test --workspace --features failpoints "$@"
 fi

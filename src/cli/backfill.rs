@@ -18,9 +18,6 @@ use crate::{
     source::Stride,
 };
 
-/// How long a chunk is, unless `--chunk` says otherwise.
-const CHUNK_ROWS: NonZeroU64 = NonZeroU64::new(500_000).expect("it is not zero");
-
 /// How many parts of a chunk are read at once, unless `--jobs` says otherwise.
 pub(super) const PARTS: u32 = 4;
 
@@ -50,7 +47,7 @@ struct JsonChunk<'a> {
 
 /// Does a backfill, or shows what it would do.
 pub(super) async fn backfill(context: &Context, args: BackfillArgs) -> Result<Exit, Complaint> {
-    let stride = args.chunk.as_deref().map_or(Ok(Stride::Rows(CHUNK_ROWS)), stride)?;
+    let stride = args.chunk.as_deref().map(stride).transpose()?;
     let wish = Wish { from: args.from, to: args.to, stride, delete: args.delete };
     let mode = args.mode.into();
     if args.dry_run {

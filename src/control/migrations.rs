@@ -88,6 +88,12 @@ const MIGRATIONS: &[Migration] = &[
         sql: include_str!("../../sql/control/0011_collections.sql"),
         compatible_from: 1,
     },
+    Migration {
+        number: 12,
+        name: "housekeeping",
+        sql: include_str!("../../sql/control/0012_housekeeping.sql"),
+        compatible_from: 1,
+    },
 ];
 
 /// A migration as the database has it.

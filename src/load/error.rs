@@ -252,6 +252,18 @@ pub enum LoadError {
         /// The table.
         table: TableName,
     },
+    /// Answers of another request than the row's.
+    #[error("{table}: what load {load} shows came of another request, `{then}`; its row asks `{now}`")]
+    AskedOtherwise {
+        /// The table.
+        table: TableName,
+        /// The load that was to be made again.
+        load: String,
+        /// The request of then.
+        then: String,
+        /// That of now.
+        now: String,
+    },
     /// Work that is not done by being done.
     #[error(
         "{table}: `work` still has the {rows} rows that were asked about in this run already: it would never end"
@@ -341,7 +353,10 @@ impl Fault for LoadError {
             | Self::Adopted { .. }
             | Self::NotAdoptable { .. }
             | Self::OtherProject { .. } => Class::Lasting,
-            Self::UnknownLoad { .. } | Self::AmbiguousLoad { .. } | Self::NotOfService { .. } => Class::Usage,
+            Self::UnknownLoad { .. }
+            | Self::AmbiguousLoad { .. }
+            | Self::NotOfService { .. }
+            | Self::AskedOtherwise { .. } => Class::Usage,
             Self::Counts { .. } | Self::PartLost { .. } | Self::NoSource { .. } => Class::Bug,
             // Never shown: a task that was stopped has a status of its own.
             Self::Cancelled => Class::Passing,
@@ -360,6 +375,9 @@ impl Fault for LoadError {
             }
             Self::WorkStays { table, .. } => Some(format!(
                 "its rows are published; `work` should select only what {table} does not have yet, by the same key"
+            )),
+            Self::AskedOtherwise { table, .. } => Some(format!(
+                "`barncat run {table}` asks as the row says now; with the request of then in the row, replay makes the rows of then"
             )),
             Self::Superseded { .. } => Some("the next load is decided upon anew".to_owned()),
             Self::SchemaChanged { .. } => Some(

@@ -15,8 +15,8 @@ use crate::{
     clock::{Clock, System},
     fingerprint,
     source::http::{
-        Service, Span,
-        collect::{CollectionManifest, Query},
+        Asked, Service, Span,
+        collect::{CollectionManifest, Query, Question},
     },
     stage::{
         CollectionPrefix,
@@ -36,7 +36,7 @@ pub async fn replay(workshop: &Workshop, attempt: &Attempt, load: Option<&str>) 
     let table =
         service.table(&attempt.spec.source_table).map_err(|error| LoadError::Source(Box::new(error)))?;
     let connections = hold_connections(workshop, std::slice::from_ref(attempt)).await?;
-    let collections = collections(workshop, attempt, load).await?;
+    let collections = collections(workshop, attempt, &table.asked, load).await?;
     let snapshot = service.collected(table, &workshop.stage, collections);
     let attempt = Attempt { full: true, ..attempt.filled_by(workshop, &connections) };
     let mut loaded = in_snapshot(workshop, &attempt, snapshot.clone()).await?;
@@ -52,6 +52,7 @@ fn no_service(attempt: &Attempt) -> LoadError {
 async fn collections(
     workshop: &Workshop,
     attempt: &Attempt,
+    asked: &Asked,
     load: Option<&str>,
 ) -> Result<Vec<(CollectionPrefix, CollectionManifest)>, LoadError> {
     let target = &attempt.spec.target;
@@ -86,6 +87,11 @@ async fn collections(
     for CollectionRef { id, sha256 } in all {
         let prefix = CollectionPrefix::new(&workshop.project, &workshop.mode, target, &id);
         let manifest = CollectionManifest::read(&*workshop.stage, &prefix, &sha256).await?;
+        let question = Question::read(&*workshop.stage, &prefix).await?;
+        if let Some((then, now)) = question.and_then(|question| asked.differs(&question)) {
+            let (table, load) = (target.clone(), wanted.load.clone());
+            return Err(LoadError::AskedOtherwise { table, load, then, now });
+        }
         collections.push((prefix, manifest));
     }
     Ok(collections)
@@ -95,6 +101,8 @@ async fn collections(
 pub async fn ask_again(workshop: &Workshop, attempt: &Attempt) -> Result<Loaded, LoadError> {
     let snapshots = snapshots(workshop, attempt)?;
     let service = snapshots.source().service().ok_or_else(|| no_service(attempt))?;
+    let table =
+        service.table(&attempt.spec.source_table).map_err(|error| LoadError::Source(Box::new(error)))?;
     attempt.beginning.now();
     let task = attempt.spec.target.to_string();
     let failed = workshop.control.failed_requests(&task, REQUESTS_MAX).await?;
@@ -103,7 +111,8 @@ pub async fn ask_again(workshop: &Workshop, attempt: &Attempt) -> Result<Loaded,
         // What an older binary wrote and this one does not understand stays where it is.
         let Ok(query) = serde_json::from_value::<Query>(request.request) else { continue };
         ids.push(request.id);
-        queries.push(query);
+        // As the row asks now: that may be what was mended.
+        queries.push(table.asked.query(query.given.clone()).unwrap_or(query));
     }
     if queries.is_empty() {
         let last = workshop.warehouse.last_load(&attempt.spec.target).await.map_err(LoadError::Warehouse)?;

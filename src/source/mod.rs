@@ -168,6 +168,11 @@ pub trait Snapshot: Send + Sync {
     /// it. Values that are none of the cursor's type are an error of class `usage`.
     async fn range(&self, question: &RangeQuestion) -> Result<Option<CursorRange>, SourceError>;
 
+    /// How long a slice is where nobody says so.
+    fn stride(&self) -> Stride {
+        Stride::Rows(NonZeroU64::new(500_000).expect("it is not zero"))
+    }
+
     /// Cuts a range into slices, by walking the cursor's index. Rows of one value are never parted, and
     /// the slices leave no gap.
     async fn slices(&self, question: &SliceQuestion) -> Result<Vec<Slice>, SourceError>;

@@ -96,7 +96,8 @@ pub(crate) fn new_name() -> String {
 /// A schema of one test's own, on the primary and so on its standby. It stays until the servers go.
 pub(crate) struct Schema {
     name: String,
-    primary: Kept,
+    /// Its settings stay, such as `search_path`.
+    primary: Client,
     standby: Kept,
 }
 
@@ -104,8 +105,8 @@ impl Schema {
     /// Makes it, runs `sql` in it, lets the source's role read it, and waits until the standby has it.
     pub(crate) async fn on_standby(sql: &str) -> Self {
         let name = new_name();
-        let admin = |name| Kept::at(variable(name));
-        let (primary, standby) = (admin("BARNCAT_PRIMARY_ADMIN_URL"), admin("BARNCAT_REPLICA_ADMIN_URL"));
+        let primary = connect("BARNCAT_PRIMARY_ADMIN_URL").await;
+        let standby = Kept::at(variable("BARNCAT_REPLICA_ADMIN_URL"));
         let schema = Self { name, primary, standby };
         let name = &schema.name;
         schema
@@ -124,8 +125,8 @@ impl Schema {
 
     /// Runs statements on the primary and waits until the standby has replayed them.
     pub(crate) async fn run_on_primary(&self, sql: &str) {
-        self.primary.run(sql).await;
-        replayed(&*self.primary.client().await, &*self.standby.client().await).await;
+        self.primary.batch_execute(sql).await.unwrap_or_else(|error| panic!("{sql}: {error:?}"));
+        replayed(&self.primary, &*self.standby.client().await).await;
     }
 
     /// What a query on the standby answers.

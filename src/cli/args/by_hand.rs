@@ -119,7 +119,7 @@ pub(in crate::cli) struct BackfillArgs {
     #[arg(long, value_name = "VALUE", allow_hyphen_values = true)]
     pub(in crate::cli) to: Option<String>,
 
-    /// How long a chunk is: a number of rows, or a span of time like 1d; 500000 rows if not given
+    /// How long a chunk is: a number of rows, or a span of time like 1d; 500000 rows if not given, of a service 30d
     #[arg(long, value_name = "CHUNK")]
     pub(in crate::cli) chunk: Option<String>,
 

@@ -22,8 +22,8 @@ pub struct Wish {
     pub from: Option<String>,
     /// The value before which it ends; `None`: the watermark, and that one too.
     pub to: Option<String>,
-    /// How long a chunk is.
-    pub stride: Stride,
+    /// How long a chunk is; `None`: as the source would have it.
+    pub stride: Option<Stride>,
     /// Delete rows that the source does not have, also where the loader does not.
     pub delete: bool,
 }
@@ -66,7 +66,8 @@ pub async fn plan_backfill(
     }
     let decision = decide(project, spec, false, snapshot, warehouse).await?;
     let (last, cursor, indexed) = ready(spec, &decision)?;
-    refuse_stride(spec, &cursor, wish.stride)?;
+    let stride = wish.stride.unwrap_or_else(|| snapshot.stride());
+    refuse_stride(spec, &cursor, stride)?;
     let question = RangeQuestion {
         table: spec.source_table.clone(),
         cursor: cursor.clone(),
@@ -81,7 +82,7 @@ pub async fn plan_backfill(
         cursor: cursor.clone(),
         condition: spec.condition.clone(),
         range: range.clone(),
-        stride: wish.stride,
+        stride,
         slices_max: CHUNKS_MAX + 1,
     };
     let slices = snapshot.slices(&question).await.map_err(LoadError::Source)?;

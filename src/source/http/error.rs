@@ -49,7 +49,7 @@ pub enum ServiceError {
     #[error(transparent)]
     Stage(#[from] StageError),
     /// A body that cannot be read.
-    #[error("{table}: answer {query}.{page}: {error}")]
+    #[error("{table}: answer {query}.{page} in the stage: {error}")]
     Records {
         /// The table.
         table: TableName,
@@ -62,7 +62,8 @@ pub enum ServiceError {
     },
     /// Records that are not as the columns say.
     #[error(
-        "{table}: {count} records are not as `columns` says; the first is record {record} of answer {query}.{page}: {reason}"
+        "{table}: {} not as `columns` says; the first is record {record} of answer {query}.{page} in the stage: {reason}",
+        if *count == 1 { "1 record is".to_owned() } else { format!("{count} records are") }
     )]
     BadRecords {
         /// The table.
@@ -165,8 +166,8 @@ impl Fault for ServiceError {
             ),
             Self::Keys { error, .. } => error.hint(),
             Self::Shifted { .. } => Some(
-                "records moved between the pages while they were read: paging by a cursor, or `windows`, stays clear \
-                 of it"
+                "some came twice in the place of others: they moved between the pages while they were read (paging by a \
+                 cursor, or `windows`, stays clear of it), or `key` does not tell them apart; the last good rows stay"
                     .to_owned(),
             ),
             Self::NoTable { .. } | Self::Row { .. } | Self::Lost { .. } => None,

@@ -1,6 +1,9 @@
 //! A service's tables at one moment: before anything is asked, or one of them as it is in collections.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    num::NonZeroU64,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -274,6 +277,10 @@ impl Snapshot for ServiceSnapshot {
             None => false,
         };
         Ok((!is_empty).then(|| CursorRange { from: question.from.clone(), to, to_included }))
+    }
+
+    fn stride(&self) -> Stride {
+        Stride::Seconds(NonZeroU64::new(30 * 24 * 60 * 60).expect("it is not zero"))
     }
 
     async fn slices(&self, question: &SliceQuestion) -> Result<Vec<Slice>, SourceError> {

@@ -5,7 +5,7 @@ use jiff::{Timestamp, tz::TimeZone};
 use super::{
     BodyPattern, Given, Media, Missing, Pattern, Request, Target,
     body::filled,
-    collect::Query,
+    collect::{Query, Question},
     given::moment,
     paging::{Kind, Paging, Window, Windows, WindowsError},
 };
@@ -128,6 +128,11 @@ impl Fault for AskedError {
     }
 }
 
+fn in_words(request: &Request) -> String {
+    let (Target::Path(target) | Target::Url(target)) = &request.target;
+    format!("{} {target}", request.method)
+}
+
 impl Asked {
     /// The queries that bring a span, in their order.
     pub fn queries(&self, span: &Span) -> Result<Vec<Query>, AskedError> {
@@ -148,6 +153,22 @@ impl Asked {
             media: self.media,
         };
         Ok(Query { request, given })
+    }
+
+    /// How a question that was asked differs from what would be asked for the same now: the two requests in words.
+    /// Pages and how an answer is written make no difference, they bring the same records.
+    pub fn differs(&self, question: &Question) -> Option<(String, String)> {
+        let mut pairs = question.queries.iter().map(|then| (then, self.query(then.given.clone())));
+        pairs.find_map(|(then, now)| {
+            let Ok(now) = now else { return Some((in_words(&then.request), "another one".to_owned())) };
+            let now = Request { media: then.request.media, ..now.request };
+            if now == then.request {
+                return None;
+            }
+            let (then, now) = (in_words(&then.request), in_words(&now));
+            // Parameters may hold what is nobody's business.
+            Some(if then == now { (then, format!("{now} with other parameters")) } else { (then, now) })
+        })
     }
 
     /// What would be asked from a value of the cursor on: `would ask GET /rates/{date}, 3 windows from 2026-11-27, …`.
@@ -313,6 +334,20 @@ mod tests {
             "would ask GET /rates, 3 windows from 2026-11-27"
         );
         assert!(by_day.in_words(None, now).contains("begin nowhere"));
+    }
+
+    #[test]
+    fn answers_of_another_request_are_known_as_such() {
+        let span = span(Some("2026-11-28"));
+        let question = Question::now("c".to_owned(), String::new(), asked().queries(&span).unwrap());
+        assert_eq!(asked().differs(&question), None);
+        let paged = Paging { kind: Kind::Link, ..Paging::default() };
+        assert_eq!(Asked { paging: paged, media: Media::Csv, ..asked() }.differs(&question), None);
+        let path = Pattern(vec![Piece::Text("/v2".to_owned())]);
+        let words = |then: &str, now: &str| Some((then.to_owned(), now.to_owned()));
+        assert_eq!(Asked { path, ..asked() }.differs(&question), words("GET /rates", "GET /v2"));
+        let other = Asked { parameters: Vec::new(), ..asked() };
+        assert_eq!(other.differs(&question), words("GET /rates", "GET /rates with other parameters"));
     }
 
     #[test]

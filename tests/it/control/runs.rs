@@ -257,7 +257,13 @@ async fn how_each_task_ended_last_stays_however_old_it_is() {
             (SELECT count(*) FROM {schema}.attempts), (SELECT string_agg(load, ' ') FROM {schema}.schemas))"
     );
     assert_eq!(admin.query_one(&left, &[]).await.unwrap().get::<_, String>(0), "r1 r60 101 60");
+    // Not again within the hour, and then only what there is.
+    let later = format!("UPDATE {schema}.housekeeping SET done_at = done_at - interval '61 minutes'");
+    assert_eq!(control.prune(Duration::from_secs(1)).await.unwrap(), 0);
+    admin.batch_execute(&later).await.unwrap();
     assert_eq!(control.prune(Duration::from_secs(30 * 86_400)).await.unwrap(), 0);
+    let done = format!("SELECT done_at > now() - interval '1 minute' FROM {schema}.housekeeping");
+    assert!(admin.query_one(&done, &[]).await.unwrap().get::<_, bool>(0));
 }
 
 #[tokio::test]

@@ -37,6 +37,22 @@ async fn rows_are_made_again_with_other_columns_and_nobody_is_asked() {
 }
 
 #[tokio::test]
+async fn answers_of_another_request_are_not_taken_for_those_of_the_row() {
+    let all = Items::new(2);
+    let double = serving(&all).await;
+    let project = project(&double, &format!("items = {{ strategy = \"full\", {ITEMS} }}")).await;
+    project.run(&[]).await;
+    let other = ITEMS.replace("path = \"/items\"", "path = \"/v2/items\"");
+    assert_ne!(other, ITEMS);
+    write_tables(&project, &format!("items = {{ strategy = \"full\", {other} }}"));
+    let output = project.barncat(&["replay", "items"], &[]).await;
+    let told = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{told}");
+    assert!(told.contains("came of another request, `GET /items`; its row asks `GET /v2/items`"), "{told}");
+    assert_eq!(items(&project).await, expected(&all));
+}
+
+#[tokio::test]
 async fn a_table_of_new_rows_is_made_again_of_all_that_came_for_it() {
     let mut all = Items::new(5);
     let double = serving(&all).await;

@@ -17,6 +17,8 @@ use crate::support::{
 };
 
 long_tests_on!(each_point_in_both_runs Postgres: killed_at_each_fail_point_of_both_runs);
+long_tests_on!(each_point_by_data_api DataApi: killed_at_each_fail_point_of_both_runs);
+long_tests_on!(each_point_by_wire Wire: killed_at_each_fail_point_of_both_runs);
 on_each_ground![killed_at_any_fail_point_readers_see_the_last_good_table_and_the_next_run_mends_all];
 
 /// A key and a view upon it; two parts that are filled by two connections; rows replaced in place; rows
@@ -64,6 +66,9 @@ fn changes(round: usize) -> String {
 
 const TABLES: &[&str] = &["orders", "events", "prices", "log", "accounts"];
 
+/// What begins so has to do with the warehouse; `wire.` with one way to it.
+const OF_WAREHOUSES: &[&str] = &["warehouse.", "staging.", "publish.", "wire."];
+
 /// How many projects are at it at once: each waits some seconds until the killed run is surely dead.
 const AT_ONCE: usize = 6;
 
@@ -73,16 +78,17 @@ async fn killed_at_any_fail_point_readers_see_the_last_good_table_and_the_next_r
         ground,
         match ground {
             Ground::Postgres => points,
-            // What has nothing to do with the warehouse is killed on Postgres.
-            Ground::DataApi => points.only(&["warehouse.", "staging.", "publish."]),
-            Ground::Wire => points.only(&["wire.", "publish.rows", "publish.swap"]),
+            // What has nothing to do with the warehouse is killed on Postgres; the two ways to Redshift take turns.
+            Ground::DataApi => points.every_other(0).only(OF_WAREHOUSES),
+            Ground::Wire => points.every_other(1).only(OF_WAREHOUSES),
         },
     )
     .await;
 }
 
 async fn killed_at_each_fail_point_of_both_runs(ground: Ground) {
-    killed_at(ground, Points::of(ground).await).await;
+    let points = Points::of(ground).await;
+    killed_at(ground, if ground.is_redshift() { points.only(OF_WAREHOUSES) } else { points }).await;
 }
 
 async fn killed_at(ground: Ground, points: Points) {
@@ -178,7 +184,8 @@ tests_on!(of_a_commit Wire: a_publish_that_outlives_its_process_is_met_by_the_ne
 /// Rows that do not compress: an object of more than one piece.
 const LARGE: &str = "
     CREATE TABLE large (id int PRIMARY KEY, noise bytea);
-    INSERT INTO large SELECT n, decode(md5(n::text) || md5((-n)::text), 'hex') FROM generate_series(1, 250000) n;";
+    INSERT INTO large SELECT n, decode((SELECT string_agg(md5(n || ' ' || k), '') FROM generate_series(1, 32) k), 'hex')
+        FROM generate_series(1, 16000) n;";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn killed_at_any_fail_point_of_an_upload_to_s3_the_next_run_mends_all() {
@@ -267,6 +274,16 @@ impl Points {
     /// Each in a later run, if such a run passes it.
     fn once(self) -> Self {
         Self { first: self.first.difference(&self.second).cloned().collect(), second: self.second }
+    }
+
+    /// Every other one, and what belongs to one way alone.
+    fn every_other(self, nth: usize) -> Self {
+        let some = |points: BTreeSet<String>| {
+            let points = points.into_iter().enumerate();
+            let of = |(number, point): &(usize, String)| number % 2 == nth || point.starts_with("wire.");
+            points.filter(of).map(|(_, point)| point).collect()
+        };
+        Self { first: some(self.first), second: some(self.second) }
     }
 
     /// Those whose names begin so.

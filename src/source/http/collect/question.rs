@@ -61,10 +61,7 @@ impl Question {
     }
 
     /// Reads that of a collection; `None` where there is none, or none that this binary understands.
-    pub(super) async fn read(
-        stage: &dyn Stage,
-        prefix: &CollectionPrefix,
-    ) -> Result<Option<Self>, StageError> {
+    pub async fn read(stage: &dyn Stage, prefix: &CollectionPrefix) -> Result<Option<Self>, StageError> {
         let json = match get(stage, &prefix.question()).await {
             Err(StageError::Missing { .. }) => return Ok(None),
             json => json?,
