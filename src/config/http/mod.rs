@@ -73,7 +73,11 @@ pub fn wrong_url(text: &str, allow_http: bool) -> Option<&'static str> {
     match url.scheme() {
         "https" => {}
         "http" if allow_http => {}
-        "http" => return Some("leads there without TLS, which takes `allow_http = true` (and in a network of one's own `allow_private = true`)"),
+        "http" => {
+            return Some(
+                "leads there without TLS, which takes `allow_http = true` (and in a network of one's own `allow_private = true`)",
+            );
+        }
         _ => return Some("starts neither with `https://` nor with `http://`"),
     }
     if !url.username().is_empty() || url.password().is_some() {

@@ -46,7 +46,8 @@ async fn answers_of_another_request_are_not_taken_for_those_of_the_row() {
     assert_ne!(other, ITEMS);
     write_tables(&project, &format!("items = {{ strategy = \"full\", {other} }}"));
     let output = project.barncat(&["replay", "items"], &[]).await;
-    let told = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    let told =
+        String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{told}");
     assert!(told.contains("came of another request, `GET /items`; its row asks `GET /v2/items`"), "{told}");
     assert_eq!(items(&project).await, expected(&all));
