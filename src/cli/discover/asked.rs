@@ -67,6 +67,8 @@ pub(super) struct Found {
     pub(super) records: String,
     /// The table's row, as it is written in `loaders/`.
     pub(super) row: String,
+    /// What the row does not say, and a person must.
+    pub(super) notes: Vec<String>,
 }
 
 /// Looks at an answer.
@@ -84,8 +86,49 @@ pub(super) fn look(asked: &Asked, answer: &Answer) -> Result<Found, Complaint> {
     };
     let kept = Kept::of(&answer.body, asked.media, &path).map_err(|error| failed(&error))?;
     let inferred = infer(kept.records()).map_err(|error| failed(&error))?;
-    let row = row(asked, &records, &inferred, answer, document.as_ref());
-    Ok(Found { inferred, records, row })
+    let paging = paging(answer, document.as_ref());
+    let mut notes = Vec::new();
+    if inferred.columns.is_empty() {
+        notes.push("no record has a field: `--records '$.data[*]'` says where they stand".to_owned());
+    } else if inferred.key.is_empty() {
+        notes.push(match &inferred.pair {
+            Some([one, two]) => {
+                let key = toml_edit::Value::from_iter([one.as_str(), two.as_str()]);
+                format!("no field by itself tells these records apart, two together do: `key = {key}`, if that is no chance")
+            }
+            None => "no field tells these records apart: `key` says which ones do".to_owned(),
+        });
+    }
+    let signs = document.as_ref().filter(|_| records != "$").map_or_else(Vec::new, signs_of_pages);
+    if paging.is_none() && !signs.is_empty() {
+        let signs = signs.iter().map(|sign| format!("`{sign}`")).collect::<Vec<_>>().join(", ");
+        notes.push(format!(
+            "it may be one page of several, by {signs}: `paging` says what leads on (docs/HTTP.md)"
+        ));
+    }
+    let row = row(asked, &records, &inferred, paging);
+    Ok(Found { inferred, records, row, notes })
+}
+
+/// Fields that tell of pages, beside the records; whether they do, and what they lead by, only a person knows.
+fn signs_of_pages(document: &Value) -> Vec<String> {
+    const WORDS: [&str; 9] =
+        ["cursor", "token", "more", "next", "page", "offset", "total", "count", "scroll"];
+    fn within(value: &Value, path: &str, deep: usize, found: &mut Vec<String>) {
+        let Value::Object(fields) = value else { return };
+        for (name, value) in fields {
+            let (plain, path) = (name.to_ascii_lowercase(), step(path, name));
+            match value {
+                Value::Object(_) if deep == 0 => within(value, &path, 1, found),
+                Value::Null | Value::Array(_) | Value::Object(_) => {}
+                _ if WORDS.iter().any(|word| plain.contains(word)) => found.push(path),
+                _ => {}
+            }
+        }
+    }
+    let mut found = Vec::new();
+    within(document, "$", 0, &mut found);
+    found
 }
 
 /// Records, kept beyond their body's walk.
@@ -149,13 +192,7 @@ fn step(path: &str, name: &str) -> String {
     }
 }
 
-fn row(
-    asked: &Asked,
-    records: &str,
-    inferred: &Inferred,
-    answer: &Answer,
-    document: Option<&Value>,
-) -> String {
+fn row(asked: &Asked, records: &str, inferred: &Inferred, paging: Option<String>) -> String {
     let quoted = |text: &str| toml_edit::Value::from(text).to_string();
     // A brace stands for itself when it is doubled.
     let plain = |text: &str| quoted(&text.replace('{', "{{").replace('}', "}}"));
@@ -171,7 +208,7 @@ fn row(
         Media::Csv => keys.push("format = \"csv\"".to_owned()),
     }
     keys.push(inferred.toml());
-    keys.extend(paging(answer, document));
+    keys.extend(paging);
     format!("{{ {} }}", keys.join(", "))
 }
 
@@ -224,6 +261,22 @@ mod tests {
         insta::assert_snapshot!(row_of("/rates.csv", Media::Csv, &csv), @r#"rates_csv = { path = "/rates.csv", format = "csv", columns = { day = "date", rate = "numeric" } }"#);
         let one = answer("{\"lat\": 1.5}", None);
         assert!(row_of("/geocode?q=x", Media::Json, &one).contains("records = \"$\""));
+    }
+
+    #[test]
+    fn what_a_person_must_say_is_told() {
+        let notes = |body: &str| {
+            let asked = Asked::new("/rates", None, Media::Json, None).expect("it is a path");
+            look(&asked, &answer(body, None)).expect("it has records").notes
+        };
+        let rates = r#"{"rates": [{"day": "2026-01-01", "currency": "GBP", "rate": 1.5}, {"day": "2026-01-01", "currency": "USD",
+            "rate": 1.2}, {"day": "2026-01-02", "currency": "GBP", "rate": 1.4}], "meta": {"next_cursor": "a", "x": 1}, "total": 9}"#;
+        let told = notes(rates);
+        assert!(told[0].contains(r#"`key = ["day", "currency"]`"#), "{told:?}");
+        assert!(told[1].contains("by `$.meta.next_cursor`, `$.total`"), "{told:?}");
+        assert!(notes(r#"[{"a": "x"}, {"a": "x"}]"#)[0].starts_with("no field tells"), "{told:?}");
+        assert_eq!(notes(r#"{"data": [{"id": 1, "count": 2}], "next": null}"#), Vec::<String>::new());
+        assert!(notes("[]")[0].starts_with("no record has a field"));
     }
 
     #[test]

@@ -38,6 +38,8 @@ struct Discovery<'a> {
     records: &'a str,
     looked_at: u64,
     row: &'a str,
+    /// What the row does not say, and a person must.
+    notes: &'a [String],
     /// The file that the row was added to.
     written: Option<&'a str>,
 }
@@ -119,6 +121,7 @@ pub(super) async fn ask(
             records: &found.records,
             looked_at: found.inferred.records,
             row: &found.row,
+            notes: &found.notes,
             written: written.then_some(file.as_str()),
         })?;
     } else if !written {
@@ -130,8 +133,8 @@ pub(super) async fn ask(
         true => format!("wrote a row for {} to {file}, by {records}", asked.table),
         false => format!("by {records} at {}; --write adds it", found.records),
     });
-    if found.inferred.columns.is_empty() {
-        context.output.say("no record has a field: `--records '$.data[*]'` says where they stand");
+    for note in &found.notes {
+        context.output.say(note);
     }
     Ok(Exit::Done)
 }

@@ -315,7 +315,21 @@ impl Ask for Asker {
         loop {
             tries += 1;
             let Failed { mut reason, again } = match Box::pin(self.attempt(request, &url, tier)).await {
-                Ok(answer) => return Ok(Answer { tries, ..answer }),
+                Ok(answer) => {
+                    let (source, path, status) = (options.name.as_str(), url.path(), answer.status);
+                    let (bytes, took) =
+                        (answer.body.len(), answer.answered_at.duration_since(answer.asked_at));
+                    tracing::debug!(
+                        source,
+                        path,
+                        status,
+                        bytes,
+                        took_ms = took.as_millis(),
+                        tries,
+                        "answered"
+                    );
+                    return Ok(Answer { tries, ..answer });
+                }
                 Err(failed) => failed,
             };
             if let (Reason::Busy { status }, Some(wait)) =

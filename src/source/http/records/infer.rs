@@ -1,6 +1,6 @@
 //! What columns some records have: a suggestion, for a person to read before it is fixed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{ColumnType, Record, RecordsError, cell, json};
 
@@ -11,6 +11,8 @@ pub struct Inferred {
     pub columns: Vec<(String, ColumnType, bool)>,
     /// What may be the key: a field in each record, each time with another value.
     pub key: Vec<String>,
+    /// Where no field is that: two that are together. It may be chance.
+    pub pair: Option<[String; 2]>,
     /// How many records were looked at.
     pub records: u64,
 }
@@ -20,6 +22,9 @@ const OF_TEXT: [ColumnType; 5] =
     [ColumnType::Uuid, ColumnType::Date, ColumnType::TimestampTz, ColumnType::Timestamp, ColumnType::Text];
 
 const OF_NUMBER: [ColumnType; 3] = [ColumnType::BigInt, ColumnType::Numeric(None), ColumnType::Text];
+
+/// Each takes a walk through all records.
+const PAIRS_MAX: usize = 100;
 
 #[derive(Default)]
 struct Field {
@@ -32,7 +37,8 @@ struct Field {
     nested: u64,
     /// Types that each value so far was one of.
     fits: Vec<ColumnType>,
-    values: std::collections::BTreeSet<String>,
+    /// Those of texts and numbers, by record.
+    values: Vec<String>,
 }
 
 /// Looks at records. Those that are no objects have no columns.
@@ -58,13 +64,28 @@ pub fn infer<'a>(records: impl IntoIterator<Item = Record<'a>>) -> Result<Inferr
     }
     let mut sorted: Vec<(String, Field)> = fields.into_iter().collect();
     sorted.sort_by_key(|(_, field)| field.order);
-    let is_key =
+    let is_full =
         |field: &Field| field.times == count && !field.has_null && field.values.len() as u64 == count;
+    let is_key =
+        |field: &Field| is_full(field) && field.values.iter().collect::<BTreeSet<_>>().len() as u64 == count;
     let by_name = |name: &str| sorted.iter().find(|(own, field)| own == name && is_key(field));
     let key = by_name("id").or_else(|| {
         sorted.iter().find(|(name, field)| (name.ends_with("_id") || name.ends_with("Id")) && is_key(field))
     });
+    // A number with digits behind the point is what was measured.
+    let names: Vec<_> = sorted
+        .iter()
+        .filter(|(_, field)| is_full(field) && field.column_type() != ColumnType::Numeric(None))
+        .collect();
+    let pairs =
+        names.iter().enumerate().flat_map(|(at, one)| names[at + 1..].iter().map(move |two| (one, two)));
+    let pair = pairs.take(PAIRS_MAX).find(|((_, one), (_, two))| {
+        let both: BTreeSet<_> = one.values.iter().zip(&two.values).collect();
+        both.len() as u64 == count
+    });
+    let pair = pair.map(|((one, _), (two, _))| [one.clone(), two.clone()]);
     Ok(Inferred {
+        pair: pair.filter(|_| key.is_none() && count > 1),
         key: key.map(|(name, _)| vec![name.clone()]).unwrap_or_default(),
         columns: sorted
             .iter()
@@ -110,7 +131,7 @@ impl Field {
         *count(self) += 1;
         let is_other = |known: &ColumnType| choices.contains(known) && cell::of_json(*known, raw).is_err();
         self.fits.retain(|known| !is_other(known));
-        self.values.insert(raw.to_owned());
+        self.values.push(raw.to_owned());
     }
 
     fn column_type(&self) -> ColumnType {
