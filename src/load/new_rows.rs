@@ -120,7 +120,9 @@ impl Asked<'_> {
         let advice = Advice::of(self.spec, &cursor, &reach);
         let notes = advice.notes(self.spec, schema);
         let advice = Some(advice);
-        let watermark = reach.greatest.clone().or_else(|| self.last.and_then(|last| last.watermark.clone()));
+        // All rows stand on what came with them, and on nothing where none came.
+        let whole = reach.greatest.clone();
+        let watermark = whole.clone().or_else(|| self.last.and_then(|last| last.watermark.clone()));
         let made_anew = match self.last {
             Some(last) if last.state.relation == Some(reach.relation) => made_anew(&last.schema, schema),
             _ => Vec::new(),
@@ -133,6 +135,7 @@ impl Asked<'_> {
                     [] => reason,
                     changes => format!("{reason}; the schema changed: {}", in_words(changes)),
                 };
+                let watermark = whole;
                 return Ok(Brought { new_rows: None, watermark, state, reason, advice, notes, made_anew });
             }
             None => {
@@ -144,6 +147,7 @@ impl Asked<'_> {
         let new_rows = match new_rows {
             Ok(new_rows) => new_rows,
             Err(reason) => {
+                let watermark = whole;
                 return Ok(Brought { new_rows: None, watermark, state, reason, advice, notes, made_anew });
             }
         };

@@ -2,6 +2,8 @@
 //!
 //! Both can be done as often as one likes: rows are known by their keys.
 
+use std::collections::BTreeSet;
+
 use super::{
     Attempt, LoadError, Loaded, Workshop,
     attempt::{in_snapshot, snapshots},
@@ -74,6 +76,10 @@ async fn collections(
         let key = row.and_then(|row| row.manifest.as_ref()).ok_or_else(|| missing(format!("load {load}")))?;
         let sha256 = row.and_then(|row| row.state.manifest_sha256.as_deref());
         let manifest = Manifest::read(&*workshop.stage, key, sha256).await?;
+        // A loop begins with an empty table.
+        if manifest.collections.is_empty() && manifest.rows() == 0 {
+            continue;
+        }
         if manifest.collections.is_empty() {
             return Err(missing(format!("the answers of load {load}")));
         }
@@ -119,8 +125,11 @@ pub async fn ask_again(workshop: &Workshop, attempt: &Attempt) -> Result<Loaded,
         let last = last.ok_or_else(|| LoadError::Gone { table: attempt.spec.target.clone() })?;
         return Ok(Loaded { reason: "no request has failed".to_owned(), ..work::nothing(last) });
     }
-    let loaded = mended(workshop, attempt, service, (&ids, queries)).await?;
-    workshop.control.end_failed(&ids, Some(&loaded.load)).await?;
+    let (loaded, failed) = mended(workshop, attempt, service, (&ids, queries)).await?;
+    // What failed again is still to be sent.
+    let answered = (0..).zip(ids).filter(|(number, _)| !failed.contains(number));
+    let answered: Vec<String> = answered.map(|(_, id)| id).collect();
+    workshop.control.end_failed(&answered, Some(&loaded.load)).await?;
     Ok(loaded)
 }
 
@@ -129,17 +138,20 @@ async fn mended(
     attempt: &Attempt,
     service: &Service,
     (ids, queries): (&[String], Vec<Query>),
-) -> Result<Loaded, LoadError> {
+) -> Result<(Loaded, BTreeSet<u64>), LoadError> {
     let now = System.now();
     // Which rows they bring is known by the queries themselves.
     let span = Span { since: Some(String::new()), until: None, now };
-    let collected =
-        collect_queries(workshop, attempt, service, (fingerprint::of(ids), span, queries)).await?;
+    // With a request that was mended it is another collection.
+    let asked = queries.iter().map(|query| serde_json::to_string(query).unwrap_or_default());
+    let asked = fingerprint::of(ids.iter().cloned().chain(asked));
+    let collected = collect_queries(workshop, attempt, service, (asked, span, queries)).await?;
     let connections = hold_connections(workshop, std::slice::from_ref(attempt)).await?;
     let attempt = Attempt { mends: true, ..attempt.filled_by(workshop, &connections) };
     let loaded = in_snapshot(workshop, &attempt, collected.snapshot.clone()).await;
     collected.end(workshop, loaded.as_ref().err()).await;
     let mut loaded = loaded?;
-    loaded.warnings.extend(service::in_words(&collected.snapshot.left_out()));
-    Ok(loaded)
+    let left = collected.snapshot.left_out();
+    loaded.warnings.extend(service::in_words(&left));
+    Ok((loaded, left.requests.iter().map(|request| request.query).collect()))
 }

@@ -3,14 +3,9 @@
 //! What is new is decided before anything is asked, with a connection to the warehouse that is given back at once:
 //! while a service is asked, which can take hours, nothing of the warehouse is held.
 
-use std::{
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use tokio::time::Instant;
-
 use super::{
     Attempt, LoadError, Loaded, Workshop,
     attempt::in_snapshot,
@@ -152,7 +147,7 @@ pub(super) async fn collect_queries(
     let spec = &attempt.spec;
     let table = service.table(&spec.source_table).map_err(boxed)?;
     let sample = spec.sample.as_ref().map(|sample| u64::from(sample.rows));
-    let definition = fingerprint::of([asked, format!("{sample:?}"), service.name().to_owned()]);
+    let definition = fingerprint::of([asked, format!("{sample:?}"), service.definition(table)]);
     let task = spec.target.to_string();
     let id = begin(workshop, attempt, service, &definition).await?;
     tracing::info!(collection = id, queries = queries.len(), "collect.begins");
@@ -165,13 +160,15 @@ pub(super) async fn collect_queries(
     let prefix = CollectionPrefix::new(&workshop.project, &workshop.mode, &spec.target, &id);
     let progress = Progress::new(task, workshop.events.clone());
     progress.tell(Step::Extracting);
-    let signs = Signs { control: &workshop.control, id: &id, progress, given: Mutex::new(Instant::now()) };
+    let signs = Signs { control: &workshop.control, id: &id, progress };
     let collecting =
         Box::pin(service.collect(table, (&workshop.stage, &prefix), attempt.tier, sample, &signs, question));
     let collected = tokio::select! {
         biased;
         () = workshop.cancel.cancelled() => Err(LoadError::Cancelled),
         collected = collecting => collected.map_err(boxed),
+        // A limit may be waited for through hours.
+        never = signs.give() => match never {},
     };
     match collected {
         Ok(manifest) => {
@@ -232,24 +229,23 @@ struct Signs<'a> {
     control: &'a Control,
     id: &'a str,
     progress: Progress,
-    given: Mutex<Instant>,
+}
+
+impl Signs<'_> {
+    async fn give(&self) -> Infallible {
+        loop {
+            tokio::time::sleep(SIGN_EVERY).await;
+            if let Err(error) = self.control.touch_collection(self.id).await {
+                // It is the stage that counts; what is lost is for how long it is gone on with.
+                tracing::debug!(%error, "a sign of life was not written down");
+            }
+        }
+    }
 }
 
 #[async_trait]
 impl Watch for Signs<'_> {
     async fn came(&self, records: u64, bytes: u64) {
         self.progress.add(records, bytes);
-        let is_due = {
-            let mut given = self.given.lock().unwrap_or_else(PoisonError::into_inner);
-            let is_due = given.elapsed() >= SIGN_EVERY;
-            if is_due {
-                *given = Instant::now();
-            }
-            is_due
-        };
-        if is_due && let Err(error) = self.control.touch_collection(self.id).await {
-            // It is the stage that counts; what is lost is for how long it is gone on with.
-            tracing::debug!(%error, "a sign of life was not written down");
-        }
     }
 }

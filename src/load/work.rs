@@ -132,6 +132,9 @@ async fn round(
 ) -> Result<(Loaded, usize), LoadError> {
     let boxed = |error: ServiceError| LoadError::Source(Box::new(error));
     let table = service.table(&attempt.spec.source_table).map_err(boxed)?;
+    // Their order is the warehouse's affair: a round that was cut off is known by its rows.
+    let mut rows = rows;
+    rows.sort();
     let prints: Vec<String> = rows.iter().map(print).collect();
     let query = |work: Work| table.asked.query(Given { work, ..Given::default() });
     let queries: Result<Vec<_>, _> = rows.into_iter().map(query).collect();
@@ -168,7 +171,8 @@ impl Done {
         let last = workshop.warehouse.last_load(&spec.target).await.map_err(LoadError::Warehouse)?;
         let live = workshop.warehouse.live(&spec.target).await.map_err(LoadError::Warehouse)?;
         let loaded = match (last, live) {
-            (Some(last), Some(_)) if !attempt.full => nothing(last),
+            // What an earlier attempt of this run has done is done.
+            (Some(last), Some(_)) if !attempt.full || last.run == workshop.run => nothing(last),
             _ => {
                 let table = service.table(&spec.source_table);
                 let table = table.map_err(|error| LoadError::Source(Box::new(error)))?;

@@ -17,6 +17,7 @@ use crate::{
         },
     },
     control::{CalendarUnit, Control, Limits, Window},
+    fingerprint,
     load::SharedAllowance,
     source::{
         Slots, SourceError,
@@ -164,11 +165,21 @@ fn made(
     let settings = ServiceSettings {
         name: source.name.clone(),
         place,
+        base: base(http, environment)?,
         connections: usize::try_from(source.connections).unwrap_or(1),
         body_bytes_max: http.response_limit,
         resume_for: http.resume_for,
     };
     Ok(Service::new(settings, ask, tables))
+}
+
+/// A fingerprint of the url, and of the headers that every request has: with other ones other records may come.
+fn base(http: &HttpSource, environment: &Environment) -> Result<String, RunError> {
+    let mut texts = vec![http.url.resolve(environment)?.expose().to_owned()];
+    for (name, value) in &http.headers {
+        texts.extend([name.clone(), value.resolve(environment)?.expose().to_owned()]);
+    }
+    Ok(fingerprint::of(texts))
 }
 
 /// Scheme, host and port: none of them a secret.
@@ -215,9 +226,8 @@ fn table(
         from: http.from,
         cursor: match cursor.map(|column| column.kind) {
             Some(HttpType::Date) => CursorForm::Date,
-            Some(HttpType::Timestamp | HttpType::Timestamptz | HttpType::Epoch | HttpType::EpochMs) => {
-                CursorForm::Moment
-            }
+            Some(HttpType::Timestamptz | HttpType::Epoch | HttpType::EpochMs) => CursorForm::Moment,
+            Some(HttpType::Timestamp) => CursorForm::Local,
             None if http.windows.is_some() || http.from.is_some() => CursorForm::Moment,
             _ => CursorForm::Plain,
         },

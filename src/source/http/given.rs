@@ -19,6 +19,9 @@ pub struct Given {
     /// The window's day.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub date: Option<String>,
+    /// The days of `since` and `until`, where the windows are not of UTC.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub days: Option<(String, String)>,
     /// The work's row.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub work: BTreeMap<String, Option<String>>,
@@ -142,6 +145,8 @@ impl Piece {
     pub fn value(&self, given: &Given) -> Result<Option<String>, Missing> {
         match self {
             Self::Text(plain) => Ok(Some(plain.clone())),
+            Self::Since(Time::Date) if given.days.is_some() => Ok(given.days.as_ref().map(|days| days.0.clone())),
+            Self::Until(Time::Date) if given.days.is_some() => Ok(given.days.as_ref().map(|days| days.1.clone())),
             Self::Since(form) => written(given.since.as_deref(), *form, "since"),
             Self::Until(form) => written(given.until.as_deref(), *form, "until"),
             Self::Date => Ok(given.date.clone()),
@@ -169,6 +174,11 @@ fn written(value: Option<&str>, form: Time, name: &'static str) -> Result<Option
 
 /// A time as a cursor has it: a moment, a local time or a day, which are read as UTC.
 pub(crate) fn moment(value: &str) -> Option<Timestamp> {
+    moment_in(value, &TimeZone::UTC)
+}
+
+/// The same, with local times and days read in a zone.
+pub(crate) fn moment_in(value: &str, zone: &TimeZone) -> Option<Timestamp> {
     let value = value.trim();
     if let Ok(moment) = value.parse::<Timestamp>() {
         return Some(moment);
@@ -185,7 +195,7 @@ pub(crate) fn moment(value: &str) -> Option<Timestamp> {
     let local = spelled
         .parse::<civil::DateTime>()
         .or_else(|_| spelled.parse::<civil::Date>().map(|date| date.at(0, 0, 0, 0)));
-    Some(local.ok()?.to_zoned(TimeZone::UTC).ok()?.timestamp())
+    Some(local.ok()?.to_zoned(zone.clone()).ok()?.timestamp())
 }
 
 #[cfg(test)]

@@ -33,3 +33,8 @@ pub use table::{Asked, AskedError, CursorForm, Span};
 
 /// The status of an answer that there is nothing.
 const MISSING: u16 = 404;
+
+/// Whether a status says that there is no body, and rightly so.
+fn is_without_body(status: u16) -> bool {
+    matches!(status, 204 | 205)
+}

@@ -65,6 +65,13 @@ impl RowSettings {
         records::schema(&self.columns.iter().map(spec).collect::<Vec<_>>(), &self.key)
     }
 
+    /// What the first line of CSV must have: it is no line of names without those of columns that are never NULL.
+    pub(super) fn names_needed(&self) -> Vec<String> {
+        let of_records = self.columns.iter().filter(|column| column.asked.is_none());
+        let needed = of_records.filter(|column| !column.nullable || self.key.contains(&column.spec.name));
+        needed.map(|column| column.spec.field().to_owned()).collect()
+    }
+
     /// The columns that can be a cursor, by their places.
     fn ordered(&self) -> Vec<(usize, CursorKind)> {
         let kind = |column: &crate::schema::Column| Cursor::kind_of(&column.column_type);
@@ -79,6 +86,8 @@ pub(super) struct AnswerPlace {
     pub(super) part: Part,
     /// The number of its first record among all.
     pub(super) first: u64,
+    /// Which query it answers, of all collections'.
+    pub(super) query: u64,
 }
 
 /// How many records that were left out are told one by one.
@@ -187,9 +196,12 @@ impl Reader {
         if envelope.status == super::MISSING {
             // Of what is not there only the request tells.
             return match table.asked.records_of_missing {
-                Some(1) => one(Record::Json("{}")),
+                Some(1) if envelope.page == 0 => one(Record::Json("{}")),
                 _ => Ok(()),
             };
+        }
+        if super::is_without_body(envelope.status) {
+            return Ok(());
         }
         each_record(body, envelope.media(), &table.records, one)
     }

@@ -13,6 +13,7 @@ use super::{
 };
 use crate::{
     event::Tier,
+    fingerprint,
     source::{Related, Snapshot, Source, SourceError, SourceTable},
     sql::TableName,
     stage::{CollectionPrefix, SharedStage},
@@ -25,6 +26,8 @@ pub struct ServiceSettings {
     pub name: String,
     /// What it is, without a secret: tables of another one are other tables.
     pub place: String,
+    /// A fingerprint of where and with which headers all of it is asked.
+    pub base: String,
     /// How many queries are asked side by side.
     pub connections: usize,
     /// How large a body may be.
@@ -82,6 +85,16 @@ impl Service {
         self.shared.settings.resume_for
     }
 
+    /// A fingerprint of what decides which records come for a table, whatever is asked, and how they are counted. Who
+    /// asks is none of it: a login that ran out is no reason to ask again.
+    pub fn definition(&self, table: &ServiceTable) -> String {
+        let Asked { headers, records_of_missing, keeps_failed, .. } = &table.asked;
+        let headers = headers.iter().flat_map(|(name, value)| [name.clone(), value.clone()]);
+        let how = format!("{records_of_missing:?} {keeps_failed} {}", table.records.text());
+        let own = [self.shared.settings.name.clone(), self.shared.settings.base.clone(), how];
+        fingerprint::of(own.into_iter().chain(headers))
+    }
+
     /// One of its tables.
     pub fn table(&self, name: &TableName) -> Result<&Arc<ServiceTable>, ServiceError> {
         self.shared.table(name)
@@ -114,8 +127,10 @@ impl Service {
         question: Question,
     ) -> Result<CollectionManifest, ServiceError> {
         let settings = &self.shared.settings;
+        let names = table.rows.names_needed();
         let count = |body: &[u8], media| {
-            records::count(body, media, &table.records).map_err(|error| Box::new(error) as SourceError)
+            let counted = records::count(body, media, &table.records, &names);
+            counted.map_err(|error| Box::new(error) as SourceError)
         };
         let collect = Collect {
             stage,

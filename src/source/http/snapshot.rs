@@ -1,6 +1,7 @@
 //! A service's tables at one moment: before anything is asked, or one of them as it is in collections.
 
 use std::{
+    collections::BTreeMap,
     num::NonZeroU64,
     sync::{Arc, Mutex, PoisonError},
 };
@@ -40,7 +41,8 @@ pub(super) struct Collected {
     pub(super) stage: SharedStage,
     /// All answers, in their order.
     pub(super) answers: Vec<AnswerPlace>,
-    pub(super) total: Option<u64>,
+    /// How many records each query has, where the service said so.
+    pub(super) totals: BTreeMap<u64, u64>,
     /// What becomes of records of one key.
     pub(super) duplicates: Duplicates,
     since: Option<String>,
@@ -60,22 +62,25 @@ impl Collected {
         stage: SharedStage,
         collections: Vec<(CollectionPrefix, CollectionManifest)>,
     ) -> Self {
-        let one = match collections.as_slice() {
-            [(_, one)] if one.queries == 1 && !one.is_cut => one.total,
-            _ => None,
-        };
+        let (mut answers, mut totals, mut queries) = (Vec::new(), BTreeMap::new(), 0);
+        for (_, manifest) in &collections {
+            let told = manifest.totals.iter().filter(|_| !manifest.is_cut);
+            totals.extend(told.map(|(query, total)| (queries + query, *total)));
+            answers.extend(manifest.answers.iter().map(|answer| (queries + answer.query, answer.clone())));
+            queries += manifest.queries;
+        }
         let first = collections.first().map(|(_, manifest)| manifest);
         let last = collections.last().map(|(_, manifest)| manifest);
         Self {
             // A later collection has newer records of the same key.
             duplicates: if collections.len() > 1 { Duplicates::Last } else { table.rows.duplicates },
-            total: one,
+            totals,
             since: first.and_then(|first| first.since.clone()),
             as_of: last.map_or_else(|| System.now(), |last| last.begun_at),
             id: last.map_or_else(clock::new_id, |last| last.collection.clone()),
             named: collections.iter().map(|(_, manifest)| manifest.named()).collect(),
             failed: collections.iter().flat_map(|(_, manifest)| failed(manifest)).collect(),
-            answers: places(collections.into_iter().flat_map(|(_, manifest)| manifest.answers)),
+            answers: places(answers.into_iter()),
             looked: OnceCell::new(),
             rejects: Mutex::default(),
             turns: turns(),
@@ -99,14 +104,15 @@ fn failed(manifest: &CollectionManifest) -> impl Iterator<Item = (String, Failed
     manifest.failed.iter().map(|failed| (manifest.collection.clone(), failed.clone()))
 }
 
-fn places(answers: impl Iterator<Item = AnswerPart>) -> Vec<AnswerPlace> {
-    let mut first = 0;
-    let place = |answer: AnswerPart| {
-        let place = AnswerPlace { first, part: answer.part };
-        first += place.part.rows;
-        place
+/// Each answer has numbers enough for all records that it may have: how many there are follows from what the row says
+/// now, which need not be what it said when they were counted.
+fn places(answers: impl Iterator<Item = (u64, AnswerPart)>) -> Vec<AnswerPlace> {
+    let place = |(number, (query, answer)): (u64, (u64, AnswerPart))| AnswerPlace {
+        first: number << 32,
+        query,
+        part: answer.part,
     };
-    answers.map(place).collect()
+    (0..).zip(answers).map(place).collect()
 }
 
 /// A service's tables at one moment.
@@ -228,7 +234,9 @@ impl Snapshot for ServiceSnapshot {
 
     async fn reach(&self, question: &ReachQuestion) -> Result<Reach, SourceError> {
         let kind = question.cursor.kind;
-        let before = question.since.as_ref().map(|(watermark, _)| watermark.clone());
+        // All of it was asked for: what it stood on before is nothing that these rows know of.
+        let is_whole = self.collected.as_ref().is_some_and(|collected| collected.since.is_none());
+        let before = question.since.as_ref().filter(|_| !is_whole).map(|(watermark, _)| watermark.clone());
         let seen = match &self.collected {
             None => None,
             Some(collected) => {

@@ -6,7 +6,7 @@ use super::{
     BodyPattern, Given, Media, Missing, Pattern, Request, Target,
     body::filled,
     collect::{Query, Question},
-    given::moment,
+    given::{moment, moment_in},
     paging::{Kind, Paging, Window, Windows, WindowsError},
 };
 use crate::{
@@ -54,6 +54,8 @@ pub enum CursorForm {
     Plain,
     /// A moment, in RFC 3339 and UTC.
     Moment,
+    /// A local time, in RFC 3339 without a zone; within windows it is read as one of theirs, and a moment is written.
+    Local,
     /// A day.
     Date,
 }
@@ -222,13 +224,17 @@ impl Asked {
             return Ok(vec![Given { since, until: Some(until), ..Given::default() }]);
         };
         let table = || self.name.clone();
-        let time = |text: &String| moment(text).ok_or_else(|| AskedError::NoTime { table: table() });
+        let time = |text: &String| {
+            moment_in(text, &windows.zone).ok_or_else(|| AskedError::NoTime { table: table() })
+        };
         let since = span.since.as_ref().map(time).transpose()?.or(self.from);
         let since = since.ok_or_else(|| AskedError::NoFrom { table: table() })?;
         let until = span.until.as_ref().map(time).transpose()?.unwrap_or(span.now);
         let cut = windows.cut(since, until, span.until.is_none());
         let cut = cut.map_err(|error| AskedError::Windows { table: table(), error })?;
+        let day = |moment: Timestamp| moment.to_zoned(windows.zone.clone()).date().to_string();
         let given = |window: Window| Given {
+            days: (windows.zone != TimeZone::UTC).then(|| (day(window.since), day(window.until))),
             since: Some(self.in_zone(window.since, &windows.zone)),
             until: Some(self.in_zone(window.until, &windows.zone)),
             date: Some(window.since.to_zoned(windows.zone.clone()).date().to_string()),
@@ -242,6 +248,7 @@ impl Asked {
         match self.cursor {
             CursorForm::Plain | CursorForm::Date => value.to_owned(),
             CursorForm::Moment => moment(value).map_or_else(|| value.to_owned(), |moment| moment.to_string()),
+            CursorForm::Local => value.replacen(' ', "T", 1),
         }
     }
 
@@ -252,7 +259,7 @@ impl Asked {
     fn in_zone(&self, moment: Timestamp, zone: &TimeZone) -> String {
         match self.cursor {
             CursorForm::Date => moment.to_zoned(zone.clone()).date().to_string(),
-            CursorForm::Plain | CursorForm::Moment => moment.to_string(),
+            CursorForm::Plain | CursorForm::Moment | CursorForm::Local => moment.to_string(),
         }
     }
 }
@@ -315,6 +322,31 @@ mod tests {
         assert_eq!(paths(Some("2026-11-28")), Ok(vec![day("2026-11-28"), day("2026-11-29")]));
         assert!(matches!(paths(None), Err(AskedError::NoFrom { .. })));
         assert!(matches!(paths(Some("x")), Err(AskedError::NoTime { .. })));
+    }
+
+    #[test]
+    fn in_another_zone_days_and_local_times_are_those_of_the_zone() {
+        let zone = TimeZone::get("Asia/Tokyo").unwrap();
+        let windows = Windows { length: Duration::from_secs(86_400), zone, with_today: true };
+        let parameters = vec![
+            ("from".to_owned(), Pattern(vec![Piece::Since(Time::Date)])),
+            ("to".to_owned(), Pattern(vec![Piece::Until(Time::Date)])),
+            ("at".to_owned(), Pattern(vec![Piece::Since(Time::Plain)])),
+        ];
+        let asked = Asked { windows: Some(windows), parameters, ..asked() };
+        let first = |asked: &Asked, since: &str| {
+            let now = "2026-11-29T07:30:00Z".parse().unwrap();
+            let span = Span { since: Some(since.to_owned()), until: None, now };
+            let query = asked.queries(&span).unwrap().into_iter().next();
+            query.map(|query| query.request.query.into_iter().map(|(_, value)| value).collect::<Vec<_>>())
+        };
+        let today = vec!["2026-11-29".to_owned(), "2026-11-30".to_owned(), "2026-11-28T15:00:00Z".to_owned()];
+        assert_eq!(first(&asked, "2026-11-29 06:20:00+00"), Some(today.clone()));
+        // 15:20 there is no moment of tomorrow.
+        let local = Asked { cursor: CursorForm::Local, ..asked };
+        assert_eq!(first(&local, "2026-11-29 15:20:00"), Some(today));
+        let without = Asked { windows: None, ..local };
+        assert_eq!(without.written("2026-11-29 15:20:00"), "2026-11-29T15:20:00");
     }
 
     #[test]

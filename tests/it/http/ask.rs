@@ -164,7 +164,7 @@ pub(super) fn cases() -> Vec<Case> {
     ]
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_behaviour_ends_in_the_right_answer_or_in_a_clear_error() {
     let service = Hostile::start().await;
     let cases = cases();

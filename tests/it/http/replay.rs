@@ -77,6 +77,63 @@ async fn a_table_of_new_rows_is_made_again_of_all_that_came_for_it() {
 }
 
 #[tokio::test]
+async fn after_a_replay_of_an_earlier_load_what_came_since_then_comes_again() {
+    let mut all = Items::new(3);
+    let double = serving(&all).await;
+    let since = "parameters = { since = \"{since}\" }, cursor = \"at\", overlap = \"1m\"";
+    let project = project(&double, &format!("items = {{ strategy = \"merge\", {since}, {ITEMS} }}")).await;
+    let first = project.run(&[]).await["tasks"][0]["load"].as_str().expect("a load").to_owned();
+    all.0.push((4, "new".to_owned(), "2026-01-01T00:30:00Z".to_owned()));
+    let serving = all.clone();
+    double.answer(move |target| serving.answer(target));
+    project.run(&[]).await;
+    let outcome = by_hand(&project, &["replay", "items", "--load", &first, "--accept-shrink"]).await;
+    assert_eq!(outcome["tasks"][0]["watermark"], "2026-01-01 00:03:00+00", "{outcome:#}");
+    double.asked();
+    project.run(&[]).await;
+    assert_eq!(double.asked()[0], "/items?since=2026-01-01T00%3A02%3A00Z");
+    assert_eq!(items(&project).await, expected(&all));
+}
+
+#[tokio::test]
+async fn a_service_that_counts_anew_is_followed_once_all_of_it_was_asked_for() {
+    let at = |id: i64| (id, "x".to_owned(), "2026-01-01T00:00:00Z".to_owned());
+    let double = serving(&Items(vec![at(1_000_000)])).await;
+    let since = "parameters = { above = \"{since}\" }, cursor = \"id\"";
+    let project = project(&double, &format!("items = {{ strategy = \"merge\", {since}, {ITEMS} }}")).await;
+    project.run(&[]).await;
+    let anew = Items(vec![at(1), at(2)]);
+    double.answer(move |target| anew.answer(target));
+    let outcome = project.run(&["--full", "--accept-shrink"]).await;
+    assert_eq!(outcome["tasks"][0]["watermark"], "2", "{outcome:#}");
+    double.asked();
+    project.run(&[]).await;
+    assert_eq!(double.asked()[0], "/items?above=2");
+}
+
+#[tokio::test]
+async fn with_another_path_to_records_there_may_be_more_of_them_than_were_counted() {
+    let page = |orders: &str, next: &str| (200, format!(r#"{{"orders": [{orders}], "next": {next}}}"#));
+    let double = Double::start(move |target| match target {
+        "/orders" => page(r#"{"id": 1, "lines": [{"n": 11}, {"n": 12}, {"n": 13}]}"#, "2"),
+        _ => page(r#"{"id": 2, "lines": [{"n": 13}, {"n": 14}, {"n": 15}]}, {"id": 3, "lines": [{"n": 16}]}"#, "null"),
+    })
+    .await;
+    let row = |records: &str, columns: &str, key: &str| {
+        format!(
+            "lines = {{ strategy = \"full\", path = \"/orders\", records = \"{records}\", columns = {{ {columns} }}, \
+             key = [\"{key}\"], paging = {{ cursor = \"$.next\", parameter = \"after\" }} }}"
+        )
+    };
+    let project = project(&double, &row("$.orders[*]", "id = \"bigint\"", "id")).await;
+    project.run(&[]).await;
+    write_tables(&project, &row("$.orders[*].lines[*]", "n = \"bigint\"", "n"));
+    by_hand(&project, &["replay", "lines"]).await;
+    let lines = format!("SELECT string_agg(n::text, ' ' ORDER BY n) FROM {INTO}.lines");
+    assert_eq!(project.database.text(&lines).await, "11 12 13 14 15 16");
+}
+
+#[tokio::test]
 async fn requests_that_failed_are_sent_again_and_their_rows_merged() {
     let answers = |unknown: &'static str| {
         move |target: &str| match target.strip_prefix("/places/") {
@@ -93,6 +150,8 @@ async fn requests_that_failed_are_sent_again_and_their_rows_merged() {
     );
     let project = project(&double, &tables).await;
     project.run(&[]).await;
+    // What fails again is still to be sent.
+    by_hand(&project, &["replay", "places", "--ask"]).await;
     double.answer(answers("none"));
     double.asked();
     by_hand(&project, &["replay", "places", "--ask"]).await;
@@ -101,6 +160,10 @@ async fn requests_that_failed_are_sent_again_and_their_rows_merged() {
     assert_eq!(project.database.text(&names).await, "place 1, place 2, place 3");
     let outcome = by_hand(&project, &["replay", "places", "--ask"]).await;
     assert_eq!(outcome["tasks"][0]["status"], "unchanged", "{outcome:#}");
+    // All that came in the rounds of a loop makes its table again.
+    project.database.run(&format!("UPDATE {INTO}.places SET name = 'spoilt'")).await;
+    by_hand(&project, &["replay", "places"]).await;
+    assert_eq!(project.database.text(&names).await, "place 1, place 2, place 3");
     assert_eq!(double.asked(), Vec::<String>::new());
 }
 

@@ -72,7 +72,7 @@ impl Expected {
         }
         match (self.media, begins) {
             // Nothing, and said so.
-            (_, None) if matches!(self.status, 204 | 205) => {}
+            (_, None) if is_without_body(self.status) => {}
             (Media::Json, _) => self.look_at_json(&body)?,
             (Media::Ndjson, _) => self.look_at_lines(&body)?,
             // JSON instead of rows is how services say what is wrong.

@@ -56,6 +56,25 @@ const KEPT: &[&str] = &[
 /// Beginnings of such.
 const KEPT_BEGINNINGS: &[&str] = &["ratelimit", "x-ratelimit", "x-request-id", "x-total", "x-page", "x-next"];
 
+/// A header without the values of parameters that tell who asks.
+fn without(value: &str, secret: &[String]) -> String {
+    let mut value = value.to_owned();
+    for name in secret {
+        let parameter = format!("{name}=");
+        let mut from = 0;
+        while let Some(at) = value[from..].find(&parameter).map(|at| from + at) {
+            let start = at + parameter.len();
+            from = start;
+            if at > 0 && !value[..at].ends_with(['?', '&', ';']) {
+                continue;
+            }
+            let end = value[start..].find(['&', '>', ';', '#', '"', ' ']).map_or(value.len(), |end| start + end);
+            value.replace_range(start..end, "");
+        }
+    }
+    value
+}
+
 fn is_kept(name: &str) -> bool {
     KEPT.contains(&name) || KEPT_BEGINNINGS.iter().any(|beginning| name.starts_with(beginning))
 }
@@ -66,9 +85,15 @@ impl Envelope {
         place: (u64, u64),
         (request, given): (&Request, &Given),
         answer: &Answer,
-        records: u64,
+        (records, secret): (u64, &[String]),
     ) -> Self {
-        let headers = answer.headers.0.iter().filter(|(name, _)| is_kept(name)).cloned().collect();
+        let headers = answer.headers.0.iter().filter(|(name, _)| is_kept(name)).cloned();
+        // A service may name the next page with who asks.
+        let headers = headers.map(|(name, value)| match name.as_str() {
+            "link" => (name, without(&value, secret)),
+            _ => (name, value),
+        });
+        let headers = headers.collect();
         Self {
             version: 1,
             query: place.0,
@@ -148,7 +173,7 @@ mod tests {
     fn envelope() -> Envelope {
         let request = Request::get("/items".to_owned(), Media::Json);
         let headers =
-            [("content-type", "application/json"), ("set-cookie", "s3cret"), ("x-ratelimit-left", "7")];
+            [("content-type", "application/json"), ("set-cookie", "s3cret"), ("x-ratelimit-left", "7"), ("link", LINK)];
         let answer = Answer {
             status: 200,
             headers: Headers(headers.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec()),
@@ -158,7 +183,16 @@ mod tests {
             answered_at: Timestamp::UNIX_EPOCH,
             tries: 1,
         };
-        Envelope::of((3, 7), (&request, &Given::default()), &answer, 2)
+        Envelope::of((3, 7), (&request, &Given::default()), &answer, (2, &["key".to_owned()]))
+    }
+
+    const LINK: &str = "<https://api.example/items?monkey=1&key=s3cret&page=2>; rel=\"next\"";
+
+    #[test]
+    fn who_asks_is_in_no_header_that_is_kept() {
+        let headers = envelope().headers;
+        assert_eq!(headers.get("link"), Some("<https://api.example/items?monkey=1&key=&page=2>; rel=\"next\""));
+        assert!(!format!("{headers:?}").contains("s3cret"));
     }
 
     #[test]

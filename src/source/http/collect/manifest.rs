@@ -1,5 +1,7 @@
 //! The object written last: a collection's answers with their SHA-256.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -47,9 +49,9 @@ pub struct CollectionManifest {
     /// Queries that failed for good.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub failed: Vec<Failed>,
-    /// How many records the service said that there are; `None` where it did not say so of each query.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub total: Option<u64>,
+    /// How many records the service said that there are, by query, where it said so.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub totals: BTreeMap<u64, u64>,
     /// SHA-256 of the object that it lies in, in hex; empty until it was written or read.
     #[serde(skip)]
     pub sha256: String,

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 
 use super::{
     super::{
-        Answer, AskError, Given, Headers, MISSING, Request, Scope,
+        Answer, AskError, Given, Headers, MISSING, Request, Scope, is_without_body,
         paging::{Step, Walk},
     },
     AnswerPart, Collect, CollectError, CollectionManifest, Envelope, Failed, Query, Question,
@@ -74,14 +74,14 @@ impl Collect<'_> {
             queries: question.queries.len() as u64,
             answers: Vec::new(),
             failed: Vec::new(),
-            total: Some(0),
+            totals: BTreeMap::new(),
             sha256: String::new(),
         };
-        for (_, answered, _) in answered {
+        for (query, answered, _) in answered {
             manifest.ended_at = answered.last_at.map_or(manifest.ended_at, |at| at.max(manifest.ended_at));
             manifest.answers.extend(answered.answers);
             manifest.failed.extend(answered.failed);
-            manifest.total = manifest.total.zip(answered.total).map(|(sum, of_query)| sum + of_query);
+            manifest.totals.extend(answered.total.map(|total| (query, total)));
         }
         manifest.write(stage, self.prefix).await?;
         Ok(manifest)
@@ -231,14 +231,18 @@ impl Collect<'_> {
         fail_point!("collect.ask.before");
         let answer = match self.ask.ask(&sent, self.tier).await {
             Ok(answer) => answer,
+            // Of pages by number one of them is beyond the last one; another way leads only to what is there.
+            Err(error) if place.1 > 0 && !self.paging.kind.shifts() => return Err(CollectError::Asked(error)),
             Err(error) => self.nothing(error)?,
         };
         fail_point!("collect.ask.after");
-        let records = match self.records_of_missing.filter(|_| answer.status == MISSING) {
-            Some(records) => records,
-            None => (self.count)(&answer.body, sent.media).map_err(CollectError::Counted)?,
+        let records = match (answer.status, self.records_of_missing) {
+            (MISSING, Some(records)) if place.1 == 0 => records,
+            (MISSING, Some(_)) => 0,
+            (status, _) if is_without_body(status) => 0,
+            _ => (self.count)(&answer.body, sent.media).map_err(CollectError::Counted)?,
         };
-        let envelope = Envelope::of(place, (walk.awaited(), given), &answer, records);
+        let envelope = Envelope::of(place, (walk.awaited(), given), &answer, (records, &self.paging.secret_parameters));
         let part = write_answer(self.stage, self.prefix, &envelope, &answer.body).await?;
         Ok((part, take(walk, &answer, records)?, answer.answered_at))
     }
@@ -321,7 +325,8 @@ fn is_of_request(error: &CollectError) -> bool {
 /// Of what is not there nothing follows.
 fn take(walk: &mut Walk<'_>, answer: &Answer, records: u64) -> Result<Step, CollectError> {
     match answer.status {
-        MISSING => Ok(Step::End),
+        MISSING => Ok(walk.nothing()?),
+        status if is_without_body(status) => Ok(walk.nothing()?),
         _ => Ok(walk.take(answer, records)?),
     }
 }

@@ -58,6 +58,12 @@ pub enum PagingError {
         /// Which page.
         page: u64,
     },
+    /// More was said to follow, and nothing does.
+    #[error("page {page} says that more follows, and nothing leads on from it")]
+    Promised {
+        /// Which page.
+        page: u64,
+    },
     /// Too many pages.
     #[error("there are more than {pages_max} pages")]
     TooMany {
@@ -111,8 +117,12 @@ impl Fault for PagingError {
     fn hint(&self) -> Option<String> {
         Some(match self {
             Self::Loop { .. } | Self::SameBody { .. } => {
-                "does the service look at the parameter that `paging` names? `total` tells where the last page is"
+                "does the service look at the parameter that `paging` names? One that gives its last page again ends by \
+                 `total`, by `more`, or by `size` with `short_is_last = true`"
                     .to_owned()
+            }
+            Self::Promised { .. } => {
+                "does `more` look where the service says it, and `paging` where it says how to go on?".to_owned()
             }
             Self::TooMany { .. } => "`pages` in `paging` allows more; `windows` asks for less at once".to_owned(),
             Self::TotalChanged { .. } | Self::Total { .. } => {

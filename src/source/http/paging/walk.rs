@@ -27,8 +27,8 @@ pub struct Walk<'a> {
     last_body: Option<[u8; 32]>,
     pages: u64,
     records: u64,
-    /// The most that a page had.
-    fullest: u64,
+    /// Whether the last answer said that more follows, where services say so.
+    promised: Option<bool>,
     /// What the first and the last page said of the total.
     totals: Option<(u64, u64)>,
 }
@@ -48,8 +48,8 @@ impl<'a> Walk<'a> {
             Kind::None | Kind::Link | Kind::Next(_) | Kind::Cursor { .. } => {}
         }
         let asked = HashSet::from([hash(&request)]);
-        let (pages, records, fullest) = (0, 0, 0);
-        Ok(Self { paging, awaited: request, asked, last_body: None, pages, records, fullest, totals: None })
+        let (pages, records, promised) = (0, 0, None);
+        Ok(Self { paging, awaited: request, asked, last_body: None, pages, records, promised, totals: None })
     }
 
     /// The request whose answer is awaited.
@@ -83,11 +83,11 @@ impl<'a> Walk<'a> {
         }
         self.last_body = Some(body);
         self.hear_total(&answer.body)?;
-        let next = match self.says_more(&answer.body)? {
-            false => None,
-            true => self.next(answer, records)?,
+        self.promised = self.says_more(&answer.body)?;
+        let next = match self.promised {
+            Some(false) => None,
+            _ => self.next(answer, records)?,
         };
-        self.fullest = self.fullest.max(records);
         let Some(request) = next else { return self.end() };
         if page >= self.paging.pages_max {
             return Err(PagingError::TooMany { pages_max: self.paging.pages_max });
@@ -119,7 +119,9 @@ impl<'a> Walk<'a> {
                 let Some((value, is_number)) = self.one(at, &answer.body)? else { return Ok(None) };
                 self.with(parameter, &value, is_number).map(Some)
             }
-            Kind::Page { size, .. } | Kind::Offset { size, .. } if self.is_last(records, size.as_ref()) => {
+            Kind::Page { size, .. } | Kind::Offset { size, .. }
+                if self.promised.is_none() && self.is_last(records, size.as_ref()) =>
+            {
                 Ok(None)
             }
             Kind::Page { parameter, first, .. } => {
@@ -130,8 +132,14 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Whether nothing follows a page of so many records. A first page that is shorter than was asked for may be as
-    /// long as the service allows: the next one tells.
+    /// Takes that there is no such page.
+    pub fn nothing(&mut self) -> Result<Step, PagingError> {
+        self.pages += 1;
+        self.end()
+    }
+
+    /// Whether nothing follows a page of so many records. One that is shorter than was asked for, or than the one
+    /// before, may be as long as the service allows, or have lost some to a filter: the next one tells.
     fn is_last(&self, records: u64, size: Option<&super::Size>) -> bool {
         if records == 0 {
             return true;
@@ -139,8 +147,7 @@ impl<'a> Walk<'a> {
         if let Some((_, total)) = self.totals {
             return self.records >= total;
         }
-        let is_short = size.is_some_and(|size| records < size.records);
-        records < self.fullest || (self.paging.short_is_last && is_short)
+        self.paging.short_is_last && size.is_some_and(|size| records < size.records)
     }
 
     fn with(
@@ -169,13 +176,13 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn says_more(&self, body: &[u8]) -> Result<bool, PagingError> {
-        let Some(path) = &self.paging.more else { return Ok(true) };
+    fn says_more(&self, body: &[u8]) -> Result<Option<bool>, PagingError> {
+        let Some(path) = &self.paging.more else { return Ok(None) };
         let page = self.pages;
         match path.of(body).ok_or(PagingError::NoJson { page })? {
-            Found::Nothing => Ok(false),
-            Found::Flag(more) => Ok(more),
-            Found::One { text, .. } => Ok(!matches!(text.as_str(), "" | "0" | "false")),
+            Found::Nothing => Ok(Some(false)),
+            Found::Flag(more) => Ok(Some(more)),
+            Found::One { text, .. } => Ok(Some(!matches!(text.as_str(), "" | "0" | "false"))),
             Found::Other(found) => Err(PagingError::NotOne { page, path: path.text().to_owned(), found }),
         }
     }
@@ -206,6 +213,9 @@ impl<'a> Walk<'a> {
 
     /// Whether what came is what was said. Where no record can move, some may come and go while pages are read.
     fn end(&self) -> Result<Step, PagingError> {
+        if self.promised == Some(true) {
+            return Err(PagingError::Promised { page: self.pages });
+        }
         let Some((first, last)) = self.totals else { return Ok(Step::End) };
         let said = first.min(last)..=first.max(last);
         match said.contains(&self.records) {

@@ -18,6 +18,13 @@ pub struct ColumnSpec {
     pub hash: bool,
 }
 
+impl ColumnSpec {
+    /// The field of CSV that its values are in.
+    pub fn field(&self) -> &str {
+        self.path.first_name().unwrap_or(&self.name)
+    }
+}
+
 /// The types that a column can have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ColumnType {

@@ -8,6 +8,24 @@ use super::RecordsError;
 /// Takes a line: the names of its fields, and the fields.
 type Each<'a, E> = dyn FnMut(&[String], &StringRecord) -> Result<(), E> + 'a;
 
+/// Fails where the first line has none of some names: it is then none of names, as what a service says of its trouble,
+/// or the first line of a page that has no names.
+pub(super) fn has_names(names: &[String], needed: &[String]) -> Result<(), RecordsError> {
+    match needed.iter().find(|name| !names.contains(name)) {
+        None => Ok(()),
+        Some(name) => Err(RecordsError::NoName { name: name.clone() }),
+    }
+}
+
+/// The names that the first line gives.
+pub(super) fn names(text: &str) -> Result<Vec<String>, RecordsError> {
+    let mut reader = AsyncReaderBuilder::new().has_headers(false).create_reader(text.as_bytes());
+    let mut record = StringRecord::new();
+    let read = reader.read_record(&mut record).now_or_never();
+    read.unwrap_or(Ok(false)).map_err(|error| wrong(&error))?;
+    read_names(&record)
+}
+
 /// Each line after the first one, with the names that the first one gives.
 pub(super) fn each<E: From<RecordsError>>(text: &str, each: &mut Each<'_, E>) -> Result<(), E> {
     if text.trim().is_empty() {
@@ -70,6 +88,16 @@ mod tests {
         assert_eq!(rows, [["id=1", "note=a \"b\",\nc"], ["id=2", "note="]]);
         assert_eq!(read("id,note\n").unwrap().len(), 0);
         assert_eq!(read("id\n1").unwrap(), [["id=1"]]);
+    }
+
+    #[test]
+    fn a_line_without_the_names_that_must_be_there_is_none_of_names() {
+        let needed = ["id".to_owned(), "at".to_owned()];
+        let has = |text: &str| has_names(&names(text).unwrap(), &needed);
+        assert_eq!(has("at, id,x\n"), Ok(()));
+        let error = has("Temporarily unavailable, try later").unwrap_err();
+        assert_eq!(error.to_string(), "the answer's first line has no `id`: it is no CSV with a line of names");
+        assert!(has("7,2026-01-01\n").is_err(), "a page without a line of names");
     }
 
     #[test]

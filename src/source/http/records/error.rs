@@ -55,6 +55,12 @@ pub enum RecordsError {
         /// The name.
         name: String,
     },
+    /// A first line that is none of names.
+    #[error("the answer's first line has no `{name}`: it is no CSV with a line of names")]
+    NoName {
+        /// The name that must be there.
+        name: String,
+    },
     /// It is no CSV.
     #[error("the answer is no CSV: {what}, in line {line}")]
     Csv {
@@ -69,7 +75,7 @@ impl Fault for RecordsError {
     fn class(&self) -> Class {
         match self {
             // A body that breaks off may be whole the next time.
-            Self::Empty | Self::Json { .. } | Self::Csv { .. } => Class::Passing,
+            Self::Empty | Self::Json { .. } | Self::Csv { .. } | Self::NoName { .. } => Class::Passing,
             _ => Class::Lasting,
         }
     }
@@ -81,6 +87,9 @@ impl Fault for RecordsError {
             }
             Self::Unfollowed { .. } => {
                 "a path of names and numbers alone, like `$.data[*]`, is followed through any of them".to_owned()
+            }
+            Self::NoName { .. } => {
+                "each page needs its line of names, with the columns of the key and those that are `not null`".to_owned()
             }
             _ => return None,
         })

@@ -58,6 +58,9 @@ pub(super) fn each<E: From<RecordsError>>(
         }
         How::Any(any) => {
             let unfollowed = || RecordsError::Unfollowed { path: path.text().to_owned() };
+            if walk(whole, &path.begins).is_none() {
+                return Err(RecordsError::NotThere { path: path.text().to_owned() }.into());
+            }
             for steps in located(any, whole).ok_or_else(unfollowed)? {
                 if let Some(record) = walk(whole, &steps) {
                     each(record)?;

@@ -5,7 +5,7 @@
 
 use std::{
     cmp::Reverse,
-    collections::BinaryHeap,
+    collections::{BTreeMap, BinaryHeap},
     fs::File,
     io::{self, BufReader, BufWriter, Read, Seek, SeekFrom, Write},
 };
@@ -40,6 +40,8 @@ pub struct Doubles {
     pub same: u64,
     /// How many are not.
     pub other: u64,
+    /// How many came again within a query, by query.
+    pub within: BTreeMap<u64, u64>,
 }
 
 /// Rows that cannot be told apart.
@@ -47,7 +49,12 @@ pub struct Doubles {
 #[non_exhaustive]
 pub enum KeysError {
     /// Rows of one key that are not the same.
-    #[error("{rows} rows have a key ({}) that another row has, and are not the same", key.join(", "))]
+    #[error(
+        "{} ({}) that another row has, and {} not the same",
+        if *rows == 1 { "1 row has a key".to_owned() } else { format!("{rows} rows have a key") },
+        key.join(", "),
+        if *rows == 1 { "is" } else { "are" }
+    )]
     Conflict {
         /// The key's columns.
         key: Vec<String>,
@@ -148,8 +155,8 @@ impl Keys {
         Ok(())
     }
 
-    /// Which rows are to be dropped.
-    pub fn finish(mut self) -> Result<Doubles, KeysError> {
+    /// Which rows are to be dropped. `query_of`: which query a row came by.
+    pub fn finish(mut self, query_of: impl Fn(u64) -> Option<u64>) -> Result<Doubles, KeysError> {
         self.entries.sort_unstable();
         let (mut found, duplicates) = (Doubles::default(), self.duplicates);
         let mut group: Vec<Entry> = Vec::new();
@@ -157,6 +164,13 @@ impl Keys {
             if let [first, rest @ ..] = group.as_slice() {
                 let last = rest.last().unwrap_or(first);
                 let kept = if duplicates == Duplicates::Last { last } else { first };
+                // They stand in the order of their numbers, and so of their queries.
+                for pair in group.windows(2) {
+                    let [one, two] = [pair[0], pair[1]].map(|entry| query_of(entry.number));
+                    if let Some(query) = one.filter(|_| one == two) {
+                        *found.within.entry(query).or_default() += 1;
+                    }
+                }
                 for entry in group.iter().filter(|entry| entry.number != kept.number) {
                     *(if entry.row == kept.row { &mut found.same } else { &mut found.other }) += 1;
                     found.drop.push(entry.number);
@@ -260,7 +274,7 @@ mod tests {
         for (number, (id, note)) in (0..).zip(rows) {
             keys.add(number, &[id.map(Into::into), Some((*note).into())])?;
         }
-        keys.finish()
+        keys.finish(|number| Some(number / 4))
     }
 
     const ROWS: [(Option<&str>, &str); 7] = [
@@ -277,7 +291,7 @@ mod tests {
     fn the_same_row_again_is_dropped() {
         for in_memory in [1, 2, 3, 100] {
             let doubles = found(&ROWS, Duplicates::Fail, in_memory).expect("they are the same");
-            assert_eq!(doubles, Doubles { drop: vec![2, 5, 6], same: 3, other: 0 }, "{in_memory}");
+            assert_eq!(doubles, Doubles { drop: vec![2, 5, 6], same: 3, other: 0, within: BTreeMap::from([(0, 1), (1, 1)]) }, "{in_memory}");
             let last = found(&ROWS, Duplicates::Last, in_memory).expect("the last one is kept");
             assert_eq!(last.drop, [0, 1, 5], "{in_memory}");
         }
@@ -287,8 +301,8 @@ mod tests {
     fn another_row_of_the_same_key_is_an_error_or_the_last_one() {
         let rows = [(Some("1"), "a"), (Some("1"), "b"), (Some("2"), "c")];
         let error = found(&rows, Duplicates::Fail, 2).unwrap_err();
-        assert_eq!(error.to_string(), "1 rows have a key (id) that another row has, and are not the same");
-        assert_eq!(found(&rows, Duplicates::Last, 2).unwrap(), Doubles { drop: vec![0], same: 0, other: 1 });
+        assert_eq!(error.to_string(), "1 row has a key (id) that another row has, and is not the same");
+        assert_eq!(found(&rows, Duplicates::Last, 2).unwrap(), Doubles { drop: vec![0], same: 0, other: 1, within: BTreeMap::from([(0, 1)]) });
     }
 
     proptest::proptest! {

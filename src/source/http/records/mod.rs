@@ -77,7 +77,11 @@ pub fn each_record<E: From<RecordsError>>(
 }
 
 /// How many records a body has.
-pub fn count(body: &[u8], media: Media, path: &RecordsPath) -> Result<u64, RecordsError> {
+/// `names`: what the first line of CSV must have.
+pub fn count(body: &[u8], media: Media, path: &RecordsPath, names: &[String]) -> Result<u64, RecordsError> {
+    if media == Media::Csv {
+        csv::has_names(&csv::names(json::text(body)?)?, names)?;
+    }
     let mut records = 0;
     each_record(body, media, path, |_| {
         records += 1;

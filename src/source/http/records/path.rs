@@ -36,6 +36,8 @@ pub struct RecordsPath {
     pub(super) how: How,
     /// What is there is a list, whose elements are the records.
     pub(super) is_list: bool,
+    /// The plain steps that any other path begins with: they lead to something in each answer that is one.
+    pub(super) begins: Vec<Step>,
 }
 
 impl ValuePath {
@@ -96,7 +98,11 @@ impl RecordsPath {
             (How::Steps(steps), _) => How::Steps(steps),
             (How::Any(_), _) => self::how(text)?,
         };
-        Ok(Self { text: text.to_owned(), is_list, how })
+        let begins = match how {
+            How::Steps(_) => Vec::new(),
+            How::Any(_) => beginning(text),
+        };
+        Ok(Self { text: text.to_owned(), is_list, how, begins })
     }
 
     /// As it is written.
@@ -108,8 +114,14 @@ impl RecordsPath {
 impl Default for RecordsPath {
     /// The whole body: a list of records, or one record.
     fn default() -> Self {
-        Self { text: "$".to_owned(), how: How::Steps(Vec::new()), is_list: false }
+        Self { text: "$".to_owned(), how: How::Steps(Vec::new()), is_list: false, begins: Vec::new() }
     }
+}
+
+/// `$.orders` of `$.orders[*].lines[*]`.
+fn beginning(text: &str) -> Vec<Step> {
+    let ends = text.match_indices(['.', '[']).map(|(at, _)| at);
+    ends.filter_map(|at| steps(&text[..at])).last().unwrap_or_default()
 }
 
 fn how(text: &str) -> Result<How, PathError> {
@@ -183,6 +195,9 @@ mod tests {
         }
         assert!(RecordsPath::read("$.a[").is_err() && ValuePath::read("a.b").is_err());
         assert!(RecordsPath::read("$.data[*]").expect("it is one").is_list);
+        assert_eq!(beginning("$.a.b[*].c[*]"), [name("a"), name("b")]);
+        assert_eq!(beginning("$..a"), []);
+        assert_eq!(beginning("$['x.y'][?@.b].c"), [name("x.y")]);
     }
 
     #[test]

@@ -181,8 +181,7 @@ impl RowWriter {
     fn find_places(&mut self, names: &[String]) {
         if self.places.0 != names {
             let place = |column: &Ready| {
-                let name = column.spec.path.first_name().unwrap_or(&column.spec.name);
-                names.iter().position(|own| own == name)
+                names.iter().position(|own| own == column.spec.field())
             };
             self.places = (names.to_vec(), self.columns.iter().map(place).collect());
         }

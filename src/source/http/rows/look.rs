@@ -47,7 +47,9 @@ pub(in crate::source::http) async fn look(
     let key = places(&table.rows.key);
     let keys = (!key.is_empty()).then(|| Keys::new(&table.rows.key, &key, collected.duplicates));
     let (ordered, as_of) = (table.rows.ordered(), collected.as_of);
-    let mut looking = Looking { reader, keys, ordered, as_of, rows: 0, greatest: BTreeMap::new() };
+    let queries = collected.answers.iter().map(|place| place.query).collect();
+    let (rows, greatest, of_queries) = (0, BTreeMap::new(), BTreeMap::new());
+    let mut looking = Looking { reader, keys, ordered, as_of, rows, greatest, queries, of_queries };
     for place in &collected.answers {
         let (envelope, body, _) =
             read_answer(&collected.stage, &place.part.key, Some(&place.part), body_bytes_max).await?;
@@ -61,8 +63,8 @@ pub(in crate::source::http) async fn look(
         looking = one.await.map_err(|_| ServiceError::Lost { table: table.asked.name.clone() })??;
     }
     let name = table.asked.name.clone();
-    let total = collected.total;
-    let found = tokio::task::spawn_blocking(move || looking.finish(total));
+    let totals = collected.totals.clone();
+    let found = tokio::task::spawn_blocking(move || looking.finish(&totals));
     found.await.map_err(|_| ServiceError::Lost { table: name })?
 }
 
@@ -75,12 +77,17 @@ struct Looking {
     rows: u64,
     /// By the column's place; of those that are not beyond now.
     greatest: BTreeMap<usize, String>,
+    /// Which query each answer is one to.
+    queries: Vec<u64>,
+    /// How many records came for each query, those too that are left out.
+    of_queries: BTreeMap<u64, u64>,
 }
 
 impl Looking {
     fn answer(&mut self, place: &AnswerPlace, answer: (&Envelope, &[u8])) -> Result<(), Failed> {
-        let Self { reader, keys, ordered, as_of, rows, greatest } = self;
+        let Self { reader, keys, ordered, as_of, rows, greatest, of_queries, .. } = self;
         let name = reader.table.asked.name.clone();
+        let (rows_before, left_out_before) = (*rows, reader.rejects.count);
         reader.each(place, answer, |_, (number, cells)| {
             *rows += 1;
             for (column, kind) in ordered.iter() {
@@ -94,21 +101,27 @@ impl Looking {
             let Some(keys) = keys else { return Ok(()) };
             let keyed = keys.add(number, cells);
             keyed.map_err(|error| Failed::Other(ServiceError::Keys { table: name.clone(), error }))
-        })
+        })?;
+        let came = (*rows - rows_before) + (reader.rejects.count - left_out_before);
+        *of_queries.entry(place.query).or_default() += came;
+        Ok(())
     }
 
-    fn finish(self, total: Option<u64>) -> Result<Looked, ServiceError> {
-        let Self { reader, keys, greatest, rows, .. } = self;
+    fn finish(self, totals: &BTreeMap<u64, u64>) -> Result<Looked, ServiceError> {
+        let Self { reader, keys, greatest, rows, queries, of_queries, .. } = self;
         let table = reader.table;
         reader.rejects.refuse(&table)?;
         let name = table.asked.name.clone();
-        let doubles = keys.map(Keys::finish).transpose();
+        let query_of = |number: u64| usize::try_from(number >> 32).ok().and_then(|at| queries.get(at)).copied();
+        let doubles = keys.map(|keys| keys.finish(query_of)).transpose();
         let doubles = doubles.map_err(|error| ServiceError::Keys { table: name.clone(), error })?;
         let doubled = doubles.as_ref().map_or(0, |doubles| doubles.drop.len() as u64);
-        // Some came twice: were as many missed?
-        let came = rows + reader.rejects.count - doubled;
-        if let Some(said) = total.filter(|said| doubled > 0 && came < *said) {
-            return Err(ServiceError::Shifted { table: name, said, came });
+        // Some came twice in the pages of one query: were as many missed?
+        for (query, twice) in doubles.iter().flat_map(|doubles| &doubles.within) {
+            let came = of_queries.get(query).copied().unwrap_or_default().saturating_sub(*twice);
+            if let Some(said) = totals.get(query).copied().filter(|said| came < *said) {
+                return Err(ServiceError::Shifted { table: name, said, came });
+            }
         }
         let columns = &table.rows.columns;
         let named = |(place, value): (usize, String)| (columns[place].spec.name.clone(), value);

@@ -106,6 +106,7 @@ impl Scene {
     fn new(table: ServiceTable, book: &Arc<Book>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let settings = ServiceSettings {
+            base: String::new(),
             name: "fx".to_owned(),
             place: "https://api.example".to_owned(),
             connections: 2,

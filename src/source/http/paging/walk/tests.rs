@@ -63,19 +63,18 @@ fn pairs(pairs: &[(&str, &str)]) -> Option<Vec<(String, String)>> {
 }
 
 #[test]
-fn pages_are_counted_until_one_is_empty_or_shorter_than_those_before() {
+fn pages_are_counted_until_one_is_empty() {
     let paging = by_page(10);
     let page = |page| pairs(&[("a", "1"), ("page", page), ("per_page", "10")]);
     assert_eq!(
-        asked(&paging, &[(10, "a"), (10, "b"), (3, "c")]),
-        Ok(vec![page("1"), page("2"), page("3"), None])
+        asked(&paging, &[(10, "a"), (7, "b"), (10, "c"), (0, "d")]),
+        Ok(vec![page("1"), page("2"), page("3"), page("4"), None]),
+        "some services filter what is on a page"
     );
     assert_eq!(asked(&paging, &[(10, "a"), (0, "b")]), Ok(vec![page("1"), page("2"), None]));
-    // The service may give no more than five at once: only the second page tells.
-    assert_eq!(
-        asked(&paging, &[(5, "a"), (5, "b"), (1, "c")]),
-        Ok(vec![page("1"), page("2"), page("3"), None])
-    );
+    let mut walk = Walk::begin(&paging, request()).unwrap();
+    walk.take(&answer("a"), 10).unwrap();
+    assert_eq!(walk.nothing(), Ok(Step::End), "or it says that there is no such page");
     let trusting = Paging { short_is_last: true, ..paging };
     assert_eq!(asked(&trusting, &[(5, "a")]), Ok(vec![page("1"), None]));
 }
@@ -86,8 +85,8 @@ fn an_offset_is_what_came_and_not_what_was_asked_for() {
     let paging = paging(Kind::Offset { parameter: query("skip"), size });
     let skip = |skip| pairs(&[("a", "1"), ("skip", skip)]);
     assert_eq!(
-        asked(&paging, &[(40, "a"), (40, "b"), (7, "c")]),
-        Ok(vec![skip("0"), skip("40"), skip("80"), None])
+        asked(&paging, &[(40, "a"), (40, "b"), (7, "c"), (0, "d")]),
+        Ok(vec![skip("0"), skip("40"), skip("80"), skip("87"), None])
     );
 }
 
@@ -130,6 +129,15 @@ fn a_service_may_say_that_nothing_follows() {
     ];
     let after = pairs(&[("a", "1"), ("starting_after", "b")]);
     assert_eq!(asked(&paging, &pages), Ok(vec![pairs(&[("a", "1")]), after, None]));
+    // What it says counts more than how long a page is, and must not be untrue.
+    let by_page = Paging { more: Some(path("$.more")), ..by_page(10) };
+    let filtered = [(10, r#"{"more": true, "p": 1}"#), (0, r#"{"more": true}"#), (10, r#"{"more": false}"#)];
+    assert_eq!(asked(&by_page, &filtered).unwrap().len(), 4);
+    let nowhere = [(2, r#"{"data": [], "has_more": true}"#)];
+    assert_eq!(asked(&paging, &nowhere), Err(PagingError::Promised { page: 1 }));
+    let mut walk = Walk::begin(&by_page, request()).unwrap();
+    walk.take(&answer(r#"{"more": true}"#), 10).unwrap();
+    assert_eq!(walk.nothing(), Err(PagingError::Promised { page: 2 }));
 }
 
 #[test]
