@@ -122,7 +122,7 @@ fn target(input: &[u8]) -> u64 {
         Ok::<(), RecordsError>(())
     });
     match &read {
-        Ok(()) => assert_eq!(records::count(body, media, &path), Ok(count)),
+        Ok(()) => assert_eq!(records::count(body, media, &path, &[]), Ok(count)),
         Err(error) => told.push_str(&error.to_string()),
     }
     // The names of CSV's fields are told where two are the same.

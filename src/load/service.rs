@@ -5,7 +5,6 @@
 
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
-use async_trait::async_trait;
 use super::{
     Attempt, LoadError, Loaded, Workshop,
     attempt::in_snapshot,
@@ -29,6 +28,7 @@ use crate::{
     },
     stage::{CollectionPrefix, LoadPrefix},
 };
+use async_trait::async_trait;
 
 /// How often a sign of life is given.
 const SIGN_EVERY: Duration = Duration::from_secs(20);

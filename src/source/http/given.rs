@@ -145,8 +145,12 @@ impl Piece {
     pub fn value(&self, given: &Given) -> Result<Option<String>, Missing> {
         match self {
             Self::Text(plain) => Ok(Some(plain.clone())),
-            Self::Since(Time::Date) if given.days.is_some() => Ok(given.days.as_ref().map(|days| days.0.clone())),
-            Self::Until(Time::Date) if given.days.is_some() => Ok(given.days.as_ref().map(|days| days.1.clone())),
+            Self::Since(Time::Date) if given.days.is_some() => {
+                Ok(given.days.as_ref().map(|days| days.0.clone()))
+            }
+            Self::Until(Time::Date) if given.days.is_some() => {
+                Ok(given.days.as_ref().map(|days| days.1.clone()))
+            }
             Self::Since(form) => written(given.since.as_deref(), *form, "since"),
             Self::Until(form) => written(given.until.as_deref(), *form, "until"),
             Self::Date => Ok(given.date.clone()),

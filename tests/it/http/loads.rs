@@ -103,7 +103,7 @@ async fn records_that_shift_or_differ_or_do_not_fit_publish_nothing() {
     project.run(&[]).await;
     let bad = [
         (r#"{"data": [{"id": 1}], "next": null, "total": 2}"#, "there are 2 records, and 1 came"),
-        (r#"{"data": [{"id": 1}, {"id": 1, "note": "x"}], "next": null, "total": 2}"#, "are not the same"),
+        (r#"{"data": [{"id": 1}, {"id": 1, "note": "x"}], "next": null, "total": 2}"#, "is not the same"),
         (r#"{"data": [{"id": "s3cret"}], "next": null, "total": 1}"#, "column `id` is no bigint"),
         (r#"{"rows": [], "total": 0}"#, "nothing at `records`"),
         (r#"{"data": [{"id": 1}], "next": {"x": 1}}"#, "`$.next` of `paging` is an object"),

@@ -116,7 +116,10 @@ async fn with_another_path_to_records_there_may_be_more_of_them_than_were_counte
     let page = |orders: &str, next: &str| (200, format!(r#"{{"orders": [{orders}], "next": {next}}}"#));
     let double = Double::start(move |target| match target {
         "/orders" => page(r#"{"id": 1, "lines": [{"n": 11}, {"n": 12}, {"n": 13}]}"#, "2"),
-        _ => page(r#"{"id": 2, "lines": [{"n": 13}, {"n": 14}, {"n": 15}]}, {"id": 3, "lines": [{"n": 16}]}"#, "null"),
+        _ => page(
+            r#"{"id": 2, "lines": [{"n": 13}, {"n": 14}, {"n": 15}]}, {"id": 3, "lines": [{"n": 16}]}"#,
+            "null",
+        ),
     })
     .await;
     let row = |records: &str, columns: &str, key: &str| {

@@ -8,7 +8,7 @@ use serde::de::IgnoredAny;
 use serde_json_path::JsonPath;
 
 use super::error::Reason;
-use crate::source::http::{Headers, Media};
+use crate::source::http::{Headers, Media, is_without_body};
 
 /// How a gzip stream begins; no text does.
 const GZIP: &[u8] = &[0x1f, 0x8b];

@@ -232,7 +232,9 @@ impl Collect<'_> {
         let answer = match self.ask.ask(&sent, self.tier).await {
             Ok(answer) => answer,
             // Of pages by number one of them is beyond the last one; another way leads only to what is there.
-            Err(error) if place.1 > 0 && !self.paging.kind.shifts() => return Err(CollectError::Asked(error)),
+            Err(error) if place.1 > 0 && !self.paging.kind.shifts() => {
+                return Err(CollectError::Asked(error));
+            }
             Err(error) => self.nothing(error)?,
         };
         fail_point!("collect.ask.after");
@@ -242,7 +244,8 @@ impl Collect<'_> {
             (status, _) if is_without_body(status) => 0,
             _ => (self.count)(&answer.body, sent.media).map_err(CollectError::Counted)?,
         };
-        let envelope = Envelope::of(place, (walk.awaited(), given), &answer, (records, &self.paging.secret_parameters));
+        let envelope =
+            Envelope::of(place, (walk.awaited(), given), &answer, (records, &self.paging.secret_parameters));
         let part = write_answer(self.stage, self.prefix, &envelope, &answer.body).await?;
         Ok((part, take(walk, &answer, records)?, answer.answered_at))
     }

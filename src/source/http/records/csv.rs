@@ -96,7 +96,10 @@ mod tests {
         let has = |text: &str| has_names(&names(text).unwrap(), &needed);
         assert_eq!(has("at, id,x\n"), Ok(()));
         let error = has("Temporarily unavailable, try later").unwrap_err();
-        assert_eq!(error.to_string(), "the answer's first line has no `id`: it is no CSV with a line of names");
+        assert_eq!(
+            error.to_string(),
+            "the answer's first line has no `id`: it is no CSV with a line of names"
+        );
         assert!(has("7,2026-01-01\n").is_err(), "a page without a line of names");
     }
 

@@ -291,7 +291,11 @@ mod tests {
     fn the_same_row_again_is_dropped() {
         for in_memory in [1, 2, 3, 100] {
             let doubles = found(&ROWS, Duplicates::Fail, in_memory).expect("they are the same");
-            assert_eq!(doubles, Doubles { drop: vec![2, 5, 6], same: 3, other: 0, within: BTreeMap::from([(0, 1), (1, 1)]) }, "{in_memory}");
+            assert_eq!(
+                doubles,
+                Doubles { drop: vec![2, 5, 6], same: 3, other: 0, within: BTreeMap::from([(0, 1), (1, 1)]) },
+                "{in_memory}"
+            );
             let last = found(&ROWS, Duplicates::Last, in_memory).expect("the last one is kept");
             assert_eq!(last.drop, [0, 1, 5], "{in_memory}");
         }
@@ -302,7 +306,10 @@ mod tests {
         let rows = [(Some("1"), "a"), (Some("1"), "b"), (Some("2"), "c")];
         let error = found(&rows, Duplicates::Fail, 2).unwrap_err();
         assert_eq!(error.to_string(), "1 row has a key (id) that another row has, and is not the same");
-        assert_eq!(found(&rows, Duplicates::Last, 2).unwrap(), Doubles { drop: vec![0], same: 0, other: 1, within: BTreeMap::from([(0, 1)]) });
+        assert_eq!(
+            found(&rows, Duplicates::Last, 2).unwrap(),
+            Doubles { drop: vec![0], same: 0, other: 1, within: BTreeMap::from([(0, 1)]) }
+        );
     }
 
     proptest::proptest! {

@@ -180,9 +180,7 @@ impl RowWriter {
 
     fn find_places(&mut self, names: &[String]) {
         if self.places.0 != names {
-            let place = |column: &Ready| {
-                names.iter().position(|own| own == column.spec.field())
-            };
+            let place = |column: &Ready| names.iter().position(|own| own == column.spec.field());
             self.places = (names.to_vec(), self.columns.iter().map(place).collect());
         }
     }

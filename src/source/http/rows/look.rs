@@ -112,7 +112,8 @@ impl Looking {
         let table = reader.table;
         reader.rejects.refuse(&table)?;
         let name = table.asked.name.clone();
-        let query_of = |number: u64| usize::try_from(number >> 32).ok().and_then(|at| queries.get(at)).copied();
+        let query_of =
+            |number: u64| usize::try_from(number >> 32).ok().and_then(|at| queries.get(at)).copied();
         let doubles = keys.map(|keys| keys.finish(query_of)).transpose();
         let doubles = doubles.map_err(|error| ServiceError::Keys { table: name.clone(), error })?;
         let doubled = doubles.as_ref().map_or(0, |doubles| doubles.drop.len() as u64);
