@@ -156,7 +156,8 @@ impl Looked<'_> {
         }
     }
 
-    /// The values that several rows have, as `columns`, `n` rows of them, `staged` of these looked at.
+    /// The values that several rows have, as `columns`, `barncat_n` rows of them, `barncat_staged` of these looked at: no names that
+    /// columns have.
     fn doubled(&self, check: &BuiltIn, columns: &[String]) -> String {
         let listed = self.idents(columns, "").join(", ");
         let known: Vec<String> =
@@ -164,7 +165,7 @@ impl Looked<'_> {
         let own = self.rows_of(self.table, check, &known);
         let Some((live, key)) = self.beside.filter(|(_, key)| !is_held_to(columns, key)) else {
             return format!(
-                "SELECT {listed}, count(*) AS n, count(*) AS staged FROM {own} GROUP BY {listed} HAVING count(*) > 1"
+                "SELECT {listed}, count(*) AS barncat_n, count(*) AS barncat_staged FROM {own} GROUP BY {listed} HAVING count(*) > 1"
             );
         };
         let there = self.rows_of(live, check, &known);
@@ -181,9 +182,10 @@ impl Looked<'_> {
             None => format!("(SELECT * FROM {there}) AS l"),
         };
         format!(
-            "SELECT {listed}, count(*) AS n, sum(is_staged) AS staged FROM (SELECT {listed}, 1 AS is_staged FROM {own} \
-             UNION ALL SELECT {qualified}, 0 AS is_staged FROM {left}) AS both_sides GROUP BY {listed} \
-             HAVING count(*) > 1 AND sum(is_staged) > 0"
+            "SELECT {listed}, count(*) AS barncat_n, sum(barncat_is_staged) AS barncat_staged \
+             FROM (SELECT {listed}, 1 AS barncat_is_staged FROM {own} \
+             UNION ALL SELECT {qualified}, 0 AS barncat_is_staged FROM {left}) AS both_sides GROUP BY {listed} \
+             HAVING count(*) > 1 AND sum(barncat_is_staged) > 0"
         )
     }
 
@@ -231,7 +233,7 @@ impl Looked<'_> {
     fn grouped(&self, Resolved { check, other }: &Resolved) -> Option<String> {
         match &check.kind {
             CheckKind::Unique(columns) => Some(format!(
-                "SELECT coalesce(sum(staged), 0)::varchar FROM ({}) AS doubled",
+                "SELECT coalesce(sum(barncat_staged), 0)::varchar FROM ({}) AS doubled",
                 self.doubled(check, columns)
             )),
             CheckKind::Relationship { column, to, .. } => {

@@ -25,6 +25,11 @@ const NAMES: &str = "WITH RECURSIVE names AS (
 const HISTORY: &str = "SELECT run, task, status, started_at, seconds, rows, bytes, load, outcome, kind
     FROM control.tasks WHERE ended_at IS NOT NULL";
 
+/// A run, and those that it resumed.
+const CHAIN: &str = "chain(run) AS (
+    SELECT $1::text UNION SELECT r.resumes FROM control.runs r JOIN chain c ON c.run = r.run
+    WHERE r.resumes IS NOT NULL)";
+
 /// What a run's ends are read by.
 const ENDS: &str = "SELECT task, status, started_at, seconds FROM control.tasks
     WHERE run = $1 AND ended_at IS NOT NULL";
@@ -50,6 +55,15 @@ pub struct RunningRun {
     pub is_crashed: bool,
     /// Its tasks under way, the earliest first.
     pub tasks: Vec<RunningTask>,
+}
+
+impl RunningRun {
+    /// Whether it does its tasks, as far as is to be seen: `verify` and `backfill` are written down as runs too, with
+    /// kinds of their own.
+    pub fn does_tasks(&self) -> bool {
+        let is_task = |kind: &str| KINDS_OF_TASKS.contains(&format!("'{kind}'"));
+        self.tasks.is_empty() || self.tasks.iter().any(|task| is_task(&task.kind))
+    }
 }
 
 /// A task under way.
@@ -189,6 +203,15 @@ impl Control {
         Ok(rows.iter().map(history_row).collect())
     }
 
+    /// The same of a run and those that it resumed, one after the other: of a task that several tried the last end counts.
+    pub async fn ended_in_all(&self, run: &str) -> Result<Vec<HistoryRow>, ControlError> {
+        let select = format!(
+            "{HISTORY} AND run IN (WITH RECURSIVE {CHAIN} SELECT run FROM chain) ORDER BY started_at"
+        );
+        let rows = self.database().query("read what a run and those before it did", &select, &[&run]).await?;
+        Ok(rows.iter().map(history_row).collect())
+    }
+
     /// The same without what each of them said: of a run with many tasks that is a lot.
     pub async fn ends_of(&self, run: &str) -> Result<Vec<EndedTask>, ControlError> {
         let select = format!("{ENDS} ORDER BY started_at");
@@ -292,12 +315,11 @@ impl Control {
 
     /// How many attempts of a run, and of those that it resumed, ended with their process, by task.
     pub async fn crashed_attempts(&self, run: &str) -> Result<BTreeMap<String, u32>, ControlError> {
-        let select = "WITH RECURSIVE chain(run) AS (
-                SELECT $1::text UNION SELECT r.resumes FROM control.runs r JOIN chain c ON c.run = r.run
-                WHERE r.resumes IS NOT NULL)
-            SELECT task, count(*) FROM control.attempts a JOIN chain c ON c.run = a.run
-            WHERE a.status = 'crashed' GROUP BY task";
-        let rows = self.database().query("count the attempts that crashed", select, &[&run]).await?;
+        let select = format!(
+            "WITH RECURSIVE {CHAIN} SELECT task, count(*) FROM control.attempts a JOIN chain c ON c.run = a.run
+            WHERE a.status = 'crashed' GROUP BY task"
+        );
+        let rows = self.database().query("count the attempts that crashed", &select, &[&run]).await?;
         let counted = |row: &Row| (row.get(0), u32::try_from(row.get::<_, i64>(1)).unwrap_or(u32::MAX));
         Ok(rows.iter().map(counted).collect())
     }

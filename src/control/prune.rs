@@ -114,7 +114,15 @@ fn statements() -> [String; 9] {
         batch("runs", &runs),
         batch("schemas", &schemas),
         batch("backfills", &old("x.ended_at")),
-        batch("ticks", &old("x.ended_at")),
+        // By its last tick a schedule knows which ones are behind it.
+        batch(
+            "ticks",
+            &format!(
+                "{} AND EXISTS (SELECT FROM control.ticks n WHERE n.project = x.project
+            AND n.schedule = x.schedule AND n.tick > x.tick)",
+                old("x.ended_at")
+            ),
+        ),
         batch("collections", &format!("{} AND {}", old("x.begun_at"), old("x.touched_at"))),
         batch("failed_requests", &old("x.failed_at")),
         batch("rejected_records", &old("x.at")),

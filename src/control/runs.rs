@@ -251,6 +251,14 @@ impl Control {
         Ok(rows.iter().map(|row| row.get(0)).collect())
     }
 
+    /// Those of them whose attempts ended well.
+    pub async fn succeeded_loads(&self, loads: &[String]) -> Result<Vec<String>, ControlError> {
+        let known =
+            "SELECT DISTINCT load FROM control.attempts WHERE load = ANY($1) AND status = 'succeeded'";
+        let rows = self.database().query("look for loads that went well", known, &[&loads]).await?;
+        Ok(rows.iter().map(|row| row.get(0)).collect())
+    }
+
     /// Closes the runs, tasks and attempts of processes that have died, and frees their locks.
     pub async fn close_crashed(&self) -> Result<(), ControlError> {
         let doing = "close crashed runs";

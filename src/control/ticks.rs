@@ -55,6 +55,8 @@ pub struct TicksRun {
     pub status: Option<String>,
     /// Whether its process is alive.
     pub is_alive: bool,
+    /// When it ended, or its process was last heard of.
+    pub stopped_at: Option<Timestamp>,
 }
 
 /// A tick, for people.
@@ -128,7 +130,8 @@ impl Control {
             format!("EXISTS (SELECT FROM control.sessions s WHERE s.session = {session} AND {})", alive())
         };
         let open = format!(
-            "SELECT t.schedule, t.tick, t.session, {}, r.run, r.status, {}
+            "SELECT t.schedule, t.tick, t.session, {}, r.run, r.status, {}, coalesce(r.ended_at,
+                 (SELECT least(s.gone_at, s.expires_at) FROM control.sessions s WHERE s.session = r.session))
              FROM control.ticks t LEFT JOIN control.runs r ON r.run = t.run
              WHERE t.project = $2 AND t.ended_at IS NULL ORDER BY t.tick, t.schedule",
             is_alive("t.session"),
@@ -277,7 +280,8 @@ impl Control {
 
 fn open_tick(row: &Row) -> OpenTick {
     let run = row.get::<_, Option<String>>(4);
-    let run = run.map(|run| TicksRun { run, status: row.get(5), is_alive: row.get(6) });
+    let run =
+        run.map(|run| TicksRun { run, status: row.get(5), is_alive: row.get(6), stopped_at: row.get(7) });
     OpenTick {
         tick: Tick { schedule: row.get(0), at: row.get(1) },
         session: row.get(2),

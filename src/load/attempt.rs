@@ -22,7 +22,6 @@ use super::{
 };
 use crate::{
     check, clock,
-    error::Class,
     event::{CheckOutcome, Step},
     source::{Position, SharedSnapshots, Snapshot},
     stage::manifest::Manifest,
@@ -337,7 +336,7 @@ impl<'a> Begun<'a> {
         if published {
             let schema = (decision.schema_hash.as_str(), &decision.schema);
             tidy::after_publish(workshop, target, schema, &load).await;
-        } else if !(publish_tried.into_inner() && may_be_published(workshop, &load, &done).await) {
+        } else if !(publish_tried.into_inner() && done.is_err() && may_be_published(workshop, &load).await) {
             tidy::remove_load(workshop, target, &load).await;
         }
         let Done { manifest, published, checks } = done?;
@@ -391,11 +390,6 @@ impl<'a> Begun<'a> {
 
 /// Whether a load that ended in an error may be published all the same: the answer to its COMMIT was
 /// lost, and the ledger could not be asked. What it staged stays then, until the next run knows.
-async fn may_be_published(workshop: &Workshop, load: &str, done: &Result<Done, LoadError>) -> bool {
-    match done {
-        Err(LoadError::Warehouse(error)) if error.class() == Class::Passing => {
-            workshop.warehouse.is_published(load).await.unwrap_or(true)
-        }
-        _ => false,
-    }
+async fn may_be_published(workshop: &Workshop, load: &str) -> bool {
+    workshop.warehouse.is_published(load).await.unwrap_or(true)
 }

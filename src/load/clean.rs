@@ -42,8 +42,8 @@ pub struct Broom<'a> {
     pub warehouse: &'a dyn Warehouse,
     /// The control database; `None` where there is none yet: then nothing is known of any load.
     pub control: Option<&'a Control>,
-    /// Whether staging tables go too that are kept for a look.
-    pub takes_kept: bool,
+    /// A person cleans: what went well into another warehouse goes too, and staging tables that are kept for a look.
+    pub by_hand: bool,
 }
 
 /// Objects in the stage.
@@ -100,7 +100,7 @@ impl<'a> Broom<'a> {
             stage: &*workshop.stage,
             warehouse: &*workshop.warehouse,
             control: Some(&workshop.control),
-            takes_kept: false,
+            by_hand: false,
         }
     }
 
@@ -120,7 +120,12 @@ impl<'a> Broom<'a> {
         let of_dead = |object: &Object| LoadPrefix::load_of(&object.key).filter(|load| is_dead(load));
         let staged: BTreeSet<String> = objects.iter().filter_map(of_dead).collect();
         let staged: Vec<String> = staged.into_iter().collect();
-        let published = self.warehouse.published_among(&staged).await.map_err(LoadError::Warehouse)?;
+        let mut published = self.warehouse.published_among(&staged).await.map_err(LoadError::Warehouse)?;
+        // What went well and is in no ledger went into another warehouse, where this one is no mistake: it is for
+        // `clean` to take away, by hand.
+        if let Some(control) = self.control.filter(|_| !self.by_hand) {
+            published.extend(control.succeeded_loads(&staged).await?);
+        }
         let is_left_over = |object: &&Object| of_dead(object).is_some_and(|load| !published.contains(&load));
         let mut left: Vec<&Object> = objects.iter().filter(is_left_over).collect();
         left.extend(unnamed(&objects, &left).into_iter().filter(|object| {
@@ -144,7 +149,7 @@ impl<'a> Broom<'a> {
             for living in control.live_loads().await?.iter().chain(&control.live_collections().await?) {
                 loads.remove(living);
             }
-            if !self.takes_kept {
+            if !self.by_hand {
                 for kept in control.kept_loads().await? {
                     loads.remove(&kept);
                 }

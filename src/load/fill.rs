@@ -217,6 +217,8 @@ fn ledger_row(
         content_hash: match &decision.last {
             // A table that is repaired is again what that load made it.
             Some(last) if decision.by_keys => last.content_hash.clone(),
+            // A part of the table tells nothing of all of it.
+            _ if decision.piece.is_some() => None,
             _ => Some(manifest.content_hash()),
         },
         manifest: Some(prefix.manifest()),

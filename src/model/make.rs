@@ -197,7 +197,8 @@ fn as_it_is(attempt: &Attempt<'_>, last: &LedgerRow, why: &str) -> Made {
         reason: why.to_owned(),
         published: None,
         rows: (last.strategy != ledger::VIEW).then_some(last.table_rows),
-        as_of: last.as_of,
+        // A view shows what it reads, and that may be newer.
+        as_of: if last.strategy == ledger::VIEW { ledger::as_of(attempt) } else { last.as_of },
         watermark: last.watermark.clone(),
         sample: attempt.sample(),
         checks: Vec::new(),

@@ -16,6 +16,7 @@ pub use self::{
     error::ModelError,
     ledger::{VIEW, strategy},
     make::make,
+    unchanged::asks_for_the_moment,
 };
 use crate::{
     check::{self, Audit},

@@ -66,9 +66,20 @@ const OF_THE_MOMENT: &[&str] = &[
     "timeofday",
     "getdate",
     "sysdate",
+    "today",
+    "tomorrow",
+    "yesterday",
     "random",
+    "random_normal",
     "rand",
+    "tablesample",
     "gen_random_uuid",
+    "gen_random_bytes",
+    "uuid_generate_v1",
+    "uuid_generate_v1mc",
+    "uuid_generate_v4",
+    "uuidv4",
+    "uuidv7",
     "nextval",
     "currval",
     "current_setting",
@@ -79,7 +90,7 @@ const OF_THE_MOMENT: &[&str] = &[
 
 /// Whether its SQL may give other rows of the same tables: it asks for the time or for chance, or calls a
 /// function of somebody's schema.
-fn asks_for_the_moment(spec: &ModelSpec) -> bool {
+pub fn asks_for_the_moment(spec: &ModelSpec) -> bool {
     let sql = spec.statement.sql.to_lowercase();
     let mut words = sql.split(|letter: char| !(letter.is_alphanumeric() || letter == '_'));
     spec.statement.query.is_none() || words.any(|word| OF_THE_MOMENT.contains(&word)) || calls_by_schema(&sql)

@@ -12,7 +12,8 @@ pub enum Ready<'a> {
     View(&'a Select),
 }
 
-/// Publishes. `Ok(None)`: it was stopped, and the ledger says that nothing was published.
+/// Publishes. `Ok(None)`: it was stopped, and the ledger says that nothing was published. An error
+/// says nothing of it.
 pub async fn hand_over(
     warehouse: &dyn Warehouse,
     ready: Ready<'_>,
@@ -37,7 +38,9 @@ pub async fn hand_over(
                 written: None,
                 warnings: vec!["published while the run was being stopped".to_owned()],
             })),
-            _ => Ok(None),
+            Ok(false) => Ok(None),
+            // What is not known is not said.
+            Err(error) => Err(error),
         },
     }
 }

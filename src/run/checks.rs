@@ -190,7 +190,7 @@ async fn look(
 ) -> Result<Vec<CheckOutcome>, WarehouseError> {
     let control = &workshop.control;
     let shown_at = match &spec.load {
-        Some(_) => around.showing.get(&spec.table).map(|shown| shown.as_of),
+        Some(_) => around.as_of(&spec.table),
         // A model shows the moment of its oldest input, and may have new rows all the same.
         None => {
             let name = spec.table.to_string();

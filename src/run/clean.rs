@@ -204,7 +204,7 @@ impl<'a> Place<'a> {
             stage: &*self.stage,
             warehouse: &*self.warehouse,
             control: self.control.as_ref(),
-            takes_kept: true,
+            by_hand: true,
         }
     }
 

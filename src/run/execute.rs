@@ -69,7 +69,8 @@ pub(super) async fn execute(
 ) -> Executed {
     let (tasks, showing) = (Arc::new(tasks), Arc::new(known.showing));
     let expected_seconds = tasks.expected_seconds();
-    let as_of = |task: NodeId| Some(showing.get(tasks.job(task).target()?)?.as_of);
+    let of_table = |table: &TableName| Some(showing.get(table)?.as_of);
+    let as_of = |task: NodeId| tasks.meanings.as_of(tasks.job(task).target()?, &of_table);
     let published: Vec<Option<Timestamp>> = tasks.graph.tasks().map(as_of).collect();
     let before = Before { expected_seconds: &expected_seconds, published: &published, ended: &known.ended };
     let limits = Limits { jobs: request.jobs.max(1), ..Limits::default() };
@@ -721,7 +722,12 @@ async fn tries(workshop: &Workshop, members: &mut [Member], around: &Surrounding
         let again = members.iter().filter(|member| !member.done);
         again.for_each(|member| around.attempts.begin(&member.outcome.task, wait));
         tokio::select! {
-            () = workshop.cancel.cancelled() => return,
+            () = workshop.cancel.cancelled() => {
+                // It has tries left: what stopped it was not its failure.
+                let cancelled = members.iter_mut().filter(|member| !member.done);
+                cancelled.for_each(|member| member.outcome.status = TaskStatus::Cancelled);
+                return;
+            }
             () = tokio::time::sleep(wait) => {}
         }
     }

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     check::{self, Audit, CheckError},
-    config::{CheckSpec, CommandSpec, Deadline, LoadSpec, ModelSpec, NodeSpec, Statement},
+    config::{CheckSpec, CommandSpec, Deadline, LoadSpec, ModelKind, ModelSpec, NodeSpec, Statement},
     dag::{Graph, Kind},
     error::{Class, Failure, Fault},
     event::{CheckOutcome, TaskOutcome, Tier},
@@ -377,6 +377,15 @@ pub(super) struct Meanings {
     by_full_name: HashMap<TableName, TableName>,
     /// `None`: several tables have the name.
     by_name: HashMap<String, Option<TableName>>,
+    views: HashMap<TableName, View>,
+}
+
+/// A model that is a view: it shows what it reads, not what it showed when it was made.
+#[derive(Debug)]
+struct View {
+    reads: Vec<TableName>,
+    /// Whether all that it shows follows from that.
+    is_sure: bool,
 }
 
 impl Meanings {
@@ -393,6 +402,27 @@ impl Meanings {
         meanings
     }
 
+    /// Notes the models that are views.
+    pub(super) fn note_views(&mut self, models: &[ModelSpec], schemas: &Schemas) {
+        for spec in models.iter().filter(|spec| spec.kind == ModelKind::View) {
+            let asks_else = self.reads_others(&spec.statement) || !spec.node.needs.is_empty();
+            let is_sure = !asks_else && !model::asks_for_the_moment(spec);
+            let view = View { reads: self.named(&spec.statement), is_sure };
+            self.views.insert(TableName::new(schemas.name(&spec.target.schema), &spec.target.name), view);
+        }
+    }
+
+    /// The moment that a table shows; of a view that of the oldest table it reads.
+    pub(super) fn as_of(
+        &self,
+        table: &TableName,
+        published: &dyn Fn(&TableName) -> Option<Timestamp>,
+    ) -> Option<Timestamp> {
+        let own = published(table)?;
+        let Some(view) = self.views.get(table) else { return Some(own) };
+        view.reads.iter().filter_map(|table| self.as_of(table, published)).min().or(Some(own))
+    }
+
     /// The task's table that is meant; `None`: none is.
     pub(super) fn of_reference(&self, reference: &Reference) -> Option<TableName> {
         match (&reference.database, &reference.schema) {
@@ -402,17 +432,31 @@ impl Meanings {
         }
     }
 
-    /// The tasks' tables that a statement reads.
-    fn read(&self, statement: &Statement) -> Vec<TableName> {
+    /// The tasks' tables that a statement names.
+    fn named(&self, statement: &Statement) -> Vec<TableName> {
         let tables = statement.query.iter().flat_map(|query| query.tables());
         tables.filter_map(|table| self.of_reference(table)).collect()
     }
 
-    /// Whether a statement reads tables that no task makes, or nobody knows which.
+    /// The tasks' tables that a statement reads, those through views too.
+    fn read(&self, statement: &Statement) -> BTreeSet<TableName> {
+        let (mut left, mut read) = (self.named(statement), BTreeSet::new());
+        while let Some(table) = left.pop() {
+            left.extend(self.views.get(&table).into_iter().flat_map(|view| view.reads.iter().cloned()));
+            read.insert(table);
+        }
+        read
+    }
+
+    /// Whether a statement reads what no task makes, or nobody knows what; through views too.
     fn reads_others(&self, statement: &Statement) -> bool {
+        let is_unsure = |table: &TableName| self.views.get(table).is_some_and(|view| !view.is_sure);
         match &statement.query {
             None => true,
-            Some(query) => query.tables().any(|table| self.of_reference(table).is_none()),
+            Some(query) => {
+                query.tables().any(|table| self.of_reference(table).is_none())
+                    || self.read(statement).iter().any(is_unsure)
+            }
         }
     }
 }
@@ -475,9 +519,15 @@ pub(super) struct Around<'a> {
 }
 
 impl Around<'_> {
+    /// The moment that a table shows.
+    pub(super) fn as_of(&self, table: &TableName) -> Option<Timestamp> {
+        self.meanings.as_of(table, &|table| Some(self.showing.get(table)?.as_of))
+    }
+
     fn inputs(&self, statement: &Statement) -> BTreeMap<String, InputUsed> {
         let used = |table: TableName| {
-            let Shown { load, as_of, sample } = self.showing.get(&table)?;
+            let Shown { load, sample, .. } = self.showing.get(&table)?;
+            let as_of = self.as_of(&table)?;
             let stale_seconds = self.stale.get(&table).map(Duration::as_secs);
             Some((table.to_string(), InputUsed { load, as_of, stale_seconds, sample }))
         };

@@ -42,8 +42,8 @@ pub(super) async fn find(control: &Control, mode: Mode, id: Option<&str>) -> Res
     Ok(Resumed { run: run.run.clone(), select, exclude, tick: run.origin.tick.clone() })
 }
 
-/// What ended well in that run, in the order in which it did; and how many attempts at each other task ended
-/// with their process.
+/// What ended well in that run or in one that it resumed, in the order in which it did; and how many attempts at each
+/// other task ended with their process.
 pub(super) async fn ended(
     control: &Control,
     tasks: &Tasks,
@@ -52,19 +52,19 @@ pub(super) async fn ended(
     let by_name: HashMap<String, NodeId> =
         tasks.graph.tasks().map(|task| (tasks.job(task).name(), task)).collect();
     let crashed = control.crashed_attempts(&resumed.run).await?;
-    let (mut ended, mut attempts) = (Vec::new(), HashMap::new());
-    for row in control.ended_in(&resumed.run).await? {
+    let mut ended = Vec::new();
+    for row in control.ended_in_all(&resumed.run).await? {
         let Some(task) = by_name.get(&row.task) else { continue };
         let as_of = row.outcome.as_ref().and_then(|outcome| outcome.as_of);
+        ended.retain(|(other, _)| other != task);
         match row.status.as_str() {
             "succeeded" => ended.push((*task, End::Succeeded(as_of))),
             "unchanged" => ended.push((*task, End::Unchanged(as_of))),
-            _ => {
-                if let Some(times) = crashed.get(&row.task) {
-                    attempts.insert(*task, *times);
-                }
-            }
+            _ => {}
         }
     }
+    let is_done = |task: &NodeId| ended.iter().any(|(done, _)| done == task);
+    let tried = crashed.into_iter().filter_map(|(name, times)| Some((*by_name.get(&name)?, times)));
+    let attempts = tried.filter(|(task, _)| !is_done(task)).collect();
     Ok((ended, attempts))
 }

@@ -179,7 +179,8 @@ impl Tasks {
         may_be_more: bool,
     ) -> Result<Self, RunError> {
         let graph = dag::of_project(project, &loads, may_be_more)?;
-        let meanings = Meanings::of(&graph, schemas);
+        let mut meanings = Meanings::of(&graph, schemas);
+        meanings.note_views(&project.models, schemas);
         let mut jobs: HashMap<TaskName, Job> = HashMap::new();
         let mapped = |table: &TableName| TableName::new(schemas.name(&table.schema), &table.name);
         let private = Arc::new(project.private_columns());
@@ -431,7 +432,8 @@ impl Tasks {
 
     /// The moments that the tasks' tables show, by the tasks' numbers.
     pub(super) fn as_of(&self, published: &BTreeMap<TableName, LedgerRow>) -> Vec<Option<Timestamp>> {
-        let as_of = |task: NodeId| Some(published.get(self.job(task).target()?)?.as_of);
+        let of_table = |table: &TableName| Some(published.get(table)?.as_of);
+        let as_of = |task: NodeId| self.meanings.as_of(self.job(task).target()?, &of_table);
         self.graph.tasks().map(as_of).collect()
     }
 

@@ -99,7 +99,10 @@ impl Known<'_> {
         let Some(schedule) = self.schedules.get(&tick.schedule) else {
             return Some(Act::GiveUp { tick, why: "the project has no such schedule any more".to_owned() });
         };
-        let late = since(schedule.begins_at(tick.at), self.outlook.now);
+        // A long run that was interrupted at its end is not late by its beginning.
+        let stopped = open.run.as_ref().and_then(|run| run.stopped_at);
+        let begins = schedule.begins_at(tick.at);
+        let late = since(stopped.map_or(begins, |stopped| stopped.max(begins)), self.outlook.now);
         if late > schedule.make_up.max(GO_ON) {
             let why = format!(
                 "it was interrupted, and nobody went on with it within {}",

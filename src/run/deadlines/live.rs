@@ -20,6 +20,7 @@ use super::{
     forecast::{Forecast, Picture, Standing, forecast},
     idle::takes_seconds,
     judge::{Judged, Outlook},
+    look::selected,
     words,
 };
 use crate::{
@@ -255,12 +256,14 @@ impl Live {
             self.ask_when_done().await;
         }
         // What another run does is that one's to tell.
-        let is_alone = !others_left || self.is_alone().await;
+        let others = if others_left { self.others().await } else { Some(Vec::new()) };
         let mut seen = Vec::new();
         for place in 0..self.followed.len() {
             let followed = &self.followed[place];
             let Some(judged) = self.judge(followed, &forecast, now) else { continue };
-            if !is_alone && matches!(judged.outlook, Outlook::Idle { .. }) {
+            let task = followed.task;
+            let is_others = others.as_ref().is_none_or(|runs| runs.iter().any(|run| run.contains(&task)));
+            if is_others && matches!(judged.outlook, Outlook::Idle { .. }) {
                 continue;
             }
             let said = self.followed[place].watch.step(&judged, now);
@@ -341,11 +344,10 @@ impl Live {
         }
     }
 
-    async fn is_alone(&self) -> bool {
-        match self.control.running().await {
-            Ok(runs) => !runs.iter().any(|run| !run.is_crashed && run.run != self.run),
-            // Then nobody can be told anything either.
-            Err(_) => false,
-        }
+    /// What other living runs work for; `None`: nobody knows, and then nobody can be told anything either.
+    async fn others(&self) -> Option<Vec<Vec<NodeId>>> {
+        let runs = self.control.running().await.ok()?;
+        let others = runs.iter().filter(|run| !run.is_crashed && run.run != self.run && run.does_tasks());
+        Some(others.map(|run| selected(&self.tasks, run)).collect())
     }
 }

@@ -104,11 +104,11 @@ pub(in crate::run) async fn tell_idle(
     let Some(outside) = Outside::read(project, environment, control, now).await? else {
         return Ok(Vec::new());
     };
-    // What runs tells by itself.
-    if !outside.runs.is_empty() {
-        return Ok(Vec::new());
-    }
-    let seen = outside.followed.iter().filter_map(|followed| {
+    // A run tells by itself of what it works for.
+    let is_worked_for =
+        |task: NodeId| outside.runs.iter().any(|run| run.does && run.selected.contains(&task));
+    let idle = outside.followed.iter().filter(|followed| !is_worked_for(followed.task));
+    let seen = idle.filter_map(|followed| {
         let judged = outside.judge(followed, followed.due(now, now, &outside.zone)?, &[], now)?;
         let say = followed.watch.clone().step(&judged, now)?;
         Some(words::observation(&judged, say, (&outside.tasks, &outside.zone), now))
@@ -160,6 +160,8 @@ fn limits() -> Limits {
 /// A run under way, as others see it.
 struct Seen {
     selected: Vec<NodeId>,
+    /// Whether it does its tasks, and does not just look at tables or fill them by hand.
+    does: bool,
     standings: BTreeMap<NodeId, Standing>,
     /// How many ended by being blocked.
     blocked: usize,
@@ -358,10 +360,15 @@ impl Outside {
     }
 }
 
-/// What the control database knows of a run. A selection that asks for facts is taken for all tasks.
-fn seen(tasks: &Tasks, by_name: &HashMap<&str, NodeId>, run: &RunningRun, ended: &[EndedTask]) -> Seen {
+/// The tasks that a run has selected. A selection that asks for facts is taken for all of them.
+pub(super) fn selected(tasks: &Tasks, run: &RunningRun) -> Vec<NodeId> {
     let (select, exclude) = selection::read(&run.selection);
     let selected = tasks.graph.select(&Facts::default(), &select, &exclude);
+    selected.unwrap_or_else(|_| tasks.graph.tasks().collect())
+}
+
+/// What the control database knows of a run.
+fn seen(tasks: &Tasks, by_name: &HashMap<&str, NodeId>, run: &RunningRun, ended: &[EndedTask]) -> Seen {
     let (mut standings, mut blocked) = (BTreeMap::new(), 0);
     for row in ended {
         let Some(task) = by_name.get(row.task.as_str()) else { continue };
@@ -388,6 +395,5 @@ fn seen(tasks: &Tasks, by_name: &HashMap<&str, NodeId>, run: &RunningRun, ended:
         let started_at = running.started_at;
         standings.insert(*task, Standing { started_at, attempt_at: started_at, ended: None });
     }
-    let selected = selected.unwrap_or_else(|_| tasks.graph.tasks().collect());
-    Seen { selected, standings, blocked }
+    Seen { selected: selected(tasks, run), does: run.does_tasks(), standings, blocked }
 }

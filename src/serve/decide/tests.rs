@@ -39,6 +39,7 @@ fn open(text: &str, session: Option<&str>, is_held: bool, run: Option<(Option<&s
         run: "01JD3RUN".to_owned(),
         status: status.map(str::to_owned),
         is_alive,
+        stopped_at: None,
     });
     OpenTick { tick: tick(text), session: session.map(str::to_owned), is_held, run }
 }
@@ -96,6 +97,18 @@ fn a_missed_tick_is_not_made_up_for_when_it_is_too_old() {
     let never = Schedule { make_up: Duration::ZERO, ..nightly() };
     let acts = asked(never, "22T01:01", known("10T12:00", Some("21T01:00")), vec![]);
     assert!(matches!(acts.as_slice(), [Act::Begin { .. }]), "{acts:?}");
+}
+
+#[test]
+fn a_long_run_is_gone_on_with_by_when_it_was_interrupted() {
+    let short = Schedule { make_up: Duration::from_secs(1800), ..nightly() };
+    let interrupted = |stopped: &str| {
+        let mut open = open("22T01:00", None, false, Some((Some("cancelled"), false)));
+        open.run.as_mut().expect("it has one").stopped_at = Some(at(stopped));
+        asked(short.clone(), "22T05:00", known("20T12:00", Some("22T01:00")), vec![open])
+    };
+    assert!(matches!(interrupted("22T04:59").as_slice(), [Act::TakeOver(_)]));
+    assert!(matches!(interrupted("22T03:00").as_slice(), [Act::GiveUp { .. }]));
 }
 
 #[test]

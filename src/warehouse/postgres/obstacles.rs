@@ -44,6 +44,11 @@ const PROPERTIES: &[&str] = &[
      WHERE a.attcollation <> y.typcollation AND a.attnum > 0 AND NOT a.attisdropped",
     "SELECT format('security label of %s', l.provider) FROM live t JOIN pg_seclabel l
      ON l.classoid = 'pg_class'::regclass AND l.objoid = t.oid",
+    // One that names it is known by what depends on it.
+    "SELECT 'its place in publication ' || p.pubname FROM live t JOIN pg_namespace n ON n.oid = t.relnamespace
+     JOIN pg_publication_tables p ON p.schemaname = n.nspname AND p.tablename = t.relname
+     WHERE NOT EXISTS (SELECT FROM pg_publication_rel r JOIN pg_publication q ON q.oid = r.prpubid
+                       WHERE r.prrelid = t.oid AND q.pubname = p.pubname)",
     "SELECT 'a subscription that fills it' FROM live t JOIN pg_subscription_rel s ON s.srrelid = t.oid",
     // A column's name in front of whole rows and sub-selects is that of the table as it is called now.
     "SELECT pg_describe_object('pg_constraint'::regclass, k.oid, 0) || ', which reads whole rows'

@@ -70,6 +70,29 @@ async fn what_a_killed_run_left_goes_once_the_run_is_dead() {
 }
 
 #[tokio::test]
+async fn a_run_against_another_warehouse_takes_no_past_away_and_a_person_may() {
+    let project = Project::new(TABLES, "[tables]\norders = \"full\"\n").await;
+    let toml = std::fs::read_to_string(project.dir().join("barncat.toml")).expect("it is there");
+    let control = crate::support::warehouse::Database::empty().await;
+    project.write("barncat.toml", &format!("{toml}\n[control]\nurl = \"{}\"\n", control.url()));
+    project.run(&[]).await;
+    let staged = project.staged();
+    let other = crate::support::warehouse::Database::empty().await;
+    let url = other.url();
+    let output = project.barncat(&["run"], &[("WAREHOUSE_URL", url.as_str())]).await;
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(staged.iter().all(|path| project.staged().contains(path)), "{staged:?}");
+    // Back on the right one all of it can be restored.
+    project.run(&["--full"]).await;
+    let load = project.database.texts("SELECT load FROM barncat.loads ORDER BY published_at LIMIT 1").await;
+    let output = project.barncat(&["restore", "orders", "--load", &load[0], "--yes"], &[]).await;
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    // By hand what the other one shows goes: this ledger knows nothing of it.
+    let (cleaned, _) = json_of(&project, &["clean"]).await;
+    assert_ne!(cleaned["unpublished"]["objects"], json!(0), "{cleaned:#}");
+}
+
+#[tokio::test]
 async fn before_the_first_run_there_is_nothing_to_clean_and_a_dry_run_makes_nothing() {
     let project = Project::new(TABLES, "[tables]\norders = \"full\"\n").await;
     for arguments in [&["clean", "--dry-run"][..], &["clean", "--removed", "--dry-run"]] {

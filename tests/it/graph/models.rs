@@ -12,6 +12,37 @@ async fn number(project: &Project, sql: &str) -> String {
     project.database.text(&format!("SELECT ({sql})::text")).await
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_table_upon_views_follows_what_is_behind_them() {
+    let project = Project::new(SOURCE, LOADERS).await;
+    let view = |sql: &str| format!("/* barncat\nkind = \"view\"\n*/ {sql}");
+    model(&project, "inner_view", &view("select id, fee from orders"));
+    model(&project, "outer_view", &view("select id, fee * 2 as fee from inner_view"));
+    model(&project, "doubled", "select sum(fee) as fee from outer_view");
+    let as_of = async || {
+        let sql = "SELECT as_of::text FROM barncat.loads WHERE table_name = 'doubled' ORDER BY published_at DESC LIMIT 1";
+        project.database.text(sql).await
+    };
+    project.run(&[]).await;
+    let first = as_of().await;
+    assert_eq!(status(&project.run(&[]).await, "doubled"), "unchanged");
+    on_primary(&project, "UPDATE orders SET fee = fee + 1 WHERE id = 1").await;
+    project.run(&["orders"]).await;
+    // Also where the views are not of the run.
+    let outcome = project.run(&["doubled"]).await;
+    assert_eq!(status(&outcome, "doubled"), "succeeded", "{outcome:#}");
+    let sums =
+        format!("SELECT ((SELECT fee FROM {INTO}.doubled) = (SELECT 2 * sum(fee) FROM {INTO}.orders))::text");
+    assert_eq!(project.database.text(&sums).await, "true");
+    assert_ne!(as_of().await, first, "it is as old as what is behind the views");
+    let outcome = project.run(&[]).await;
+    assert_eq!((status(&outcome, "outer_view"), status(&outcome, "doubled")), ("unchanged", "unchanged"));
+    // A view that asks for the time is another one each time.
+    model(&project, "outer_view", &view("select id, fee, now() as at from inner_view"));
+    project.run(&[]).await;
+    assert_eq!(status(&project.run(&[]).await, "doubled"), "succeeded");
+}
+
 /// Made, found unchanged, made again where their inputs changed.
 async fn lives(project: &Project) {
     write_models(project);

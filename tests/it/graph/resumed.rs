@@ -45,6 +45,18 @@ async fn what_ended_well_is_not_done_again_and_the_rest_is() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_run_before_the_last_one_did_is_not_done_again_either() {
+    let project = Project::new(SOURCE, LOADERS).await;
+    let three = ["orders", "riders", "rates"];
+    killed(&project, &three, "control.finish_task.after").await;
+    killed(&project, &["--resume"], "control.finish_task.after").await;
+    let outcome = project.run(&["--resume"]).await;
+    assert_eq!(names(&outcome).len(), 1, "two were done by the two before: {outcome:#}");
+    let loads = "SELECT count(*)::text FROM barncat.loads";
+    assert_eq!(project.database.text(loads).await, "3");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_task_that_kills_its_process_each_time_is_given_up() {
     let project = Project::new(
         SOURCE,
