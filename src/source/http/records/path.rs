@@ -121,7 +121,7 @@ impl Default for RecordsPath {
 /// `$.orders` of `$.orders[*].lines[*]`.
 fn beginning(text: &str) -> Vec<Step> {
     let ends = text.match_indices(['.', '[']).map(|(at, _)| at);
-    ends.filter_map(|at| steps(&text[..at])).last().unwrap_or_default()
+    ends.filter_map(|at| steps(&text[..at])).next_back().unwrap_or_default()
 }
 
 fn how(text: &str) -> Result<How, PathError> {
