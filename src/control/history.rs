@@ -196,23 +196,19 @@ impl Control {
         Ok(rows.iter().map(history_row).collect())
     }
 
-    /// The tasks of one run that ended, the earliest first.
-    pub async fn ended_in(&self, run: &str) -> Result<Vec<HistoryRow>, ControlError> {
-        let select = format!("{HISTORY} AND run = $1 ORDER BY started_at");
-        let rows = self.database().query("read what a run did", &select, &[&run]).await?;
-        Ok(rows.iter().map(history_row).collect())
-    }
-
-    /// The same of a run and those that it resumed, one after the other: of a task that several tried the last end counts.
+    /// How the tasks of a run and of those that it resumed ended, the earliest first: each as it ended last.
     pub async fn ended_in_all(&self, run: &str) -> Result<Vec<HistoryRow>, ControlError> {
         let select = format!(
-            "{HISTORY} AND run IN (WITH RECURSIVE {CHAIN} SELECT run FROM chain) ORDER BY started_at"
+            "WITH RECURSIVE {CHAIN} SELECT * FROM (
+                SELECT DISTINCT ON (ended.task) ended.* FROM ({HISTORY}) ended JOIN chain USING (run)
+                ORDER BY ended.task, ended.started_at DESC) last ORDER BY started_at"
         );
         let rows = self.database().query("read what a run and those before it did", &select, &[&run]).await?;
         Ok(rows.iter().map(history_row).collect())
     }
 
-    /// The same without what each of them said: of a run with many tasks that is a lot.
+    /// The tasks of one run that ended, the earliest first, without what each of them said: of a run with many tasks
+    /// that is a lot.
     pub async fn ends_of(&self, run: &str) -> Result<Vec<EndedTask>, ControlError> {
         let select = format!("{ENDS} ORDER BY started_at");
         let rows = self.database().query("read what a run did", &select, &[&run]).await?;

@@ -124,7 +124,11 @@ impl<'a> Broom<'a> {
         // What went well and is in no ledger went into another warehouse, where this one is no mistake: it is for
         // `clean` to take away, by hand.
         if let Some(control) = self.control.filter(|_| !self.by_hand) {
-            published.extend(control.succeeded_loads(&staged).await?);
+            let not_here: Vec<String> =
+                staged.iter().filter(|load| !published.contains(*load)).cloned().collect();
+            if !not_here.is_empty() {
+                published.extend(control.succeeded_loads(&not_here).await?);
+            }
         }
         let is_left_over = |object: &&Object| of_dead(object).is_some_and(|load| !published.contains(&load));
         let mut left: Vec<&Object> = objects.iter().filter(is_left_over).collect();

@@ -35,8 +35,7 @@ const REQUESTS_MAX: u32 = 10_000;
 pub async fn replay(workshop: &Workshop, attempt: &Attempt, load: Option<&str>) -> Result<Loaded, LoadError> {
     let snapshots = snapshots(workshop, attempt)?;
     let service = snapshots.source().service().ok_or_else(|| no_service(attempt))?;
-    let table =
-        service.table(&attempt.spec.source_table).map_err(|error| LoadError::Source(Box::new(error)))?;
+    let table = service.table(&attempt.spec.source_table).map_err(service::boxed)?;
     let connections = hold_connections(workshop, std::slice::from_ref(attempt)).await?;
     let collections = collections(workshop, attempt, &table.asked, load).await?;
     let snapshot = service.collected(table, &workshop.stage, collections);
@@ -107,8 +106,7 @@ async fn collections(
 pub async fn ask_again(workshop: &Workshop, attempt: &Attempt) -> Result<Loaded, LoadError> {
     let snapshots = snapshots(workshop, attempt)?;
     let service = snapshots.source().service().ok_or_else(|| no_service(attempt))?;
-    let table =
-        service.table(&attempt.spec.source_table).map_err(|error| LoadError::Source(Box::new(error)))?;
+    let table = service.table(&attempt.spec.source_table).map_err(service::boxed)?;
     attempt.beginning.now();
     let task = attempt.spec.target.to_string();
     let failed = workshop.control.failed_requests(&task, REQUESTS_MAX).await?;

@@ -121,7 +121,7 @@ fn is_of_answers(error: &LoadError) -> bool {
     }
 }
 
-fn boxed(error: ServiceError) -> LoadError {
+pub(super) fn boxed(error: ServiceError) -> LoadError {
     LoadError::Source(Box::new(error))
 }
 

@@ -12,13 +12,13 @@ use super::{
     Attempt, LoadError, Loaded, Workshop,
     attempt::in_snapshot,
     connections::{hold_connections, names},
-    service::{collect_queries, in_words},
+    service::{boxed, collect_queries, in_words},
 };
 use crate::{
     clock::{Clock, System},
     config::http::HttpWork,
     fingerprint,
-    source::http::{Given, Service, ServiceError, Span},
+    source::http::{Given, Service, Span},
     sql::quote_ident,
     warehouse::{LedgerRow, Select},
 };
@@ -128,12 +128,10 @@ async fn round(
     workshop: &Workshop,
     attempt: &Attempt,
     service: &Service,
-    rows: Vec<Work>,
+    mut rows: Vec<Work>,
 ) -> Result<(Loaded, usize), LoadError> {
-    let boxed = |error: ServiceError| LoadError::Source(Box::new(error));
     let table = service.table(&attempt.spec.source_table).map_err(boxed)?;
     // Their order is the warehouse's affair: a round that was cut off is known by its rows.
-    let mut rows = rows;
     rows.sort();
     let prints: Vec<String> = rows.iter().map(print).collect();
     let query = |work: Work| table.asked.query(Given { work, ..Given::default() });
@@ -174,8 +172,7 @@ impl Done {
             // What an earlier attempt of this run has done is done.
             (Some(last), Some(_)) if !attempt.full || last.run == workshop.run => nothing(last),
             _ => {
-                let table = service.table(&spec.source_table);
-                let table = table.map_err(|error| LoadError::Source(Box::new(error)))?;
+                let table = service.table(&spec.source_table).map_err(boxed)?;
                 let empty = service.collected(table, &workshop.stage, Vec::new());
                 let attempt = Attempt { full: true, ..attempt.filled_by(workshop, &connections) };
                 in_snapshot(workshop, &attempt, empty).await?

@@ -389,7 +389,7 @@ struct View {
 }
 
 impl Meanings {
-    pub(super) fn of(graph: &Graph, schemas: &Schemas) -> Self {
+    pub(super) fn of(graph: &Graph, models: &[ModelSpec], schemas: &Schemas) -> Self {
         let mut meanings = Self::default();
         for task in graph.tasks().filter(|task| graph.node(*task).kind.publishes()) {
             let name = graph.name(task);
@@ -399,28 +399,30 @@ impl Meanings {
             let several = meanings.by_name.entry(name.name.clone());
             several.and_modify(|table| *table = None).or_insert(Some(mapped));
         }
-        meanings
+        let views = models.iter().filter(|spec| spec.kind == ModelKind::View).map(|spec| {
+            let TableName { schema, name } = &spec.target;
+            (TableName::new(schemas.name(schema), name), meanings.view(spec))
+        });
+        let views = views.collect();
+        Self { views, ..meanings }
     }
 
-    /// Notes the models that are views.
-    pub(super) fn note_views(&mut self, models: &[ModelSpec], schemas: &Schemas) {
-        for spec in models.iter().filter(|spec| spec.kind == ModelKind::View) {
-            let asks_else = self.reads_others(&spec.statement) || !spec.node.needs.is_empty();
-            let is_sure = !asks_else && !model::asks_for_the_moment(spec);
-            let view = View { reads: self.named(&spec.statement), is_sure };
-            self.views.insert(TableName::new(schemas.name(&spec.target.schema), &spec.target.name), view);
-        }
+    fn view(&self, spec: &ModelSpec) -> View {
+        let asks_else = self.names_others(&spec.statement) || !spec.node.needs.is_empty();
+        let is_sure = !asks_else && !model::asks_for_the_moment(spec);
+        View { reads: self.named(&spec.statement), is_sure }
     }
 
-    /// The moment that a table shows; of a view that of the oldest table it reads.
+    /// The moment that a table shows; of a view that of the oldest table behind it.
     pub(super) fn as_of(
         &self,
         table: &TableName,
         published: &dyn Fn(&TableName) -> Option<Timestamp>,
     ) -> Option<Timestamp> {
         let own = published(table)?;
-        let Some(view) = self.views.get(table) else { return Some(own) };
-        view.reads.iter().filter_map(|table| self.as_of(table, published)).min().or(Some(own))
+        let behind = self.behind(vec![table.clone()]);
+        let tables = behind.iter().filter(|table| !self.views.contains_key(*table));
+        tables.filter_map(published).min().or(Some(own))
     }
 
     /// The task's table that is meant; `None`: none is.
@@ -438,26 +440,31 @@ impl Meanings {
         tables.filter_map(|table| self.of_reference(table)).collect()
     }
 
-    /// The tasks' tables that a statement reads, those through views too.
-    fn read(&self, statement: &Statement) -> BTreeSet<TableName> {
-        let (mut left, mut read) = (self.named(statement), BTreeSet::new());
+    /// These tables, and those that views among them read.
+    fn behind(&self, mut left: Vec<TableName>) -> BTreeSet<TableName> {
+        let mut behind = BTreeSet::new();
         while let Some(table) = left.pop() {
+            if behind.contains(&table) {
+                continue;
+            }
             left.extend(self.views.get(&table).into_iter().flat_map(|view| view.reads.iter().cloned()));
-            read.insert(table);
+            behind.insert(table);
         }
-        read
+        behind
     }
 
-    /// Whether a statement reads what no task makes, or nobody knows what; through views too.
-    fn reads_others(&self, statement: &Statement) -> bool {
-        let is_unsure = |table: &TableName| self.views.get(table).is_some_and(|view| !view.is_sure);
+    /// Whether a statement names tables that no task makes, or nobody knows which.
+    fn names_others(&self, statement: &Statement) -> bool {
         match &statement.query {
             None => true,
-            Some(query) => {
-                query.tables().any(|table| self.of_reference(table).is_none())
-                    || self.read(statement).iter().any(is_unsure)
-            }
+            Some(query) => query.tables().any(|table| self.of_reference(table).is_none()),
         }
+    }
+
+    /// The same of what it reads through views.
+    fn reads_others(&self, statement: &Statement) -> bool {
+        let is_unsure = |table: &TableName| self.views.get(table).is_some_and(|view| !view.is_sure);
+        self.names_others(statement) || self.behind(self.named(statement)).iter().any(is_unsure)
     }
 }
 
@@ -531,6 +538,6 @@ impl Around<'_> {
             let stale_seconds = self.stale.get(&table).map(Duration::as_secs);
             Some((table.to_string(), InputUsed { load, as_of, stale_seconds, sample }))
         };
-        self.meanings.read(statement).into_iter().filter_map(used).collect()
+        self.meanings.behind(self.meanings.named(statement)).into_iter().filter_map(used).collect()
     }
 }

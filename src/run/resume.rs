@@ -1,6 +1,6 @@
 //! Going on with a run that did not come to its end: what ended well in it is not done again.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::{Mode, RunError, ready::End, tasks::Tasks};
 use crate::{
@@ -52,19 +52,19 @@ pub(super) async fn ended(
     let by_name: HashMap<String, NodeId> =
         tasks.graph.tasks().map(|task| (tasks.job(task).name(), task)).collect();
     let crashed = control.crashed_attempts(&resumed.run).await?;
-    let mut ended = Vec::new();
+    let (mut ended, mut done) = (Vec::new(), HashSet::new());
     for row in control.ended_in_all(&resumed.run).await? {
         let Some(task) = by_name.get(&row.task) else { continue };
         let as_of = row.outcome.as_ref().and_then(|outcome| outcome.as_of);
-        ended.retain(|(other, _)| other != task);
-        match row.status.as_str() {
-            "succeeded" => ended.push((*task, End::Succeeded(as_of))),
-            "unchanged" => ended.push((*task, End::Unchanged(as_of))),
-            _ => {}
-        }
+        let end = match row.status.as_str() {
+            "succeeded" => End::Succeeded(as_of),
+            "unchanged" => End::Unchanged(as_of),
+            _ => continue,
+        };
+        ended.push((*task, end));
+        done.insert(*task);
     }
-    let is_done = |task: &NodeId| ended.iter().any(|(done, _)| done == task);
     let tried = crashed.into_iter().filter_map(|(name, times)| Some((*by_name.get(&name)?, times)));
-    let attempts = tried.filter(|(task, _)| !is_done(task)).collect();
+    let attempts = tried.filter(|(task, _)| !done.contains(task)).collect();
     Ok((ended, attempts))
 }

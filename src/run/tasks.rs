@@ -179,8 +179,7 @@ impl Tasks {
         may_be_more: bool,
     ) -> Result<Self, RunError> {
         let graph = dag::of_project(project, &loads, may_be_more)?;
-        let mut meanings = Meanings::of(&graph, schemas);
-        meanings.note_views(&project.models, schemas);
+        let meanings = Meanings::of(&graph, &project.models, schemas);
         let mut jobs: HashMap<TaskName, Job> = HashMap::new();
         let mapped = |table: &TableName| TableName::new(schemas.name(&table.schema), &table.name);
         let private = Arc::new(project.private_columns());

@@ -72,15 +72,12 @@ impl Kept {
 
     /// Runs statements. What they set is not kept.
     pub(crate) async fn run(&self, sql: &str) {
-        let client = self.client().await;
-        let (client, ran) = match client.batch_execute(sql).await {
-            Err(error) if error.is_closed() => {
-                let client = self.client().await;
-                let ran = client.batch_execute(sql).await;
-                (client, ran)
-            }
-            ran => (client, ran),
-        };
+        let mut client = self.client().await;
+        let mut ran = client.batch_execute(sql).await;
+        if ran.as_ref().is_err_and(Error::is_closed) {
+            client = self.client().await;
+            ran = client.batch_execute(sql).await;
+        }
         ran.unwrap_or_else(|error| panic!("{sql}: {error:?}"));
         // Where this fails they have ended the session itself.
         let _ = client.batch_execute("DISCARD ALL").await;

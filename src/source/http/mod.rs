@@ -34,7 +34,7 @@ pub use table::{Asked, AskedError, CursorForm, Span};
 /// The status of an answer that there is nothing.
 const MISSING: u16 = 404;
 
-/// Whether a status says that there is no body, and rightly so.
-fn is_without_body(status: u16) -> bool {
-    matches!(status, 204 | 205)
+/// Whether an answer says that there is nothing, and has nothing.
+fn says_nothing(status: u16, body: &[u8]) -> bool {
+    matches!(status, 204 | 205) && body.trim_ascii().is_empty()
 }

@@ -200,7 +200,7 @@ impl Reader {
                 _ => Ok(()),
             };
         }
-        if super::is_without_body(envelope.status) {
+        if super::says_nothing(envelope.status, body) {
             return Ok(());
         }
         each_record(body, envelope.media(), &table.records, one)

@@ -237,7 +237,7 @@ impl Asked {
             days: (windows.zone != TimeZone::UTC).then(|| (day(window.since), day(window.until))),
             since: Some(self.in_zone(window.since, &windows.zone)),
             until: Some(self.in_zone(window.until, &windows.zone)),
-            date: Some(window.since.to_zoned(windows.zone.clone()).date().to_string()),
+            date: Some(day(window.since)),
             ..Given::default()
         };
         Ok(cut.into_iter().map(given).collect())

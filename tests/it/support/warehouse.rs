@@ -18,9 +18,9 @@ use barncat::{
 };
 use jiff::Timestamp;
 use tokio::sync::mpsc;
-use tokio_postgres::{Client, Error, NoTls, Row};
+use tokio_postgres::{Client, Error, Row};
 
-use super::{Kept, connect, variable};
+use super::{Kept, connect, connect_to, variable};
 
 /// A database in the warehouse's server. The role that publishes has just the rights of
 /// `sql/roles/warehouse.sql`.
@@ -151,12 +151,6 @@ pub(crate) fn warehouse_at(url: &str) -> PostgresWarehouse {
             run: "01RUN".into(),
         },
     )
-}
-
-pub(crate) async fn connect_to(url: &str) -> Client {
-    let (client, connection) = tokio_postgres::connect(url, NoTls).await.expect("the test's server answers");
-    tokio::spawn(connection);
-    client
 }
 
 /// The first column of a query's rows, as text.

@@ -8,7 +8,7 @@ use serde::de::IgnoredAny;
 use serde_json_path::JsonPath;
 
 use super::error::Reason;
-use crate::source::http::{Headers, Media, is_without_body};
+use crate::source::http::{Headers, Media, says_nothing};
 
 /// How a gzip stream begins; no text does.
 const GZIP: &[u8] = &[0x1f, 0x8b];
@@ -72,7 +72,7 @@ impl Expected {
         }
         match (self.media, begins) {
             // Nothing, and said so.
-            (_, None) if is_without_body(self.status) => {}
+            _ if says_nothing(self.status, &body) => {}
             (Media::Json, _) => self.look_at_json(&body)?,
             (Media::Ndjson, _) => self.look_at_lines(&body)?,
             // JSON instead of rows is how services say what is wrong.

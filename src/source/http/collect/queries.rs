@@ -11,8 +11,9 @@ use jiff::Timestamp;
 
 use super::{
     super::{
-        Answer, AskError, Given, Headers, MISSING, Request, Scope, is_without_body,
+        Answer, AskError, Given, Headers, MISSING, Request, Scope,
         paging::{Step, Walk},
+        says_nothing,
     },
     AnswerPart, Collect, CollectError, CollectionManifest, Envelope, Failed, Query, Question,
     answers::{read_answer, write_answer},
@@ -241,7 +242,7 @@ impl Collect<'_> {
         let records = match (answer.status, self.records_of_missing) {
             (MISSING, Some(records)) if place.1 == 0 => records,
             (MISSING, Some(_)) => 0,
-            (status, _) if is_without_body(status) => 0,
+            (status, _) if says_nothing(status, &answer.body) => 0,
             _ => (self.count)(&answer.body, sent.media).map_err(CollectError::Counted)?,
         };
         let envelope =
@@ -329,7 +330,7 @@ fn is_of_request(error: &CollectError) -> bool {
 fn take(walk: &mut Walk<'_>, answer: &Answer, records: u64) -> Result<Step, CollectError> {
     match answer.status {
         MISSING => Ok(walk.nothing()?),
-        status if is_without_body(status) => Ok(walk.nothing()?),
+        status if says_nothing(status, &answer.body) => Ok(walk.nothing()?),
         _ => Ok(walk.take(answer, records)?),
     }
 }
