@@ -1,4 +1,5 @@
-//! `status`: what is running, what is on hold, what awaits a backfill, how deadlines stand, when schedules tick.
+//! `status`: what is running, what is on hold, what awaits a backfill, how deadlines and limits of services stand, when
+//! schedules tick.
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -7,7 +8,7 @@ use super::{Context, complaint::Complaint, exit::Exit, hold::Hold, moment, quant
 use crate::{
     clock::{Clock, System},
     config::{Environment, Project},
-    control::{self, RunningRun},
+    control::{self, CalendarUnit, RunningRun, Standing, Window},
     error::Failure,
     run::{self, Awaiting, DeadlineState, ShownDeadline},
     serve,
@@ -22,6 +23,10 @@ struct Status<'a> {
     awaiting_backfill: Vec<JsonAwaiting<'a>>,
     /// Today's, and the next one of tasks that have none today.
     deadlines: Vec<JsonDeadline<'a>>,
+    /// How much of their limits services may have counted by now.
+    limits: Vec<JsonLimit<'a>>,
+    /// Services that want not to be asked.
+    paused: Vec<JsonPaused<'a>>,
     /// The service that runs the schedules.
     service: Option<schedules::Service<'a>>,
     schedules: Vec<schedules::Schedule<'a>>,
@@ -38,6 +43,23 @@ struct JsonDeadline<'a> {
     takes_seconds: Option<f64>,
     held_up_by: Option<&'a str>,
     held_up_seconds: Option<f64>,
+}
+
+#[derive(Debug, Serialize)]
+struct JsonLimit<'a> {
+    source: &'a str,
+    /// In how long a stretch, `second`, `minute`, `hour`, or of the calendar, `day`.
+    per: &'static str,
+    most: u32,
+    used: u64,
+    /// Of a day: when it ends in the service's zone.
+    ends_at: Option<Timestamp>,
+}
+
+#[derive(Debug, Serialize)]
+struct JsonPaused<'a> {
+    source: &'a str,
+    until: Timestamp,
 }
 
 #[derive(Debug, Serialize)]
@@ -83,6 +105,7 @@ pub(super) async fn status(context: &Context) -> Result<Exit, Complaint> {
     runs.sort_by_key(|run| run.started_at);
     let awaiting = awaiting(&project, &environment).await;
     let deadlines = deadlines(&project, &environment).await;
+    let allowances = allowances(&project, &environment).await;
     let shown = scheduled(&project, &environment).await;
     if context.output.is_json() {
         context.output.json(&Status {
@@ -90,6 +113,8 @@ pub(super) async fn status(context: &Context) -> Result<Exit, Complaint> {
             holds: holds.iter().map(Hold::from).collect(),
             awaiting_backfill: awaiting.iter().map(json_awaiting).collect(),
             deadlines: deadlines.iter().map(json_deadline).collect(),
+            limits: allowances.iter().flat_map(json_limits).collect(),
+            paused: allowances.iter().filter_map(json_paused).collect(),
             service: shown.as_ref().and_then(|shown| shown.leader.as_ref()).map(Into::into),
             schedules: shown.iter().flat_map(|shown| &shown.schedules).map(Into::into).collect(),
         })?;
@@ -102,7 +127,8 @@ pub(super) async fn status(context: &Context) -> Result<Exit, Complaint> {
     let (held, awaiting, due) = (on_hold(&holds), in_want(&awaiting), due(&deadlines));
     let schedules = shown.filter(|shown| !shown.schedules.is_empty() || shown.leader.is_some());
     let schedules = schedules.map(|shown| schedules::text(&shown, &project.zone())).unwrap_or_default();
-    context.output.data(&format!("{text}{held}{awaiting}{due}{schedules}"))?;
+    let limits = of_limits(&allowances);
+    context.output.data(&format!("{text}{held}{awaiting}{due}{limits}{schedules}"))?;
     Ok(Exit::Done)
 }
 
@@ -133,6 +159,39 @@ async fn deadlines(project: &Project, environment: &Environment) -> Vec<ShownDea
         tracing::warn!(%error, "how the deadlines stand is not known");
         Vec::new()
     })
+}
+
+/// What runs is told also where limits are not known.
+async fn allowances(project: &Project, environment: &Environment) -> Vec<(String, Standing)> {
+    run::allowances(project, environment).await.unwrap_or_else(|error| {
+        let error = Failure::of(&error);
+        tracing::warn!(%error, "how the limits of services stand is not known");
+        Vec::new()
+    })
+}
+
+/// In how long a stretch, and how many at most.
+fn per(window: Window) -> (&'static str, u32) {
+    match window {
+        Window::Sliding { length, count } => match length.as_secs() {
+            ..=1 => ("second", count),
+            2..=60 => ("minute", count),
+            _ => ("hour", count),
+        },
+        Window::Calendar { unit: CalendarUnit::Hour, count } => ("hour", count),
+        Window::Calendar { unit: CalendarUnit::Day, count } => ("day", count),
+    }
+}
+
+fn json_limits((source, standing): &(String, Standing)) -> impl Iterator<Item = JsonLimit<'_>> {
+    standing.windows.iter().map(move |one| {
+        let (per, most) = per(one.window);
+        JsonLimit { source, per, most, used: one.used, ends_at: one.ends_at }
+    })
+}
+
+fn json_paused((source, standing): &(String, Standing)) -> Option<JsonPaused<'_>> {
+    standing.paused_until.map(|until| JsonPaused { source, until })
 }
 
 fn json_deadline(deadline: &ShownDeadline) -> JsonDeadline<'_> {
@@ -228,6 +287,31 @@ fn due(deadlines: &[ShownDeadline]) -> String {
     deadlines.iter().map(|one| format!("{} {}\n", mark(one.state), one.words)).collect()
 }
 
+/// A line for each service with limits, or that wants not to be asked.
+fn of_limits(allowances: &[(String, Standing)]) -> String {
+    let line = |(source, standing): &(String, Standing)| {
+        let used = standing.windows.iter().map(|one| {
+            let (per, most) = per(one.window);
+            let ends = one.ends_at.map(|at| format!(" (until {})", moment(at))).unwrap_or_default();
+            format!(
+                "{} of {} requests a {per}{ends}",
+                quantity::exact(one.used),
+                quantity::exact(most.into())
+            )
+        });
+        let paused =
+            standing.paused_until.map(|until| format!("it wants not to be asked until {}", moment(until)));
+        let words: Vec<String> = used.chain(paused).collect();
+        let is_full = standing.windows.iter().any(|one| one.used >= per(one.window).1.into());
+        let mark = match is_full || standing.paused_until.is_some() {
+            true => style::paint(style::WARNING, "!"),
+            false => " ".to_owned(),
+        };
+        format!("{mark} {source}   {}\n", words.join(", "))
+    };
+    allowances.iter().map(line).collect()
+}
+
 /// A line for each table that awaits a backfill.
 fn in_want(awaiting: &[Awaiting]) -> String {
     let mark = style::paint(style::WARNING, "!");
@@ -262,6 +346,26 @@ mod tests {
             origin: Origin { by: "ana@loader-1".into(), ..Origin::default() },
             tasks: vec![task("raw_shop.orders", 2), task("raw_shop.riders", 0)],
         }
+    }
+
+    #[test]
+    fn each_service_is_shown_with_what_it_may_have_counted() {
+        let day = Window::per_day(1_000);
+        let used = |window, used, ends_at| control::UsedWindow { window, used, ends_at };
+        let windows = vec![
+            used(Window::per_minute(60), 12, None),
+            used(day, 1_000, Some(time("2026-11-23T00:00:00Z"))),
+        ];
+        let limits = vec![
+            ("fx".to_owned(), Standing { windows, paused_until: None }),
+            (
+                "geo".to_owned(),
+                Standing { paused_until: Some(time("2026-11-22T06:00:00Z")), ..Standing::default() },
+            ),
+        ];
+        insta::assert_snapshot!(anstream::adapter::strip_str(&of_limits(&limits)).to_string());
+        let json: Vec<_> = limits.iter().flat_map(json_limits).collect();
+        insta::assert_json_snapshot!(json);
     }
 
     #[test]

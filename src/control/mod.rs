@@ -33,7 +33,7 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::sync::OnceCell;
 
-pub use allowances::{CalendarUnit, Grant, Limits, Taken, Waiter, Window};
+pub use allowances::{CalendarUnit, Grant, Limits, Standing, Taken, UsedWindow, Waiter, Window};
 pub use backfills::{Backfill, BackfillChunk, BackfillWanted};
 pub use checks::KeptCheck;
 pub use collections::{Collection, FailedRequest, RejectedRecord};

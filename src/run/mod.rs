@@ -5,6 +5,7 @@
 
 mod adopt;
 mod alarms;
+mod allowances;
 mod attempt;
 mod awaiting;
 mod backfill;
@@ -47,6 +48,7 @@ use tracing::Instrument;
 
 pub use self::{
     adopt::{PlannedAdoption, plan_adopt},
+    allowances::allowances,
     awaiting::{Awaiting, awaiting},
     backfill::{BackfillRequest, Begin, PlannedBackfill, backfill, plan_backfill},
     clean::{Cleaned, Dropped, Orphan, clean, drop_orphans, orphans},

@@ -16,7 +16,7 @@ use self::{
     rows::{
         ANSWERED, FORGET_WAITER, grant, in_micros, lengths, lock, read, say_waiting, settle, spans, timestamp,
     },
-    windows::{earliest, reached, skew_seconds, touched},
+    windows::{earliest, reached, skew_seconds, standing, touched},
 };
 use super::{
     Control, ControlError,
@@ -55,6 +55,26 @@ pub enum Taken {
         /// How long that is.
         wait: Duration,
     },
+}
+
+/// How much of a source's limits may have been used.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Standing {
+    /// One a limit.
+    pub windows: Vec<UsedWindow>,
+    /// Until when the service wants not to be asked.
+    pub paused_until: Option<Timestamp>,
+}
+
+/// How much of one limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UsedWindow {
+    /// Which.
+    pub window: Window,
+    /// How many requests count now, those under way too.
+    pub used: u64,
+    /// When its unit of the calendar ends; a window that slides has no end.
+    pub ends_at: Option<Timestamp>,
 }
 
 /// A request that may be sent.
@@ -153,6 +173,14 @@ impl Control {
         let rows = self.database().query("ask whether a service pauses", left, &[&source]).await?;
         let seconds = rows.first().map_or(0.0, |row| row.get::<_, f64>(0));
         Ok(Duration::try_from_secs_f64(seconds).unwrap_or_default().min(PAUSE_MAX))
+    }
+
+    /// How much of a source's limits may have been used by now.
+    pub async fn allowance(&self, source: &str, limits: &Limits) -> Result<Standing, ControlError> {
+        let work = self.database().begin("look at an allowance", PATIENCE).await?;
+        let state = read(&work, source, "").await?;
+        work.rollback().await?;
+        Ok(standing(limits, &state))
     }
 
     /// Takes back that critical tasks of this process wait.

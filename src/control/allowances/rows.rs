@@ -48,8 +48,8 @@ pub(super) async fn lock(work: &Work<'_>, source: &str) -> Result<(), ControlErr
 }
 
 pub(super) async fn read(work: &Work<'_>, source: &str, waiter: &str) -> Result<State, ControlError> {
-    let all = "SELECT 'now', clock_timestamp(), paused_until, 0::bigint, 0::bigint, ''
-            FROM control.allowances WHERE source = $1
+    let all = "SELECT 'now', clock_timestamp(),
+                (SELECT paused_until FROM control.allowances WHERE source = $1), 0::bigint, 0::bigint, ''
         UNION ALL SELECT 'open', granted_at, until, 0, 0, id FROM control.allowance_open WHERE source = $1
         UNION ALL SELECT 'spent', last_at, NULL, count, length, ''
             FROM control.allowance_spent WHERE source = $1

@@ -4,7 +4,13 @@
 //! nobody here knows. So a request takes its place in a window that slides from when it is sent until a window's length after it was
 //! answered: whatever stretch the service looks at, it finds no more there than stood here together when the last one was sent.
 
-use super::limits::{CalendarUnit, Limits, Span, Window};
+use jiff::Timestamp;
+
+use super::{
+    Standing, UsedWindow,
+    limits::{CalendarUnit, Limits, Span, Window},
+    rows::{in_micros, timestamp},
+};
 use crate::event::Tier;
 
 /// How far the service's calendar may be from ours: what was under way so near to a window's edge counts on both sides of it.
@@ -56,12 +62,33 @@ pub(super) fn held(length: i64) -> i64 {
 pub(super) fn earliest(limits: &Limits, state: &State, tier: Tier, first: u64) -> i64 {
     let paused = state.paused_until.unwrap_or(state.now);
     let of_each = limits.windows.iter().map(|window| match window {
-        Window::Sliding { length, count } => {
-            sliding(i64::try_from(length.as_micros()).unwrap_or(i64::MAX / 4), *count, state, first)
-        }
+        Window::Sliding { length, count } => sliding(in_micros(*length), *count, state, first),
         Window::Calendar { unit, count } => calendar(limits, *unit, *count, state, tier, first),
     });
     of_each.fold(paused.max(state.now), i64::max)
+}
+
+/// How much of each limit is used, by what may count now.
+pub(super) fn standing(limits: &Limits, state: &State) -> Standing {
+    let of = |window: &Window| {
+        let (used, ends_at) = match window {
+            Window::Sliding { length, .. } => {
+                let length = in_micros(*length);
+                let counts = |spent: &&Spent| {
+                    spent.length == length && spent.last_at.min(state.now) + held(length) > state.now
+                };
+                let spent: u64 = state.spent.iter().filter(counts).map(|spent| spent.count).sum();
+                (spent + state.open.len() as u64, None)
+            }
+            Window::Calendar { unit, .. } => {
+                let span = unit.around(state.now, &limits.zone);
+                (used(*unit, span, state), Some(timestamp(span.ends)))
+            }
+        };
+        UsedWindow { window: *window, used, ends_at }
+    };
+    let paused: Option<Timestamp> = state.paused_until.filter(|until| *until > state.now).map(timestamp);
+    Standing { windows: limits.windows.iter().map(of).collect(), paused_until: paused }
 }
 
 fn sliding(length: i64, count: u32, state: &State, first: u64) -> i64 {

@@ -192,3 +192,30 @@ fn a_service_that_pauses_is_not_asked() {
     let state = State { now: 5, paused_until: Some(9), ..State::default() };
     assert_eq!(earliest(&limits, &state, Tier::Critical, 0), 9);
 }
+
+#[test]
+fn what_counts_now_is_told_of_each_limit() {
+    let now = at("2026-11-22T12:00:00Z");
+    let spent = |length, ago, count| Spent { length, last_at: now - ago, count };
+    let minute = 60 * SECOND;
+    let span = CalendarUnit::Day.around(now, &TimeZone::UTC);
+    let yesterday = Span { starts: span.starts - 24 * 60 * minute, ends: span.starts };
+    let state = State {
+        now,
+        paused_until: Some(now - SECOND),
+        open: vec![Open { id: "a".into(), granted_at: now - SECOND, until: now + minute }],
+        spent: vec![spent(minute, 10 * SECOND, 7), spent(minute, 2 * minute, 9), spent(SECOND, 0, 3)],
+        counted: vec![
+            Counted { unit: "day".into(), span, count: 40 },
+            Counted { unit: "day".into(), span: yesterday, count: 500 },
+        ],
+        waiting: 2,
+    };
+    let windows = vec![Window::per_minute(60), Window::per_day(1_000)];
+    let found = standing(&limits(windows, "UTC", false), &state);
+    let used: Vec<u64> = found.windows.iter().map(|one| one.used).collect();
+    // The one under way is in the day's count since it was sent.
+    assert_eq!(used, [8, 40]);
+    assert_eq!(found.windows[1].ends_at.expect("a day ends"), "2026-11-23T00:00:00Z".parse().unwrap());
+    assert_eq!(found.paused_until, None, "that is over");
+}

@@ -25,8 +25,8 @@ use crate::{
             Allowance, Ask, Asked, Asker, Auth, BodyPattern, CursorForm, JsonPattern, Media, Mock, MockFile,
             MockPiece, MockSettings, OnBadRecord, Options, Pattern, Piece, RowColumn, RowSettings, Service,
             ServiceSettings, ServiceTable, Time, Unlimited,
-            paging::{Kind, Paging, Parameter, Path, PathError, Size, Windows},
-            records::{ColumnSpec, ColumnType, Duplicates, RecordsPath, ValuePath},
+            paging::{Kind, Paging, Parameter, Path, Size, Windows},
+            records::{ColumnSpec, ColumnType, Duplicates, PathError, RecordsPath, ValuePath},
         },
     },
 };
@@ -49,6 +49,16 @@ pub fn asker(
         None => Arc::new(Unlimited::default()),
     };
     Asker::new(options, allowance, slots).map_err(below)
+}
+
+/// How often a service may be asked.
+pub fn limits_of(
+    (name, config): (&str, &HttpSource),
+    project: &Project,
+    environment: &Environment,
+) -> Result<Limits, RunError> {
+    let longest = options(name, config, project, environment)?.longest();
+    Ok(limits(&config.limits, project.has_critical(), longest))
 }
 
 /// A service whose answers come from files, as test mode has it; `None` where the source has none.

@@ -225,6 +225,10 @@ async fn a_days_allowance_is_remembered_until_the_services_midnight() {
     let at = until.to_zoned(zone);
     assert_eq!((at.hour(), at.minute(), at.second()), (0, 0, 5), "{at}");
     assert!(wait > Duration::from_secs(10 * 3600), "{wait:?}");
+    let standing = control.allowance("fx", &limits).await.unwrap();
+    assert_eq!((standing.windows[0].used, standing.paused_until), (3, None));
+    // Seconds before the wait's end, by which the service's clock may differ.
+    assert_eq!(standing.windows[0].ends_at.unwrap(), until - jiff::SignedDuration::from_secs(5));
     // Another source's is its own.
     let other = control.take_allowance("geo", &limits, waiter).await.unwrap();
     assert!(matches!(other, Taken::Grant(_)));

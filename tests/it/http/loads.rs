@@ -1,5 +1,7 @@
 //! The strategies, and what a service does to them.
 
+use serde_json::Value;
+
 use super::{
     double::Double,
     scene::{ITEMS, Items, expected, items, project, write_tables},
@@ -38,6 +40,26 @@ async fn a_whole_table_is_asked_page_by_page_each_time_and_published_if_it_chang
     let outcome = project.run(&[]).await;
     assert_eq!(task(&outcome, "raw.items")["status"], "succeeded");
     assert_eq!(items(&project).await, expected(&all));
+}
+
+#[tokio::test]
+async fn status_shows_how_much_of_its_limits_a_service_has_given() {
+    let all = Items::new(5);
+    let double = serving(&all).await;
+    let project = project(&double, &format!("items = {{ strategy = \"full\", {ITEMS} }}")).await;
+    let config = std::fs::read_to_string(project.dir().join("barncat.toml")).unwrap();
+    let limits = "attempts = 1\nlimits = { minute = 600, day = 1000 }\n";
+    project.write("barncat.toml", &config.replace("attempts = 1\n", limits));
+    project.run(&[]).await;
+    let output = project.barncat(&["status", "--output", "json"], &[]).await;
+    let status: Value = serde_json::from_slice(&output.stdout).expect("it is JSON");
+    let of = |at: usize| {
+        (&status["limits"][at]["per"], &status["limits"][at]["used"], &status["limits"][at]["most"])
+    };
+    assert_eq!(of(0), (&"minute".into(), &3.into(), &600.into()), "{status:#}");
+    assert_eq!(of(1), (&"day".into(), &3.into(), &1000.into()), "{status:#}");
+    assert!(status["paused"].as_array().is_some_and(Vec::is_empty));
+    assert_eq!(double.asked().len(), 3, "to look at it asks the service nothing");
 }
 
 #[tokio::test]

@@ -1,44 +1,10 @@
 //! Single values of a JSON body, found without taking the whole of it apart.
-//!
-//! A page has thousands of records and one cursor. A path of names alone is followed through text that is not
-//! decoded; any other one is asked of the whole document.
 
-use std::collections::HashMap;
+use crate::source::http::records::{PathError, Unclear, ValuePath, json_text};
 
-use serde::Deserialize;
-use serde_json::{Value, value::RawValue};
-use serde_json_path::JsonPath;
-
-use crate::error::{Class, Fault};
-
-/// A JSON path (RFC 9535).
+/// A JSON path (RFC 9535) into a body.
 #[derive(Debug, Clone)]
-pub struct Path {
-    text: String,
-    how: How,
-}
-
-#[derive(Debug, Clone)]
-enum How {
-    Names(Vec<String>),
-    Any(JsonPath),
-}
-
-/// A text that is no JSON path.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{text}` is no JSON path: {what}")]
-pub struct PathError {
-    /// As it is written.
-    pub text: String,
-    /// Why.
-    pub what: String,
-}
-
-impl Fault for PathError {
-    fn class(&self) -> Class {
-        Class::Usage
-    }
-}
+pub struct Path(ValuePath);
 
 /// What is at a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,67 +22,28 @@ pub(super) enum Found {
 impl Path {
     /// Reads one.
     pub fn read(text: &str) -> Result<Self, PathError> {
-        let parsed = JsonPath::parse(text);
-        let parsed = parsed.map_err(|error| PathError { text: text.to_owned(), what: error.to_string() })?;
-        let how = names(text).map_or(How::Any(parsed), How::Names);
-        Ok(Self { text: text.to_owned(), how })
+        ValuePath::read(text).map(Self)
     }
 
     /// As it is written.
     pub fn text(&self) -> &str {
-        &self.text
+        self.0.text()
     }
 
-    /// What is at it; `None` where the body is no JSON.
+    /// What is at it; `None` where nothing can be looked for in the body.
     pub(super) fn of(&self, body: &[u8]) -> Option<Found> {
-        match &self.how {
-            How::Names(names) => {
-                let mut raw: &RawValue = serde_json::from_slice(body).ok()?;
-                for name in names {
-                    match field(raw, name) {
-                        Some(inside) => raw = inside,
-                        None => return Some(Found::Nothing),
-                    }
-                }
-                Some(found(raw))
-            }
-            How::Any(path) => {
-                let document: Value = serde_json::from_slice(body).ok()?;
-                let nodes = path.query(&document).all();
-                Some(match nodes.as_slice() {
-                    [] => Found::Nothing,
-                    [one] => of_value(one),
-                    _ => Found::Other("several values"),
-                })
-            }
+        match self.0.of_body(body) {
+            Ok(raw) => Some(raw.map_or(Found::Nothing, found)),
+            Err(Unclear::Several) => Some(Found::Other("several values")),
+            Err(Unclear::NoJson | Unclear::Unfollowed) => None,
         }
     }
 }
 
-/// `$.a.b` as its names; `None` for any other form.
-fn names(text: &str) -> Option<Vec<String>> {
-    let is_name = |name: &str| {
-        !name.is_empty()
-            && !name.starts_with(|first: char| first.is_ascii_digit())
-            && name.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '_')
-    };
-    let names: Vec<String> = text.strip_prefix("$.")?.split('.').map(str::to_owned).collect();
-    names.iter().all(|name| is_name(name)).then_some(names)
-}
-
-/// A field of an object; the last one of its name, as JSON's readers take it.
-fn field<'a>(object: &'a RawValue, name: &str) -> Option<&'a RawValue> {
-    #[derive(Deserialize)]
-    struct Fields<'a>(#[serde(borrow)] HashMap<std::borrow::Cow<'a, str>, &'a RawValue>);
-    let Fields(fields) = serde_json::from_str(object.get()).ok()?;
-    fields.get(name).copied()
-}
-
-fn found(raw: &RawValue) -> Found {
-    let text = raw.get();
-    match text.as_bytes().first() {
-        Some(b'"') => match serde_json::from_str(text) {
-            Ok(text) => Found::One { text, is_number: false },
+fn found(raw: &str) -> Found {
+    match raw.as_bytes().first() {
+        Some(b'"') => match json_text(raw) {
+            Ok(text) => Found::One { text: text.into_owned(), is_number: false },
             Err(_) => Found::Other("no text"),
         },
         Some(b'{') => Found::Other("an object"),
@@ -125,18 +52,7 @@ fn found(raw: &RawValue) -> Found {
         Some(b't') => Found::Flag(true),
         Some(b'f') => Found::Flag(false),
         // As it is written: no digit is lost.
-        _ => Found::One { text: text.to_owned(), is_number: true },
-    }
-}
-
-fn of_value(value: &Value) -> Found {
-    match value {
-        Value::Null => Found::Nothing,
-        Value::Bool(flag) => Found::Flag(*flag),
-        Value::Number(number) => Found::One { text: number.to_string(), is_number: true },
-        Value::String(text) => Found::One { text: text.clone(), is_number: false },
-        Value::Array(_) => Found::Other("an array"),
-        Value::Object(_) => Found::Other("an object"),
+        _ => Found::One { text: raw.to_owned(), is_number: true },
     }
 }
 

@@ -13,7 +13,7 @@ mod windows;
 
 pub use self::{
     error::PagingError,
-    glance::{Path, PathError},
+    glance::Path,
     walk::{Step, Walk},
     windows::{Window, Windows, WindowsError},
 };

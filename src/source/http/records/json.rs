@@ -40,11 +40,10 @@ pub(super) fn each<E: From<RecordsError>>(
         return Err(RecordsError::Empty.into());
     }
     // All of it is looked at first: a body that breaks off has no records.
-    let whole = raw(text)?;
     match &path.how {
         How::Steps(steps) => {
             let not_there = || RecordsError::NotThere { path: path.text().to_owned() };
-            let found = walk(whole, steps).ok_or_else(not_there)?;
+            let found = walk_whole(text, steps)?.ok_or_else(not_there)?;
             match found.as_bytes().first() {
                 Some(b'[') => each_element(found, each),
                 Some(b'{') if !path.is_list => each(found),
@@ -57,6 +56,7 @@ pub(super) fn each<E: From<RecordsError>>(
             }
         }
         How::Any(any) => {
+            let whole = raw(text)?;
             let unfollowed = || RecordsError::Unfollowed { path: path.text().to_owned() };
             if walk(whole, &path.begins).is_none() {
                 return Err(RecordsError::NotThere { path: path.text().to_owned() }.into());
@@ -106,9 +106,18 @@ pub(super) fn kind(text: &str) -> &'static str {
     }
 }
 
+/// What is there after some steps into a text, all of which is looked at: one that is no JSON has nothing.
+pub(super) fn walk_whole<'a>(text: &'a str, steps: &[Step]) -> Result<Option<&'a str>, RecordsError> {
+    // A first step goes through all of it.
+    match walk(text, steps).filter(|_| !steps.is_empty()) {
+        Some(found) => Ok(Some(found)),
+        None => raw(text).map(|whole| steps.is_empty().then_some(whole)),
+    }
+}
+
 /// What is there after some steps into a valid JSON text. Of a name that is there twice: the last.
 pub(super) fn walk<'a>(text: &'a str, steps: &[Step]) -> Option<&'a str> {
-    let mut here = text.trim();
+    let mut here = text;
     for step in steps {
         let mut found = None;
         match step {
@@ -164,7 +173,7 @@ fn each_element<'a, E: From<RecordsError>>(
     }
     let mut failed = None;
     let mut json = serde_json::Deserializer::from_str(text);
-    json.deserialize_seq(List { each, failed: &mut failed }).map_err(error)?;
+    json.deserialize_seq(List { each, failed: &mut failed }).and_then(|()| json.end()).map_err(error)?;
     failed.map_or(Ok(()), Err)
 }
 
@@ -187,7 +196,7 @@ pub(super) fn each_field<'a>(text: &'a str, each: impl FnMut(&str, &'a str)) -> 
         }
     }
     let mut json = serde_json::Deserializer::from_str(text);
-    json.deserialize_map(Object(each)).map_err(error)
+    json.deserialize_map(Object(each)).and_then(|()| json.end()).map_err(error)
 }
 
 /// A field's name, borrowed where it has no escapes.
@@ -195,7 +204,7 @@ pub(super) fn each_field<'a>(text: &'a str, each: impl FnMut(&str, &'a str)) -> 
 struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
 
 /// A string's text.
-pub(super) fn string(raw: &str) -> Result<Cow<'_, str>, RecordsError> {
+pub(in crate::source::http) fn string(raw: &str) -> Result<Cow<'_, str>, RecordsError> {
     serde_json::from_str::<Name<'_>>(raw).map(|Name(text)| text).map_err(error)
 }
 

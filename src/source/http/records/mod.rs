@@ -41,9 +41,10 @@ pub use self::{
     fields::Seen,
     infer::{Inferred, infer},
     keys::{Doubles, Duplicates, Keys, KeysError},
-    path::{RecordsPath, ValuePath},
+    path::{PathError, RecordsPath, ValuePath},
     row::{Rejected, RowWriter},
 };
+pub(super) use self::{json::string as json_text, path::Unclear};
 use super::Media;
 
 /// One record of a body.

@@ -7,7 +7,7 @@ use serde_json::{Value, value::RawValue};
 use serde_json_path::{JsonPath, PathElement};
 
 use super::{RecordsError, json};
-use crate::source::http::paging::PathError;
+use crate::error::{Class, Fault};
 
 /// One step into JSON.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,7 +16,34 @@ pub(super) enum Step {
     Index(usize),
 }
 
-/// Where a value stands in a record.
+/// A text that is no JSON path.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{text}` is no JSON path: {what}")]
+pub struct PathError {
+    /// As it is written.
+    pub text: String,
+    /// Why.
+    pub what: String,
+}
+
+impl Fault for PathError {
+    fn class(&self) -> Class {
+        Class::Usage
+    }
+}
+
+/// Why nothing is known of the value at a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Unclear {
+    #[error("is in what is no JSON")]
+    NoJson,
+    #[error("is not to be found: the record has a number that no double holds, or more than 127 levels")]
+    Unfollowed,
+    #[error("is at several places in the record")]
+    Several,
+}
+
+/// Where a value stands in a record, or in a body.
 #[derive(Debug, Clone)]
 pub struct ValuePath {
     text: String,
@@ -67,20 +94,35 @@ impl ValuePath {
         }
     }
 
-    /// Whether it leads to a field and no deeper.
-    pub(super) fn is_field(&self) -> bool {
-        matches!(&self.how, How::Steps(steps) if matches!(steps.as_slice(), [Step::Name(_)]))
+    /// The steps from there on.
+    pub(super) fn below(&self) -> Option<&[Step]> {
+        match &self.how {
+            How::Steps(steps) => match steps.as_slice() {
+                [Step::Name(_), below @ ..] => Some(below),
+                _ => None,
+            },
+            How::Any(_) => None,
+        }
     }
 
-    /// What is at it in a record; an error where it is at several places.
-    pub(crate) fn of<'a>(&self, record: &'a str) -> Result<Option<&'a str>, &'static str> {
+    /// What is at it in a record, which is JSON.
+    pub(crate) fn of<'a>(&self, record: &'a str) -> Result<Option<&'a str>, Unclear> {
         match &self.how {
             How::Steps(steps) => Ok(json::walk(record, steps)),
-            How::Any(path) => match located(path, record).ok_or(UNFOLLOWED)?.as_slice() {
+            How::Any(path) => match located(path, record).ok_or(Unclear::Unfollowed)?.as_slice() {
                 [] => Ok(None),
                 [steps] => Ok(json::walk(record, steps)),
-                _ => Err("is at several places in the record"),
+                _ => Err(Unclear::Several),
             },
+        }
+    }
+
+    /// What is at it in a body, which may be anything.
+    pub(crate) fn of_body<'a>(&self, body: &'a [u8]) -> Result<Option<&'a str>, Unclear> {
+        let text = json::text(body).map_err(|_| Unclear::NoJson)?;
+        match &self.how {
+            How::Steps(steps) => json::walk_whole(text, steps).map_err(|_| Unclear::NoJson),
+            How::Any(_) => self.of(raw(text).map_err(|_| Unclear::NoJson)?),
         }
     }
 }
@@ -158,10 +200,6 @@ fn steps(text: &str) -> Option<Vec<Step>> {
     Some(steps)
 }
 
-/// Why nothing is known of a value.
-const UNFOLLOWED: &str =
-    "is not to be found: the record has a number that no double holds, or more than 127 levels";
-
 /// Where a path leads to in a text that is JSON; `None`: nobody knows, because it has a number that no double holds, or
 /// too many levels.
 pub(super) fn located(path: &JsonPath, text: &str) -> Option<Vec<Vec<Step>>> {
@@ -208,9 +246,9 @@ mod tests {
         assert_eq!(of("$.a.b[1]"), Ok(Some("12345678901234567890.10")));
         assert_eq!(of("$.c[?@.k == 'x'].v"), Ok(Some("9007199254740993")));
         assert_eq!(of("$.nothing.here"), Ok(None));
-        assert_eq!(of("$.a.b[*]"), Err("is at several places in the record"));
+        assert_eq!(of("$.a.b[*]"), Err(Unclear::Several));
         // What cannot be looked through is no record without the value.
         let far = ValuePath::read("$.a[?@ > 0]").expect("a path").of(r#"{"a": [1], "b": 1e999}"#);
-        assert_eq!(far, Err(UNFOLLOWED));
+        assert_eq!(far, Err(Unclear::Unfollowed));
     }
 }

@@ -27,8 +27,6 @@ pub struct RowWriter {
 
 struct Ready {
     spec: ColumnSpec,
-    /// Its value is that of a field, not deeper.
-    is_field: bool,
     fit: Fit,
 }
 
@@ -101,7 +99,6 @@ impl RowWriter {
                 by_name.entry(name.to_owned()).or_default().push(number);
             }
             Ready {
-                is_field: spec.path.is_field(),
                 fit: arrive_as.get(number).map(|sql_type| Fit::of(sql_type)).unwrap_or_default(),
                 spec: spec.clone(),
             }
@@ -162,16 +159,16 @@ impl RowWriter {
             return Err(Rejected::NoObject("written wrongly"));
         }
         for (number, column) in self.columns.iter().enumerate() {
-            let raw = match column.is_field {
-                true => Ok(raws[number]),
+            let path = &column.spec.path;
+            let raw = match path.below() {
                 // A field that is not there has nothing in it.
-                false if column.spec.path.first_name().is_some() && raws[number].is_none() => Ok(None),
-                false => column.spec.path.of(text),
+                Some(below) => Ok(raws[number].and_then(|raw| json::walk(raw, below))),
+                None => path.of(text),
             };
             let cell = match raw {
                 Ok(None) => continue,
                 Ok(Some(raw)) => cell::of_json(column.spec.column_type, raw),
-                Err(what) => Err(what.into()),
+                Err(unclear) => Err(unclear.to_string().into()),
             };
             keep(column, cell, &mut cells[number], misfits);
         }

@@ -3,10 +3,14 @@
 use jiff::{
     Timestamp,
     civil::{Date, DateTime},
+    fmt::temporal::DateTimePrinter,
     tz::TimeZone,
 };
 
 use super::number::Number;
+
+/// To the second, in the form of Postgres.
+const PRINTER: DateTimePrinter = DateTimePrinter::new().separator(b' ').precision(Some(0));
 
 /// `2026-11-29`, and nothing else.
 pub(super) fn date(text: &str) -> Option<String> {
@@ -20,7 +24,7 @@ pub(super) fn timestamp(text: &str) -> Result<String, &'static str> {
     const WRONG: &str = "is no time like 2026-11-29T08:00:00, without a zone";
     let (head, fraction) = split(text)?;
     let time: DateTime = head.parse().ok().filter(|time: &DateTime| time.year() > 0).ok_or(WRONG)?;
-    Ok(format!("{}{}", time.strftime("%Y-%m-%d %H:%M:%S"), fraction))
+    Ok(PRINTER.datetime_to_string(&time) + &fraction)
 }
 
 /// A moment with its offset, in UTC and in the form of Postgres.
@@ -68,7 +72,7 @@ pub(super) fn epoch(text: &str, decimals: i64) -> Result<String, &'static str> {
 /// `None`: before the first year, which Postgres writes otherwise.
 fn written(moment: Timestamp, fraction: &str) -> Option<String> {
     let time = moment.to_zoned(TimeZone::UTC).datetime();
-    (time.year() > 0).then(|| format!("{}{fraction}+00", time.strftime("%Y-%m-%d %H:%M:%S")))
+    (time.year() > 0).then(|| PRINTER.datetime_to_string(&time) + fraction + "+00")
 }
 
 /// A time without its fraction, and the fraction with its point and without zeros at its end.
