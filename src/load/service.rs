@@ -71,6 +71,9 @@ pub(super) fn in_words(left: &LeftOut) -> Vec<String> {
             if count == 1 { "1 request failed".to_owned() } else { format!("{count} requests failed") };
         words.push(format!("{requests} for good and can be sent again by `barncat replay`: {why}"));
     }
+    words.extend(left.unled.iter().map(|path| {
+        format!("`{path}` of `paging` is in no answer, so that the first page was taken for all there is")
+    }));
     words
 }
 

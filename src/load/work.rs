@@ -2,7 +2,8 @@
 //!
 //! A round reads so many rows of work as it asks about at once, asks, and publishes what came: whatever ends a run,
 //! what it has done is done. A row is asked about once in a run. Work that comes again although its answer was
-//! published would never end: that is an error. A row whose request fails for good is kept, and holds no other one up.
+//! published would never end: that is an error. A row whose request fails for good is kept, and one of which no request can be
+//! made is told; neither holds another one up.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -18,7 +19,7 @@ use crate::{
     clock::{Clock, System},
     config::http::HttpWork,
     fingerprint,
-    source::http::{Given, Service, Span},
+    source::http::{Given, Service, ServiceTable, Span},
     sql::quote_ident,
     warehouse::{LedgerRow, Select},
 };
@@ -55,11 +56,43 @@ pub(super) async fn load(
             }
         }
         seen.extend(rows.iter().map(print));
+        let table = service.table(&spec.source_table).map_err(boxed)?;
+        let (rows, unasked) = can_be_asked(table, rows)?;
+        done.leave(&unasked);
+        if rows.is_empty() {
+            continue;
+        }
         let asked = rows.len();
         let (loaded, failed) = Box::pin(round(workshop, attempt, service, rows)).await?;
         done.add(asked, loaded, failed);
     }
     Ok(done.loaded())
+}
+
+/// Rows of work of which no request can be made, and the first one's reason.
+#[derive(Default)]
+struct Unasked {
+    rows: usize,
+    why: String,
+}
+
+/// The rows of work of which a request can be made. One that cannot holds no other one up.
+fn can_be_asked(table: &ServiceTable, rows: Vec<Work>) -> Result<(Vec<Work>, Unasked), LoadError> {
+    let (mut asked, mut unasked) = (Vec::new(), Unasked::default());
+    for row in rows {
+        let query = table.asked.query(Given { work: row.clone(), ..Given::default() });
+        match query.as_ref().map_err(|error| error.of_row()) {
+            Ok(_) => asked.push(row),
+            Err(Some(why)) => {
+                unasked.rows += 1;
+                if unasked.rows == 1 {
+                    unasked.why = why.to_string();
+                }
+            }
+            Err(None) => query.map(drop).map_err(|error| boxed(error.into()))?,
+        }
+    }
+    Ok((asked, unasked))
 }
 
 /// How many rows of work one round asks about.
@@ -179,6 +212,15 @@ impl Done {
             }
         };
         Ok(Self { loaded, rounds: 0, rows: 0, failed: 0 })
+    }
+
+    fn leave(&mut self, unasked: &Unasked) {
+        if unasked.rows == 0 {
+            return;
+        }
+        self.failed += unasked.rows;
+        let rows = if unasked.rows == 1 { "1 row".to_owned() } else { format!("{} rows", unasked.rows) };
+        self.loaded.warnings.push(format!("{rows} of work cannot be asked about: {}", unasked.why));
     }
 
     fn add(&mut self, rows: usize, loaded: Loaded, failed: usize) {

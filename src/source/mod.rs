@@ -207,6 +207,8 @@ pub struct LeftOut {
     pub records: Vec<LeftRecord>,
     /// Requests that failed for good.
     pub requests: Vec<LeftRequest>,
+    /// The path by which pages lead on that no answer had: more may be there.
+    pub unled: Option<String>,
 }
 
 /// A record that is no row.

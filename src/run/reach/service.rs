@@ -3,7 +3,6 @@
 use std::{sync::Arc, time::Duration};
 
 use jiff::tz::TimeZone;
-use serde_json_path::JsonPath;
 
 use super::RunError;
 use crate::{
@@ -128,7 +127,7 @@ fn options(
     options.allow_http = config.allow_http;
     options.allow_private = config.allow_private;
     // It was looked at when the project was read.
-    options.error_when = config.error_when.as_ref().and_then(|path| JsonPath::parse(path).ok());
+    options.error_when = config.error_when.as_ref().and_then(|path| ValuePath::read(path).ok());
     options.ca = config.ca.as_ref().map(|ca| project.dir.join(ca));
     Ok(options)
 }

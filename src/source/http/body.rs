@@ -16,7 +16,7 @@ pub enum BodyPattern {
 /// JSON with names in its texts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum JsonPattern {
-    /// A text; null, where something of it is not given.
+    /// A text; null, where something of it is not given, as a column of `work` that is NULL.
     Text(Pattern),
     /// What stands for itself.
     Plain(Value),
@@ -47,7 +47,10 @@ impl BodyPattern {
 impl JsonPattern {
     fn fill(&self, given: &Given) -> Result<Value, Missing> {
         Ok(match self {
-            Self::Text(pattern) => pattern.fill(given)?.map_or(Value::Null, Value::String),
+            Self::Text(pattern) => match pattern.fill(given) {
+                Err(Missing::Null { .. }) => Value::Null,
+                filled => filled?.map_or(Value::Null, Value::String),
+            },
             Self::Plain(value) => value.clone(),
             Self::List(items) => {
                 Value::Array(items.iter().map(|item| item.fill(given)).collect::<Result<_, _>>()?)

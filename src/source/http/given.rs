@@ -76,6 +76,12 @@ pub enum Missing {
         /// The column.
         column: String,
     },
+    /// The work's row has nothing there: a request without it would be another one.
+    #[error("the column `{column}` of `work` is NULL")]
+    Null {
+        /// The column.
+        column: String,
+    },
     /// A value by which a path would lead elsewhere.
     #[error("a value that is put into `path` is made of dots alone, by which it would lead elsewhere")]
     Dots,
@@ -112,9 +118,10 @@ impl Pattern {
         for piece in &self.0 {
             match piece {
                 Piece::Text(plain) => text.push_str(plain),
-                piece => match piece.value(given)? {
-                    Some(value) => text.push_str(&encode(&value)),
-                    None => return Ok(None),
+                piece => match (piece.value(given)?, piece) {
+                    (Some(value), _) => text.push_str(&encode(&value)),
+                    (None, Piece::Work(column)) => return Err(Missing::Null { column: column.clone() }),
+                    (None, _) => return Ok(None),
                 },
             }
         }
@@ -226,7 +233,9 @@ mod tests {
         assert_eq!(fill(&[Piece::Since(Time::Unix)]), text("1767323045"));
         assert_eq!(fill(&[Piece::Since(Time::UnixMs)]), text("1767323045000"));
         assert_eq!(fill(&[Piece::Until(Time::Plain)]), Ok(None));
-        assert_eq!(fill(&[Piece::Work("n".to_owned())]), Ok(None));
+        let null = Err(Missing::Null { column: "n".to_owned() });
+        assert_eq!(fill(&[Piece::Work("n".to_owned())]), null, "it is not as if it had not been named");
+        assert_eq!(Piece::Work("n".to_owned()).value(&given()), Ok(None));
         assert!(matches!(fill(&[Piece::Work("other".to_owned())]), Err(Missing::Column { .. })));
     }
 

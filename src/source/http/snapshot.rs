@@ -52,6 +52,7 @@ pub(super) struct Collected {
     looked: OnceCell<Looked>,
     rejects: Mutex<Rejects>,
     failed: Vec<(String, Failed)>,
+    unled: Option<String>,
     /// How many answers are taken apart at once.
     pub(super) turns: Arc<Semaphore>,
 }
@@ -80,6 +81,7 @@ impl Collected {
             id: last.map_or_else(clock::new_id, |last| last.collection.clone()),
             named: collections.iter().map(|(_, manifest)| manifest.named()).collect(),
             failed: collections.iter().flat_map(|(_, manifest)| failed(manifest)).collect(),
+            unled: last.and_then(|last| last.unled.clone()),
             answers: places(answers.into_iter()),
             looked: OnceCell::new(),
             rejects: Mutex::default(),
@@ -225,6 +227,7 @@ impl Snapshot for ServiceSnapshot {
             count: rejects.count,
             records: rejects.told.iter().map(record).collect(),
             requests: collected.failed.iter().map(request).collect(),
+            unled: collected.unled.clone(),
         }
     }
 

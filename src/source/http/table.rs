@@ -111,6 +111,16 @@ pub enum AskedError {
     },
 }
 
+impl AskedError {
+    /// Why no request can be made of this row of work; `None`: it is no matter of one row.
+    pub(crate) fn of_row(&self) -> Option<&Missing> {
+        match self {
+            Self::Missing { missing: missing @ (Missing::Null { .. } | Missing::Dots), .. } => Some(missing),
+            _ => None,
+        }
+    }
+}
+
 impl Fault for AskedError {
     fn class(&self) -> Class {
         Class::Lasting
@@ -124,6 +134,9 @@ impl Fault for AskedError {
             Self::Windows { .. } => Some("longer `windows`, or a later `from`".to_owned()),
             Self::Missing { missing: Missing::Column { .. }, .. } => {
                 Some("`work` selects the columns that the request names".to_owned())
+            }
+            Self::Missing { missing: Missing::Null { .. } | Missing::Dots, .. } => {
+                Some("`work` leaves such rows out by its WHERE".to_owned())
             }
             Self::Missing { .. } | Self::NoTime { .. } => None,
         }

@@ -4,9 +4,8 @@ use std::time::{Duration, Instant};
 
 use barncat::{
     error::Class,
-    source::http::{AskError, Media, Options, Request, Scope},
+    source::http::{AskError, Media, Options, Request, Scope, records::ValuePath},
 };
-use serde_json_path::JsonPath;
 
 use super::{ask, asker, get, options, said};
 use crate::support::hostile::{Does, Hostile};
@@ -156,7 +155,7 @@ pub(super) fn cases() -> Vec<Case> {
         lasting("bad JSON", Does::JsonBad, "no JSON (line 1, column 16)"),
         of_request(passing("nothing", Does::Empty, "its JSON ends too early")),
         Case {
-            options: |options| options.error_when = Some(JsonPath::parse("$.error").unwrap()),
+            options: |options| options.error_when = Some(ValuePath::read("$.error").unwrap()),
             ..lasting("an error in 200", Does::Json(r#"{"error": "customer 4711 is unknown"}"#.to_owned()), "200 OK, with an error at $")
         },
         Case { media: Media::Csv, ..lasting("JSON instead of CSV", Does::Json(text()), "instead of CSV") },

@@ -128,7 +128,8 @@ async fn records_that_shift_or_differ_or_do_not_fit_publish_nothing() {
         (r#"{"data": [{"id": 1}, {"id": 1, "note": "x"}], "next": null, "total": 2}"#, "is not the same"),
         (r#"{"data": [{"id": "s3cret"}], "next": null, "total": 1}"#, "column `id` is no bigint"),
         (r#"{"rows": [], "total": 0}"#, "nothing at `records`"),
-        (r#"{"data": [{"id": 1}], "next": {"x": 1}}"#, "`$.next` of `paging` is an object"),
+        (r#"{"data": [{"id": 1}], "next": null}"#, "`$.total` of `paging` is not on page 1"),
+        (r#"{"data": [{"id": 1}], "next": {"x": 1}, "total": 2}"#, "`$.next` of `paging` is an object"),
         ("<html>login</html>", "HTML"),
     ];
     for (body, says) in bad {

@@ -74,6 +74,33 @@ async fn a_row_that_fails_for_good_holds_no_other_one_up_and_can_be_asked_again(
 }
 
 #[tokio::test]
+async fn a_row_of_which_no_request_can_be_made_holds_no_other_one_up() {
+    let double = serving(3, &[]).await;
+    let work = "select v.id from (values ('1'), (null), ('..'), ('3')) v (id)";
+    let project = project(
+        &double,
+        &tables(
+            &format!(
+                "{work} where v.id is null or not exists (select from raw.places p where p.id::text = v.id)"
+            ),
+            "",
+        ),
+    )
+    .await;
+    let outcome = project.run(&[]).await;
+    assert_eq!(places(&project).await, "1 place 1, 3 place 3");
+    assert_eq!(of_places(&double), 2);
+    let warnings = task(&outcome, "raw.places")["warnings"].to_string();
+    assert!(warnings.contains("2 rows of work cannot be asked about"), "{outcome:#}");
+    // Nothing but them is left.
+    let outcome = project.run(&[]).await;
+    assert_eq!(of_places(&double), 0);
+    let task = task(&outcome, "raw.places");
+    assert!(task["warnings"].to_string().contains("2 rows of work"), "{outcome:#}");
+    assert_eq!(task["status"], "unchanged", "{outcome:#}");
+}
+
+#[tokio::test]
 async fn what_is_not_found_can_be_a_row_and_work_that_stays_is_an_error() {
     let double = serving(3, &[2]).await;
     let project = project(&double, &tables(WITHOUT_PLACE, ", on_not_found = \"row\"")).await;

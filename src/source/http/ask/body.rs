@@ -5,10 +5,9 @@ use std::io::{ErrorKind, Read};
 use bytes::Bytes;
 use flate2::bufread::GzDecoder;
 use serde::de::IgnoredAny;
-use serde_json_path::JsonPath;
 
 use super::error::Reason;
-use crate::source::http::{Headers, Media, says_nothing};
+use crate::source::http::{Headers, Media, records::ValuePath, says_nothing};
 
 /// How a gzip stream begins; no text does.
 const GZIP: &[u8] = &[0x1f, 0x8b];
@@ -19,7 +18,7 @@ pub(super) struct Expected {
     pub(super) status: u16,
     pub(super) media: Media,
     pub(super) bytes_max: u64,
-    pub(super) error_when: Option<JsonPath>,
+    pub(super) error_when: Option<ValuePath>,
 }
 
 impl Expected {
@@ -127,39 +126,26 @@ impl Expected {
     }
 
     fn look_at_json(&self, body: &[u8]) -> Result<(), Reason> {
-        let Some(path) = &self.error_when else {
-            return serde_json::from_slice::<IgnoredAny>(body)
-                .map(drop)
-                .map_err(|error| self.no_json(&error, 1));
-        };
-        let value = serde_json::from_slice(body).map_err(|error| self.no_json(&error, 1))?;
-        self.look_for_error(path, &value)
+        self.look_at_one(body, 1)
     }
 
     fn look_at_lines(&self, body: &[u8]) -> Result<(), Reason> {
         let lines = body.split(|byte| *byte == b'\n').enumerate();
-        for (nth, line) in lines.filter(|(_, line)| !line.iter().all(u8::is_ascii_whitespace)) {
-            let no_json = |error: serde_json::Error| self.no_json(&error, nth + 1);
-            match &self.error_when {
-                None => serde_json::from_slice::<IgnoredAny>(line).map(drop).map_err(no_json)?,
-                Some(path) => self.look_for_error(path, &serde_json::from_slice(line).map_err(no_json)?)?,
-            }
-        }
-        Ok(())
+        let mut written = lines.filter(|(_, line)| !line.iter().all(u8::is_ascii_whitespace));
+        written.try_for_each(|(nth, line)| self.look_at_one(line, nth + 1))
     }
 
-    /// Anything there but null, false and what is empty.
-    fn look_for_error(&self, path: &JsonPath, value: &serde_json::Value) -> Result<(), Reason> {
-        let is_something = |value: &serde_json::Value| match value {
-            serde_json::Value::Null | serde_json::Value::Bool(false) => false,
-            serde_json::Value::String(text) => !text.is_empty(),
-            serde_json::Value::Array(values) => !values.is_empty(),
-            serde_json::Value::Object(fields) => !fields.is_empty(),
-            _ => true,
-        };
-        match path.query(value).iter().any(|value| is_something(value)) {
-            true => Err(Reason::ErrorBody { status: self.status, path: path.to_string() }),
-            false => Ok(()),
+    /// Whether it is JSON, and no error. Numbers that no double holds are JSON too.
+    fn look_at_one(&self, text: &[u8], line: usize) -> Result<(), Reason> {
+        serde_json::from_slice::<IgnoredAny>(text).map_err(|error| self.no_json(&error, line))?;
+        let Some(path) = &self.error_when else { return Ok(()) };
+        let status = self.status;
+        // What is no UTF-8 is told where records are looked for.
+        let Ok(text) = std::str::from_utf8(text) else { return Ok(()) };
+        match path.has_something(text) {
+            Ok(false) => Ok(()),
+            Ok(true) => Err(Reason::ErrorBody { status, path: path.text().to_owned() }),
+            Err(_) => Err(Reason::Unfollowed { status, path: path.text().to_owned() }),
         }
     }
 

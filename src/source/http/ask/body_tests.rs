@@ -115,7 +115,7 @@ fn a_body_is_what_was_asked_for() {
 #[test]
 fn an_error_in_a_body_is_one() {
     let expected =
-        Expected { error_when: Some(JsonPath::parse("$.error").unwrap()), ..expected(Media::Json) };
+        Expected { error_when: Some(ValuePath::read("$.error").unwrap()), ..expected(Media::Json) };
     let read = |body: &'static [u8]| expected.read(&headers(&[]), Bytes::from_static(body));
     for fine in [
         &b"{\"rows\": []}"[..],
@@ -130,4 +130,11 @@ fn an_error_in_a_body_is_one() {
     assert!(matches!(error, Reason::ErrorBody { .. }));
     assert!(!error.to_string().contains("4711"), "{error}");
     assert!(read(b"{\"error\": 17}").is_err());
+    // What is beyond a double is JSON, and no error.
+    assert!(read(b"{\"rows\": [1e400], \"error\": null}").is_ok());
+    let any = Expected { error_when: Some(ValuePath::read("$..error").unwrap()), ..expected.clone() };
+    let read = |body: &'static [u8]| any.read(&headers(&[]), Bytes::from_static(body));
+    assert!(matches!(read(b"{\"a\": {\"error\": 17}}"), Err(Reason::ErrorBody { .. })));
+    assert!(read(b"{\"a\": {\"error\": null}}").is_ok());
+    assert!(matches!(read(b"{\"rows\": [1e400]}"), Err(Reason::Unfollowed { .. })));
 }

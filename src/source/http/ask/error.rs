@@ -184,6 +184,14 @@ pub enum Reason {
         /// `error_when`.
         path: String,
     },
+    /// Nobody can look whether the body is an error.
+    #[error("{}, with a body through which {path} of `error_when` cannot be followed: it has a number that no double holds, or more than 127 levels", in_words(*status))]
+    Unfollowed {
+        /// The status.
+        status: u16,
+        /// `error_when`.
+        path: String,
+    },
     /// The body is too large.
     #[error("{}, with more than {bytes_max} bytes{}", in_words(*status), if *decompressed { " decompressed" } else { "" })]
     TooLarge {
@@ -254,6 +262,7 @@ impl Reason {
             | Self::Gzip { status, .. }
             | Self::Malformed { status, .. }
             | Self::ErrorBody { status, .. }
+            | Self::Unfollowed { status, .. }
             | Self::TooLarge { status, .. } => Some(*status),
             _ => None,
         }
@@ -271,9 +280,10 @@ impl Reason {
             | Self::Gzip { .. }
             | Self::Malformed { .. }
             | Self::ErrorBody { .. }
+            | Self::Unfollowed { .. }
             | Self::NotWhole { .. }
             | Self::TooLarge { .. }
-            | Self::Busy { status: 425 | 500 } => Scope::Request,
+            | Self::Busy { status: 202 | 425 | 500 } => Scope::Request,
             _ => Scope::Service,
         }
     }
@@ -310,6 +320,10 @@ impl Reason {
             }
             Self::Slow { .. } => "ask for less at once, or raise `answer_timeout`",
             Self::Silent { .. } => "if it needs longer to answer, raise `read_timeout`",
+            // Another path may be allowed that this one is not.
+            Self::Login { status: 403, was_taken: true } => {
+                "see whether it may read this path; where it could before, it has expired or was taken back"
+            }
             Self::Login { was_taken: true, .. } => {
                 "it was taken before: the token has expired or was taken back; give a new one and run it again"
             }
@@ -324,6 +338,9 @@ impl Reason {
             Self::TooLarge { .. } => "ask for smaller pages, or raise `response_limit`",
             Self::ErrorBody { .. } => {
                 "ask the service itself by curl what it says; `error_when` names the place"
+            }
+            Self::Unfollowed { .. } => {
+                "a path of plain names, as `$.error.code`, is followed through all that is JSON"
             }
             Self::Held(HeldUp(error)) => return error.hint(),
             _ => return None,

@@ -167,13 +167,14 @@ impl Asker {
         let now = System.now();
         let again = match status {
             429 => retry_after(&headers, now).or_else(|| used_up(&headers, now)),
-            408 | 425 | 500..=599 => retry_after(&headers, now),
+            202 | 408 | 425 | 500..=599 => retry_after(&headers, now),
             _ => None,
         };
         // What the service says of when to come again is so for all who ask it.
         let pause = if matches!(status, 429 | 503) { again } else { used_up(&headers, now) };
         self.pause(pause).await;
-        if matches!(status, 200..=299) && status != 206 {
+        // A part is no answer, and what is accepted is not done.
+        if matches!(status, 200..=299) && !matches!(status, 202 | 206) {
             let expected = Expected {
                 status,
                 media: request.media,
@@ -194,7 +195,7 @@ impl Asker {
             (401 | 403 | 407, _) => {
                 Reason::Login { status, was_taken: self.is_taken.load(Ordering::Relaxed) }
             }
-            (408 | 425 | 429 | 500..=599, _) => Reason::Busy { status },
+            (202 | 408 | 425 | 429 | 500..=599, _) => Reason::Busy { status },
             _ => Reason::Refused { status },
         };
         Err(Failed { reason, again })

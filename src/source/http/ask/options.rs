@@ -2,11 +2,10 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use serde_json_path::JsonPath;
-
 use crate::{
     error::{Class, Fault},
     secret::Secret,
+    source::http::records::ValuePath,
 };
 
 /// A source's settings.
@@ -42,7 +41,7 @@ pub struct Options {
     /// Whether addresses of this machine, of private networks and of a cloud's metadata may be asked.
     pub allow_private: bool,
     /// Where a body has something there it is an error, whatever the status.
-    pub error_when: Option<JsonPath>,
+    pub error_when: Option<ValuePath>,
     /// Certificates that are believed, instead of the system's.
     pub ca: Option<PathBuf>,
     /// Who asks, as programs say it.

@@ -52,6 +52,9 @@ pub struct CollectionManifest {
     /// How many records the service said that there are, by query, where it said so.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub totals: BTreeMap<u64, u64>,
+    /// The path of `paging` that no answer had, so that each query's first page was taken for all of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unled: Option<String>,
     /// SHA-256 of the object that it lies in, in hex; empty until it was written or read.
     #[serde(skip)]
     pub sha256: String,

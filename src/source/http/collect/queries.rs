@@ -44,6 +44,8 @@ struct Answered {
     answers: Vec<AnswerPart>,
     failed: Option<Failed>,
     total: Option<u64>,
+    /// Whether no page had what leads to the next one.
+    is_unled: bool,
     last_at: Option<Timestamp>,
 }
 
@@ -76,8 +78,15 @@ impl Collect<'_> {
             answers: Vec::new(),
             failed: Vec::new(),
             totals: BTreeMap::new(),
+            unled: None,
             sha256: String::new(),
         };
+        // Where one query is led on, the name is right.
+        let with_records =
+            || answered.iter().filter(|(_, one, _)| one.answers.iter().any(|part| part.part.rows > 0));
+        if with_records().next().is_some() && with_records().all(|(_, one, _)| one.is_unled) {
+            manifest.unled = self.paging.kind.path().map(|path| path.text().to_owned());
+        }
         for (query, answered, _) in answered {
             manifest.ended_at = answered.last_at.map_or(manifest.ended_at, |at| at.max(manifest.ended_at));
             manifest.answers.extend(answered.answers);
@@ -209,6 +218,7 @@ impl Collect<'_> {
             answered.answers.push(part);
             answered.last_at = Some(at);
             answered.total = walk.total();
+            answered.is_unled = walk.is_unled();
             match step {
                 Step::End => return Ok((answered, false)),
                 Step::Ask(_) if enough.is_some_and(|enough| walk.records() >= enough) => {

@@ -30,6 +30,20 @@ pub enum PagingError {
         /// The JSON path.
         path: String,
     },
+    /// A field that each page with records should have.
+    #[error("`{path}` of `paging` is not on page {page}")]
+    NotThere {
+        /// Which page.
+        page: u64,
+        /// The JSON path.
+        path: String,
+    },
+    /// A header that is none.
+    #[error("page {page} has a header `Link` that is broken: where it leads is not known")]
+    NoLink {
+        /// Which page.
+        page: u64,
+    },
     /// A next url that cannot be one.
     #[error("page {page} names a next url that is none")]
     NoUrl {
@@ -53,7 +67,7 @@ pub enum PagingError {
         page: u64,
     },
     /// Another request, the same answer.
-    #[error("page {page} is the same as the page before it, byte by byte")]
+    #[error("page {page} is the same as a page before it, byte by byte")]
     SameBody {
         /// Which page.
         page: u64,
@@ -130,10 +144,10 @@ impl Fault for PagingError {
                     .to_owned()
             }
             Self::Elsewhere { .. } => "`redirects` of the source names hosts that may answer for it".to_owned(),
-            Self::NotOne { .. } | Self::NoNumber { .. } | Self::NoJson { .. } => {
+            Self::NotThere { .. } | Self::NotOne { .. } | Self::NoNumber { .. } | Self::NoJson { .. } => {
                 "`barncat discover SOURCE --path …` shows an answer as it is".to_owned()
             }
-            Self::NoUrl { .. } | Self::NoBody { .. } => return None,
+            Self::NoLink { .. } | Self::NoUrl { .. } | Self::NoBody { .. } => return None,
         })
     }
 }

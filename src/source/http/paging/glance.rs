@@ -9,8 +9,10 @@ pub struct Path(ValuePath);
 /// What is at a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Found {
-    /// Nothing, or null.
-    Nothing,
+    /// There is no such field.
+    Missing,
+    /// Null.
+    Null,
     /// A text, or a number as it is written.
     One { text: String, is_number: bool },
     /// `true` or `false`.
@@ -33,7 +35,7 @@ impl Path {
     /// What is at it; `None` where nothing can be looked for in the body.
     pub(super) fn of(&self, body: &[u8]) -> Option<Found> {
         match self.0.of_body(body) {
-            Ok(raw) => Some(raw.map_or(Found::Nothing, found)),
+            Ok(raw) => Some(raw.map_or(Found::Missing, found)),
             Err(Unclear::Several) => Some(Found::Other("several values")),
             Err(Unclear::NoJson | Unclear::Unfollowed) => None,
         }
@@ -48,7 +50,7 @@ fn found(raw: &str) -> Found {
         },
         Some(b'{') => Found::Other("an object"),
         Some(b'[') => Found::Other("an array"),
-        Some(b'n') => Found::Nothing,
+        Some(b'n') => Found::Null,
         Some(b't') => Found::Flag(true),
         Some(b'f') => Found::Flag(false),
         // As it is written: no digit is lost.
@@ -82,9 +84,9 @@ mod tests {
     }
 
     #[test]
-    fn what_is_absent_or_null_is_nothing_and_no_json_is_told() {
-        assert_eq!(at("$.next", r#"{"next": null}"#), Some(Found::Nothing));
-        assert_eq!(at("$.a.next", r#"{"a": [1]}"#), Some(Found::Nothing));
+    fn what_is_absent_is_another_thing_than_null_and_no_json_is_told() {
+        assert_eq!(at("$.next", r#"{"next": null}"#), Some(Found::Null));
+        assert_eq!(at("$.a.next", r#"{"a": [1]}"#), Some(Found::Missing));
         assert_eq!(at("$.next", "<html>"), None);
         assert_eq!(at("$.next", r#"{"next": 1"#), None);
         assert_eq!(at("$.more", r#"{"more": false}"#), Some(Found::Flag(false)));

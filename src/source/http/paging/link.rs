@@ -1,29 +1,33 @@
 //! The header `Link` (RFC 8288).
 
-/// The target of the first link whose relation is `next`, over all headers of the name.
-pub(super) fn next<'a>(headers: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    headers
-        .flat_map(links)
-        .find(|(_, relations)| {
-            relations.split_ascii_whitespace().any(|relation| relation.eq_ignore_ascii_case("next"))
-        })
-        .map(|(target, _)| target)
+/// The target of the first link whose relation is `next`, over all headers of the name; `None`: they are broken.
+pub(super) fn next<'a>(headers: impl Iterator<Item = &'a str>) -> Option<Option<&'a str>> {
+    let links: Vec<_> = headers.map(links).collect::<Option<_>>()?;
+    let next = links.into_iter().flatten().find(|(_, relations)| {
+        relations.split_ascii_whitespace().any(|relation| relation.eq_ignore_ascii_case("next"))
+    });
+    Some(next.map(|(target, _)| target))
 }
 
 /// Each link's target and relations.
-fn links(header: &str) -> Vec<(&str, String)> {
+fn links(header: &str) -> Option<Vec<(&str, String)>> {
     let mut links = Vec::new();
-    let mut rest = header;
-    while let Some(at) = rest.find('<') {
-        let Some(end) = rest[at..].find('>') else { break };
-        let target = rest[at + 1..at + end].trim();
-        let (parameters, after) = parameters(&rest[at + end + 1..]);
+    let mut rest = header.trim_start_matches([' ', '\t', ',']);
+    while !rest.is_empty() {
+        let inside = rest.strip_prefix('<')?;
+        let end = inside.find('>')?;
+        let target = inside[..end].trim();
+        let (parameters, after) = parameters(&inside[end + 1..]);
         // Of several the first counts.
         let relation = parameters.into_iter().find(|(name, _)| name.eq_ignore_ascii_case("rel"));
         links.push((target, relation.map(|(_, value)| value).unwrap_or_default()));
-        rest = after;
+        rest = after.trim_start();
+        // Between two there is a comma, and empty ones may be among them.
+        if !rest.is_empty() {
+            rest = rest.strip_prefix(',')?.trim_start_matches([' ', '\t', ',']);
+        }
     }
-    links
+    Some(links)
 }
 
 /// The parameters behind a target, and what follows the link.
@@ -68,7 +72,7 @@ mod tests {
 
     #[test]
     fn the_next_link_is_found_wherever_it_stands() {
-        let of = |header| next(std::iter::once(header));
+        let of = |header| next(std::iter::once(header)).expect("it is whole");
         assert_eq!(
             of("<https://a/?page=2>; rel=\"next\", <https://a/?page=9>; rel=\"last\""),
             Some("https://a/?page=2")
@@ -78,7 +82,11 @@ mod tests {
         assert_eq!(of("<b>; REL = next ; foo"), Some("b"));
         assert_eq!(of("<b>; rel=nextish"), None);
         assert_eq!(of("<b>; rel=\"prev\"; rel=\"next\""), None, "only the first relation of a link counts");
-        assert_eq!(of("<b; rel=next"), None);
-        assert_eq!(next(["<a>; rel=prev", "<c>; rel=next"].into_iter()), Some("c"));
+        assert_eq!(of(""), None);
+        assert_eq!(of(", <a>;rel=prev ,, <b> ; rel=next ,"), Some("b"));
+        assert_eq!(next(["<a>; rel=prev", "<c>; rel=next"].into_iter()), Some(Some("c")));
+        for broken in ["<b; rel=next", "b; rel=next", "<a>; rel=prev, b>; rel=next", "<a> <b>; rel=next"] {
+            assert_eq!(next(std::iter::once(broken)), None, "{broken}");
+        }
     }
 }

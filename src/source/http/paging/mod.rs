@@ -89,6 +89,14 @@ pub struct Size {
 }
 
 impl Kind {
+    /// The field of the body that leads to the next page.
+    pub(crate) fn path(&self) -> Option<&Path> {
+        match self {
+            Self::Next(path) | Self::Cursor { at: path, .. } => Some(path),
+            Self::None | Self::Link | Self::Page { .. } | Self::Offset { .. } => None,
+        }
+    }
+
     /// Whether records move from page to page when others come or go.
     pub(crate) fn shifts(&self) -> bool {
         matches!(self, Self::Page { .. } | Self::Offset { .. })

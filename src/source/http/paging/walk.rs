@@ -24,13 +24,17 @@ pub struct Walk<'a> {
     awaited: Request,
     /// What was asked, by its hash.
     asked: HashSet<[u8; 16]>,
-    last_body: Option<[u8; 32]>,
+    last_body: Option<[u8; 16]>,
+    /// The bodies with records so far, by their hash.
+    bodies: HashSet<[u8; 16]>,
     pages: u64,
     records: u64,
     /// Whether the last answer said that more follows, where services say so.
     promised: Option<bool>,
     /// What the first and the last page said of the total.
     totals: Option<(u64, u64)>,
+    /// Whether a page had the field that leads to the next one, where a field does.
+    is_led: Option<bool>,
 }
 
 impl<'a> Walk<'a> {
@@ -47,9 +51,20 @@ impl<'a> Walk<'a> {
             }
             Kind::None | Kind::Link | Kind::Next(_) | Kind::Cursor { .. } => {}
         }
-        let asked = HashSet::from([hash(&request)]);
-        let (pages, records, promised) = (0, 0, None);
-        Ok(Self { paging, awaited: request, asked, last_body: None, pages, records, promised, totals: None })
+        let asked = HashSet::from([hash_of(&request)]);
+        let is_led = paging.kind.path().map(|_| false);
+        Ok(Self {
+            paging,
+            awaited: request,
+            asked,
+            last_body: None,
+            bodies: HashSet::new(),
+            pages: 0,
+            records: 0,
+            promised: None,
+            totals: None,
+            is_led,
+        })
     }
 
     /// The request whose answer is awaited.
@@ -72,18 +87,26 @@ impl<'a> Walk<'a> {
         self.totals.map(|(_, last)| last)
     }
 
+    /// Whether records came, and no page had the field that leads to the next one: nobody can tell the last page of a
+    /// service that leaves it out from a name that is wrong.
+    pub fn is_unled(&self) -> bool {
+        let is_unsaid = self.promised.is_none() && self.totals.is_none();
+        self.is_led == Some(false) && self.records > 0 && is_unsaid
+    }
+
     /// Takes the awaited answer, in which there are so many records.
     pub fn take(&mut self, answer: &Answer, records: u64) -> Result<Step, PagingError> {
         self.pages += 1;
         self.records += records;
         let page = self.pages;
-        let body: [u8; 32] = Sha256::digest(&answer.body).into();
-        if self.last_body == Some(body) && !matches!(self.paging.kind, Kind::None) {
+        let body = hash(&answer.body);
+        let is_again = self.last_body == Some(body) || records > 0 && !self.bodies.insert(body);
+        if is_again && !matches!(self.paging.kind, Kind::None) {
             return Err(PagingError::SameBody { page });
         }
         self.last_body = Some(body);
-        self.hear_total(&answer.body)?;
-        self.promised = self.says_more(&answer.body)?;
+        self.hear_total(&answer.body, records)?;
+        self.promised = self.says_more(&answer.body, records)?;
         let next = match self.promised {
             Some(false) => None,
             _ => self.next(answer, records)?,
@@ -92,27 +115,28 @@ impl<'a> Walk<'a> {
         if page >= self.paging.pages_max {
             return Err(PagingError::TooMany { pages_max: self.paging.pages_max });
         }
-        if !self.asked.insert(hash(&request)) {
+        if !self.asked.insert(hash_of(&request)) {
             return Err(PagingError::Loop { page });
         }
         self.awaited = request.clone();
         Ok(Step::Ask(request))
     }
 
-    fn next(&self, answer: &Answer, records: u64) -> Result<Option<Request>, PagingError> {
+    fn next(&mut self, answer: &Answer, records: u64) -> Result<Option<Request>, PagingError> {
         let page = self.pages;
-        let at = |named: &str| {
-            let url = next::url(named, &answer.url, page, &self.paging.secret_parameters)?;
-            Ok(Some(next::at(&self.awaited, url)))
+        let paging = self.paging;
+        let at = |named: &str, awaited: &Request| {
+            let url = next::url(named, &answer.url, page, &paging.secret_parameters)?;
+            Ok(Some(next::at(awaited, url)))
         };
-        match &self.paging.kind {
+        match &paging.kind {
             Kind::None => Ok(None),
-            Kind::Link => match link::next(answer.headers.all("link")) {
-                Some(named) => at(named),
+            Kind::Link => match link::next(answer.headers.all("link")).ok_or(PagingError::NoLink { page })? {
+                Some(named) => at(named, &self.awaited),
                 None => Ok(None),
             },
             Kind::Next(path) => match self.one(path, &answer.body)? {
-                Some((named, _)) => at(&named),
+                Some((named, _)) => at(&named, &self.awaited),
                 None => Ok(None),
             },
             Kind::Cursor { at, parameter } => {
@@ -162,11 +186,15 @@ impl<'a> Walk<'a> {
     }
 
     /// One text or number of the body; an empty one is none.
-    fn one(&self, path: &super::Path, body: &[u8]) -> Result<Option<(String, bool)>, PagingError> {
+    fn one(&mut self, path: &super::Path, body: &[u8]) -> Result<Option<(String, bool)>, PagingError> {
         let page = self.pages;
         let not_one = |found| PagingError::NotOne { page, path: path.text().to_owned(), found };
-        match path.of(body).ok_or(PagingError::NoJson { page })? {
-            Found::Nothing => Ok(None),
+        let found = path.of(body).ok_or(PagingError::NoJson { page })?;
+        if found != Found::Missing {
+            self.is_led = Some(true);
+        }
+        match found {
+            Found::Missing | Found::Null => Ok(None),
             // Some services write `false` where there is none.
             Found::Flag(false) => Ok(None),
             Found::Flag(true) => Err(not_one("true")),
@@ -176,23 +204,31 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn says_more(&self, body: &[u8]) -> Result<Option<bool>, PagingError> {
+    fn says_more(&self, body: &[u8], records: u64) -> Result<Option<bool>, PagingError> {
         let Some(path) = &self.paging.more else { return Ok(None) };
         let page = self.pages;
         match path.of(body).ok_or(PagingError::NoJson { page })? {
-            Found::Nothing => Ok(Some(false)),
+            // A field that has another name now would end each table with its first page.
+            Found::Missing if records > 0 => {
+                Err(PagingError::NotThere { page, path: path.text().to_owned() })
+            }
+            Found::Missing | Found::Null => Ok(Some(false)),
             Found::Flag(more) => Ok(Some(more)),
             Found::One { text, .. } => Ok(Some(!matches!(text.as_str(), "" | "0" | "false"))),
             Found::Other(found) => Err(PagingError::NotOne { page, path: path.text().to_owned(), found }),
         }
     }
 
-    fn hear_total(&mut self, body: &[u8]) -> Result<(), PagingError> {
+    fn hear_total(&mut self, body: &[u8], records: u64) -> Result<(), PagingError> {
         let Some(path) = &self.paging.total else { return Ok(()) };
         let page = self.pages;
         let no_number = || PagingError::NoNumber { page, path: path.text().to_owned() };
         let now = match path.of(body).ok_or(PagingError::NoJson { page })? {
-            Found::Nothing => return Ok(()),
+            // Some say it on the first page alone.
+            Found::Missing if records > 0 && self.totals.is_none() => {
+                return Err(PagingError::NotThere { page, path: path.text().to_owned() });
+            }
+            Found::Missing | Found::Null => return Ok(()),
             Found::One { text, .. } => text.parse::<u64>().map_err(|_| no_number())?,
             Found::Flag(_) | Found::Other(_) => return Err(no_number()),
         };
@@ -234,9 +270,12 @@ fn say_size(request: &mut Request, size: Option<&super::Size>) -> Result<(), Pag
     }
 }
 
-fn hash(request: &Request) -> [u8; 16] {
-    let json = serde_json::to_vec(request).unwrap_or_default();
-    let hash = Sha256::digest(&json);
+fn hash_of(request: &Request) -> [u8; 16] {
+    hash(&serde_json::to_vec(request).unwrap_or_default())
+}
+
+fn hash(bytes: &[u8]) -> [u8; 16] {
+    let hash = Sha256::digest(bytes);
     let mut short = [0; 16];
     short.copy_from_slice(&hash[..16]);
     short

@@ -96,7 +96,7 @@ fn of_text(column_type: ColumnType, text: &str) -> Result<Cell<'_>, Cow<'static,
 }
 
 /// More digits Postgres does not hold where none are said: 131,072 before the point and 16,383 behind it.
-const NUMERIC_MAX: (u16, u16) = (u16::MAX, 16_383);
+pub(super) const NUMERIC_MAX: (u16, u16) = (u16::MAX, 16_383);
 
 /// Refuses a number with more digits than `numeric(p,s)` has.
 pub(super) fn refuse_digits(number: &Number, digits: Option<(u16, u16)>) -> Result<(), Cow<'static, str>> {

@@ -1,6 +1,6 @@
 //! JSON, followed through its text: what is not asked for is not decoded.
 
-use std::{borrow::Cow, fmt};
+use std::{borrow::Cow, collections::HashSet, fmt};
 
 use serde::{
     Deserialize,
@@ -10,6 +10,8 @@ use serde_json::value::RawValue;
 
 use super::{
     RecordsError,
+    cell::{NUMERIC_MAX, refuse_digits},
+    number::Number,
     path::{How, RecordsPath, Step, located, raw},
 };
 
@@ -103,6 +105,16 @@ pub(super) fn kind(text: &str) -> &'static str {
         Some(b't' | b'f') => "true or false",
         Some(b'n') => "null",
         _ => "a number",
+    }
+}
+
+/// Whether a value is neither null nor false nor empty.
+pub(super) fn is_something(raw: &str) -> bool {
+    match raw.as_bytes().first() {
+        Some(b'n' | b'f') | None => false,
+        Some(b'"') => raw.len() > 2,
+        Some(b'[' | b'{') => !raw[1..raw.len() - 1].trim().is_empty(),
+        Some(_) => true,
     }
 }
 
@@ -241,7 +253,37 @@ pub(super) fn unfit(raw: &str) -> Option<&'static str> {
         }
         at += 1;
     }
-    None
+    unfit_value(raw)
+}
+
+/// The same of names and numbers: nobody says twice what is to be there once, and Postgres holds numbers in `numeric`.
+fn unfit_value(raw: &str) -> Option<&'static str> {
+    let mut found = None;
+    match raw.as_bytes().first() {
+        Some(b'{') => {
+            let mut names = HashSet::new();
+            let read = each_field(raw, |name, value| {
+                if !names.insert(name.to_owned()) {
+                    found = Some("holds JSON with a name twice in one object");
+                }
+                found = found.or_else(|| unfit_value(value));
+            });
+            read.err().map(|_| "holds JSON with a name that is no text").or(found)
+        }
+        Some(b'[') => {
+            let read = each_element(raw, &mut |value| {
+                found = found.or_else(|| unfit_value(value));
+                Ok::<(), RecordsError>(())
+            });
+            read.err().map(|_| "holds JSON that is written wrongly").or(found)
+        }
+        Some(b'-' | b'0'..=b'9') => {
+            let fits =
+                Number::read(raw).is_some_and(|number| refuse_digits(&number, Some(NUMERIC_MAX)).is_ok());
+            (!fits).then_some("holds JSON with a number of more digits than a warehouse holds")
+        }
+        _ => None,
+    }
 }
 
 /// The UTF-16 unit of an escape `\uXXXX` at a place.
@@ -329,6 +371,10 @@ mod tests {
             assert!(unfit(bad).is_some(), "{bad}");
         }
         assert!(unfit(&format!("{}{}", "[".repeat(201), "]".repeat(201))).is_some());
+        assert_eq!(unfit(r#"{"a": {"b": [1e10, -0.5]}, "b": {}}"#), None);
+        for bad in [r#"[{"a": 1, "\u0061": 2}]"#, r#"{"a": [1e999999999]}"#, "1e-20000"] {
+            assert!(unfit(bad).is_some(), "{bad}");
+        }
     }
 
     proptest::proptest! {

@@ -4,6 +4,7 @@
 //! and merged at the end. Two keys of one hash (128 bits of SHA-256) do not happen.
 
 use std::{
+    borrow::Cow,
     cmp::Reverse,
     collections::{BTreeMap, BinaryHeap},
     fs::File,
@@ -12,7 +13,7 @@ use std::{
 
 use sha2::{Digest, Sha256};
 
-use super::cell::Cell;
+use super::{ColumnType, cell::Cell, number::Number};
 use crate::error::{Class, Fault};
 
 /// So many rows are sorted in memory: 4 MB.
@@ -110,7 +111,7 @@ const ENTRY_BYTES: usize = 40;
 /// The keys of a table's rows.
 pub struct Keys {
     key: Vec<String>,
-    places: Vec<usize>,
+    places: Vec<(usize, ColumnType)>,
     duplicates: Duplicates,
     entries: Vec<Entry>,
     in_memory: usize,
@@ -118,8 +119,8 @@ pub struct Keys {
 }
 
 impl Keys {
-    /// `key`: the columns' names; `places`: where they stand in a row, in the same order.
-    pub fn new(key: &[String], places: &[usize], duplicates: Duplicates) -> Self {
+    /// `key`: the columns' names; `places`: where they stand in a row and of which type, in the same order.
+    pub fn new(key: &[String], places: &[(usize, ColumnType)], duplicates: Duplicates) -> Self {
         Self {
             key: key.to_vec(),
             places: places.to_vec(),
@@ -132,8 +133,12 @@ impl Keys {
 
     /// Takes a row note of, whose number is greater than all before.
     pub fn add(&mut self, number: u64, cells: &[Cell<'_>]) -> Result<(), KeysError> {
-        let key = hash(self.places.iter().map(|place| cells.get(*place).and_then(Option::as_deref)));
-        let row = hash(cells.iter().map(Option::as_deref));
+        let of_key = self.places.iter().map(|(place, column_type)| {
+            let text = cells.get(*place).and_then(Option::as_deref)?;
+            Some(as_value(*column_type, text))
+        });
+        let key = hash(of_key);
+        let row = hash(cells.iter().map(|cell| cell.as_deref().map(Cow::from)));
         self.entries.push(Entry { key, number, row });
         match self.entries.len() >= self.in_memory {
             true => self.spill(),
@@ -197,11 +202,23 @@ impl Keys {
     }
 }
 
+/// A value's one text: numbers that are written otherwise are the same key to a warehouse.
+fn as_value(column_type: ColumnType, text: &str) -> Cow<'_, str> {
+    match column_type {
+        ColumnType::Numeric(_) => Number::read(text).map_or(text.into(), |number| number.plain().into()),
+        // Nought has two signs and one value.
+        ColumnType::Double => {
+            text.parse().map_or(text.into(), |number: f64| (number + 0.0).to_string().into())
+        }
+        _ => text.into(),
+    }
+}
+
 /// NULL is another value than any text.
-fn hash<'a>(cells: impl Iterator<Item = Option<&'a str>>) -> [u8; 16] {
+fn hash<'a>(cells: impl Iterator<Item = Option<Cow<'a, str>>>) -> [u8; 16] {
     let mut hash = Sha256::new();
     for cell in cells {
-        let text = cell.unwrap_or_default();
+        let text = cell.as_deref().unwrap_or_default();
         hash.update([u8::from(cell.is_some())]);
         hash.update((text.len() as u64).to_be_bytes());
         hash.update(text);
@@ -270,7 +287,10 @@ mod tests {
         duplicates: Duplicates,
         in_memory: usize,
     ) -> Result<Doubles, KeysError> {
-        let mut keys = Keys { in_memory, ..Keys::new(&["id".to_owned()], &[0], duplicates) };
+        let mut keys = Keys {
+            in_memory,
+            ..Keys::new(&["id".to_owned()], &[(0, ColumnType::Numeric(None))], duplicates)
+        };
         for (number, (id, note)) in (0..).zip(rows) {
             keys.add(number, &[id.map(Into::into), Some((*note).into())])?;
         }
@@ -310,6 +330,20 @@ mod tests {
             found(&rows, Duplicates::Last, 2).unwrap(),
             Doubles { drop: vec![0], same: 0, other: 1, within: BTreeMap::from([(0, 1)]) }
         );
+    }
+
+    #[test]
+    fn a_number_is_the_same_key_however_it_is_written() {
+        let rows = [
+            (Some("1"), "a"),
+            (Some("1.0"), "a"),
+            (Some("10e-1"), "a"),
+            (Some("-1"), "a"),
+            (Some("1.01"), "a"),
+        ];
+        assert_eq!(found(&rows, Duplicates::Last, 2).unwrap().drop, [0, 1]);
+        assert_eq!(as_value(ColumnType::Double, "-0.0"), as_value(ColumnType::Double, "0"));
+        assert_ne!(as_value(ColumnType::Text, "1.0"), as_value(ColumnType::Text, "1"));
     }
 
     proptest::proptest! {

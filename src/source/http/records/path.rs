@@ -117,6 +117,17 @@ impl ValuePath {
         }
     }
 
+    /// Whether anything is at it in a record or a body, which is JSON: null, false and what is empty are nothing.
+    pub(crate) fn has_something(&self, text: &str) -> Result<bool, Unclear> {
+        match &self.how {
+            How::Steps(steps) => Ok(json::walk(text, steps).is_some_and(json::is_something)),
+            How::Any(path) => {
+                let places = located(path, text).ok_or(Unclear::Unfollowed)?;
+                Ok(places.iter().filter_map(|steps| json::walk(text, steps)).any(json::is_something))
+            }
+        }
+    }
+
     /// What is at it in a body, which may be anything.
     pub(crate) fn of_body<'a>(&self, body: &'a [u8]) -> Result<Option<&'a str>, Unclear> {
         let text = json::text(body).map_err(|_| Unclear::NoJson)?;

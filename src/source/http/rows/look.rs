@@ -41,10 +41,11 @@ pub(in crate::source::http) async fn look(
     let writer = RowWriter::new(&specs, &[], &CsvForm::default(), 0);
     let seen = Some(Seen::default());
     let reader = Reader { table: table.clone(), columns, writer, rejects: Rejects::default(), seen };
-    let places = |names: &[String]| -> Vec<usize> {
-        names.iter().filter_map(|name| specs.iter().position(|spec| spec.name == *name)).collect()
+    let place = |name: &String| {
+        let place = specs.iter().position(|spec| spec.name == *name)?;
+        Some((place, specs[place].column_type))
     };
-    let key = places(&table.rows.key);
+    let key: Vec<_> = table.rows.key.iter().filter_map(place).collect();
     let keys = (!key.is_empty()).then(|| Keys::new(&table.rows.key, &key, collected.duplicates));
     let (ordered, as_of) = (table.rows.ordered(), collected.as_of);
     let queries = collected.answers.iter().map(|place| place.query).collect();

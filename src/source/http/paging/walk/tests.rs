@@ -210,3 +210,56 @@ fn a_walk_that_is_given_the_same_answers_again_stands_where_it_stood() {
     assert_eq!(one.awaited(), other.awaited());
     assert_eq!((one.pages(), one.records(), one.total()), (2, 20, Some(25)));
 }
+
+#[test]
+fn a_field_that_each_page_has_is_not_taken_for_null_where_it_is_missing() {
+    let not_there = |path: &str| Err(PagingError::NotThere { page: 1, path: path.to_owned() });
+    let total = Paging { total: Some(path("$.total")), ..by_page(10) };
+    assert_eq!(asked(&total, &[(10, r#"{"totl": 12}"#)]), not_there("$.total"));
+    assert!(
+        asked(&total, &[(10, r#"{"total": 12}"#), (2, r#"{"p": 2}"#)]).is_ok(),
+        "the first page may say it"
+    );
+    assert!(asked(&total, &[(0, "{}")]).is_ok(), "nothing is nothing");
+    let more = Paging { more: Some(path("$.more")), ..by_page(10) };
+    assert_eq!(asked(&more, &[(10, r#"{"has_more": true}"#)]), not_there("$.more"));
+    assert_eq!(asked(&more, &[(10, r#"{"more": null}"#)]).unwrap().last(), Some(&None));
+}
+
+#[test]
+fn pages_that_lead_nowhere_because_no_answer_has_the_field_are_told() {
+    let by_cursor = paging(Kind::Cursor { at: path("$.next"), parameter: query("after") });
+    let is_unled = |paging: &Paging, pages: &[(u64, &str)]| {
+        let mut walk = Walk::begin(paging, request()).unwrap();
+        for (records, body) in pages {
+            walk.take(&answer(body), *records).unwrap();
+        }
+        walk.is_unled()
+    };
+    assert!(is_unled(&by_cursor, &[(2, r#"{"nxt": "b"}"#)]));
+    assert!(!is_unled(&by_cursor, &[(2, r#"{"next": null}"#)]));
+    assert!(
+        !is_unled(&by_cursor, &[(2, r#"{"next": "b"}"#), (2, r#"{"p": 2}"#)]),
+        "the last page may leave it out"
+    );
+    assert!(!is_unled(&by_cursor, &[(0, "{}")]));
+    let total = Paging { total: Some(path("$.total")), ..by_cursor };
+    assert!(!is_unled(&total, &[(2, r#"{"total": 2}"#)]), "that is all");
+    assert!(!is_unled(&by_page(10), &[(2, "a")]));
+}
+
+#[test]
+fn pages_that_go_round_are_no_new_ones() {
+    let pages = [(2, "a"), (2, "b"), (2, "c"), (2, "a")];
+    assert_eq!(asked(&by_page(2), &pages), Err(PagingError::SameBody { page: 4 }));
+}
+
+#[test]
+fn a_broken_link_is_not_the_last_page() {
+    let paging = paging(Kind::Link);
+    let with =
+        |link: &str| Answer { headers: Headers(vec![("link".to_owned(), link.to_owned())]), ..answer("[]") };
+    let take = |link: &str| Walk::begin(&paging, request()).unwrap().take(&with(link), 2);
+    assert_eq!(take("<https://api.example/items?page=2; rel=\"next\""), Err(PagingError::NoLink { page: 1 }));
+    assert_eq!(take("<https://api.example/items?page=1>; rel=\"prev\""), Ok(Step::End));
+}
