@@ -34,6 +34,7 @@ else
   printf 'scripts: not looked at, for lack of shellcheck (apt-get install shellcheck)\n' >&2
 fi
 step "Redshift's SQL and calls" judge
+step "planted bugs" git apply --check scripts/torture/planted/*.patch
 step "deploy" scripts/deploy-check.sh
 if cargo deny --version >/dev/null 2>&1; then
   step "licences and bans" cargo deny --offline --all-features check bans licenses sources

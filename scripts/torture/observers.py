@@ -2,9 +2,11 @@
 
 import hashlib
 import json
+import os
 import subprocess
 import threading
 import time
+from pathlib import Path
 
 from project import PAIR, TOTAL, states_since
 from surroundings import Wrong
@@ -197,7 +199,11 @@ class StageWatcher(Watcher):
         self.met = {}
 
     def look(self):
-        for path in self.world.stage_folder().rglob("manifest.json"):
+        # A folder that goes meanwhile has nothing in it; `rglob` would fail at it.
+        for folder, _, files in os.walk(self.world.stage_folder()):
+            if "manifest.json" not in files:
+                continue
+            path = Path(folder) / "manifest.json"
             try:
                 stat = path.stat()
                 if path in self.met:

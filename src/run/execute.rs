@@ -627,12 +627,20 @@ async fn take_locks(
         let lock = format!("task/{name}");
         let waited = Instant::now();
         let mut lease = workshop.control.acquire(&lock, &holder, Duration::ZERO).await?;
+        let mut is_told = false;
         while lease.is_none() && waited.elapsed() < workshop.publishing.lock_wait {
             // Who has it may wait for the connections that are kept for the loads to come, and another load of
             // this run may have taken some meanwhile.
             give_up_snapshots(workshop, members).await;
             let slice = workshop.publishing.lock_wait.saturating_sub(waited.elapsed()).min(WAIT_SLICE);
             lease = workshop.control.acquire(&lock, &holder, slice).await?;
+            // Nobody should wonder for minutes what is waited for.
+            if lease.is_none() && !is_told {
+                let by = workshop.control.who_holds(&lock).await.ok().flatten();
+                let by = by.map(|by| format!("run {} on {}, pid {}", by.run, by.host, by.pid));
+                tracing::info!(task = %name, by = by.as_deref().unwrap_or("another run"), "waits for a lock");
+                is_told = true;
+            }
         }
         match lease {
             Some(lease) => leases.push(lease),
