@@ -89,7 +89,8 @@ set -a
 # shellcheck disable=SC1091  # made by servers.sh and demo.sh
 . .demo/env && . .demo/shell
 set +a
-export BARNCAT_CHROMIUM BARNCAT=$PWD/${BUILT:-target/release}/barncat BARNCAT_SERVERS_DIR=$PWD/.demo
+BARNCAT=$(realpath "${BUILT:-target/release}/barncat")
+export BARNCAT_CHROMIUM BARNCAT BARNCAT_SERVERS_DIR=$PWD/.demo
 export BARNCAT_PICTURES=$PWD/target/browser/screenshots FONTCONFIG_FILE=$PWD/tests/browser/fonts.conf
 node --test tests/browser/all.mjs
 if [ -n "$kept" ]; then keep_pictures; else compare_pictures; fi

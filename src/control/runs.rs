@@ -259,11 +259,16 @@ impl Control {
         Ok(rows.iter().map(|row| row.get(0)).collect())
     }
 
-    /// Closes the runs, tasks and attempts of processes that have died, and frees their locks.
+    /// Closes the runs, tasks and attempts of processes that have died, and frees their locks. A process that was taken for dead
+    /// because the database's clock jumped may have gone on after its run was closed: what it began then is closed once it is dead.
     pub async fn close_crashed(&self) -> Result<(), ControlError> {
         let doing = "close crashed runs";
-        let under_way = "SELECT session FROM control.runs WHERE ended_at IS NULL
-                         UNION SELECT session FROM control.locks WHERE session IS NOT NULL";
+        const BEGUN: &str = "SELECT run FROM control.tasks WHERE ended_at IS NULL
+                             UNION SELECT run FROM control.attempts WHERE ended_at IS NULL";
+        let under_way = format!(
+            "SELECT session FROM control.runs WHERE ended_at IS NULL OR run IN ({BEGUN})
+             UNION SELECT session FROM control.locks WHERE session IS NOT NULL"
+        );
         let mark = format!(
             "UPDATE control.sessions s SET gone_at = CASE WHEN {SEEN} THEN NULL ELSE clock_timestamp() END
              WHERE s.session IN ({under_way}) AND {SEEN} = (s.gone_at IS NOT NULL)"
@@ -280,16 +285,18 @@ impl Control {
             sleep(grace).await;
         }
         let close = format!(
-            "WITH crashed AS (
+            "WITH dead AS MATERIALIZED (
+                 SELECT r.run FROM control.runs r
+                 WHERE (r.ended_at IS NULL OR r.run IN ({BEGUN}))
+                   AND NOT EXISTS (SELECT FROM control.sessions s WHERE s.session = r.session AND {})),
+             crashed AS (
                  UPDATE control.runs r SET ended_at = clock_timestamp(), status = 'crashed'
-                 WHERE r.ended_at IS NULL AND NOT EXISTS
-                     (SELECT FROM control.sessions s WHERE s.session = r.session AND {})
-                 RETURNING run),
+                 FROM dead d WHERE r.run = d.run AND r.ended_at IS NULL),
              their_tasks AS (
                  UPDATE control.tasks t SET ended_at = clock_timestamp(), status = 'crashed'
-                 FROM crashed c WHERE t.run = c.run AND t.ended_at IS NULL)
+                 FROM dead d WHERE t.run = d.run AND t.ended_at IS NULL)
              UPDATE control.attempts a SET ended_at = clock_timestamp(), status = 'crashed'
-             FROM crashed c WHERE a.run = c.run AND a.ended_at IS NULL",
+             FROM dead d WHERE a.run = d.run AND a.ended_at IS NULL",
             alive()
         );
         fail_point!("control.close_crashed.before");

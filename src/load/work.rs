@@ -8,6 +8,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use tokio::time::Instant;
+use tracing::Instrument as _;
 
 use super::{
     Attempt, LoadError, Loaded, Workshop,
@@ -175,13 +176,18 @@ async fn round(
     let collected = collect_queries(workshop, attempt, service, (asked, span, queries)).await?;
     let connections = hold_connections(workshop, std::slice::from_ref(attempt)).await?;
     let attempt = Attempt { mends: true, full: false, ..attempt.filled_by(workshop, &connections) };
-    let loaded = in_snapshot(workshop, &attempt, collected.snapshot.clone()).await;
+    let loaded = in_snapshot(workshop, &attempt, collected.snapshot.clone()).instrument(of_load()).await;
     drop(connections);
     collected.end(workshop, loaded.as_ref().err()).await;
     let mut loaded = loaded?;
     let left = collected.snapshot.left_out();
     loaded.warnings.extend(in_words(&left));
     Ok((loaded, left.requests.len()))
+}
+
+/// Each round is a load, and a span keeps what it was told first.
+fn of_load() -> tracing::Span {
+    tracing::info_span!("round", load = tracing::field::Empty)
 }
 
 /// What has been done.
@@ -208,7 +214,7 @@ impl Done {
                 let table = service.table(&spec.source_table).map_err(boxed)?;
                 let empty = service.collected(table, &workshop.stage, Vec::new());
                 let attempt = Attempt { full: true, ..attempt.filled_by(workshop, &connections) };
-                in_snapshot(workshop, &attempt, empty).await?
+                in_snapshot(workshop, &attempt, empty).instrument(of_load()).await?
             }
         };
         Ok(Self { loaded, rounds: 0, rows: 0, failed: 0 })

@@ -157,6 +157,37 @@ async fn a_crashed_run_is_seen_at_once_and_closed_by_the_next() {
 }
 
 #[tokio::test]
+async fn what_a_run_began_after_it_was_taken_for_dead_is_closed_once_it_is() {
+    let schema = fresh_schema();
+    let control = open(&schema).await;
+    in_a_process_that_is_killed({
+        let schema = schema.clone();
+        move || async move {
+            let its = open(&schema).await;
+            begin(&its, "run-1", "load-1").await;
+            // As somebody does to whom the clock said that it had died.
+            let close = format!("UPDATE {schema}.runs SET ended_at = clock_timestamp(), status = 'crashed'");
+            superuser().await.batch_execute(&close).await.unwrap();
+        }
+    });
+    let left = format!(
+        "SELECT (SELECT count(*) FROM {schema}.tasks WHERE ended_at IS NULL), \
+         (SELECT count(*) FROM {schema}.attempts WHERE ended_at IS NULL)"
+    );
+    let left = async || {
+        let row = superuser().await.query_one(&left, &[]).await.unwrap();
+        (row.get::<_, i64>(0), row.get::<_, i64>(1))
+    };
+    assert_eq!(left().await, (1, 1));
+    until("it is known to be dead", async || {
+        control.close_crashed().await.unwrap();
+        left().await == (0, 0)
+    })
+    .await;
+    assert_eq!(control.history(None, 5).await.unwrap()[0].status, "crashed");
+}
+
+#[tokio::test]
 async fn a_living_run_is_not_closed_by_the_next() {
     let schema = fresh_schema();
     let (one, two) = (open(&schema).await, open(&schema).await);

@@ -172,7 +172,8 @@ async fn requests_that_failed_are_sent_again_and_their_rows_merged() {
 
 #[tokio::test]
 async fn records_that_are_left_out_are_kept_with_their_place_and_why() {
-    let body = r#"{"data": [{"id": 1, "note": "a"}, {"id": "s3cret"}, {"note": "b"}], "next": null, "total": 3}"#;
+    let body =
+        r#"{"data": [{"id": 1, "note": "a"}, {"id": "s3cret"}, {"note": "b"}], "next": null, "total": 3}"#;
     let double = Double::start(move |_| (200, body.to_owned())).await;
     let project =
         project(&double, &format!("items = {{ strategy = \"full\", on_bad_record = \"reject\", {ITEMS} }}"))
