@@ -314,7 +314,7 @@ Examples:
     #[command(after_help = serve::HEALTHCHECK_HELP)]
     Healthcheck(Listen),
 
-    /// Show what is running and on hold, how deadlines and limits of services stand, and when schedules tick
+    /// Show what is running, and what is on hold
     #[command(after_help = "\
 Examples:
   barncat status

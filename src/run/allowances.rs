@@ -2,7 +2,7 @@
 
 use super::{Mode, RunError, reach};
 use crate::{
-    config::{Environment, Project, SourceConfig},
+    config::{Environment, Project},
     control::{Control, Limits, Standing},
 };
 
@@ -11,14 +11,9 @@ pub async fn allowances(
     project: &Project,
     environment: &Environment,
 ) -> Result<Vec<(String, Standing)>, RunError> {
-    let limits: Vec<(&String, Limits)> = project
-        .sources
-        .iter()
-        .filter_map(|(name, config)| Some((name, SourceConfig::service(config)?)))
-        .map(|(name, service)| {
-            reach::service::limits_of((name, service), project, environment).map(|limits| (name, limits))
-        })
-        .collect::<Result<_, _>>()?;
+    let services = project.sources.iter().filter_map(|(name, config)| Some((name, config.service()?)));
+    let limits: Vec<(&String, Limits)> =
+        services.map(|(name, service)| (name, reach::service::limits_of(service, project))).collect();
     if limits.is_empty() {
         return Ok(Vec::new());
     }

@@ -50,14 +50,9 @@ pub fn asker(
     Asker::new(options, allowance, slots).map_err(below)
 }
 
-/// How often a service may be asked.
-pub fn limits_of(
-    (name, config): (&str, &HttpSource),
-    project: &Project,
-    environment: &Environment,
-) -> Result<Limits, RunError> {
-    let longest = options(name, config, project, environment)?.longest();
-    Ok(limits(&config.limits, project.has_critical(), longest))
+/// How often a service may be asked, for who looks and asks nothing: no secret is needed to look.
+pub fn limits_of(config: &HttpSource, project: &Project) -> Limits {
+    limits(&config.limits, project.has_critical(), Duration::ZERO)
 }
 
 /// A service whose answers come from files, as test mode has it; `None` where the source has none.

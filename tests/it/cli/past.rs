@@ -21,7 +21,8 @@ async fn before_the_first_run_there_is_nothing_and_nothing_is_made() {
         scene.json(&["status"]).await,
         (
             serde_json::json!({
-                "runs": [], "holds": [], "awaiting_backfill": [], "deadlines": [], "service": null, "schedules": []
+                "runs": [], "holds": [], "awaiting_backfill": [], "deadlines": [], "limits": [], "paused": [],
+                "service": null, "schedules": []
             }),
             0
         )
