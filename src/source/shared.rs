@@ -1,14 +1,17 @@
 //! Snapshots shared by the tables that start within `snapshot_for`.
 
-use std::{pin::pin, sync::Arc, time::Duration};
+use std::{convert::Infallible, pin::pin, sync::Arc, time::Duration};
 
 use tokio::{
     sync::{Mutex, Notify},
-    time::Instant,
+    time::{Instant, sleep},
 };
 
 use super::{Snapshot, Source, SourceError};
 use crate::event::Tier;
+
+/// How often a load that waits for connections looks whether the current snapshot has them for nothing.
+const LOOKS_EVERY: Duration = Duration::from_secs(2);
 
 /// Hands out one source's current snapshot. It is opened by the first load that needs it and let go
 /// when it is too old, dead, or given up; loads that are still reading it keep it alive themselves.
@@ -59,6 +62,19 @@ impl SharedSnapshots {
             tokio::select! {
                 snapshot = self.source.open_snapshot(tier) => return Ok(self.hand_out(snapshot?, tier).await),
                 () = opened => {}
+                never = self.let_go_for(tier) => match never {},
+            }
+        }
+    }
+
+    /// Lets a snapshot go that a waiting load of this tier may not have: it may hold the very connections that are waited
+    /// for, until the last load of the run has begun, and that is the one that waits.
+    async fn let_go_for(&self, tier: Tier) -> Infallible {
+        loop {
+            sleep(LOOKS_EVERY).await;
+            let mut current = self.current.lock().await;
+            if self.usable(&mut current, tier).is_none() {
+                *current = None;
             }
         }
     }
