@@ -8,7 +8,7 @@ use super::{Context, complaint::Complaint, exit::Exit, hold::Hold, moment, quant
 use crate::{
     clock::{Clock, System},
     config::{Environment, Project},
-    control::{self, CalendarUnit, RunningRun, Standing, Window},
+    control::{self, RunningRun, Standing},
     error::Failure,
     run::{self, Awaiting, DeadlineState, ShownDeadline},
     serve,
@@ -170,23 +170,13 @@ async fn allowances(project: &Project, environment: &Environment) -> Vec<(String
     })
 }
 
-/// In how long a stretch, and how many at most.
-fn per(window: Window) -> (&'static str, u32) {
-    match window {
-        Window::Sliding { length, count } => match length.as_secs() {
-            ..=1 => ("second", count),
-            2..=60 => ("minute", count),
-            _ => ("hour", count),
-        },
-        Window::Calendar { unit: CalendarUnit::Hour, count } => ("hour", count),
-        Window::Calendar { unit: CalendarUnit::Day, count } => ("day", count),
-    }
-}
-
 fn json_limits((source, standing): &(String, Standing)) -> impl Iterator<Item = JsonLimit<'_>> {
-    standing.windows.iter().map(move |one| {
-        let (per, most) = per(one.window);
-        JsonLimit { source, per, most, used: one.used, ends_at: one.ends_at }
+    standing.windows.iter().map(move |one| JsonLimit {
+        source,
+        per: one.window.unit(),
+        most: one.window.most(),
+        used: one.used,
+        ends_at: one.ends_at,
     })
 }
 
@@ -291,18 +281,14 @@ fn due(deadlines: &[ShownDeadline]) -> String {
 fn of_limits(allowances: &[(String, Standing)]) -> String {
     let line = |(source, standing): &(String, Standing)| {
         let used = standing.windows.iter().map(|one| {
-            let (per, most) = per(one.window);
+            let (used, most) = (quantity::exact(one.used), quantity::exact(one.window.most().into()));
             let ends = one.ends_at.map(|at| format!(" (until {})", moment(at))).unwrap_or_default();
-            format!(
-                "{} of {} requests a {per}{ends}",
-                quantity::exact(one.used),
-                quantity::exact(most.into())
-            )
+            format!("{used} of {most} requests a {}{ends}", one.window.unit())
         });
         let paused =
             standing.paused_until.map(|until| format!("it wants not to be asked until {}", moment(until)));
         let words: Vec<String> = used.chain(paused).collect();
-        let is_full = standing.windows.iter().any(|one| one.used >= per(one.window).1.into());
+        let is_full = standing.windows.iter().any(|one| one.used >= one.window.most().into());
         let mark = match is_full || standing.paused_until.is_some() {
             true => style::paint(style::WARNING, "!"),
             false => " ".to_owned(),
@@ -321,7 +307,7 @@ fn in_want(awaiting: &[Awaiting]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::control::{Origin, RunningTask};
+    use crate::control::{Origin, RunningTask, Window};
 
     fn time(text: &str) -> Timestamp {
         text.parse().expect("a time")
@@ -350,11 +336,10 @@ mod tests {
 
     #[test]
     fn each_service_is_shown_with_what_it_may_have_counted() {
-        let day = Window::per_day(1_000);
         let used = |window, used, ends_at| control::UsedWindow { window, used, ends_at };
         let windows = vec![
             used(Window::per_minute(60), 12, None),
-            used(day, 1_000, Some(time("2026-11-23T00:00:00Z"))),
+            used(Window::per_day(1_000), 1_000, Some(time("2026-11-23T00:00:00Z"))),
         ];
         let limits = vec![
             ("fx".to_owned(), Standing { windows, paused_until: None }),

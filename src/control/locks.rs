@@ -1,6 +1,6 @@
 //! Locks: leases that free themselves when their holder dies, and slots, which are several alike.
 
-use std::{ops::RangeInclusive, sync::Arc, time::Duration};
+use std::{fmt, ops::RangeInclusive, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use tokio::time::{Instant, sleep};
@@ -31,6 +31,12 @@ pub struct HeldBy {
     pub pid: i64,
     /// Since when.
     pub since: Timestamp,
+}
+
+impl fmt::Display for HeldBy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "run {} on {}, pid {}", self.run, self.host, self.pid)
+    }
 }
 
 /// A lock that is held. Renewed in the background until it is released or dropped.

@@ -19,8 +19,8 @@ use super::{
 use crate::{
     clock::{Clock, System},
     config::http::HttpWork,
-    fingerprint,
-    source::http::{Given, Service, ServiceTable, Span},
+    fingerprint, quantity,
+    source::http::{Given, Service, ServiceTable, Span, collect::Query},
     sql::quote_ident,
     warehouse::{LedgerRow, Select},
 };
@@ -58,13 +58,13 @@ pub(super) async fn load(
         }
         seen.extend(rows.iter().map(print));
         let table = service.table(&spec.source_table).map_err(boxed)?;
-        let (rows, unasked) = can_be_asked(table, rows)?;
+        let (queries, unasked) = queries(table, rows)?;
         done.leave(&unasked);
-        if rows.is_empty() {
+        if queries.is_empty() {
             continue;
         }
-        let asked = rows.len();
-        let (loaded, failed) = Box::pin(round(workshop, attempt, service, rows)).await?;
+        let asked = queries.len();
+        let (loaded, failed) = Box::pin(round(workshop, attempt, service, queries)).await?;
         done.add(asked, loaded, failed);
     }
     Ok(done.loaded())
@@ -77,23 +77,22 @@ struct Unasked {
     why: String,
 }
 
-/// The rows of work of which a request can be made. One that cannot holds no other one up.
-fn can_be_asked(table: &ServiceTable, rows: Vec<Work>) -> Result<(Vec<Work>, Unasked), LoadError> {
-    let (mut asked, mut unasked) = (Vec::new(), Unasked::default());
-    for row in rows {
-        let query = table.asked.query(Given { work: row.clone(), ..Given::default() });
-        match query.as_ref().map_err(|error| error.of_row()) {
-            Ok(_) => asked.push(row),
-            Err(Some(why)) => {
+/// The queries of rows of work. A row of which none can be made holds no other one up.
+fn queries(table: &ServiceTable, rows: Vec<Work>) -> Result<(Vec<Query>, Unasked), LoadError> {
+    let (mut queries, mut unasked) = (Vec::new(), Unasked::default());
+    for work in rows {
+        match table.asked.query(Given { work, ..Given::default() }) {
+            Ok(query) => queries.push(query),
+            Err(error) => {
+                let Some(why) = error.of_row() else { return Err(boxed(error.into())) };
                 unasked.rows += 1;
                 if unasked.rows == 1 {
                     unasked.why = why.to_string();
                 }
             }
-            Err(None) => query.map(drop).map_err(|error| boxed(error.into()))?,
         }
     }
-    Ok((asked, unasked))
+    Ok((queries, unasked))
 }
 
 /// How many rows of work one round asks about.
@@ -162,15 +161,12 @@ async fn round(
     workshop: &Workshop,
     attempt: &Attempt,
     service: &Service,
-    mut rows: Vec<Work>,
+    mut queries: Vec<Query>,
 ) -> Result<(Loaded, usize), LoadError> {
     let table = service.table(&attempt.spec.source_table).map_err(boxed)?;
     // Their order is the warehouse's affair: a round that was cut off is known by its rows.
-    rows.sort();
-    let prints: Vec<String> = rows.iter().map(print).collect();
-    let query = |work: Work| table.asked.query(Given { work, ..Given::default() });
-    let queries: Result<Vec<_>, _> = rows.into_iter().map(query).collect();
-    let queries = queries.map_err(|error| boxed(error.into()))?;
+    queries.sort_by(|one, other| one.given.work.cmp(&other.given.work));
+    let prints: Vec<String> = queries.iter().map(|query| print(&query.given.work)).collect();
     let span = Span { since: None, until: None, now: System.now() };
     let asked = fingerprint::of(prints.iter().chain([&table.asked.fingerprint(&span)]));
     let collected = collect_queries(workshop, attempt, service, (asked, span, queries)).await?;
@@ -225,7 +221,7 @@ impl Done {
             return;
         }
         self.failed += unasked.rows;
-        let rows = if unasked.rows == 1 { "1 row".to_owned() } else { format!("{} rows", unasked.rows) };
+        let rows = quantity::count(unasked.rows, "row");
         self.loaded.warnings.push(format!("{rows} of work cannot be asked about: {}", unasked.why));
     }
 

@@ -637,8 +637,8 @@ async fn take_locks(
             // Nobody should wonder for minutes what is waited for.
             if lease.is_none() && !is_told {
                 let by = workshop.control.who_holds(&lock).await.ok().flatten();
-                let by = by.map(|by| format!("run {} on {}, pid {}", by.run, by.host, by.pid));
-                tracing::info!(task = %name, by = by.as_deref().unwrap_or("another run"), "waits for a lock");
+                let by = by.map_or_else(|| "another run".to_owned(), |by| by.to_string());
+                tracing::info!(task = %name, by, "waits for a lock");
                 is_told = true;
             }
         }

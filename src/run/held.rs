@@ -46,7 +46,7 @@ pub(super) async fn by_locks(control: &Control, tasks: &[String]) -> BTreeMap<St
     }
     let message = match who {
         Some((task, by)) => {
-            format!("run {} on {}, pid {}, holds the lock of {task}", by.run, by.host, by.pid)
+            format!("{by}, holds the lock of {task}")
         }
         None => "another run held its lock".to_owned(),
     };

@@ -59,6 +59,27 @@ impl Window {
     }
 }
 
+impl Window {
+    /// How many at most.
+    pub fn most(self) -> u32 {
+        match self {
+            Self::Sliding { count, .. } | Self::Calendar { count, .. } => count,
+        }
+    }
+
+    /// In what: `second`, `minute`, `hour`, `day`.
+    pub fn unit(self) -> &'static str {
+        match self {
+            Self::Sliding { length, .. } => match length.as_secs() {
+                ..=1 => "second",
+                2..=60 => "minute",
+                _ => "hour",
+            },
+            Self::Calendar { unit, .. } => unit.word(),
+        }
+    }
+}
+
 /// A unit of the calendar.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum CalendarUnit {

@@ -72,7 +72,7 @@ impl Expected {
         match (self.media, begins) {
             // Nothing, and said so.
             _ if says_nothing(self.status, &body) => {}
-            (Media::Json, _) => self.look_at_json(&body)?,
+            (Media::Json, _) => self.look_at_one(&body, 1)?,
             (Media::Ndjson, _) => self.look_at_lines(&body)?,
             // JSON instead of rows is how services say what is wrong.
             (Media::Csv, Some(b'{')) => {
@@ -123,10 +123,6 @@ impl Expected {
             return Err(broken("there is nothing"));
         }
         Ok(whole.into())
-    }
-
-    fn look_at_json(&self, body: &[u8]) -> Result<(), Reason> {
-        self.look_at_one(body, 1)
     }
 
     fn look_at_lines(&self, body: &[u8]) -> Result<(), Reason> {

@@ -147,7 +147,10 @@ impl Fault for PagingError {
             Self::NotThere { .. } | Self::NotOne { .. } | Self::NoNumber { .. } | Self::NoJson { .. } => {
                 "`barncat discover SOURCE --path …` shows an answer as it is".to_owned()
             }
-            Self::NoLink { .. } | Self::NoUrl { .. } | Self::NoBody { .. } => return None,
+            Self::NoLink { .. } => {
+                "ask the service itself by curl what it sends; `next` leads on by a url in the answer".to_owned()
+            }
+            Self::NoUrl { .. } | Self::NoBody { .. } => return None,
         })
     }
 }
