@@ -346,7 +346,10 @@ stop_one() {
 }
 
 start_one() {
-  start_member "$member" || fail "the $member did not start" "its log is $BARNCAT_SERVERS_DATA/$member.log"
+  start_member "$member" || {
+    tail -n 20 "$BARNCAT_SERVERS_DATA/$member.log" >&2
+    fail "the $member did not start"
+  }
   write_state
 }
 

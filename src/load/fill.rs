@@ -13,7 +13,7 @@ use crate::{
     source::Position,
     stage::{LoadPrefix, manifest::Manifest},
     warehouse::{
-        Descriptions, Fill, Filling, Increment, LedgerRow, Publication, PublishKind, Published, Staging,
+        Descriptions, Fill, Filling, Increment, LedgerRow, LiveTable, Publication, PublishKind, Published, Staging,
         StagingSpec, State,
     },
 };
@@ -108,6 +108,7 @@ pub(super) async fn publish(
         increment: increment(&attempt.spec, decision, manifest),
         mark: attempt.spec.deletes.mark().map(str::to_owned),
         previous: decision.last.as_ref().map(|last| last.load.clone()),
+        live_columns: decision.live.as_ref().map(LiveTable::column_names),
         ledger: ledger_row(workshop, attempt, decision, position, manifest),
         grants: publishing.grants.clone(),
         descriptions: Descriptions::default(),

@@ -64,7 +64,13 @@ impl Missed {
         let (spec, detects) = (&attempt.spec, attempt.spec.deletes != Deletes::Ignore);
         let (shape, live) = (&decision.shape, decision.live.as_ref());
         let mut looks = match spec.strategy {
-            _ if new_rows.rewritten => Looks::rows(spec, shape, live),
+            // What this load adds is not there yet: rows of before await a backfill of it.
+            _ if new_rows.rewritten => {
+                let is_added = |name: &str| new_rows.added.iter().any(|column| column.name == name);
+                let there = shape.columns.iter().filter(|column| !is_added(&column.name));
+                let there: Vec<String> = there.map(|column| column.source_name.clone()).collect();
+                Looks::keys(spec, shape, live, &there)
+            }
             // A row that changed has another cursor.
             Strategy::Merge => Looks::keys(spec, shape, live, std::slice::from_ref(&new_rows.cursor.column)),
             Strategy::Append | Strategy::Full => Looks::keys(spec, shape, live, &[]),

@@ -44,6 +44,7 @@ pub struct Restoration {
     pub publish: PublishKind,
     /// What people should know.
     pub notes: Vec<String>,
+    live_columns: Option<Vec<String>>,
     layers: Vec<Layer>,
 }
 
@@ -100,7 +101,8 @@ pub async fn plan_restore(
     if spec.consistent_group.is_some() {
         notes.push("the tables that it must match stay as they are".to_owned());
     }
-    Ok(Restoration { wanted, last, publish: how.kind, notes, layers })
+    let live_columns = live.as_ref().map(LiveTable::column_names);
+    Ok(Restoration { wanted, last, publish: how.kind, notes, live_columns, layers })
 }
 
 /// The load that is meant by the beginning of an id.
@@ -281,6 +283,7 @@ async fn publish(
         increment: None,
         mark: None,
         previous: ledger.previous.clone(),
+        live_columns: restoration.live_columns.clone(),
         ledger,
         grants: publishing.grants.clone(),
         descriptions: Descriptions::default(),

@@ -15,6 +15,8 @@ use crate::{
 pub(super) struct Decision {
     pub(super) load: String,
     pub(super) last: Option<LedgerRow>,
+    /// The live table's.
+    pub(super) live_columns: Option<Vec<String>>,
     pub(super) columns: Vec<StagingColumn>,
     pub(super) publish: PublishKind,
     /// Whether the whole table is made.

@@ -101,7 +101,8 @@ async fn begin_upon(
     let load = clock::new_id_after(last.as_ref().map(|last| last.load.as_str()));
     tracing::Span::current().record("load", load.as_str());
     workshop.control.start_attempt(&workshop.run, &target.to_string(), attempt.number, &load).await?;
-    let decision = Decision { load, last, columns, publish, is_whole, definition, reason };
+    let live_columns = live.as_ref().map(LiveTable::column_names);
+    let decision = Decision { load, last, live_columns, columns, publish, is_whole, definition, reason };
     Ok(Begun::ToDo(Box::new(decision), select))
 }
 
@@ -232,6 +233,7 @@ async fn publish_it(
         }),
         mark: None,
         previous: decision.last.as_ref().map(|last| last.load.clone()),
+        live_columns: decision.live_columns.clone(),
         ledger: ledger::row(workshop, attempt, &decision, (rows, watermark.clone())),
         grants: publishing.grants.clone(),
         descriptions: ledger::descriptions(attempt),

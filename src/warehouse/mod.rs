@@ -378,6 +378,9 @@ pub struct Publication {
     pub mark: Option<String>,
     /// The load that the decision stood on; `None` where the table had none.
     pub previous: Option<String>,
+    /// The live table's columns that the decision stood on: a swap would lose what it has beside them by now.
+    /// `None` where there was no such table.
+    pub live_columns: Option<Vec<String>>,
     /// What is written to the ledger. `rows` must be the staging table's count.
     pub ledger: LedgerRow,
     /// Privilege → roles, given to a table that was not there before.
@@ -489,6 +492,11 @@ impl LiveTable {
     /// Its columns, but for one.
     pub fn columns_but(&self, name: Option<&str>) -> Vec<StagingColumn> {
         self.columns.iter().filter(|column| Some(column.name.as_str()) != name).cloned().collect()
+    }
+
+    /// Its columns' names.
+    pub fn column_names(&self) -> Vec<String> {
+        self.columns.iter().map(|column| column.name.clone()).collect()
     }
 
     /// Whether it has a column of this name.

@@ -55,7 +55,7 @@ pub(super) async fn live(
         bytes: u64::try_from(bytes).unwrap_or(0),
         keys: Some(key::all(connection, table, relation.oid).await?),
         rebound: Vec::new(),
-        obstacles: obstacles::obstacles(connection, table, relation.oid).await?,
+        obstacles: obstacles::obstacles(connection, table, relation.oid, None).await?,
         views: views.iter().map(|view| view.name.to_string()).collect(),
         needs: needs::needs(connection, table, relation.oid).await?,
     }))

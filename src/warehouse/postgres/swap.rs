@@ -186,7 +186,8 @@ impl Swap<'_> {
     /// What came to depend on the table after it was decided to swap.
     async fn refuse_obstacles(&self, old: &Relation) -> Result<(), PostgresWarehouseError> {
         let table = &self.staging.spec.table;
-        let obstacles = obstacles::obstacles(&self.staging.connection, table, old.oid).await?;
+        let known = self.publication.live_columns.as_deref();
+        let obstacles = obstacles::obstacles(&self.staging.connection, table, old.oid, known).await?;
         match obstacles.is_empty() {
             true => Ok(()),
             false => Err(PostgresWarehouseError::Bound { table: table.clone(), obstacles }),

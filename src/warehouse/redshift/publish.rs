@@ -184,7 +184,11 @@ async fn along(
 ) -> Result<(Vec<StagingColumn>, Anew), RedshiftError> {
     let table = &staging.spec.table;
     let (columns, bound) = staging.cluster.columns_and_views(table).await?;
-    let obstacles = views::obstacles(&bound);
+    let mut obstacles = views::obstacles(&bound);
+    if let Some(known) = &publication.live_columns {
+        let others = columns.iter().filter(|column| !known.contains(&column.name));
+        obstacles.extend(others.map(|column| format!("column {}", column.name)));
+    }
     if !obstacles.is_empty() {
         return Err(RedshiftError::Bound { table: table.clone(), obstacles });
     }

@@ -69,6 +69,30 @@ async fn what_a_killed_run_left_goes_once_the_run_is_dead() {
     );
 }
 
+/// A probe is no load, and no attempt knows of it: one that is a day old has no `doctor` any more.
+#[tokio::test]
+async fn what_a_killed_doctor_left_goes_after_a_day() {
+    let project = Project::new(TABLES, "[tables]\norders = \"full\"\n").await;
+    project.run(&[]).await;
+    let of_load = project.staged();
+    let mode = of_load[0].ancestors().nth(3).expect("it lies in its load, its table and its mode").to_owned();
+    let now = std::time::SystemTime::now();
+    let probe = |age_hours: u64, name: &str| {
+        let id = ulid::Ulid::from_datetime(now - Duration::from_secs(age_hours * 60 * 60));
+        let folder = mode.join("doctor").join(id.to_string());
+        std::fs::create_dir_all(&folder).expect("a folder can be made");
+        std::fs::write(folder.join(name), "written by barncat doctor; may be deleted").expect("it is written");
+        folder.join(name)
+    };
+    let (young, old) = (probe(23, "probe.unfinished"), [probe(25, "probe.unfinished"), probe(26, "probe")]);
+    let (cleaned, status) = json_of(&project, &["clean"]).await;
+    assert_eq!(status, Some(0), "{cleaned:#}");
+    let mut left = of_load.clone();
+    left.push(young);
+    left.sort();
+    assert_eq!(project.staged(), left, "without {old:?}: {cleaned:#}");
+}
+
 #[tokio::test]
 async fn a_run_against_another_warehouse_takes_no_past_away_and_a_person_may() {
     let project = Project::new(TABLES, "[tables]\norders = \"full\"\n").await;

@@ -50,6 +50,25 @@ async fn a_table_that_was_emptied_and_filled_anew_is_compared_row_by_row() {
     assert_eq!(task(&again, "raw.events")["rows"], 0, "{again:#}");
 }
 
+/// A default that differs from row to row rewrites the table.
+#[tokio::test]
+async fn a_table_that_a_new_column_rewrote_is_compared_without_it() {
+    let loaders = "[tables]\nevents = { strategy = \"merge\", cursor = \"id\", on_schema_change = \"extend\" }\n";
+    let project = Project::new(SOURCE, loaders).await;
+    project.run(&[]).await;
+    let change = "ALTER TABLE events ADD COLUMN mark uuid DEFAULT gen_random_uuid();
+        UPDATE events SET note = 'late' WHERE id = 3; INSERT INTO events (note) VALUES ('new')";
+    on_primary(&project, change).await;
+    let outcome = project.run(&[]).await;
+    let reason = task(&outcome, "raw.events")["reason"].as_str().expect("it has a reason");
+    assert!(reason.contains("all rows compared"), "{reason}");
+    assert!(reason.contains("rows of before await a backfill of mark"), "{reason}");
+    let marked = "SELECT string_agg(id || ' ' || note, ', ' ORDER BY id) FROM raw.events WHERE mark IS NOT NULL";
+    assert_eq!(project.database.text(marked).await, "3 late, 400 is 400, 401 new");
+    project.run(&["--full"]).await;
+    project.assert_equal(&["events"]).await;
+}
+
 #[tokio::test]
 async fn a_vacuum_full_loads_nothing() {
     let project = project().await;

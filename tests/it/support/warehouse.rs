@@ -284,6 +284,7 @@ impl Load {
             mark: None,
             kind: self.kind,
             previous: self.previous.clone(),
+            live_columns: None,
             ledger: self.ledger_row(),
             grants: std::collections::BTreeMap::new(),
             descriptions: Descriptions::default(),

@@ -17,6 +17,7 @@ on_each_ground![
     rows_are_merged_and_those_that_are_gone_go,
     rows_that_are_gone_are_marked,
     all_that_is_not_staged_is_gone,
+    a_column_that_was_added_meanwhile_is_not_lost,
 ];
 
 async fn a_table_is_created_then_swapped(ground: Ground) {
@@ -46,6 +47,22 @@ async fn columns_change_with_the_source(ground: Ground) {
     let live = place.warehouse.live(&first.table).await.unwrap().expect("it is there");
     assert_eq!(live.columns, second.columns);
     assert_eq!(live.obstacles, Vec::<String>::new());
+}
+
+async fn a_column_that_was_added_meanwhile_is_not_lost(ground: Ground) {
+    let place = Place::on(ground).await;
+    let first = place.published(place.load(&["1,2.50,one\n"])).await;
+    let mut second = Place::after(&first, &["2,2.50,two\n"]);
+    second.change = |it| it.live_columns = Some(["id", "fee", "note"].map(str::to_owned).to_vec());
+    place.behind.run("ALTER TABLE raw.orders ADD COLUMN remark text").await;
+    let error = place.publish(&second).await.unwrap_err();
+    assert_eq!(error.to_string(), "a swap of raw.orders would by now lose column remark");
+    assert_eq!(place.rows().await, ["1:2.50:one"]);
+    // Where it was decided with it in view, it goes as it was said.
+    let mut third = Place::after(&first, &["3,2.50,three\n"]);
+    third.change = |it| it.live_columns = Some(["id", "fee", "note", "remark"].map(str::to_owned).to_vec());
+    place.publish(&third).await.unwrap();
+    assert_eq!(place.rows().await, ["3:2.50:three"]);
 }
 
 async fn grants_and_comments_stay(ground: Ground) {
