@@ -41,6 +41,11 @@ class History:
         with self.lock:
             self.counts[what] += times
 
+    def clock_jumped(self):
+        """The control database's, in this round, by as much as a lease lasts: then its holder passes for dead, although it goes on. What it
+        publishes is fenced by the ledger."""
+        return any(fault["kind"] == "control clock" and fault["round"] == self.round for fault in self.faults)
+
     def violation(self, invariant, what):
         with self.lock:
             number = len(self.violations) + 1

@@ -23,6 +23,7 @@ use crate::{
     load::Forecast,
     run::{self, Foreseen, Plan, PlannedOther, PlannedTask},
     schema::{Format, in_words},
+    warehouse::PublishKind,
 };
 
 /// What `--output json` prints.
@@ -135,7 +136,10 @@ fn exit(plan: &Plan, exit_code: bool) -> Exit {
 /// Whether a published table would get another form.
 fn changes(task: &PlannedTask) -> bool {
     let Ok(Forecast { decision, .. }) = &task.forecast else { return false };
-    let is_rebuilt = task.spec.strategy != Strategy::Full && decision.new_rows.is_none();
+    // A loop merges what its work brings, and has no new rows by a cursor.
+    let is_rebuilt = task.spec.strategy != Strategy::Full
+        && decision.new_rows.is_none()
+        && decision.publish != PublishKind::Merge;
     decision.last.is_some() && (decision.live.is_none() || is_rebuilt || !decision.changes.is_empty())
 }
 

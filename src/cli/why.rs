@@ -69,7 +69,7 @@ fn json(why: &Why) -> Json<'_> {
         as_of: why.last.as_ref().map(|last| last.as_of),
         published_at: why.last.as_ref().and_then(|last| last.published_at),
         status: why.ended.as_ref().map(|row| row.status.as_str()),
-        ended_at: why.ended.as_ref().map(|row| row.started_at),
+        ended_at: why.ended.as_ref().and_then(HistoryRow::ended_at),
         error: why.ended.as_ref().and_then(error_of),
         hold: why.hold.as_ref().map(ToString::to_string),
         cause: why.cause.as_ref().map(|row| Cause {

@@ -127,6 +127,14 @@ pub struct HistoryRow {
     pub outcome: Option<TaskOutcome>,
 }
 
+impl HistoryRow {
+    /// When it ended; `None` where nobody was there to say.
+    pub fn ended_at(&self) -> Option<Timestamp> {
+        let seconds = jiff::SignedDuration::try_from_secs_f64(self.seconds?).ok()?;
+        self.started_at.checked_add(seconds).ok()
+    }
+}
+
 /// When and how a task of a run ended.
 #[derive(Debug, Clone, PartialEq)]
 pub struct EndedTask {

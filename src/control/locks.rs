@@ -64,12 +64,13 @@ impl Lease {
         self.epoch
     }
 
-    /// Whether somebody else may have the lock by now.
+    /// Whether somebody else may have the lock by now: it was taken by another, or could not be renewed in time.
     pub fn is_lost(&self) -> bool {
-        self.lost.is_cancelled()
+        self.lost.is_cancelled() || self.session.is_silent()
     }
 
-    /// Waits until the lock is lost: it was taken by another, or could not be renewed in time.
+    /// Waits until it is known that the lock is lost: the control database says so. While that is away nobody takes
+    /// it, and where only this process is cut off the ledger lets one of two publish.
     pub async fn lost(&self) {
         self.lost.cancelled().await;
     }

@@ -231,12 +231,14 @@ impl Control {
         Ok(())
     }
 
-    /// The loads of all attempts that are alive: nothing that carries one of these ids may be swept.
+    /// The loads of all attempts that are alive: nothing that carries one of these ids may be swept. An attempt that passes
+    /// for crashed although its process is connected, as one does that stood still or whose lease was ended by a clock, may
+    /// publish yet: it is alive.
     pub async fn live_loads(&self) -> Result<Vec<String>, ControlError> {
         let live = format!(
             "SELECT DISTINCT a.load FROM control.attempts a
              JOIN control.runs r ON r.run = a.run JOIN control.sessions s ON s.session = r.session
-             WHERE a.load IS NOT NULL AND a.ended_at IS NULL AND r.ended_at IS NULL AND {}",
+             WHERE a.load IS NOT NULL AND ((a.ended_at IS NULL AND r.ended_at IS NULL AND {}) OR (a.status = 'crashed' AND {SEEN}))",
             alive()
         );
         let grace = self.shared.timing.grace.as_secs_f64();

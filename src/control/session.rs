@@ -6,7 +6,10 @@
 use std::{
     collections::HashMap,
     os::unix::fs::MetadataExt,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -39,9 +42,13 @@ pub(super) struct Session {
     returns: TaskTracker,
 }
 
-/// The locks that this process holds, by name.
+/// The locks that this process holds.
 #[derive(Default)]
-struct Locks(Mutex<HashMap<String, Held>>);
+struct Locks {
+    by_name: Mutex<HashMap<String, Held>>,
+    /// They were not renewed for as long as they last: others may have them, and nobody says so.
+    silent: AtomicBool,
+}
 
 #[derive(Clone)]
 struct Held {
@@ -53,7 +60,7 @@ struct Held {
 
 impl Locks {
     fn lock(&self) -> MutexGuard<'_, HashMap<String, Held>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.by_name.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Marks as lost what was held before the database was asked and is not in its answer.
@@ -73,12 +80,10 @@ impl Locks {
         }
     }
 
-    /// Too long without a renewal. The database may still have them as this session's: whoever asks next, this process
-    /// too, gets them when a renewal has freed them there.
+    /// The session ends.
     fn lose_all(&self) {
         for held in self.lock().values_mut() {
             held.lost.cancel();
-            held.given_up = true;
         }
     }
 }
@@ -100,6 +105,11 @@ impl Session {
         let (id, locks) = (heart.id.clone(), heart.locks.clone());
         let heartbeat = tokio::spawn(heart.beat(connection)).abort_handle();
         Ok(Arc::new(Self { id, database, timing, locks, heartbeat, returns: TaskTracker::new() }))
+    }
+
+    /// Whether others may have its locks by now, as far as can be known without the database.
+    pub(super) fn is_silent(&self) -> bool {
+        self.locks.silent.load(Ordering::Relaxed)
     }
 
     /// Notes a lock that the database has given; the token is cancelled when it is lost.
@@ -232,9 +242,7 @@ impl Heart {
                     Err(_) => tell(&mut renews, Some("the control database does not answer")),
                 }
             }
-            if renewed_at.elapsed() >= self.timing.ttl {
-                self.locks.lose_all();
-            }
+            self.locks.silent.store(renewed_at.elapsed() >= self.timing.ttl, Ordering::Relaxed);
         }
     }
 

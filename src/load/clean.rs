@@ -272,7 +272,7 @@ impl<'a> Broom<'a> {
         }
         let loads: Vec<String> = by_load.keys().cloned().collect();
         let lineage = self.warehouse.lineage(table, &loads).await.map_err(LoadError::Warehouse)?;
-        let past = tidy::past_keeping(&lineage, newest, self.keep);
+        let past = tidy::past_keeping(&lineage, newest, self.keep, clock::System.now());
         Ok(past.iter().filter_map(|load| by_load.remove(load)).flatten().collect())
     }
 

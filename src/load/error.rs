@@ -87,14 +87,12 @@ pub enum LoadError {
         keeps_marked: bool,
     },
     /// The table is too large to be rebuilt by itself.
-    #[error("the schema of {table} changed and the table is larger than its `rebuild_limit`: {changes}")]
+    #[error("{table} is larger than its `rebuild_limit`, and would be loaded whole: {why}")]
     RebuildLimit {
         /// The table.
         table: TableName,
-        /// What changed, in words.
-        changes: String,
-        /// The limit.
-        limit_bytes: u64,
+        /// Why, in words.
+        why: String,
     },
     /// The column in which rows would be marked is one of the source's.
     #[error("{place}: {table} has a column `{column}` of its own, where `deletes` would mark rows")]

@@ -13,8 +13,8 @@ use crate::{
     source::Position,
     stage::{LoadPrefix, manifest::Manifest},
     warehouse::{
-        Descriptions, Fill, Filling, Increment, LedgerRow, LiveTable, Publication, PublishKind, Published, Staging,
-        StagingSpec, State,
+        Descriptions, Fill, Filling, Increment, LedgerRow, LiveTable, Publication, PublishKind, Published,
+        Staging, StagingSpec, State,
     },
 };
 

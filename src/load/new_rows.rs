@@ -135,6 +135,7 @@ impl Asked<'_> {
                     [] => reason,
                     changes => format!("{reason}; the schema changed: {}", in_words(changes)),
                 };
+                self.refuse_if_too_large(&reason)?;
                 let watermark = whole;
                 return Ok(Brought { new_rows: None, watermark, state, reason, advice, notes, made_anew });
             }
@@ -147,6 +148,7 @@ impl Asked<'_> {
         let new_rows = match new_rows {
             Ok(new_rows) => new_rows,
             Err(reason) => {
+                self.refuse_if_too_large(&reason)?;
                 let watermark = whole;
                 return Ok(Brought { new_rows: None, watermark, state, reason, advice, notes, made_anew });
             }
@@ -174,6 +176,14 @@ impl Asked<'_> {
             return Err(CursorError::Infinite { table, column }.into());
         }
         Ok(reach)
+    }
+
+    /// A large table is made anew only if somebody says so, whatever became of its source.
+    fn refuse_if_too_large(&self, why: &str) -> Result<(), LoadError> {
+        match !self.full && self.last.is_some() && schema_change::is_too_large(self.spec, self.live) {
+            true => Err(LoadError::RebuildLimit { table: self.spec.target.clone(), why: why.to_owned() }),
+            false => Ok(()),
+        }
     }
 
     /// Why all rows are brought; `None` where nothing known speaks against new ones alone.

@@ -23,10 +23,7 @@ pub(super) fn answer(
     live: Option<&LiveTable>,
 ) -> Result<Answer, LoadError> {
     let (table, words) = (spec.target.clone(), in_words(changes));
-    let too_large = match (spec.rebuild_limit, live) {
-        (Some(limit), Some(live)) => live.bytes > limit,
-        _ => false,
-    };
+    let too_large = is_too_large(spec, live);
     match (spec.on_schema_change, addable(changes)) {
         (OnSchemaChange::Refuse, _) => Err(LoadError::SchemaChanged { table, changes: words }),
         (OnSchemaChange::Extend, Some(added)) => Ok(Answer::Extend(added)),
@@ -36,11 +33,15 @@ pub(super) fn answer(
         }
         (OnSchemaChange::Rebuild, Some(added)) if too_large => Ok(Answer::Extend(added)),
         (OnSchemaChange::Rebuild, None) if too_large => {
-            let limit_bytes = spec.rebuild_limit.unwrap_or_default();
-            Err(LoadError::RebuildLimit { table, changes: words, limit_bytes })
+            Err(LoadError::RebuildLimit { table, why: format!("the schema changed: {words}") })
         }
         (OnSchemaChange::Rebuild, _) => Ok(Answer::Rebuild),
     }
+}
+
+/// Whether the table is larger than one that is made anew without being asked.
+pub(super) fn is_too_large(spec: &LoadSpec, live: Option<&LiveTable>) -> bool {
+    spec.rebuild_limit.zip(live).is_some_and(|(limit, live)| live.bytes > limit)
 }
 
 /// The new columns, if the changes are of no other kind: all allow NULL, which is what older rows get.

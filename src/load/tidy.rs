@@ -3,6 +3,8 @@
 
 use std::collections::BTreeSet;
 
+use jiff::Timestamp;
+
 use super::{Workshop, chain::chain, clean::Broom};
 use crate::{
     config::Keep,
@@ -48,11 +50,15 @@ async fn retain(workshop: &Workshop, table: &TableName, load: &str) -> Result<()
 
 /// The published loads that no state within `keep` needs, seen from the newest one. Ids sort as loads follow each other; what
 /// is newer than that load belongs to somebody else's attempt, and what is not published to `tidy`.
-pub(super) fn past_keeping(lineage: &[Lineage], newest: &str, keep: Keep) -> BTreeSet<String> {
-    let age_days = |id: &str| match (made_at_ms(newest), made_at_ms(id)) {
-        (Some(now), Some(then)) => now.saturating_sub(then) / (24 * 60 * 60 * 1000),
-        _ => 0,
-    };
+pub(super) fn past_keeping(
+    lineage: &[Lineage],
+    newest: &str,
+    keep: Keep,
+    now: Timestamp,
+) -> BTreeSet<String> {
+    let now_ms = u64::try_from(now.as_millisecond()).unwrap_or(0);
+    let age_days =
+        |id: &str| made_at_ms(id).map_or(0, |then| now_ms.saturating_sub(then) / (24 * 60 * 60 * 1000));
     let is_kept = |place: usize, id: &str| {
         place < ALWAYS_KEPT || (place < keep.loads as usize && age_days(id) < u64::from(keep.days))
     };
@@ -123,6 +129,10 @@ mod tests {
         lineage
     }
 
+    fn day(day: i64) -> Timestamp {
+        Timestamp::from_second(day * 24 * 60 * 60).expect("a day of this century")
+    }
+
     fn days(days: impl IntoIterator<Item = u64>) -> BTreeSet<String> {
         days.into_iter().map(|day| id(20_000 + day, 1)).collect()
     }
@@ -130,17 +140,21 @@ mod tests {
     #[test]
     fn the_two_newest_stay_and_nothing_newer_than_the_published_one_is_touched() {
         let whole = lineage(std::array::from_fn(|day| day as u64));
-        let past = |loads, days| past_keeping(&whole, &id(20_008, 1), Keep { loads, days });
+        let past = |loads, days| past_keeping(&whole, &id(20_008, 1), Keep { loads, days }, day(20_008));
         assert_eq!(past(3, 100), days(0..6));
         assert_eq!(past(100, 4), days(0..5));
         assert_eq!(past(0, 0), days(0..7));
         assert_eq!(past(100, 100), BTreeSet::new());
+        // Days go by where nothing is loaded, too; the two newest stay.
+        let later = past_keeping(&whole, &id(20_008, 1), Keep { loads: 9, days: 4 }, day(20_030));
+        assert_eq!(later, days(0..7));
     }
 
     #[test]
     fn what_a_kept_load_of_new_rows_stands_on_stays_and_a_chain_goes_whole() {
         let newest = id(20_009, 1);
-        let past = |bases, loads| past_keeping(&lineage(bases), &newest, Keep { loads, days: 100 });
+        let past =
+            |bases, loads| past_keeping(&lineage(bases), &newest, Keep { loads, days: 100 }, day(20_009));
         assert_eq!(past([0, 1, 1, 1, 1, 1, 1, 1, 1, 1], 2), days([0]));
         assert_eq!(past([0, 0, 0, 0, 0, 0, 6, 6, 6, 9], 2), days(0..6));
         assert_eq!(past([0, 0, 0, 0, 0, 0, 0, 7, 8, 9], 3), days(0..7));
@@ -154,13 +168,16 @@ mod tests {
         let mut loads = lineage([0, 1, 1, 1, 1, 5, 6, 7, 8, 8]);
         // Day 8 shows day 3 again, and day 9 goes on from there.
         loads[1].restored = Some(id(20_003, 1));
-        assert_eq!(past_keeping(&loads, &newest, Keep { loads: 2, days: 9 }), days([0, 4, 5, 6, 7, 8]));
+        assert_eq!(
+            past_keeping(&loads, &newest, Keep { loads: 2, days: 9 }, day(20_009)),
+            days([0, 4, 5, 6, 7, 8])
+        );
     }
 
     #[test]
     fn a_chain_whose_base_is_gone_is_kept_no_longer_than_others() {
         let mut loads = lineage([0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
         loads.pop();
-        assert_eq!(past_keeping(&loads, &id(20_009, 1), Keep { loads: 3, days: 9 }), days(1..7));
+        assert_eq!(past_keeping(&loads, &id(20_009, 1), Keep { loads: 3, days: 9 }, day(20_009)), days(1..7));
     }
 }

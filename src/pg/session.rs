@@ -14,6 +14,10 @@ pub struct Session {
 const SEE_THAT_WE_DIED: &str = "SELECT pg_catalog.set_config('client_connection_check_interval', '10s', false) \
     WHERE pg_catalog.current_setting('server_version_num')::int >= 140000 AND pg_catalog.version() LIKE '%linux%'";
 
+/// A server has it from version 17 on.
+const NO_TRANSACTION_TIMEOUT: &str = "SELECT pg_catalog.set_config('transaction_timeout', '0', false) \
+    WHERE pg_catalog.current_setting('server_version_num')::int >= 170000";
+
 impl Session {
     /// A session that tells what it is for: `barncat 01JD3… public.orders`.
     pub fn new(application_name: impl Into<String>) -> Self {
@@ -34,7 +38,7 @@ impl Session {
              SET search_path = ''; SET row_security = off; SET statement_timeout = 0; \
              SET lock_timeout = 0; SET idle_in_transaction_session_timeout = 0; \
              SET tcp_keepalives_idle = 30; SET tcp_keepalives_interval = 10; SET tcp_keepalives_count = 3; \
-             {SEE_THAT_WE_DIED}",
+             {SEE_THAT_WE_DIED}; {NO_TRANSACTION_TIMEOUT}",
             set_application_name(&self.application_name)
         )
     }

@@ -17,7 +17,7 @@ pub fn class(code: &SqlState) -> Class {
         // too_many_connections, out_of_memory, io_error
         | "53300" | "53200" | "58030"
         // idle_in_transaction_session_timeout, snapshot_too_old
-        | "25P03" | "72000" => Class::Passing,
+        | "25P03" | "25P04" | "72000" => Class::Passing,
         // connection_exception and its kin, but not a protocol violation
         code if code.starts_with("08") && code != "08P01" => Class::Passing,
         _ => Class::Lasting,

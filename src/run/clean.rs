@@ -229,10 +229,6 @@ impl<'a> Place<'a> {
         if let Some(control) = control {
             let of = |error: &crate::control::ControlError| Failure::of(error);
             let task = table.to_string();
-            let holds = control.holds().await.map_err(|error| of(&error))?;
-            if let Some(hold) = holds.into_iter().find(|hold| hold.task == task) {
-                return Err(held(format!("{table} is {hold}")));
-            }
             let name = format!("task/{task}");
             let taken = control.acquire(&name, &self.holder, Duration::ZERO).await;
             lease = Some(
@@ -240,6 +236,11 @@ impl<'a> Place<'a> {
                     .map_err(|error| of(&error))?
                     .ok_or_else(|| held(format!("a run is at work on {table}")))?,
             );
+            // Under the lock: whoever had it may have put the table on hold.
+            let holds = control.holds().await.map_err(|error| of(&error))?;
+            if let Some(hold) = holds.into_iter().find(|hold| hold.task == task) {
+                return Err(held(format!("{table} is {hold}")));
+            }
         }
         let last = self.warehouse.last_load(table).await.map_err(|error| Failure::of(&*error))?;
         if last.is_none_or(|last| last.load != orphan.last.load) {

@@ -119,8 +119,7 @@ impl Looked {
     }
 }
 
-/// Reaches what `plan` looks at. Its connections to the sources count among their limit where the
-/// control database is there to count them.
+/// Reaches what `plan` looks at. Its connections are not counted among the sources': it would wait for the runs.
 pub(super) async fn look(
     project: &Project,
     environment: &Environment,
@@ -130,13 +129,7 @@ pub(super) async fn look(
     let endpoints = Endpoints::of(project, environment)?;
     let schemas = Schemas::of(project, environment, mode)?;
     let control = Control::open_existing(&endpoints.control, &reach::control_schema(mode)).await?;
-    let keep = project.has_critical();
-    let slots = |name: &str, count| -> Arc<dyn Slots> {
-        match &control {
-            Some(control) => Arc::new(LeasedSlots::of_source(control.clone(), name, count, keep, run)),
-            None => Arc::new(LocalSlots::new(count)),
-        }
-    };
+    let slots = |_: &str, count| -> Arc<dyn Slots> { Arc::new(LocalSlots::new(count)) };
     let sources =
         open_sources((project, environment, mode), endpoints.sources, slots, control.as_ref(), run)?;
     Ok(Looked {

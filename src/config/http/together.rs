@@ -70,11 +70,11 @@ impl HttpSettings {
         if spec.key.is_empty() {
             keys.missing("key", "the columns by which a row that comes again is known: key = [\"id\"]");
         }
-        let asks_since = self.asked().iter().any(|pattern| pattern.has(HttpPiece::is_since));
-        if (asks_since || self.windows.is_some()) && spec.cursor.is_none() {
+        // Without one nothing would tell what is new: what came would be taken for the whole table.
+        if !keys.has("work") && spec.cursor.is_none() {
             keys.missing(
                 "cursor",
-                "the column whose greatest value is `{since}` the next time: `updated_at`",
+                "the column by which rows are in order, whose greatest value is `{since}` the next time: `updated_at`, `id`",
             );
         }
     }

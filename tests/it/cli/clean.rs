@@ -69,6 +69,29 @@ async fn what_a_killed_run_left_goes_once_the_run_is_dead() {
     );
 }
 
+/// Somebody made a view of a staging table that failed its checks: all else goes.
+#[tokio::test]
+async fn a_staging_table_that_cannot_be_dropped_keeps_nothing_else() {
+    let project = Project::new(TABLES, "[tables]\norders = \"full\"\nriders = \"full\"\n").await;
+    let toml = std::fs::read_to_string(project.dir().join("barncat.toml")).expect("it is there");
+    project.write("barncat.toml", &format!("{toml}fill_jobs = 2\n"));
+    for table in ["orders", "riders"] {
+        let kill = [("BARNCAT_FAILPOINTS", "publish.ledger.before=abort")];
+        let output = project.barncat(&["run", table], &kill).await;
+        assert_eq!(output.status.code(), None, "{output:?}");
+    }
+    let staging =
+        "SELECT quote_ident(relname) FROM pg_class WHERE relnamespace = 'barncat_staging'::regnamespace
+        AND relkind = 'r' ORDER BY 1";
+    let tables = project.database.texts(staging).await;
+    let view = format!("CREATE VIEW raw.looked_at AS SELECT * FROM barncat_staging.{}", tables[0]);
+    project.database.run(&view).await;
+    let (cleaned, status) = json_of(&project, &["clean"]).await;
+    assert_eq!(status, Some(0), "{cleaned:#}");
+    assert_eq!(project.database.texts(staging).await, tables[..1]);
+    assert_eq!(project.staged(), Vec::<std::path::PathBuf>::new());
+}
+
 /// A probe is no load, and no attempt knows of it: one that is a day old has no `doctor` any more.
 #[tokio::test]
 async fn what_a_killed_doctor_left_goes_after_a_day() {
@@ -81,7 +104,8 @@ async fn what_a_killed_doctor_left_goes_after_a_day() {
         let id = ulid::Ulid::from_datetime(now - Duration::from_secs(age_hours * 60 * 60));
         let folder = mode.join("doctor").join(id.to_string());
         std::fs::create_dir_all(&folder).expect("a folder can be made");
-        std::fs::write(folder.join(name), "written by barncat doctor; may be deleted").expect("it is written");
+        std::fs::write(folder.join(name), "written by barncat doctor; may be deleted")
+            .expect("it is written");
         folder.join(name)
     };
     let (young, old) = (probe(23, "probe.unfinished"), [probe(25, "probe.unfinished"), probe(26, "probe")]);

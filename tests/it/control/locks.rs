@@ -64,7 +64,44 @@ async fn a_killed_holders_lock_frees_itself_long_before_it_expires() {
 }
 
 #[tokio::test]
-async fn a_lock_that_was_lost_while_the_database_was_away_is_to_be_had_again() {
+async fn a_lock_that_is_given_back_while_the_database_is_away_is_to_be_had_again() {
+    let (control, lease, away) = cut_off().await;
+    // To give it back fails: nobody is there to be told.
+    lease.release().await.unwrap_err();
+    away.end().await;
+    let again = until_answered(&control).await;
+    assert!(again.is_some(), "the process stands in its own way for ever");
+}
+
+/// Whoever leads must not go on; a load that is under way is finished and published.
+#[tokio::test]
+async fn a_lock_outlives_a_database_that_is_away_for_longer_than_it_lasts() {
+    let (_control, lease, away) = cut_off().await;
+    let known = tokio::time::timeout(Duration::from_secs(2), lease.lost()).await;
+    assert!(known.is_err(), "nobody said that it is another's");
+    away.end().await;
+    let limit = Instant::now() + LONG;
+    while lease.is_lost() {
+        assert!(Instant::now() < limit, "it is not renewed");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert!(lease.ask().await.unwrap(), "it is still its own");
+}
+
+/// A role that may not connect.
+struct Away {
+    role: String,
+}
+
+impl Away {
+    async fn end(self) {
+        let sql = format!("ALTER ROLE {} CONNECTION LIMIT -1", self.role);
+        superuser().await.batch_execute(&sql).await.unwrap();
+    }
+}
+
+/// Somebody with a lock whose database has been away for longer than it lasts.
+async fn cut_off() -> (Control, barncat::control::Lease, Away) {
     let schema = fresh_schema();
     let admin = superuser().await;
     let role = format!("role_{schema}");
@@ -83,12 +120,12 @@ async fn a_lock_that_was_lost_while_the_database_was_away_is_to_be_had_again() {
          SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '{role}'"
     );
     admin.batch_execute(&cut).await.unwrap();
-    tokio::time::timeout(LONG, lease.lost()).await.expect("it is away for longer than the lock lasts");
-    // To give it back fails: nobody is there to be told.
-    lease.release().await.unwrap_err();
-    admin.batch_execute(&format!("ALTER ROLE {role} CONNECTION LIMIT -1")).await.unwrap();
-    let again = until_answered(&control).await;
-    assert!(again.is_some(), "the process stands in its own way for ever");
+    let limit = Instant::now() + LONG;
+    while !lease.is_lost() {
+        assert!(Instant::now() < limit, "it is away for longer than the lock lasts");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    (control, lease, Away { role })
 }
 
 /// The lock, once the database answers.

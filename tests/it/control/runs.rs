@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use barncat::{
-    control::{Control, Origin, RunStart, Tick},
+    control::{Control, Origin, RunStart, Tick, Timing},
     error::{Class, Failure},
     event::{RunOutcome, RunStatus, TaskOutcome, TaskStatus, Tier},
     schema::{Column, ColumnType, Generated, RelationKind, TableSchema, TypeKind},
@@ -9,7 +9,9 @@ use barncat::{
 };
 use jiff::Timestamp;
 
-use super::{QUICK, endpoint_of, fresh_schema, in_a_process_that_is_killed, open, superuser, until};
+use super::{
+    QUICK, endpoint, endpoint_of, fresh_schema, in_a_process_that_is_killed, open, superuser, until,
+};
 use crate::support::variable;
 
 fn start(run: &str) -> RunStart {
@@ -154,6 +156,24 @@ async fn a_crashed_run_is_seen_at_once_and_closed_by_the_next() {
     let past = &control.past_runs(5).await.unwrap()[0];
     assert_eq!((past.run.as_str(), past.status.as_str(), &past.outcome), ("run-1", "crashed", &None));
     assert_eq!(control.history(None, 5).await.unwrap()[0].status, "crashed");
+}
+
+#[tokio::test]
+async fn what_a_process_holds_that_only_stood_still_is_not_swept() {
+    let schema = fresh_schema();
+    let control = open(&schema).await;
+    let stands_still =
+        Timing { ttl: Duration::from_secs(1), renew: Duration::from_secs(3600), grace: Duration::ZERO };
+    let its = Control::open_with(&endpoint(), &schema, stands_still).await.unwrap();
+    begin(&its, "run-1", "load-1").await;
+    until("its lease ends", async || {
+        control.close_crashed().await.unwrap();
+        control.past_runs(5).await.unwrap().first().is_some_and(|run| run.status == "crashed")
+    })
+    .await;
+    assert_eq!(control.live_loads().await.unwrap(), ["load-1"], "it may publish yet");
+    drop(its);
+    until("its connection is gone", async || control.live_loads().await.unwrap().is_empty()).await;
 }
 
 #[tokio::test]

@@ -53,7 +53,8 @@ async fn a_table_that_was_emptied_and_filled_anew_is_compared_row_by_row() {
 /// A default that differs from row to row rewrites the table.
 #[tokio::test]
 async fn a_table_that_a_new_column_rewrote_is_compared_without_it() {
-    let loaders = "[tables]\nevents = { strategy = \"merge\", cursor = \"id\", on_schema_change = \"extend\" }\n";
+    let loaders =
+        "[tables]\nevents = { strategy = \"merge\", cursor = \"id\", on_schema_change = \"extend\" }\n";
     let project = Project::new(SOURCE, loaders).await;
     project.run(&[]).await;
     let change = "ALTER TABLE events ADD COLUMN mark uuid DEFAULT gen_random_uuid();
@@ -63,9 +64,28 @@ async fn a_table_that_a_new_column_rewrote_is_compared_without_it() {
     let reason = task(&outcome, "raw.events")["reason"].as_str().expect("it has a reason");
     assert!(reason.contains("all rows compared"), "{reason}");
     assert!(reason.contains("rows of before await a backfill of mark"), "{reason}");
-    let marked = "SELECT string_agg(id || ' ' || note, ', ' ORDER BY id) FROM raw.events WHERE mark IS NOT NULL";
+    let marked =
+        "SELECT string_agg(id || ' ' || note, ', ' ORDER BY id) FROM raw.events WHERE mark IS NOT NULL";
     assert_eq!(project.database.text(marked).await, "3 late, 400 is 400, 401 new");
     project.run(&["--full"]).await;
+    project.assert_equal(&["events"]).await;
+}
+
+#[tokio::test]
+async fn a_table_larger_than_its_limit_is_not_loaded_whole_by_itself() {
+    let loaders = "[tables]\nevents = { strategy = \"append\", cursor = \"id\", rebuild_limit = \"8 kB\" }\n";
+    let project = Project::new(SOURCE, loaders).await;
+    project.run(&[]).await;
+    let anew = "CREATE TABLE other (LIKE events INCLUDING ALL); DROP TABLE events; ALTER TABLE other RENAME TO events;
+        INSERT INTO events VALUES (1, 'one')";
+    on_primary(&project, anew).await;
+    let (status, outcome) = project.try_run(&[]).await;
+    assert_eq!(status, Some(1), "{outcome:#}");
+    let message = task(&outcome, "raw.events")["error"]["message"].as_str().expect("it failed");
+    let told = "raw.events is larger than its `rebuild_limit`, and would be loaded whole: the source's table was made anew";
+    assert_eq!(message, told);
+    assert_eq!(project.database.text("SELECT count(*)::text FROM raw.events").await, "400");
+    project.run(&["--full", "--accept-shrink"]).await;
     project.assert_equal(&["events"]).await;
 }
 

@@ -124,7 +124,7 @@ pub(super) const HTTP: &[Section] = &[
             (
                 "resume_for",
                 "`1h`",
-                "for how long after it began a collection that was cut off is gone on with",
+                "for how long after it was last worked at a collection that was cut off is gone on with",
             ),
             ("tls", "the system's certificates", "[certificates that are trusted](#tls-of-a-service)"),
             ("probe", "", "a path that `doctor` may ask, at the cost of one request"),
