@@ -76,7 +76,7 @@ async fn a_staging_table_that_cannot_be_dropped_keeps_nothing_else() {
     let toml = std::fs::read_to_string(project.dir().join("barncat.toml")).expect("it is there");
     project.write("barncat.toml", &format!("{toml}fill_jobs = 2\n"));
     for table in ["orders", "riders"] {
-        let kill = [("BARNCAT_FAILPOINTS", "publish.ledger.before=abort")];
+        let kill = [("BARNCAT_FAILPOINTS", "publish.ledger.before=kill")];
         let output = project.barncat(&["run", table], &kill).await;
         assert_eq!(output.status.code(), None, "{output:?}");
     }
@@ -102,11 +102,11 @@ async fn what_a_killed_doctor_left_goes_after_a_day() {
     let now = std::time::SystemTime::now();
     let probe = |age_hours: u64, name: &str| {
         let id = ulid::Ulid::from_datetime(now - Duration::from_secs(age_hours * 60 * 60));
-        let folder = mode.join("doctor").join(id.to_string());
-        std::fs::create_dir_all(&folder).expect("a folder can be made");
-        std::fs::write(folder.join(name), "written by barncat doctor; may be deleted")
-            .expect("it is written");
-        folder.join(name)
+        let key = mode.join("doctor").join(id.to_string()).join(name);
+        let path = project.dir().join("stage").join(&key);
+        std::fs::create_dir_all(path.parent().expect("it has a folder")).expect("a folder can be made");
+        std::fs::write(path, "written by barncat doctor; may be deleted").expect("it is written");
+        key
     };
     let (young, old) = (probe(23, "probe.unfinished"), [probe(25, "probe.unfinished"), probe(26, "probe")]);
     let (cleaned, status) = json_of(&project, &["clean"]).await;
