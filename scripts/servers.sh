@@ -348,7 +348,7 @@ stop_one() {
 start_one() {
   start_member "$member" || {
     tail -n 20 "$BARNCAT_SERVERS_DATA/$member.log" >&2
-    fail "the $member did not start"
+    fail "the $member did not start" "its log is $BARNCAT_SERVERS_DATA/$member.log"
   }
   write_state
 }

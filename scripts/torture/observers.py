@@ -244,7 +244,7 @@ class StageWatcher(Watcher):
                 break
         # Of a load that is taken away the manifest goes too.
         time.sleep(0.5 if wrong else 0)
-        if wrong and path.exists() and self.history.clock_jumped():
+        if wrong and wrong.endswith("is not there") and path.exists() and self.history.clock_jumped():
             # It was taken for dead, and its parts were taken away, while it lived; it finds that out when it reads them.
             self.history.count("manifests without their parts, because the control database's clock had jumped")
         elif wrong and path.exists():

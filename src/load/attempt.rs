@@ -273,8 +273,8 @@ impl<'a> Begun<'a> {
         let Some(last) = &self.decision.last else { return Ok(()) };
         let is_same = last.state.definition == self.decision.state.definition;
         // A loop's table is made anew from nothing, whatever is asked: its rows come round by round.
-        let is_loop = self.attempt.spec.http.as_ref().is_some_and(|http| http.work.is_some());
-        if !self.decision.is_whole() || self.decision.live.is_none() || !(is_same || is_loop) {
+        let is_compared = is_same || self.attempt.spec.work().is_some();
+        if !self.decision.is_whole() || self.decision.live.is_none() || !is_compared {
             return Ok(());
         }
         if self.attempt.refuse_shrinking(last.table_rows, now).is_ok() {

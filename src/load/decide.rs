@@ -346,8 +346,7 @@ pub async fn forecast(
     warehouse: &dyn Warehouse,
 ) -> Result<Forecast, LoadError> {
     let mut decision = decide(project, spec, full, snapshot, warehouse).await?;
-    let is_loop = spec.http.as_ref().is_some_and(|http| http.work.is_some());
-    if is_loop && !full && decision.last.is_some() && decision.live.is_some() {
+    if spec.work().is_some() && !full && decision.last.is_some() && decision.live.is_some() {
         // What is decided for a load of the whole says nothing of a loop: it merges what its work brings.
         decision.publish = PublishKind::Merge;
         decision.reason = "what its `work` gives".to_owned();

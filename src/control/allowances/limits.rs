@@ -57,9 +57,7 @@ impl Window {
     pub fn per_day(count: u32) -> Self {
         Self::Calendar { unit: CalendarUnit::Day, count }
     }
-}
 
-impl Window {
     /// How many at most.
     pub fn most(self) -> u32 {
         match self {
