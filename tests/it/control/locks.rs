@@ -153,7 +153,9 @@ async fn a_hung_holders_lock_expires_and_it_learns_of_that() {
     let other = open(&schema).await;
     assert!(other.acquire("raw.orders", &holder("run-2"), Duration::ZERO).await.unwrap().is_none());
     let taken = other.acquire("raw.orders", &holder("run-2"), LONG).await.unwrap().expect("it expires");
-    tokio::time::timeout(LONG, lease.lost()).await.expect("the holder learns of it");
+    assert!(lease.is_lost(), "it has not renewed in time");
+    assert!(!lease.ask().await.unwrap(), "it is another's");
+    tokio::time::timeout(LONG, lease.lost()).await.expect("who asked knows it from now on");
     // The late release must not free what is another's by now.
     lease.release().await.unwrap();
     assert_eq!(other.who_holds("raw.orders").await.unwrap().map(|who| who.run).as_deref(), Some("run-2"));
