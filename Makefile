@@ -46,7 +46,7 @@ reference: ## writes docs/REFERENCE.md and docs/openapi.json, as the code has th
 	@BARNCAT_WRITE=1 cargo test --quiet --lib --features failpoints -- the_reference_is the_description_is || true
 	@git diff --stat -- docs/REFERENCE.md docs/openapi.json
 
-check: ## formatting, lints, docs, scripts: what CI asks for beside the tests
+check: ## formatting, lints, docs, scripts
 	@scripts/check.sh
 
 bench: ## speed and memory against psql's binary pipe, as JSON (ROWS=500000 RUNS=3 for less)

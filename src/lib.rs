@@ -1,7 +1,7 @@
 //! barncat, the working cat of a warehouse: copies tables from a Postgres read replica to a stage
 //! (S3 or a folder) and from there into a warehouse, and publishes each of them atomically.
 //!
-//! The modules, in the order of the data; a module imports from those above it only:
+//! The modules; which of them may import from which, docs/ARCHITECTURE.md says:
 //!
 //! | module | is for |
 //! | --- | --- |
@@ -11,7 +11,7 @@
 //! | [`sql`] | quoting, names |
 //! | [`pg`] | the only place that opens a Postgres connection |
 //! | [`http`] | the one HTTP client beside AWS' |
-//! | [`aws`] | one client for S3 |
+//! | [`aws`] | the clients of AWS, and logins by it |
 //! | [`config`] | a project's text, every mistake at once |
 //! | [`dag`] | which tasks a selection means |
 //! | [`schema`] | what a table looks like: canonical form, hash, difference, type mapping |

@@ -58,7 +58,7 @@ pub(super) struct Global {
 
     /// How stdout is written
     #[arg(long, global = true, value_name = "FORMAT", default_value = "text", hide_possible_values = true)]
-    #[arg(help = "How stdout is written: text or json")]
+    #[arg(help = "How stdout is written: text or json; run, check and serve: jsonl too; graph: mermaid and dot")]
     pub(super) output: OutputFormat,
 
     /// Tell more on stderr; twice: everything
@@ -377,7 +377,7 @@ pub(super) struct RunArgs {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(super) sample: Option<u32>,
     /// Go on with a run that did not come to its end: the last one, or RUN; what ended well is not done again
-    #[arg(long, value_name = "RUN", num_args = 0..=1, conflicts_with_all = ["failed", "full"])]
+    #[arg(long, value_name = "RUN", num_args = 0..=1, conflicts_with_all = ["failed", "full", "sample"])]
     pub(super) resume: Option<Option<String>>,
 
     /// How many tables at once
@@ -400,7 +400,7 @@ pub(super) struct VerifyArgs {
     #[arg(long, conflicts_with = "repair")]
     pub(super) as_is: bool,
 
-    /// Load tables that differ anew, and compare again
+    /// Mend what differs, by key or, where that cannot be, the whole table, and compare again
     #[arg(long)]
     pub(super) repair: bool,
 

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use tokio_postgres::Row;
 
-use super::{Control, ControlError, Origin, Tick, session::SEEN};
+use super::{Asked, Control, ControlError, Origin, Tick, session::SEEN};
 use crate::event::{RunOutcome, TaskOutcome};
 
 /// The kinds of the graph's tasks, for SQL. Rows of any other kind are what a person did by hand: a comparison
@@ -194,6 +194,13 @@ impl Control {
             FROM control.runs WHERE ended_at IS NOT NULL ORDER BY started_at DESC LIMIT $1";
         let rows = self.database().query("list past runs", select, &[&i64::from(limit)]).await?;
         Ok(rows.iter().map(past_run).collect())
+    }
+
+    /// What a run was asked for beyond its selection: nothing, where a release before wrote it or a later one in another form.
+    pub async fn asked(&self, run: &str) -> Result<Asked, ControlError> {
+        let select = "SELECT asked FROM control.runs WHERE run = $1";
+        let rows = self.database().query("read what a run was asked for", select, &[&run]).await?;
+        Ok(rows.first().and_then(|row| known(row.get(0))).unwrap_or_default())
     }
 
     /// The last `limit` tasks that ended, of one table or of all, the latest first.

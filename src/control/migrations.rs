@@ -94,6 +94,12 @@ const MIGRATIONS: &[Migration] = &[
         sql: include_str!("../../sql/control/0012_housekeeping.sql"),
         compatible_from: 1,
     },
+    Migration {
+        number: 13,
+        name: "what was asked",
+        sql: include_str!("../../sql/control/0013_what_was_asked.sql"),
+        compatible_from: 1,
+    },
 ];
 
 /// A migration as the database has it.

@@ -46,7 +46,7 @@ pub use locks::{HeldBy, Holder, Lease};
 pub use measures::{Point, Series};
 pub use mutes::Mute;
 pub use outbox::{Claimed, Next, Waiting};
-pub use runs::RunStart;
+pub use runs::{Asked, RunStart};
 pub use schedules::{KnownSchedule, Pause};
 pub use seen::{Part, Said, SeenAttempt, SeenRun, SeenSchema, SeenTask, Tally, Then};
 pub use session::{host_name, user_name};

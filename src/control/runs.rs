@@ -1,6 +1,6 @@
 //! Writes what a run does as it does it.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tokio::time::sleep;
 
 use super::{Control, ControlError, Origin, database::persist, locks::alive, session::SEEN};
@@ -33,6 +33,22 @@ pub struct RunStart {
     pub origin: Origin,
     /// The project, whose names those of schedules are.
     pub project: String,
+    /// What was asked for beyond the selection.
+    pub asked: Asked,
+}
+
+/// What a run is asked for beyond its selection, for whoever goes on with it. What each of it means is said at
+/// [`Request`](crate::run::Request).
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+#[allow(missing_docs)]
+pub struct Asked {
+    pub full: bool,
+    pub accept_shrink: bool,
+    pub accept_measures: bool,
+    pub failed: bool,
+    pub sample: Option<u32>,
+    pub rebuild: bool,
 }
 
 impl Control {
@@ -54,9 +70,10 @@ impl Control {
                   AND ($13::text IS NULL OR session = $13)
                 RETURNING tick)
             INSERT INTO control.runs
-                (run, session, mode, selection, version, host, pid, resumes, started_by, schedule, tick)
-            SELECT $1, $2, $3, $4, $5, $6, $7, coalesce((SELECT run FROM before), $8), $9, $10, $11
+                (run, session, mode, selection, version, host, pid, resumes, started_by, schedule, tick, asked)
+            SELECT $1, $2, $3, $4, $5, $6, $7, coalesce((SELECT run FROM before), $8), $9, $10, $11, $14
             WHERE $13::text IS NULL OR EXISTS (SELECT FROM of_tick)";
+        let asked = (start.asked != Asked::default()).then(|| json(&start.asked));
         let begun = self
             .database()
             .execute(
@@ -76,6 +93,7 @@ impl Control {
                     &at,
                     &start.project,
                     &start.origin.claimed_by,
+                    &asked,
                 ],
             )
             .await?;

@@ -1,5 +1,5 @@
 //! Fuzz tests, compiled for tests alone: wherever a text of somebody else's is read, hostile ones are made of a kept
-//! corpus, `tests/corpus/<target>`, for `BARNCAT_FUZZ_SECONDS` (2) seconds a target. `make fuzz` does it for longer.
+//! corpus, `tests/corpus/<target>`, for `BARNCAT_FUZZ_SECONDS` (0: the corpus alone) seconds a target; `make fuzz` says how many.
 //!
 //! A target takes any bytes. It must neither panic nor hang, and holds what its head says. What it answers is
 //! [`outcome`] of what became of the input: one with a new outcome is kept in memory and changed further, so that

@@ -77,7 +77,7 @@ use self::{
 use crate::{
     clock::{self, Clock},
     config::{Environment, Project},
-    control::{self, Origin, RunStart},
+    control::{self, Asked, Origin, RunStart},
     dag::selection,
     error::Fault,
     event::{Event, RunOutcome, RunStatus, TaskOutcome, TaskStatus},
@@ -206,17 +206,18 @@ async fn run_as(
             return Err(error);
         }
     };
-    hooks.choose(project, &prepared.0);
+    let Prepared { tasks, known, request } = prepared;
+    let request = &request;
+    hooks.choose(project, &tasks);
     let told = Event::RunStarted {
         run: run.clone(),
         mode: request.mode.to_string(),
         place: opened.workshop.warehouse.place(),
-        schemas: prepared.0.schemas(),
-        tasks: prepared.0.names(),
+        schemas: tasks.schemas(),
+        tasks: tasks.names(),
     };
     let _ = hooks.events().send(told).await;
-    let (prepared, known) = prepared;
-    let executed = execute::execute(&opened.workshop, prepared, known, request, teller.as_ref()).await;
+    let executed = execute::execute(&opened.workshop, tasks, known, request, teller.as_ref()).await;
     let execute::Executed { tasks, deadlines } = executed;
     let mut outcome = RunOutcome {
         status: verdict::status(&tasks, request.work.all_count(), is_stopped(&tasks, request, &cancel)),
@@ -267,15 +268,31 @@ fn is_stopped(tasks: &[TaskOutcome], request: &Request, cancel: &CancellationTok
     cancel.is_cancelled() || (request.drain.is_cancelled() && tasks.iter().any(is_left))
 }
 
+/// A run whose first task may begin.
+struct Prepared {
+    tasks: tasks::Tasks,
+    known: execute::Known,
+    /// What is asked for, with all that the run asked for that this one goes on with.
+    request: Request,
+}
+
 /// Everything before the first task: ledger, what crashes left, the list of tasks.
 async fn prepare(
     project: &Project,
     request: &Request,
     opened: &Opened,
     run: &str,
-) -> Result<(tasks::Tasks, execute::Known), RunError> {
+) -> Result<Prepared, RunError> {
     let workshop = &opened.workshop;
     workshop.warehouse.prepare().await.map_err(RunError::Below)?;
+    let mut request = request.clone();
+    let resumed = match &request.resume {
+        Some(id) => Some(resume::find(&workshop.control, request.mode, id.as_deref()).await?),
+        None => None,
+    };
+    if let Some(resumed) = &resumed {
+        resumed.ask(&mut request);
+    }
     let published = facts::published(&*workshop.warehouse, Some(&workshop.control)).await?;
     let mut tasks = list(project, opened, &published).await?;
     if request.mode == Mode::Test {
@@ -290,14 +307,7 @@ async fn prepare(
     if request.rebuild {
         tasks.lift_rebuild_limits();
     }
-    let resumed = match &request.resume {
-        Some(id) => Some(resume::find(&workshop.control, request.mode, id.as_deref()).await?),
-        None => None,
-    };
-    let (select, exclude) = match &resumed {
-        Some(resumed) => (&resumed.select, &resumed.exclude),
-        None => (&request.select, &request.exclude),
-    };
+    let (select, exclude) = (&request.select, &request.exclude);
     let known = facts::Known {
         project: &project.name,
         dialect: workshop.dialect(),
@@ -317,12 +327,13 @@ async fn prepare(
         selection = selection::written(&tasks.names(), &[]);
     }
     let resumes = resumed.as_ref().map(|resumed| resumed.run.clone());
-    // Who goes on with a tick's run does that tick's work.
-    let of_tick = resumed.as_ref().and_then(|resumed| resumed.tick.clone());
-    let mut origin = request.origin.clone();
-    origin.tick = origin.tick.or(of_tick);
-    let project_name = project.name.clone();
-    let start = RunStart { resumes, origin, project: project_name, ..start(request.mode, selection, run) };
+    let start = RunStart {
+        resumes,
+        origin: request.origin.clone(),
+        project: project.name.clone(),
+        asked: Asked::from(&request),
+        ..start(request.mode, selection, run)
+    };
     workshop.control.start_run(&start).await?;
     // A leftover that cannot be taken away now is no reason to leave tables stale.
     if let Err(error) = crate::load::tidy(workshop).await {
@@ -334,7 +345,8 @@ async fn prepare(
         None => Default::default(),
     };
     let zone = project.zone();
-    Ok((tasks, execute::Known { showing: job::Showing::of(&published), ended, crashed, zone }))
+    let known = execute::Known { showing: job::Showing::of(&published), ended, crashed, zone };
+    Ok(Prepared { tasks, known, request })
 }
 
 /// Lists the tasks; a source that restarts just then is waited for.
@@ -370,6 +382,7 @@ fn start(mode: Mode, selection: String, run: &str) -> RunStart {
         resumes: None,
         origin: by_hand(),
         project: String::new(),
+        asked: Asked::default(),
     }
 }
 

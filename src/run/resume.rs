@@ -2,9 +2,9 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::{Mode, RunError, ready::End, tasks::Tasks};
+use super::{Mode, Request, RunError, ready::End, tasks::Tasks};
 use crate::{
-    control::{Control, PastRun, Tick},
+    control::{Asked, Control, PastRun, Tick},
     dag::{NodeId, selection},
 };
 
@@ -16,11 +16,37 @@ pub(super) struct Resumed {
     /// The run's id.
     pub(super) run: String,
     /// What was selected.
-    pub(super) select: Vec<String>,
+    select: Vec<String>,
     /// And what was left out.
-    pub(super) exclude: Vec<String>,
+    exclude: Vec<String>,
     /// The tick that it is the run of.
-    pub(super) tick: Option<Tick>,
+    tick: Option<Tick>,
+    /// What else it was asked for.
+    asked: Asked,
+}
+
+impl Resumed {
+    /// Asks as that run was asked.
+    pub(super) fn ask(&self, request: &mut Request) {
+        let Asked { full, accept_shrink, accept_measures, failed, sample, rebuild } = self.asked;
+        request.select.clone_from(&self.select);
+        request.exclude.clone_from(&self.exclude);
+        request.full |= full;
+        request.accept_shrink |= accept_shrink;
+        request.accept_measures |= accept_measures;
+        request.failed |= failed;
+        request.sample = request.sample.or(sample);
+        request.rebuild |= rebuild;
+        // Who goes on with a tick's run does that tick's work.
+        request.origin.tick = request.origin.tick.take().or_else(|| self.tick.clone());
+    }
+}
+
+impl From<&Request> for Asked {
+    fn from(request: &Request) -> Self {
+        let Request { full, accept_shrink, accept_measures, failed, sample, rebuild, .. } = *request;
+        Self { full, accept_shrink, accept_measures, failed, sample, rebuild }
+    }
 }
 
 /// The run that is meant: the last one of this mode, or the one whose id begins so.
@@ -39,7 +65,8 @@ pub(super) async fn find(control: &Control, mode: Mode, id: Option<&str>) -> Res
         return Err(RunError::NothingToResume { run: run.run.clone() });
     }
     let (select, exclude) = selection::read(&run.selection);
-    Ok(Resumed { run: run.run.clone(), select, exclude, tick: run.origin.tick.clone() })
+    let asked = control.asked(&run.run).await?;
+    Ok(Resumed { run: run.run.clone(), select, exclude, tick: run.origin.tick.clone(), asked })
 }
 
 /// What ended well in that run or in one that it resumed, in the order in which it did; and how many attempts at each

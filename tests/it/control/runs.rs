@@ -25,6 +25,7 @@ fn start(run: &str) -> RunStart {
         resumes: None,
         origin: barncat::control::Origin::default(),
         project: "tests".to_owned(),
+        asked: barncat::control::Asked::default(),
     }
 }
 

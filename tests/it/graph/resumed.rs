@@ -56,6 +56,21 @@ async fn what_a_run_before_the_last_one_did_is_not_done_again_either() {
     assert_eq!(project.database.text(loads).await, "3");
 }
 
+/// By `--full` a table is published although nothing of it has changed.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_asked_for_is_asked_for_again() {
+    let project = Project::new(SOURCE, LOADERS).await;
+    let two = ["orders", "riders"];
+    project.run(&two).await;
+    killed(&project, &["--full", "orders", "riders"], "control.finish_task.after").await;
+    let outcome = project.run(&["--resume"]).await;
+    let left = &outcome["tasks"][0];
+    assert_eq!((names(&outcome).len(), left["status"].as_str()), (1, Some("succeeded")), "{outcome:#}");
+    let (code, outcome) = project.try_run(&two).await;
+    assert_eq!(code, Some(0), "{outcome:#}");
+    assert_eq!(outcome["tasks"][0]["status"], "unchanged", "else this test would show nothing");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_task_that_kills_its_process_each_time_is_given_up() {
     let project = Project::new(

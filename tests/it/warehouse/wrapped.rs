@@ -87,6 +87,7 @@ impl Scene {
             resumes: None,
             origin: barncat::control::Origin::default(),
             project: "tests".to_owned(),
+            asked: barncat::control::Asked::default(),
         };
         control.start_run(&start).await.expect("a run begins");
         control

@@ -162,7 +162,7 @@ pub(super) const PROJECT: &[Section] = &[
     Section {
         title: "[control]",
         owners: &["[control]"],
-        about: "Give each project one of its own: schedules, locks and incidents are told apart by project, runs are not, so `history`, `run --resume` and the dashboard show those of all.",
+        about: "Give each project one of its own: schedules and incidents are told apart by project; runs, locks and holds are not, so `history`, `run --resume` and the dashboard show those of all, and tables of one name wait for each other. A serverless warehouse can sleep between runs only where this is not in it.",
         keys: &[
             (
                 "url",
