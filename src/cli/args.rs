@@ -58,7 +58,7 @@ pub(super) struct Global {
 
     /// How stdout is written
     #[arg(long, global = true, value_name = "FORMAT", default_value = "text", hide_possible_values = true)]
-    #[arg(help = "How stdout is written: text or json; run, check and serve: jsonl too; graph: mermaid and dot")]
+    #[arg(help = "How stdout is written: text or json; run, check, serve: jsonl; graph: mermaid, dot")]
     pub(super) output: OutputFormat,
 
     /// Tell more on stderr; twice: everything

@@ -99,31 +99,27 @@ async fn holds(connection: &Connection, condition: &str) -> Result<bool, PgError
 /// What types can be mapped to, and whether other sessions can be seen.
 pub(super) async fn abilities(server: &Server) -> Result<Abilities, PostgresWarehouseError> {
     let connection = server.connect("catalog").await?;
+    let found = read_abilities(&connection).await;
+    let found = connection.rest_after(found).await;
+    found.map(Abilities::Postgres).map_err(PostgresWarehouseError::from)
+}
+
+async fn read_abilities(connection: &Connection) -> Result<PostgresAbilities, PgError> {
     let fail = |error: tokio_postgres::Error| connection.error("look at the warehouse's types", &error);
-    let row = connection
-        .query_one(
-            "SELECT current_setting('server_version_num')::int,
-                    pg_has_role(current_user, 'pg_read_all_stats', 'USAGE')",
-            &[],
-        )
-        .await
-        .map_err(fail)?;
+    let server = "SELECT current_setting('server_version_num')::int,
+                         pg_has_role(current_user, 'pg_read_all_stats', 'USAGE')";
     // With the empty search_path of our sessions, format_type writes the schema too.
-    let types = connection
-        .query(
-            "SELECT x.extname::text, t.typname::text, format_type(t.oid, NULL)
-             FROM pg_type t
-             JOIN pg_depend d ON d.classid = 'pg_type'::regclass AND d.objid = t.oid AND d.deptype = 'e'
-             JOIN pg_extension x ON d.refclassid = 'pg_extension'::regclass AND x.oid = d.refobjid",
-            &[],
-        )
-        .await
-        .map_err(fail)?;
-    Ok(Abilities::Postgres(PostgresAbilities {
-        version: u32::try_from(row.get::<_, i32>(0)).unwrap_or(0),
+    let types = "SELECT x.extname::text, t.typname::text, format_type(t.oid, NULL)
+        FROM pg_type t
+        JOIN pg_depend d ON d.classid = 'pg_type'::regclass AND d.objid = t.oid AND d.deptype = 'e'
+        JOIN pg_extension x ON d.refclassid = 'pg_extension'::regclass AND x.oid = d.refobjid";
+    let server = connection.query_again(server, &[]).await.map_err(fail)?;
+    let types = connection.query_again(types, &[]).await.map_err(fail)?;
+    Ok(PostgresAbilities {
+        version: server.first().and_then(|row| u32::try_from(row.get::<_, i32>(0)).ok()).unwrap_or(0),
         extension_types: types.iter().map(|row| ((row.get(0), row.get(1)), row.get(2))).collect(),
-        sees_snapshots: row.get(1),
-    }))
+        sees_snapshots: server.first().is_some_and(|row| row.get(1)),
+    })
 }
 
 /// The tables of the staging schema that are ours by their names.

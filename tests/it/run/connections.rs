@@ -63,6 +63,19 @@ async fn end(mut child: Child) -> Option<i32> {
     tokio::task::spawn_blocking(move || child.wait()).await.expect("no panic").expect("it ends").code()
 }
 
+/// To open a session and to have it plan what each swap asks takes longer than a small table's rows.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn loads_one_after_the_other_share_the_warehouses_sessions() {
+    let tables: String = (1..=20).map(|n| format!("CREATE TABLE t{n} AS SELECT {n} AS id; ")).collect();
+    let project = Project::new(&tables, "[tables]\n\"*\" = \"full\"\n").await;
+    let opened = "SELECT sessions::text FROM pg_stat_database WHERE datname = current_database()";
+    project.run(&["--jobs", "1"]).await;
+    let before: u32 = project.database.text(opened).await.parse().expect("a number");
+    project.run(&["--jobs", "1", "--full"]).await;
+    let after: u32 = project.database.text(opened).await.parse().expect("a number");
+    assert!(after - before < 20, "{} sessions for 20 tables", after - before);
+}
+
 fn send(signal: &str, child: &Child) {
     let kill = format!("kill -s {signal} {}", child.id());
     assert!(std::process::Command::new("sh").args(["-c", &kill]).status().expect("a shell").success());
