@@ -3,7 +3,7 @@
 # look at everything that must always hold. docs/RELIABILITY.md tells which faults and which invariants. Fails at any violation.
 #
 #   scripts/torture.sh [MINUTES] [SEED]     20 of them, from 3 on; another seed each time
-#   scripts/torture.sh 5 SEED               as CI does
+#   scripts/torture.sh 5 SEED               the short form
 #
 # Faults and projects follow from the seed, their moments do not quite: processes run as fast as the machine lets them.
 # Programs with fail points (--features failpoints) are killed at each of them, too.
