@@ -16,6 +16,7 @@
 # ROWS, RUNS and WAYS ("pipe run run_fill_jobs_2") choose less or more. Each round takes each way in
 # turn, so that a noisy minute hits all of them. The servers stay (target/bench, scripts/bench.sh
 # down), so that a second bench need not generate the rows again. BUILT (a folder with a release build in it): nothing is built.
+# S3_SERVER: the bench `stage`, built before, which serves S3 for --stage and --night.
 set -euo pipefail
 
 # shellcheck source=scripts/common.sh
@@ -270,7 +271,8 @@ SQL
 
 # An S3 server in a process of its own, so that only the client's memory is measured.
 serve_s3() {
-  stage=$(cargo bench --bench stage --no-run --message-format json | sed -n 's|.*"executable":"\([^"]*/stage-[^"]*\)".*|\1|p')
+  stage=${S3_SERVER:-}
+  [ -n "$stage" ] || stage=$(cargo bench --bench stage --no-run --message-format json | sed -n 's|.*"executable":"\([^"]*/stage-[^"]*\)".*|\1|p')
   : >"$dir/s3"
   export AWS_ACCESS_KEY_ID=barncat-bench AWS_SECRET_ACCESS_KEY=only-for-a-server-on-this-machine AWS_EC2_METADATA_DISABLED=true
   "$stage" serve "$dir/stage" >"$dir/s3" &
