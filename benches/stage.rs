@@ -8,7 +8,7 @@
 #![expect(clippy::print_stdout, reason = "its figures are read by a script")]
 #![expect(clippy::disallowed_methods, reason = "the S3 server's credentials are in the environment")]
 
-use std::{env, error::Error, fs, sync::Arc, time::Instant};
+use std::{env, error::Error, fs, io::Write, sync::Arc, time::Instant};
 
 use barncat::{
     aws::{Access, Patience, S3Access},
@@ -22,7 +22,12 @@ use barncat::{
     sql::TableName,
     stage::{self, Encryption, LoadPrefix, PartWriter, SharedStage, manifest::Compression},
 };
-use hyper::server::conn::http1;
+use hyper::{
+    Request,
+    body::Incoming,
+    server::conn::http1,
+    service::{Service, service_fn},
+};
 use hyper_util::rt::TokioIo;
 use s3s::{auth::SimpleAuth, service::S3ServiceBuilder};
 use tokio::{net::TcpListener, sync::Semaphore, task::JoinSet};
@@ -158,11 +163,19 @@ async fn serve_s3(folder: &str) -> Result<(), Failed> {
         env::var("AWS_SECRET_ACCESS_KEY")?,
     ));
     let service = builder.build();
+    // One line a request, for whoever counts them; appended, so that the file may be emptied meanwhile.
+    let requests = fs::OpenOptions::new().create(true).append(true).open(format!("{folder}/requests"))?;
+    let requests = Arc::new(requests);
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     println!("http://{}", listener.local_addr()?);
     loop {
         let (stream, _) = listener.accept().await?;
-        tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), service.clone()));
+        let (service, requests) = (service.clone(), requests.clone());
+        let noted = service_fn(move |request: Request<Incoming>| {
+            let _ = writeln!(&*requests, "{} {}", request.method(), request.uri());
+            service.call(request)
+        });
+        tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), noted));
     }
 }
 

@@ -183,8 +183,13 @@ impl Staging for PostgresStaging {
         let drop = format!("DROP TABLE IF EXISTS {}", self.table.quoted());
         let sql = if self.is_committed { drop } else { "ROLLBACK".to_owned() };
         // If even this fails the connection is gone: the server rolls back, the next run sweeps.
-        if self.connection.run("give a load up", &sql).await.is_ok() {
+        let given_up = self.connection.run("give a load up", &sql).await;
+        if given_up.is_ok() {
             self.connection.set_busy(false);
+        }
+        // What was asked to cancel is better not used again.
+        if !self.is_asking {
+            let _ = self.connection.rest_after(given_up).await;
         }
     }
 }
