@@ -173,7 +173,7 @@ async fn serve_s3(folder: &str) -> Result<(), Failed> {
         let (service, requests) = (service.clone(), requests.clone());
         let noted = service_fn(move |request: Request<Incoming>| {
             let _ = writeln!(&*requests, "{} {}", request.method(), request.uri());
-            service.call(request)
+            Service::call(&service, request)
         });
         tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), noted));
     }
