@@ -172,7 +172,9 @@ async fn serve_s3(folder: &str) -> Result<(), Failed> {
         let (stream, _) = listener.accept().await?;
         let (service, requests) = (service.clone(), requests.clone());
         let noted = service_fn(move |request: Request<Incoming>| {
-            let _ = writeln!(&*requests, "{} {}", request.method(), request.uri());
+            // In one write: other connections write too.
+            let line = format!("{} {}\n", request.method(), request.uri());
+            let _ = (&*requests).write_all(line.as_bytes());
             Service::call(&service, request)
         });
         tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), noted));
