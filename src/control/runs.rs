@@ -41,13 +41,18 @@ pub struct RunStart {
 /// [`Request`](crate::run::Request).
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-#[allow(missing_docs)]
 pub struct Asked {
+    /// Whole tables, whatever their strategy.
     pub full: bool,
+    /// Although more rows vanished than `shrink_limit` allows.
     pub accept_shrink: bool,
+    /// What checks find abnormal is usual.
     pub accept_measures: bool,
+    /// Only what did not end well before.
     pub failed: bool,
+    /// So many rows a table.
     pub sample: Option<u32>,
+    /// Whatever `rebuild_limit` says.
     pub rebuild: bool,
 }
 
