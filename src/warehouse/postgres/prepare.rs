@@ -113,12 +113,13 @@ async fn read_abilities(connection: &Connection) -> Result<PostgresAbilities, Pg
         FROM pg_type t
         JOIN pg_depend d ON d.classid = 'pg_type'::regclass AND d.objid = t.oid AND d.deptype = 'e'
         JOIN pg_extension x ON d.refclassid = 'pg_extension'::regclass AND x.oid = d.refobjid";
-    let server = connection.query_again(server, &[]).await.map_err(fail)?;
+    let server = connection.prepared(server).await.map_err(fail)?;
+    let row = connection.query_one(&server, &[]).await.map_err(fail)?;
     let types = connection.query_again(types, &[]).await.map_err(fail)?;
     Ok(PostgresAbilities {
-        version: server.first().and_then(|row| u32::try_from(row.get::<_, i32>(0)).ok()).unwrap_or(0),
+        version: u32::try_from(row.get::<_, i32>(0)).unwrap_or(0),
         extension_types: types.iter().map(|row| ((row.get(0), row.get(1)), row.get(2))).collect(),
-        sees_snapshots: server.first().is_some_and(|row| row.get(1)),
+        sees_snapshots: row.get(1),
     })
 }
 
