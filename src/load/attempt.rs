@@ -23,9 +23,9 @@ use super::{
 use crate::{
     check, clock,
     event::{CheckOutcome, Step},
-    source::{Position, SharedSnapshots, Snapshot},
+    source::{PartPlan, Position, SharedSnapshots, Snapshot},
     stage::manifest::Manifest,
-    warehouse::{LedgerRow, Published},
+    warehouse::{Fill, LedgerRow, Published},
 };
 
 /// How many whole parts may wait in the stage before the reading of others waits for the fill.
@@ -71,7 +71,7 @@ pub(super) async fn in_snapshot(
     snapshot: Arc<dyn Snapshot>,
 ) -> Result<Loaded, LoadError> {
     let begun = Begun::new(workshop, attempt, &*snapshot).await?;
-    let done = begun.side_by_side(snapshot).await;
+    let done = begun.load(snapshot).await;
     begun.end(done).await
 }
 
@@ -114,6 +114,19 @@ pub(super) struct Done {
     published: Option<Published>,
     /// What was asked of the rows before.
     checks: Vec<CheckOutcome>,
+}
+
+impl Done {
+    fn unchanged(manifest: Manifest) -> Self {
+        Self { manifest, published: None, checks: Vec::new() }
+    }
+}
+
+/// Why nothing is left to fill.
+enum Cut {
+    /// All that was read is published already.
+    Unchanged(Box<Manifest>),
+    Failed(LoadError),
 }
 
 impl<'a> Begun<'a> {
@@ -166,30 +179,66 @@ impl<'a> Begun<'a> {
         Ok(Self { workshop, attempt, decision, missed, position, load, progress, publish_tried })
     }
 
+    /// From the source to its readers.
+    async fn load(&self, snapshot: Arc<dyn Snapshot>) -> Result<Done, LoadError> {
+        let extract = self.extraction();
+        let plans = self.unless_cancelled(extract.plan(&*snapshot)).await?;
+        // The fill of a single part begins no later if it waits for the manifest, and of a table that has not
+        // changed, which most are that are so small, the warehouse is then asked for nothing.
+        match plans.len() {
+            0 | 1 => {
+                let manifest = self.unless_cancelled(extract.run(snapshot, plans, None)).await?;
+                self.publish_staged(manifest).await
+            }
+            _ => self.side_by_side(extract, snapshot, plans).await,
+        }
+    }
+
     /// Extracts and fills at once: a part is filled as soon as it is whole in the stage.
-    async fn side_by_side(&self, snapshot: Arc<dyn Snapshot>) -> Result<Done, LoadError> {
+    async fn side_by_side(
+        &self,
+        extract: Extract<'_>,
+        snapshot: Arc<dyn Snapshot>,
+        plans: Vec<PartPlan>,
+    ) -> Result<Done, LoadError> {
         let mut staging = fill::open(self.workshop, self.attempt, &self.decision, &self.load).await?;
         let (sender, receiver) = mpsc::channel(self.parts_ahead());
+        let extracted = async {
+            let manifest = extract.run(snapshot, plans, Some(&sender)).await.map_err(Cut::Failed)?;
+            if self.is_unchanged(&manifest) {
+                // Spares the table its key and its figures for the planner.
+                return Err(Cut::Unchanged(Box::new(manifest)));
+            }
+            // If nobody listens any more, the fill has failed and says so itself.
+            let _ = sender.send(Fill::Done(Box::new(manifest.clone()))).await;
+            Ok(manifest)
+        };
+        let filled = async { fill::fill(self.workshop, &mut staging, receiver).await.map_err(Cut::Failed) };
         let both = tokio::select! {
             biased;
-            () = self.workshop.cancel.cancelled() => Err(LoadError::Cancelled),
-            both = async {
-                tokio::try_join!(
-                    self.extract(snapshot, Some(sender)),
-                    fill::fill(self.workshop, &mut staging, receiver),
-                )
-            } => both,
+            () = self.workshop.cancel.cancelled() => Err(Cut::Failed(LoadError::Cancelled)),
+            both = async { tokio::try_join!(extracted, filled) } => both,
         };
         match both {
-            Ok((manifest, _)) if self.is_unchanged(&manifest) => {
-                staging.discard().await;
-                Ok(Done { manifest, published: None, checks: Vec::new() })
-            }
             Ok((manifest, filled)) => self.publish(staging, manifest, filled).await,
-            Err(error) => {
+            Err(cut) => {
                 staging.discard().await;
-                Err(error)
+                match cut {
+                    Cut::Unchanged(manifest) => Ok(Done::unchanged(*manifest)),
+                    Cut::Failed(error) => Err(error),
+                }
             }
+        }
+    }
+
+    async fn unless_cancelled<T>(
+        &self,
+        work: impl Future<Output = Result<T, LoadError>>,
+    ) -> Result<T, LoadError> {
+        tokio::select! {
+            biased;
+            () = self.workshop.cancel.cancelled() => Err(LoadError::Cancelled),
+            done = work => done,
         }
     }
 
@@ -200,12 +249,14 @@ impl<'a> Begun<'a> {
     }
 
     /// Reads the table into the stage, up to the manifest.
-    pub(super) async fn extract(
-        &self,
-        snapshot: Arc<dyn Snapshot>,
-        filling: Option<mpsc::Sender<crate::warehouse::Fill>>,
-    ) -> Result<Manifest, LoadError> {
-        let extract = Extract {
+    pub(super) async fn extract(&self, snapshot: Arc<dyn Snapshot>) -> Result<Manifest, LoadError> {
+        let extract = self.extraction();
+        let plans = extract.plan(&*snapshot).await?;
+        extract.run(snapshot, plans, None).await
+    }
+
+    fn extraction(&self) -> Extract<'_> {
+        Extract {
             workshop: self.workshop,
             spec: &self.attempt.spec,
             decision: &self.decision,
@@ -214,24 +265,17 @@ impl<'a> Begun<'a> {
             load: &self.load,
             attempt: self.attempt.number,
             progress: self.progress.clone(),
-        };
-        let manifest = extract.run(snapshot, filling).await?;
-        self.progress.tell(Step::Filling);
-        Ok(manifest)
+        }
     }
 
     /// Fills from a load that is whole in the stage, and publishes it.
     pub(super) async fn publish_staged(&self, manifest: Manifest) -> Result<Done, LoadError> {
         if self.is_unchanged(&manifest) {
-            return Ok(Done { manifest, published: None, checks: Vec::new() });
+            return Ok(Done::unchanged(manifest));
         }
         let mut staging = fill::open(self.workshop, self.attempt, &self.decision, &self.load).await?;
         let parts = fill::replay(&manifest);
-        let filled = tokio::select! {
-            biased;
-            () = self.workshop.cancel.cancelled() => Err(LoadError::Cancelled),
-            filled = fill::fill(self.workshop, &mut staging, parts) => filled,
-        };
+        let filled = self.unless_cancelled(fill::fill(self.workshop, &mut staging, parts)).await;
         match filled {
             Ok(filled) => self.publish(staging, manifest, filled).await,
             Err(error) => {

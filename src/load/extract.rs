@@ -22,6 +22,7 @@ use crate::{
     clock,
     config::LoadSpec,
     control::{FailedRequest, RejectedRecord},
+    event::Step,
     fail_point,
     schema::{Column, TypeKind, Unfit},
     source::{Extraction, LeftOut, LeftRecord, LeftRequest, PartPlan, Snapshot},
@@ -91,18 +92,17 @@ pub(super) struct Extract<'a> {
 
 impl Extract<'_> {
     /// Reads all parts, `PARTS_AT_ONCE` side by side, then writes the manifest. Each part goes to
-    /// `filling` as soon as it is whole in the stage, the manifest last. The snapshot is let go when
-    /// the last part is read.
+    /// `filling` as soon as it is whole in the stage. The snapshot is let go when the last part is read.
     pub(super) async fn run(
         self,
         snapshot: Arc<dyn Snapshot>,
-        filling: Option<mpsc::Sender<Fill>>,
+        plans: Vec<PartPlan>,
+        filling: Option<&mpsc::Sender<Fill>>,
     ) -> Result<Manifest, LoadError> {
-        let plans = self.plan(&*snapshot).await?;
         let position = snapshot.position().clone();
         let collections = snapshot.answers().map(|answers| answers.collections.clone()).unwrap_or_default();
         self.note(&collections).await?;
-        let (parts, counts) = self.read_parts(snapshot.clone(), plans, filling.as_ref()).await?;
+        let (parts, counts) = self.read_parts(snapshot.clone(), plans, filling).await?;
         self.keep(snapshot.left_out(), &collections).await?;
         drop(snapshot);
         let mut manifest = Manifest {
@@ -128,10 +128,7 @@ impl Extract<'_> {
             sha256: String::new(),
         };
         manifest.write(&*self.workshop.stage, &self.prefix()).await?;
-        if let Some(filling) = filling {
-            // If nobody listens any more, the fill has failed and says so itself.
-            let _ = filling.send(Fill::Done(Box::new(manifest.clone()))).await;
-        }
+        self.progress.tell(Step::Filling);
         Ok(manifest)
     }
 
@@ -173,7 +170,7 @@ impl Extract<'_> {
     }
 
     /// All parts: those of the rows that are asked for, then those that mend what was missed.
-    async fn plan(&self, snapshot: &dyn Snapshot) -> Result<Vec<PartPlan>, LoadError> {
+    pub(super) async fn plan(&self, snapshot: &dyn Snapshot) -> Result<Vec<PartPlan>, LoadError> {
         let asked = extraction(self.spec, self.decision, self.attempt);
         let mut plans = Vec::new();
         if let Some(piece) = &self.decision.piece {

@@ -50,7 +50,7 @@ pub(super) async fn in_snapshot(
                 break;
             }
         };
-        match begun.extract(snapshot.clone(), None).await {
+        match begun.extract(snapshot.clone()).await {
             Ok(manifest) => extracted.push((begun, manifest)),
             Err(error) => {
                 let error = begun.end(Err(error)).await.err().unwrap_or(LoadError::Cancelled);

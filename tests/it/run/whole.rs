@@ -60,6 +60,30 @@ async fn a_run_loads_every_table_and_the_second_finds_them_unchanged() {
     project.assert_equal(ALL).await;
 }
 
+/// Most tables of a night have not changed, and must cost the warehouse next to nothing.
+#[tokio::test]
+async fn of_a_table_that_has_not_changed_the_warehouse_makes_nothing() {
+    let parts = "CREATE TABLE events (id bigint PRIMARY KEY) PARTITION BY RANGE (id);
+        CREATE TABLE events_1 PARTITION OF events FOR VALUES FROM (0) TO (20);
+        CREATE TABLE events_2 PARTITION OF events FOR VALUES FROM (20) TO (100);
+        INSERT INTO events SELECT n FROM generate_series(1, 50) n;";
+    let loaders = "[tables]\norders = \"full\"\nevents = \"full\"\n";
+    let project = Project::new(&format!("{SOURCE}{parts}"), loaders).await;
+    let passed = async |table: &str| {
+        let output = project.barncat(&["run", table], &[("BARNCAT_FAILPOINTS", "list")]).await;
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+        let text = String::from_utf8(output.stderr).expect("stderr is UTF-8");
+        ["staging.create.before", "staging.key.before"].map(|point| text.contains(point))
+    };
+    for table in ["orders", "events"] {
+        assert_eq!(passed(table).await, [true, true], "{table}");
+    }
+    assert_eq!(passed("orders").await, [false, false], "one part: not even a staging table");
+    // By the time that the last of several parts is read the first ones are filled already.
+    assert_eq!(passed("events").await, [true, false], "two parts: no key, no figures for the planner");
+    project.assert_equal(&["orders", "events"]).await;
+}
+
 #[tokio::test]
 async fn a_column_that_was_added_is_the_reason_and_arrives() {
     let project = project().await;
