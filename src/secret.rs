@@ -29,15 +29,22 @@ pub(crate) fn remember(password: &str) {
 
 /// A text of somebody else's, without the passwords of this process and those in urls.
 pub(crate) fn conceal(text: &str) -> String {
-    let mut concealed = text.to_owned();
-    for password in PASSWORDS.read().unwrap_or_else(PoisonError::into_inner).iter() {
-        concealed = concealed.replace(password.expose_secret(), "***");
+    let known = PASSWORDS.read().unwrap_or_else(PoisonError::into_inner);
+    let known = known.iter().flat_map(|password| text.match_indices(password.expose_secret()));
+    // All are looked for in the text as it came: one that is taken out may hide where another one is.
+    let mut places: Vec<(usize, usize)> =
+        known.chain(passwords(text)).map(|(at, password)| (at, at + password.len())).collect();
+    places.sort_unstable();
+    let mut concealed = String::with_capacity(text.len());
+    let mut told = 0;
+    for (start, end) in places {
+        if start > told || told == 0 {
+            concealed.push_str(&text[told..start]);
+            concealed.push_str("***");
+        }
+        told = told.max(end);
     }
-    let places: Vec<(usize, usize)> =
-        passwords(&concealed).map(|(at, password)| (at, at + password.len())).collect();
-    for (start, end) in places.into_iter().rev() {
-        concealed.replace_range(start..end, "***");
-    }
+    concealed.push_str(&text[told..]);
     concealed
 }
 
@@ -98,5 +105,8 @@ mod tests {
         remember_password("postgres://me:also%20seldom%2Fsaid@there/db");
         assert_eq!(conceal("as also seldom/said, as also%20seldom%2Fsaid"), "as ***, as ***");
         assert_eq!(conceal("nothing: here"), "nothing: here");
+        // A known one that reaches into a url's login hid where its password is.
+        remember_password("postgres://me:options=e:@there/db");
+        assert_eq!(conceal("postgres://options=e:hunter2@there/db"), "postgres://***@there/db");
     }
 }
