@@ -1,6 +1,8 @@
 //! The url of a server. Whatever is wrong with it, no error and no place shows its password, and off loopback no url
 //! without `sslmode=disable` leads anywhere in the clear.
 
+use std::net::{IpAddr, Ipv6Addr};
+
 use super::{SECRET, fuzz, outcome, pieces};
 use crate::{
     pg::{Endpoint, TlsSettings, Url},
@@ -51,9 +53,13 @@ fn target(input: &[u8]) -> u64 {
     let told = match Url::read(&Secret::new(&url), &tls, 5432) {
         Err(error) => format!("{error} {error:?}"),
         Ok(read) => {
-            let is_local = read.host().starts_with('/')
-                || matches!(read.host(), "localhost" | "::1")
-                || read.host().starts_with("127.");
+            // An address has several spellings: `0::1` is the loopback's, too.
+            let is_loopback = match read.host().parse() {
+                Ok(IpAddr::V4(address)) => address.octets()[0] == 127,
+                Ok(IpAddr::V6(address)) => address == Ipv6Addr::LOCALHOST,
+                Err(_) => read.host() == "localhost",
+            };
+            let is_local = read.host().starts_with('/') || is_loopback;
             assert!(read.is_encrypted() || is_local || url.contains("sslmode="), "{url}");
             if read.is_encrypted() {
                 // To read the system's certificates takes longer than all else here.
