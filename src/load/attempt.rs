@@ -2,7 +2,7 @@
 
 use std::{
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -105,6 +105,8 @@ pub(super) struct Begun<'a> {
     progress: Progress,
     /// Whether the warehouse was asked to publish.
     publish_tried: AtomicBool,
+    /// How many rows the live table had where nothing but that told it from what was published.
+    others_left: OnceLock<u64>,
 }
 
 /// What came of an attempt.
@@ -176,7 +178,8 @@ impl<'a> Begun<'a> {
         let progress = Progress::new(task, workshop.events.clone());
         progress.tell(Step::Extracting);
         let (position, publish_tried) = (snapshot.position().clone(), AtomicBool::new(false));
-        Ok(Self { workshop, attempt, decision, missed, position, load, progress, publish_tried })
+        let others_left = OnceLock::new();
+        Ok(Self { workshop, attempt, decision, missed, position, load, progress, publish_tried, others_left })
     }
 
     /// From the source to its readers.
@@ -205,7 +208,7 @@ impl<'a> Begun<'a> {
         let (sender, receiver) = mpsc::channel(self.parts_ahead());
         let extracted = async {
             let manifest = extract.run(snapshot, plans, Some(&sender)).await.map_err(Cut::Failed)?;
-            if self.is_unchanged(&manifest) {
+            if self.is_unchanged(&manifest).await.map_err(Cut::Failed)? {
                 // Spares the table its key and its figures for the planner.
                 return Err(Cut::Unchanged(Box::new(manifest)));
             }
@@ -270,7 +273,7 @@ impl<'a> Begun<'a> {
 
     /// Fills from a load that is whole in the stage, and publishes it.
     pub(super) async fn publish_staged(&self, manifest: Manifest) -> Result<Done, LoadError> {
-        if self.is_unchanged(&manifest) {
+        if self.unless_cancelled(self.is_unchanged(&manifest)).await? {
             return Ok(Done::unchanged(manifest));
         }
         let mut staging = fill::open(self.workshop, self.attempt, &self.decision, &self.load).await?;
@@ -338,9 +341,28 @@ impl<'a> Begun<'a> {
         })
     }
 
-    /// Whether a load equals what is published: the same bytes in the stage, and the live table still
+    /// Whether a load equals what is published, and that is still there: somebody else may have emptied the table.
+    /// Rows that were changed where they are nobody sees but `verify`. Where new rows alone are brought a
+    /// count would cost more than all else.
+    async fn is_unchanged(&self, manifest: &Manifest) -> Result<bool, LoadError> {
+        let Some(last) = self.decision.last.as_ref().filter(|_| self.is_as_published(manifest)) else {
+            return Ok(false);
+        };
+        if !self.decision.is_whole() {
+            return Ok(true);
+        }
+        let spec = &self.attempt.spec;
+        let counted = self.workshop.warehouse.reach(&spec.target, spec.deletes.mark(), None).await;
+        let (counted, _) = counted.map_err(LoadError::Warehouse)?;
+        if counted != last.table_rows {
+            let _ = self.others_left.set(counted);
+        }
+        Ok(counted == last.table_rows)
+    }
+
+    /// Whether a load equals what was published: the same bytes in the stage, and the live table still
     /// has the form that they were published in.
-    fn is_unchanged(&self, manifest: &Manifest) -> bool {
+    fn is_as_published(&self, manifest: &Manifest) -> bool {
         let (Some(last), Some(live)) = (&self.decision.last, &self.decision.live) else {
             return false;
         };
@@ -376,7 +398,8 @@ impl<'a> Begun<'a> {
 
     /// Writes down what has to be, and takes away what lies in the stage for nothing.
     pub(super) async fn end(self, done: Result<Done, LoadError>) -> Result<Loaded, LoadError> {
-        let Self { workshop, attempt, decision, missed, position, load, publish_tried, .. } = self;
+        let Self { workshop, attempt, decision, missed, position, load, publish_tried, others_left, .. } =
+            self;
         let target = &attempt.spec.target;
         let published = matches!(&done, Ok(Done { published: Some(_), .. }));
         if published {
@@ -393,6 +416,10 @@ impl<'a> Begun<'a> {
         let mut warnings = if is_news { decision.notes } else { Vec::new() };
         warnings.extend(decision.news);
         warnings.extend(rebuilt);
+        let published_before = decision.last.as_ref().map(|last| last.table_rows);
+        warnings.extend(others_left.get().zip(published_before).map(|(left, before)| {
+            format!("the table had {left} rows where {before} were published: somebody else changed it")
+        }));
         warnings.extend(manifest.unfit.iter().map(ToString::to_string));
         if attempt.chunk.is_none() {
             warnings.extend(decision.state.awaited(target));

@@ -189,8 +189,12 @@ impl Asked<'_> {
     /// Why all rows are brought; `None` where nothing known speaks against new ones alone.
     fn why_whole(&self, now: &State, reach: Option<&Reach>) -> Option<String> {
         let Some(last) = self.last else { return Some("the first load".to_owned()) };
-        if self.live.is_none() {
-            return Some("the table is gone from the warehouse".to_owned());
+        match self.live {
+            None => return Some("the table is gone from the warehouse".to_owned()),
+            Some(live) if live.is_empty && last.table_rows > 0 => {
+                return Some("somebody emptied the table in the warehouse".to_owned());
+            }
+            Some(_) => {}
         }
         if self.full && reach.is_some() {
             return Some("asked for whole".to_owned());

@@ -271,6 +271,7 @@ mod tests {
             kind: RelationKind::Table,
             columns: columns.to_vec(),
             bytes: 0,
+            is_empty: false,
             obstacles: obstacles.iter().map(ToString::to_string).collect(),
             views: Vec::new(),
             rebound: Vec::new(),

@@ -295,6 +295,9 @@ async fn prepare(
     }
     let published = facts::published(&*workshop.warehouse, Some(&workshop.control)).await?;
     let mut tasks = list(project, opened, &published).await?;
+    if request.work == Work::Load && request.select.is_empty() {
+        tell_left(project, &opened.schemas, &published, &tasks)?;
+    }
     if request.mode == Mode::Test {
         tasks.keep_checks(checks::has_no_history);
     }
@@ -347,6 +350,25 @@ async fn prepare(
     let zone = project.zone();
     let known = execute::Known { showing: job::Showing::of(&published), ended, crashed, zone };
     Ok(Prepared { tasks, known, request })
+}
+
+/// Tells which tables stay as they are, because no wildcard finds them any more: nobody else would.
+fn tell_left(
+    project: &Project,
+    schemas: &schemas::Schemas,
+    published: &BTreeMap<TableName, LedgerRow>,
+    tasks: &tasks::Tasks,
+) -> Result<(), RunError> {
+    let named = tasks::named(project, schemas, published)?;
+    let is_ours = |table: &&TableName| published.get(*table).is_some_and(|row| row.project == project.name);
+    for table in named.difference(&tasks.targets()).filter(is_ours) {
+        tracing::warn!(
+            %table,
+            "it keeps its rows: its source has it no longer; with `{} = \"skip\"` in its loader `barncat clean --removed` drops it",
+            table.name
+        );
+    }
+    Ok(())
 }
 
 /// Lists the tasks; a source that restarts just then is waited for.

@@ -463,6 +463,8 @@ pub struct LiveTable {
     pub columns: Vec<StagingColumn>,
     /// Its size on disk, with indexes.
     pub bytes: u64,
+    /// Whether it is known to hold no row, as nothing of its rows is on disk.
+    pub is_empty: bool,
     /// The sets of columns by which its rows are told apart, each sorted; `None` where a warehouse of this
     /// kind holds nobody to a key.
     pub keys: Option<Vec<Vec<String>>>,

@@ -15,7 +15,9 @@ pub enum PostgresSourceError {
     #[error(transparent)]
     Server(#[from] PgError),
     /// The standby ended our session, or its statement, because replay needed what it still read.
-    #[error("the standby cancelled the read of {table}: replay needed what it still read")]
+    #[error(
+        "the standby cancelled the read of {table}: replay needed what it still read, or somebody ended the session"
+    )]
     Conflict {
         /// The table.
         table: TableName,

@@ -53,9 +53,13 @@ pub(super) async fn reach(
     table: &TableName,
     mark: Option<&str>,
     cursor: Option<(&Cursor, &str)>,
+    limit: Duration,
 ) -> Result<(u64, Option<String>), PgError> {
     let fail =
         |error: tokio_postgres::Error| connection.error(format!("look at the rows of {table}"), &error);
+    // Somebody who alters the table must not hold up who only looks at it.
+    let bound = format!("SET lock_timeout = '{} ms'", limit.as_millis());
+    connection.run(&format!("look at the rows of {table}"), &bound).await?;
     let unmarked = mark.map(|mark| format!(" WHERE {} IS NULL", quote_ident(mark))).unwrap_or_default();
     let count = format!("SELECT count(*) FROM ONLY {}{unmarked}", table.quoted());
     let rows: i64 = connection.query_one(&count, &[]).await.map_err(fail)?.get(0);

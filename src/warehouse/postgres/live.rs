@@ -43,16 +43,19 @@ pub(super) async fn live(
     table: &TableName,
 ) -> Result<Option<LiveTable>, PostgresWarehouseError> {
     let Some(relation) = find(connection, table).await? else { return Ok(None) };
-    let bytes: i64 = connection
-        .query_one("SELECT coalesce(pg_total_relation_size($1::oid::regclass), 0)", &[&relation.oid])
+    let sql = "SELECT coalesce(pg_total_relation_size($1::oid::regclass), 0), pg_relation_size($1::oid::regclass) = 0";
+    let size = connection
+        .query_one(sql, &[&relation.oid])
         .await
-        .map_err(|error| connection.error(format!("measure {table}"), &error))?
-        .get(0);
+        .map_err(|error| connection.error(format!("measure {table}"), &error))?;
+    let bytes: i64 = size.get(0);
+    let is_empty: Option<bool> = size.get(1);
     let views = views::read(connection, table, relation.oid).await?;
     Ok(Some(LiveTable {
         kind: relation.kind,
         columns: columns(connection, table, relation.oid).await?,
         bytes: u64::try_from(bytes).unwrap_or(0),
+        is_empty: relation.kind == RelationKind::Table && is_empty == Some(true),
         keys: Some(key::all(connection, table, relation.oid).await?),
         rebound: Vec::new(),
         obstacles: obstacles::obstacles(connection, table, relation.oid, None).await?,

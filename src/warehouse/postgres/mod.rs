@@ -192,7 +192,7 @@ impl Warehouse for PostgresWarehouse {
         cursor: Option<(&Cursor, &str)>,
     ) -> Result<(u64, Option<String>), WarehouseError> {
         let connection = self.server.connect("reach").await.map_err(PostgresWarehouseError::from)?;
-        let reach = adopt::reach(&connection, table, mark, cursor).await;
+        let reach = adopt::reach(&connection, table, mark, cursor, ANSWER_WAIT).await;
         Ok(connection.rest_after(reach).await.map_err(PostgresWarehouseError::from)?)
     }
 

@@ -35,6 +35,8 @@ impl Cluster {
             kind: if kind == "r" { RelationKind::Table } else { RelationKind::View },
             columns: columns.rows.into_iter().filter_map(column).collect(),
             bytes: attached.bytes,
+            // Sizes are told in blocks of 1 MB, and of empty tables not at all, at times.
+            is_empty: false,
             keys: None,
             obstacles,
             rebound: names.clone(),

@@ -84,6 +84,65 @@ async fn of_a_table_that_has_not_changed_the_warehouse_makes_nothing() {
     project.assert_equal(&["orders", "events"]).await;
 }
 
+/// What is published is what the source has, whoever else writes to the warehouse.
+#[tokio::test]
+async fn rows_that_somebody_took_from_a_table_come_back() {
+    let more = "CREATE TABLE events (id bigint PRIMARY KEY) PARTITION BY RANGE (id);
+        CREATE TABLE events_1 PARTITION OF events FOR VALUES FROM (0) TO (20);
+        CREATE TABLE events_2 PARTITION OF events FOR VALUES FROM (20) TO (100);
+        INSERT INTO events SELECT n FROM generate_series(1, 50) n;
+        CREATE TABLE log (id bigint PRIMARY KEY); INSERT INTO log SELECT n FROM generate_series(1, 50) n;";
+    let loaders = "[tables]\n\"*\" = \"full\"\nlog = { strategy = \"append\", cursor = \"id\" }\n";
+    let project = Project::new(&format!("{SOURCE}{more}"), loaders).await;
+    project.run(&[]).await;
+    project.run(&[]).await;
+    project
+        .database
+        .run(
+            "TRUNCATE raw.orders, raw.log; DELETE FROM raw.events WHERE id > 45;
+             ALTER TABLE raw.riders RENAME TO riders_before; CREATE TABLE raw.riders (LIKE raw.riders_before);
+             DO $$ BEGIN EXECUTE (SELECT format('ALTER TABLE raw.riders OWNER TO %I', tableowner)
+                                  FROM pg_tables WHERE tablename = 'riders_before'); END $$",
+        )
+        .await;
+    let outcome = project.run(&[]).await;
+    let emptied = "somebody emptied the table in the warehouse";
+    for (name, reason, warning) in [
+        ("orders", emptied, "the table had 0 rows where 100 were published: somebody else changed it"),
+        ("riders", emptied, "the table had 0 rows where 3 were published: somebody else changed it"),
+        (
+            "events",
+            "loaded whole each time",
+            "the table had 45 rows where 50 were published: somebody else changed it",
+        ),
+    ] {
+        let task = task(&outcome, &format!("raw.{name}"));
+        assert_eq!((&task["status"], &task["reason"]), (&"succeeded".into(), &reason.into()), "{task:#}");
+        assert_eq!(task["warnings"][0], warning, "{task:#}");
+    }
+    assert_eq!(task(&outcome, "raw.log")["reason"], emptied);
+    assert_eq!(task(&outcome, "raw.empty")["status"], "unchanged", "an empty table is none that was emptied");
+    project.assert_equal(&["orders", "riders", "events", "log", "empty"]).await;
+    let again = project.run(&[]).await;
+    let whole = again["tasks"].as_array().unwrap().iter().filter(|task| task["task"] != "raw.log");
+    assert!(whole.clone().all(|task| task["status"] == "unchanged"), "{again:#}");
+}
+
+#[tokio::test]
+async fn a_table_that_a_wildcard_matches_no_more_is_told() {
+    let project = project().await;
+    project.run(&[]).await;
+    let drop = format!("DROP TABLE {}.riders", project.source.name());
+    project.source.run_on_primary(&drop).await;
+    let output = project.barncat(&["run", "--output", "json"], &[]).await;
+    let text = String::from_utf8(output.stderr).expect("stderr is UTF-8");
+    assert_eq!(output.status.code(), Some(0), "{text}");
+    let told: Vec<&str> = text.lines().filter(|line| line.contains("its source has it no longer")).collect();
+    assert!(matches!(told[..], [line] if line.contains("raw.riders")), "{text}");
+    let rows = project.database.texts("SELECT count(*)::text FROM raw.riders").await;
+    assert_eq!(rows, ["3"], "readers keep it");
+}
+
 #[tokio::test]
 async fn a_column_that_was_added_is_the_reason_and_arrives() {
     let project = project().await;
