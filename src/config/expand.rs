@@ -37,11 +37,9 @@ impl Project {
                 Missing::Refuse => refuse_missing(loader, tables, &mistakes),
                 Missing::Load => {}
             }
-            let there: HashSet<&str> = tables.iter().map(String::as_str).collect();
-            let named = loader.exact_names().filter(|name| !there.contains(name));
-            let all: Vec<&str> = match missing {
+            let all = match missing {
                 Missing::Refuse => tables.iter().map(String::as_str).collect(),
-                Missing::Load => tables.iter().map(String::as_str).chain(named).collect(),
+                Missing::Load => with_named(loader, tables),
             };
             expand(loader, self.warehouse.place.kind(), &all, &mut loads, &mistakes);
             for group in &loader.consistent {
@@ -55,6 +53,18 @@ impl Project {
 }
 
 impl Project {
+    /// What the loads of these tables, and those that have a row of their own, are published as. What they must match
+    /// is not asked.
+    pub fn load_targets(&self, found: &BTreeMap<(String, String), Vec<String>>) -> Vec<TableName> {
+        let (mut loads, mistakes) = (Vec::new(), Collector::default());
+        for loader in &self.loaders {
+            let tables = found.get(&(loader.source.clone(), loader.schema.clone()));
+            let all = with_named(loader, tables.map_or(&[], Vec::as_slice));
+            expand(loader, self.warehouse.place.kind(), &all, &mut loads, &mistakes);
+        }
+        loads.into_iter().map(|load| load.target).collect()
+    }
+
     /// The loads that have a row of their own, whether or not their sources have the tables.
     pub fn named_loads(&self) -> Vec<LoadSpec> {
         let (mut loads, mistakes) = (Vec::new(), Collector::default());
@@ -70,6 +80,13 @@ impl Project {
         }
         loads
     }
+}
+
+/// Tables that were found, and those that a row of its own names.
+fn with_named<'a>(loader: &'a Loader, tables: &'a [String]) -> Vec<&'a str> {
+    let there: HashSet<&str> = tables.iter().map(String::as_str).collect();
+    let named = loader.exact_names().filter(|name| !there.contains(name));
+    tables.iter().map(String::as_str).chain(named).collect()
 }
 
 fn refuse_missing(loader: &Loader, tables: &[String], mistakes: &Collector) {

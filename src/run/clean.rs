@@ -113,7 +113,7 @@ async fn of_project(
 ) -> Result<Vec<Orphan>, RunError> {
     let warehouse = &*looked.warehouse;
     let published = warehouse.last_loads().await.map_err(RunError::Below)?;
-    let named = tasks::named(project, &looked.schemas, &published)?;
+    let named = tasks::named(project, &looked.schemas, &published);
     let ours = |row: &LedgerRow| row.project == project.name && !named.contains(&row.table);
     let unnamed: Vec<LedgerRow> = published.into_values().filter(ours).collect();
     let mut orphans = standing(project, warehouse, unnamed.iter().cloned()).await?;

@@ -296,7 +296,7 @@ async fn prepare(
     let published = facts::published(&*workshop.warehouse, Some(&workshop.control)).await?;
     let mut tasks = list(project, opened, &published).await?;
     if request.work == Work::Load && request.select.is_empty() {
-        tell_left(project, &opened.schemas, &published, &tasks)?;
+        tell_left(project, &opened.schemas, &published, &tasks);
     }
     if request.mode == Mode::Test {
         tasks.keep_checks(checks::has_no_history);
@@ -358,8 +358,8 @@ fn tell_left(
     schemas: &schemas::Schemas,
     published: &BTreeMap<TableName, LedgerRow>,
     tasks: &tasks::Tasks,
-) -> Result<(), RunError> {
-    let named = tasks::named(project, schemas, published)?;
+) {
+    let named = tasks::named(project, schemas, published);
     let is_ours = |table: &&TableName| published.get(*table).is_some_and(|row| row.project == project.name);
     for table in named.difference(&tasks.targets()).filter(is_ours) {
         tracing::warn!(
@@ -368,7 +368,6 @@ fn tell_left(
             table.name
         );
     }
-    Ok(())
 }
 
 /// Lists the tasks; a source that restarts just then is waited for.

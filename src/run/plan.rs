@@ -101,7 +101,7 @@ async fn look_at(project: &Project, request: &Request, looked: &Looked) -> Resul
     if let Some(rows) = request.sample {
         tasks.sample(rows, &looked.sources).await?;
     }
-    let named = tasks::named(project, &looked.schemas, &published)?;
+    let named = tasks::named(project, &looked.schemas, &published);
     let made: BTreeSet<TableName> = tasks.targets();
     let others = published.values().filter(|row| !made.contains(&row.table)).cloned();
     let others = clean::standing(project, warehouse, others).await?;

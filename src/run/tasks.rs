@@ -151,16 +151,15 @@ pub(super) fn named(
     project: &Project,
     schemas: &Schemas,
     published: &BTreeMap<TableName, LedgerRow>,
-) -> Result<BTreeSet<TableName>, RunError> {
+) -> BTreeSet<TableName> {
     let before = |loader: &Loader| {
         let names = loaded_before(published, &loader.source, &loader.schema);
         ((loader.source.clone(), loader.schema.clone()), names)
     };
     let found = project.loaders.iter().map(before).collect();
-    let specs = project.loads(&found, Missing::Load)?;
     let target = |table: &TableName| TableName::new(schemas.name(&table.schema), &table.name);
-    let of_models = project.models.iter().map(|model| target(&model.target));
-    Ok(specs.iter().map(|spec| target(&spec.target)).chain(of_models).collect())
+    let of_models = project.models.iter().map(|model| &model.target);
+    project.load_targets(&found).iter().chain(of_models).map(target).collect()
 }
 
 /// The tables of a source's schema that are published.

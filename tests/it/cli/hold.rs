@@ -72,6 +72,8 @@ async fn a_table_that_must_match_one_on_hold_waits_with_it() {
     );
     let (held, status) = scene.json(&["hold", "orders"]).await;
     assert_eq!((status, &held["holds"][0]["extended"]), (0, &false.into()));
+    let (plan, status) = scene.json(&["plan"]).await;
+    assert_eq!(status, 0, "nothing is published yet of what must match: {plan:#}");
     let (run, status) = scene.json(&["run"]).await;
     assert_eq!(status, 0);
     let of = |name: &str| {

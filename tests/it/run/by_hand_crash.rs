@@ -36,7 +36,7 @@ async fn littered(ground: Ground) -> Scene {
     let fill_jobs = if ground == Ground::Postgres { "fill_jobs = 2\n" } else { "" };
     project.write("barncat.toml", &format!("{}{fill_jobs}", toml.replace("loads = 9", "loads = 1")));
     project.write_loaders("[tables]\norders = \"full\"\n");
-    kill_at(&project, &["run", "--full"], "stage.manifest.after").await;
+    kill_at(&project, &["run", "--full"], "staging.create.after").await;
     project
 }
 
