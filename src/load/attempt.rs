@@ -348,7 +348,7 @@ impl<'a> Begun<'a> {
         let Some(last) = self.decision.last.as_ref().filter(|_| self.is_as_published(manifest)) else {
             return Ok(false);
         };
-        if !self.decision.is_whole() {
+        if !self.decision.is_whole() || self.attempt.compared {
             return Ok(true);
         }
         let spec = &self.attempt.spec;

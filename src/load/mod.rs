@@ -160,6 +160,8 @@ pub struct Attempt {
     pub mends: bool,
     /// The query whose rows are asked about, of a service's table that has one.
     pub work: Option<Arc<Select>>,
+    /// Whether the table is compared with its source afterwards: rows that somebody took are to be told then.
+    pub compared: bool,
     /// When the table's deadline is or was due, where it is not met.
     pub due_at: Option<Timestamp>,
 }
@@ -179,6 +181,7 @@ impl Attempt {
             chunk: None,
             mends: false,
             work: None,
+            compared: false,
             due_at: None,
         }
     }

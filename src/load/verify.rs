@@ -60,8 +60,9 @@ pub async fn verify(
         Ok(held) => held,
         Err(error) => return group::fail_together(attempts, 0, error),
     };
-    let attempts: Vec<Attempt> =
-        attempts.iter().map(|attempt| attempt.filled_by(workshop, &connections)).collect();
+    let compared =
+        |attempt: &Attempt| Attempt { compared: true, ..attempt.filled_by(workshop, &connections) };
+    let attempts: Vec<Attempt> = attempts.iter().map(compared).collect();
     let mut answers = Vec::with_capacity(attempts.len());
     for (attempt, loaded) in
         attempts.iter().zip(bring_up(workshop, &attempts, how, &snapshot, &connections).await)

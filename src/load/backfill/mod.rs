@@ -19,7 +19,7 @@ pub use self::{
     pace::Pace,
     plan::{BackfillPlan, Wish, plan_backfill, refuse_if_changed},
 };
-use super::{Attempt, LoadError, Loaded, Workshop, attempt::snapshots, load};
+use super::{Attempt, LoadError, Loaded, Workshop, load};
 
 /// Makes one attempt at one chunk. After `Ok` it is published, after `Err` the table is as it was.
 pub async fn load_chunk(
@@ -27,7 +27,5 @@ pub async fn load_chunk(
     attempt: &Attempt,
     chunk: Arc<Chunk>,
 ) -> Result<Loaded, LoadError> {
-    // A scheduled load may have gone first: this one must not stand behind it.
-    snapshots(workshop, attempt)?.give_up(None).await;
     load(workshop, &Attempt { chunk: Some(chunk), ..attempt.clone() }).await
 }

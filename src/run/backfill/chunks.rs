@@ -170,6 +170,11 @@ impl Backfilling {
     /// The table's lock, when nobody else wants it any more.
     async fn lock(&self) -> Result<Lease, LoadError> {
         let (workshop, begun) = (&self.workshop, Instant::now());
+        // Who has the lock may be waiting for just the connections that the last chunk's snapshot holds. And the next
+        // chunk must not stand behind a load that goes first.
+        if let Some(snapshots) = workshop.sources.get(&self.spec.source) {
+            snapshots.give_up(None).await;
+        }
         while workshop.control.is_wanted_elsewhere(&workshop.run, &self.task).await?
             && begun.elapsed() < LOCK_WAIT
         {

@@ -168,3 +168,36 @@ async fn a_load_that_has_the_lock_is_waited_for() {
     assert_eq!(project.database.text(order).await, "append append backfill");
     project.assert_equal(&["events"]).await;
 }
+
+/// Between two chunks a load goes first. It may want just the connections that the chunk before had.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_load_that_goes_first_finds_the_connections_of_the_last_chunk_free() {
+    let project = Project::new(SOURCE, LOADERS).await;
+    let toml = std::fs::read_to_string(project.dir().join("barncat.toml")).expect("it is there");
+    let few = toml.replace("url = \"${SHOP_URL}\"", "url = \"${SHOP_URL}\"\nconnections = 2");
+    assert_ne!(few, toml);
+    project.write("barncat.toml", &few);
+    project.run(&[]).await;
+    on_primary(&project, "INSERT INTO events (note) VALUES ('new')").await;
+    let mut chunks = project.command(&["backfill", "events", "--chunk", "500"]);
+    chunks.env("BARNCAT_FAILPOINTS", "backfill.chunk.after=1*sleep(4000)->off");
+    let mut chunks = chunks.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it starts");
+    let published = "SELECT count(*)::text FROM barncat.loads WHERE strategy = 'backfill'";
+    while project.database.text(published).await == "0" {
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    // The first chunk is done, its snapshot is still open: now the load takes the lock.
+    let both = async {
+        project.run(&["events"]).await;
+        while chunks.try_wait().expect("it is a child").is_none() {
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+    };
+    let ended = tokio::time::timeout(std::time::Duration::from_secs(90), both).await;
+    if ended.is_err() {
+        chunks.kill().expect("it still runs");
+    }
+    assert!(ended.is_ok(), "they wait for each other");
+    assert!(chunks.wait().expect("the binary ends").success());
+    project.assert_equal(&["events"]).await;
+}
