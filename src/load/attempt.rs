@@ -187,7 +187,7 @@ impl<'a> Begun<'a> {
         let extract = self.extraction();
         let plans = self.unless_cancelled(extract.plan(&*snapshot)).await?;
         // The fill of a single part begins no later if it waits for the manifest, and of a table that has not
-        // changed, which most are that are so small, the warehouse is then asked for nothing.
+        // changed, which most are that are so small, the warehouse then counts the rows and does no more.
         match plans.len() {
             0 | 1 => {
                 let manifest = self.unless_cancelled(extract.run(snapshot, plans, None)).await?;
