@@ -162,11 +162,8 @@ impl<'a> Begun<'a> {
             _ => decision.with_another_null(),
         };
         let decision = decision.measured(&attempt.spec, snapshot).await?;
-        let missed = tokio::select! {
-            biased;
-            () = workshop.cancel.cancelled() => return Err(LoadError::Cancelled),
-            missed = Missed::look(attempt, &decision, snapshot, &*workshop.warehouse) => missed?,
-        };
+        let look = Missed::look(attempt, &decision, snapshot, &*workshop.warehouse);
+        let missed = workshop.unless_cancelled(look).await??;
         let decision = decision.having_found(&missed);
         let load = clock::new_id_after(decision.last.as_ref().map(|last| last.load.as_str()));
         let task = attempt.spec.target.to_string();
@@ -185,12 +182,12 @@ impl<'a> Begun<'a> {
     /// From the source to its readers.
     async fn load(&self, snapshot: Arc<dyn Snapshot>) -> Result<Done, LoadError> {
         let extract = self.extraction();
-        let plans = self.unless_cancelled(extract.plan(&*snapshot)).await?;
+        let plans = self.workshop.unless_cancelled(extract.plan(&*snapshot)).await??;
         // The fill of a single part begins no later if it waits for the manifest, and of a table that has not
         // changed, which most are that are so small, the warehouse then counts the rows and does no more.
         match plans.len() {
             0 | 1 => {
-                let manifest = self.unless_cancelled(extract.run(snapshot, plans, None)).await?;
+                let manifest = self.workshop.unless_cancelled(extract.run(snapshot, plans, None)).await??;
                 self.publish_staged(manifest).await
             }
             _ => self.side_by_side(extract, snapshot, plans).await,
@@ -234,17 +231,6 @@ impl<'a> Begun<'a> {
         }
     }
 
-    async fn unless_cancelled<T>(
-        &self,
-        work: impl Future<Output = Result<T, LoadError>>,
-    ) -> Result<T, LoadError> {
-        tokio::select! {
-            biased;
-            () = self.workshop.cancel.cancelled() => Err(LoadError::Cancelled),
-            done = work => done,
-        }
-    }
-
     /// How many whole parts may wait to be filled. After a failure the source is read as fast as it
     /// can be: a snapshot that is held for a shorter time is less likely to be lost again.
     fn parts_ahead(&self) -> usize {
@@ -273,12 +259,13 @@ impl<'a> Begun<'a> {
 
     /// Fills from a load that is whole in the stage, and publishes it.
     pub(super) async fn publish_staged(&self, manifest: Manifest) -> Result<Done, LoadError> {
-        if self.unless_cancelled(self.is_unchanged(&manifest)).await? {
+        if self.workshop.unless_cancelled(self.is_unchanged(&manifest)).await?? {
             return Ok(Done::unchanged(manifest));
         }
         let mut staging = fill::open(self.workshop, self.attempt, &self.decision, &self.load).await?;
         let parts = fill::replay(&manifest);
-        let filled = self.unless_cancelled(fill::fill(self.workshop, &mut staging, parts)).await;
+        let filled =
+            self.workshop.unless_cancelled(fill::fill(self.workshop, &mut staging, parts)).await.flatten();
         match filled {
             Ok(filled) => self.publish(staging, manifest, filled).await,
             Err(error) => {

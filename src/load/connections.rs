@@ -59,6 +59,15 @@ impl Workshop {
         Ok(Connections(leases))
     }
 
+    /// Does what may be given up when the run should stop.
+    pub async fn unless_cancelled<T>(&self, work: impl Future<Output = T>) -> Result<T, LoadError> {
+        tokio::select! {
+            biased;
+            () = self.cancel.cancelled() => Err(LoadError::Cancelled),
+            done = work => Ok(done),
+        }
+    }
+
     fn tell(&self, tasks: &[String], step: Step) {
         for task in tasks {
             let _ = self.events.try_send(Event::TaskProgress { task: task.clone(), step, rows: 0, bytes: 0 });

@@ -148,11 +148,8 @@ async fn sound(
         moment: position.as_of,
         now: System.now(),
     };
-    let audited = tokio::select! {
-        biased;
-        () = workshop.cancel.cancelled() => return Err(LoadError::Cancelled),
-        audited = check::audit((&*workshop.warehouse, &workshop.control), audit, &staged, staging) => audited,
-    };
+    let audit = check::audit((&*workshop.warehouse, &workshop.control), audit, &staged, staging);
+    let audited = workshop.unless_cancelled(audit).await?;
     match audited.map_err(LoadError::Warehouse)? {
         Audited::Sound(staging, checks) => Ok((staging, checks)),
         Audited::Unsound(unsound) => Err(LoadError::Unsound(Box::new(unsound))),

@@ -104,11 +104,7 @@ async fn one(
     loaded: Option<Loaded>,
 ) -> Result<Verified, LoadError> {
     let verifying = Verifying { workshop, attempt, how, snapshot };
-    tokio::select! {
-        biased;
-        () = workshop.cancel.cancelled() => Err(LoadError::Cancelled),
-        verified = verifying.run(loaded) => verified,
-    }
+    workshop.unless_cancelled(verifying.run(loaded)).await?
 }
 
 /// In what a table differs, and whether its rows can be named.

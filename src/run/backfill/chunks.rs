@@ -102,7 +102,7 @@ impl Backfilling {
                 return Err(error);
             }
             self.tell_retry(number, most, wait, failure);
-            self.unless_cancelled(sleep(wait)).await?;
+            self.workshop.unless_cancelled(sleep(wait)).await?;
             tried = self.workshop.control.chunk_load(&self.backfill.id, self.chunks[place].number).await?;
         }
         Err(LoadError::Cancelled)
@@ -130,7 +130,7 @@ impl Backfilling {
     /// One try, under the table's lock.
     async fn under_lock(&mut self, place: usize, number: u32) -> Result<ChunkOutcome, LoadError> {
         let workshop = self.workshop.clone();
-        let lease = self.unless_cancelled(self.lock()).await??;
+        let lease = self.workshop.unless_cancelled(self.lock()).await??;
         let chunk = Arc::new(self.chunk(place));
         // Nothing waits for it: a load goes first, whatever its tier. Rows of before are brought as they are: what is
         // checked is what loads bring.
@@ -208,14 +208,6 @@ impl Backfilling {
             deleted_before: self.sum(|done| done.rows_deleted),
             parts: self.parts,
             pace: self.pace.clone(),
-        }
-    }
-
-    async fn unless_cancelled<T>(&self, work: impl Future<Output = T>) -> Result<T, LoadError> {
-        tokio::select! {
-            biased;
-            () = self.workshop.cancel.cancelled() => Err(LoadError::Cancelled),
-            done = work => Ok(done),
         }
     }
 
